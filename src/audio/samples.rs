@@ -1,0 +1,111 @@
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Sound as numbers: one vector of samples per channel, nominally within −1 to 1.
+///
+/// Cloning is cheap: the samples are shared.
+///
+/// ```
+/// use neural_composer::audio::Audio;
+/// let silence = Audio::mono(vec![0.0; 44_100], 44_100)?;
+/// assert_eq!(silence.duration_seconds(), 1.0);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Audio {
+    channels: Arc<[Vec<f32>]>,
+    sample_rate_hz: u32,
+}
+
+impl Audio {
+    /// Takes one vector of samples per channel, all of one length.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] without channels, with channels of different lengths, or with a rate of 0.
+    pub fn new(channels: Vec<Vec<f32>>, sample_rate_hz: u32) -> Result<Self> {
+        if sample_rate_hz == 0 {
+            return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
+        }
+        let Some(first) = channels.first() else {
+            return Err(Error::argument("channels", "at least one channel", "none"));
+        };
+        if let Some(other) = channels.iter().find(|c| c.len() != first.len()) {
+            return Err(Error::argument(
+                "channels",
+                format!("channels of one length ({} samples)", first.len()),
+                format!("one of {} samples", other.len()),
+            ));
+        }
+        Ok(Self { channels: channels.into(), sample_rate_hz })
+    }
+
+    /// One channel.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a rate of 0.
+    pub fn mono(samples: Vec<f32>, sample_rate_hz: u32) -> Result<Self> {
+        Self::new(vec![samples], sample_rate_hz)
+    }
+
+    /// The samples, channel by channel.
+    pub fn channels(&self) -> &[Vec<f32>] {
+        &self.channels
+    }
+
+    /// How many channels: 1 for mono, 2 for stereo.
+    pub fn channel_count(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Samples per channel.
+    pub fn frames(&self) -> usize {
+        self.channels[0].len()
+    }
+
+    /// Samples per second and channel.
+    pub fn sample_rate_hz(&self) -> u32 {
+        self.sample_rate_hz
+    }
+
+    /// Length in seconds.
+    pub fn duration_seconds(&self) -> f64 {
+        self.frames() as f64 / f64::from(self.sample_rate_hz)
+    }
+
+    /// All channels averaged into one; mono audio comes back as it is.
+    pub fn to_mono(&self) -> Self {
+        if self.channel_count() == 1 {
+            return self.clone();
+        }
+        let scale = 1.0 / self.channel_count() as f32;
+        let mixed = (0..self.frames())
+            .map(|frame| self.channels.iter().map(|c| c[frame]).sum::<f32>() * scale)
+            .collect();
+        Self { channels: vec![mixed].into(), sample_rate_hz: self.sample_rate_hz }
+    }
+
+    /// The part between two times; what lies outside the audio is left out.
+    pub fn excerpt(&self, start_seconds: f64, end_seconds: f64) -> Self {
+        let at = |seconds: f64| {
+            let frame = (seconds * f64::from(self.sample_rate_hz)).round().max(0.0) as usize;
+            frame.min(self.frames())
+        };
+        let (start, end) = (at(start_seconds), at(end_seconds));
+        let channels: Vec<_> =
+            self.channels.iter().map(|c| c[start.min(end)..end].to_vec()).collect();
+        Self { channels: channels.into(), sample_rate_hz: self.sample_rate_hz }
+    }
+}
+
+impl std::fmt::Debug for Audio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Audio({:.2} s, {} Hz, {} channel{})",
+            self.duration_seconds(),
+            self.sample_rate_hz,
+            self.channel_count(),
+            if self.channel_count() == 1 { "" } else { "s" }
+        )
+    }
+}

@@ -1,0 +1,1 @@
+//! Songs in a folder become training sequences.

@@ -1,0 +1,97 @@
+//! The one error type of the crate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Everything that can go wrong, said so that the reader knows what to do next.
+///
+/// Each message names the file or argument, what was expected, what was found and, where it is not
+/// obvious, the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to read or write a file.
+    #[error("{}: could not {action}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done, as a verb phrase: "read the file", "create the folder".
+        action: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is not the audio it should be, or is damaged beyond use.
+    #[error("{}: {problem}", path.display())]
+    Audio {
+        /// The audio file.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
+    /// An argument lies outside what is possible.
+    #[error("{name}: expected {expected}, found {found}")]
+    Argument {
+        /// The argument's or option's name.
+        name: &'static str,
+        /// What would have been accepted.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// There is not enough usable material to make a dataset, a seed or a comparison.
+    #[error("{0}")]
+    Data(String),
+    /// A model file is damaged, of another version, or does not fit the data it meets.
+    #[error("{}: {problem}", path.display())]
+    Model {
+        /// The model file.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
+    /// A device that is not there, or that this build cannot use.
+    #[error("{0}")]
+    Device(String),
+    /// Playing through the speakers failed, most often because the machine has none.
+    #[error("{0}")]
+    Playback(String),
+    /// A picture could not be drawn.
+    #[error("the picture could not be drawn: {0}")]
+    Picture(String),
+    /// The user asked to stop before there was anything to return.
+    #[error("stopped by the user: {0}")]
+    Interrupted(String),
+    /// The tensor library failed; most often two shapes do not fit or memory ran out.
+    #[error("tensor computation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// For `map_err` on file operations: `File::open(p).map_err(Error::io(p, "open the file"))`.
+    pub fn io(path: impl AsRef<Path>, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { path, action, source }
+    }
+
+    /// An [`Error::Audio`] about `path`.
+    pub fn audio(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Audio { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// An [`Error::Model`] about `path`.
+    pub fn model(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Model { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// An [`Error::Argument`]: `Error::argument("seconds", "a positive number", -3.0)`.
+    pub fn argument(
+        name: &'static str,
+        expected: impl Into<String>,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::Argument { name, expected: expected.into(), found: found.to_string() }
+    }
+}

@@ -1,0 +1,1 @@
+//! From samples to the numbers a network learns from, and back.

@@ -1,0 +1,2 @@
+//! The networks.
+pub mod recurrent;

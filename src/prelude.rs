@@ -1,0 +1,1 @@
+//! One `use` for a notebook: `use neural_composer::prelude::*;`

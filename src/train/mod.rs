@@ -1,0 +1,2 @@
+//! Training: loop, optimizers, checkpoints, progress.
+pub mod optimizer;
