@@ -28,7 +28,7 @@ class Plucker:
     velocity_to_cutoff: float = 0.8
 
 
-GUITAR = Plucker(0.17, 1500, 6.0, 0.45, 1.3, 4e-5, 0.030, 0.05)
+GUITAR = Plucker(0.15, 1900, 6.0, 0.45, 1.1, 4e-5, 0.030, 0.05)
 HARP = Plucker(0.33, 1300, 7.0, 0.35, 0.9, 2e-5, 0.012, 0.25)
 HARPSICHORD = Plucker(0.11, 5200, 6.0, 0.50, 0.35, 1e-5, 0.020, 0.06, velocity_to_cutoff=0.1)
 BASS = Plucker(0.22, 620, 5.0, 0.30, 1.6, 8e-5, 0.010, 0.045)
@@ -55,7 +55,7 @@ class PluckedStrings:
         share = p.pluck_share * rng.uniform(0.9, 1.1)
         cutoff = p.cutoff_hz * (0.45 + p.velocity_to_cutoff * velocity) * (f0 / 220.0) ** 0.25
         comb = np.abs(np.sin(np.pi * n * share)) + 0.03
-        amplitude = comb / n * (np.exp(-hz / cutoff) + 0.06 * np.exp(-hz / (3.0 * cutoff)))
+        amplitude = comb / n * (np.exp(-hz / cutoff) + 0.08 * np.exp(-hz / (3.0 * cutoff)))
         amplitude *= velocity**1.3 / np.sqrt(np.sum(amplitude**2))
         ring_seconds = p.ring_seconds_at_a2 * (110.0 / f0) ** p.ring_slope
         decay = 6.9 / ring_seconds + p.treble_loss * (hz / 1000.0) ** 1.2

@@ -1,5 +1,5 @@
 """The pieces. Each module has `PIECE`, a description with a `render` function."""
 
-from . import greensleeves, prelude
+from . import canon, greensleeves, prelude, still_water
 
-PIECES = [prelude.PIECE, greensleeves.PIECE]
+PIECES = [module.PIECE for module in (prelude, greensleeves, canon, still_water)]
