@@ -15,6 +15,7 @@ pub mod generate;
 pub mod interrupt;
 pub mod model;
 pub mod prelude;
+pub mod recipe;
 pub mod train;
 
 pub use error::{Error, Result};
