@@ -1,2 +1,3 @@
 //! The networks.
+pub mod dense;
 pub mod recurrent;

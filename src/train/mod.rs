@@ -1,2 +1,3 @@
 //! Training: loop, optimizers, checkpoints, progress.
 pub mod optimizer;
+pub mod schedule;
