@@ -4,6 +4,7 @@ mod history;
 mod observer;
 pub mod optimizer;
 mod run;
+pub mod schedule;
 mod settings;
 
 pub use history::{EpochRecord, History, Stop};
