@@ -13,6 +13,7 @@ pub mod evaluate;
 pub mod features;
 pub mod generate;
 pub mod interrupt;
+pub mod lab;
 pub mod model;
 pub mod prelude;
 pub mod recipe;

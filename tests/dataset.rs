@@ -72,7 +72,10 @@ fn all_rows_together_have_mean_0_and_deviation_1() {
 #[test]
 fn a_song_shorter_than_a_sequence_is_named_with_both_lengths() {
     let error = Dataset::from_audio(&titled(song(3)), settings(4, 4)).unwrap_err().to_string();
-    assert!(error.contains("song") && error.contains("0.04 s") && error.contains("0.05 s"), "{error}");
+    assert!(
+        error.contains("song") && error.contains("0.04 s") && error.contains("0.05 s"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -158,10 +161,8 @@ fn batches_cover_every_sequence_once_in_an_order_the_seed_decides() {
 
 #[test]
 fn impossible_settings_are_refused_by_name() {
-    for (settings, name) in [
-        (settings(0, 1), "sequence_blocks"),
-        (settings(1, 0), "stride_blocks"),
-    ] {
+    for (settings, name) in [(settings(0, 1), "sequence_blocks"), (settings(1, 0), "stride_blocks")]
+    {
         let error = Dataset::from_audio(&titled(song(8)), settings).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
     }

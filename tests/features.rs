@@ -64,8 +64,7 @@ fn the_inverse_returns_the_samples_and_the_filling_zeros() {
 fn a_full_row_without_mirror_symmetry_gives_the_real_part_of_its_inverse() {
     // The inverse transform of a 1 at bin 1 alone is exp(2πit/n)/n; its real part is a cosine.
     let n = 8;
-    let blocks =
-        Blocks { sample_rate_hz: 8_000, block_samples: n, layout: SpectrumLayout::Full };
+    let blocks = Blocks { sample_rate_hz: 8_000, block_samples: n, layout: SpectrumLayout::Full };
     let mut row = vec![0.0; 2 * n];
     row[1] = 1.0;
     let samples = blocks.samples(&row).unwrap();

@@ -125,8 +125,7 @@ fn stop_ends_after_the_running_batch_and_keeps_what_was_learnt() {
     let mut network = network(&data, 3);
     let per_epoch = data.len().div_ceil(4);
     let settings = Training::epochs(1_000).batch(4);
-    let history =
-        train::run(&mut network, &data, &settings, &mut Stopper(per_epoch + 2)).unwrap();
+    let history = train::run(&mut network, &data, &settings, &mut Stopper(per_epoch + 2)).unwrap();
     assert_eq!((history.stop, history.epochs.len()), (Stop::Interrupted, 1));
     assert_eq!(network.updates(), per_epoch + 2);
     // The next training is not stopped by the old request.
@@ -146,10 +145,7 @@ fn a_saved_network_composes_the_same_samples() {
     assert_eq!(loaded.config(), network.config());
     assert_eq!(loaded.updates(), network.updates());
     let seed = Seed::training(&data, 1).unwrap();
-    assert_eq!(
-        compose(&network, &seed, 0.5).channels(),
-        compose(&loaded, &seed, 0.5).channels()
-    );
+    assert_eq!(compose(&network, &seed, 0.5).channels(), compose(&loaded, &seed, 0.5).channels());
     // Weights lie in the file under PyTorch's names.
     let bytes = std::fs::read(&path).unwrap();
     let names = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -196,7 +192,11 @@ fn damaged_and_foreign_model_files_are_refused_with_their_name() {
     };
     assert!(refused(&version("7")).contains("version 7"));
     let foreign = safetensors::serialize(
-        [("x", candle_core::Tensor::zeros(2, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap())],
+        [(
+            "x",
+            candle_core::Tensor::zeros(2, candle_core::DType::F32, &candle_core::Device::Cpu)
+                .unwrap(),
+        )],
         None,
     )
     .unwrap();
@@ -225,12 +225,9 @@ fn composing_block_by_block_equals_feeding_the_whole_sequence_again() {
     let mut composed = Vec::new();
     for _ in 0..6 {
         let steps = rows.len() / width;
-        let input = candle_core::Tensor::from_slice(
-            &rows,
-            (1, steps, width),
-            &candle_core::Device::Cpu,
-        )
-        .unwrap();
+        let input =
+            candle_core::Tensor::from_slice(&rows, (1, steps, width), &candle_core::Device::Cpu)
+                .unwrap();
         let (predicted, _) = network.forward(&input, None).unwrap();
         let last = predicted.narrow(1, steps - 1, 1).unwrap().flatten_all().unwrap();
         let last = last.to_vec1::<f32>().unwrap();

@@ -1,4 +1,4 @@
-use super::{Audio, Resampler, Tags, mp4_edits, mpeg_frames, ogg_end};
+use super::{Audio, Resampler, Tags, mix_to_mono, mp4_edits, mpeg_frames, ogg_end};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io;
@@ -175,6 +175,12 @@ impl Decoder {
         self.channel_count
     }
 
+    /// The title tag, else the file's name without its ending.
+    pub fn title(&self) -> String {
+        let stem = || self.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.tags().title().map(str::to_owned).or_else(stem).unwrap_or_default()
+    }
+
     /// How the file is coded: `"MP3"`, `"FLAC"`, `"Vorbis"`, `"AAC"`, `"PCM, 16-bit"`, ...
     pub fn codec(&self) -> &str {
         &self.codec
@@ -270,7 +276,7 @@ impl Decoder {
         let mut samples = Vec::new();
         let mut mixed = [Vec::new()];
         while let Some(chunk) = self.next_chunk()? {
-            mix(chunk, &mut mixed[0]);
+            mix_to_mono(chunk, &mut mixed[0]);
             samples.extend_from_slice(&resampler.push(&mixed)?[0]);
         }
         self.require_sound()?;
@@ -538,14 +544,6 @@ fn fit_channels(mut chunk: Vec<Vec<f32>>, planes: usize, wanted: usize) -> Vec<V
     }
     chunk.resize_with(wanted, || vec![0.0; frames]);
     chunk
-}
-
-fn mix(chunk: &[Vec<f32>], mixed: &mut Vec<f32>) {
-    let scale = 1.0 / chunk.len() as f32;
-    mixed.clear();
-    mixed.extend(
-        (0..chunk[0].len()).map(|frame| chunk.iter().map(|c| c[frame]).sum::<f32>() * scale),
-    );
 }
 
 fn counted(number: u64, noun: &str) -> String {

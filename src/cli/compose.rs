@@ -2,6 +2,7 @@ use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Decoder;
+use neural_composer::display::Output;
 use neural_composer::generate::Seed;
 use neural_composer::{Result, evaluate};
 use std::path::PathBuf;
@@ -29,7 +30,11 @@ impl Compose {
         let data = self.training.dataset()?;
         let (network, history) = self.training.train(&data)?;
         eprintln!("{history}");
-        let piece = network.compose(Seed::training(&data, self.training.seed)?, self.seconds)?;
+        let piece = network.compose_to(
+            Output::for_progress(),
+            Seed::training(&data, self.training.seed)?,
+            self.seconds,
+        )?;
         let original = data.songs().first().and_then(|song| song.path.clone());
 
         let (model, chart) =

@@ -2,7 +2,7 @@ use super::options::check_writable;
 use super::report::Report;
 use clap::{Args, ValueEnum};
 use neural_composer::Result;
-use neural_composer::audio::{Decoder, Resampler, SampleFormat, WavWriter};
+use neural_composer::audio::{Decoder, Resampler, SampleFormat, WavWriter, mix_to_mono};
 use std::path::PathBuf;
 
 /// Decode a song to a WAV file, in bounded memory however long it is
@@ -48,12 +48,12 @@ impl Decode {
         let rate = self.rate.unwrap_or(decoder.sample_rate_hz());
         let mut resampler = Resampler::new(decoder.sample_rate_hz(), rate, channels)?;
         let mut frames = 0;
-        WavWriter::write_file(&self.output, rate, channels, self.format.into(), |wav| {
+        let mut mono = [Vec::new()];
+        WavWriter::write_file(&self.output, channels, rate, self.format.into(), |wav| {
             while let Some(chunk) = decoder.next_chunk()? {
-                let mixed;
                 let chunk = if self.mono {
-                    mixed = [mix(chunk)];
-                    &mixed
+                    mix_to_mono(chunk, &mut mono[0]);
+                    &mono
                 } else {
                     chunk
                 };

@@ -3,6 +3,7 @@ use super::report::Report;
 use clap::Args;
 use neural_composer::Result;
 use neural_composer::audio::Decoder;
+use neural_composer::display::Output;
 use neural_composer::generate::Seed;
 use neural_composer::model::Network;
 use std::path::PathBuf;
@@ -37,7 +38,7 @@ impl Generate {
             }
             None => (Seed::Silence, Vec::new()),
         };
-        let piece = network.compose(seed, self.seconds)?;
+        let piece = network.compose_to(Output::for_progress(), seed, self.seconds)?;
         piece.save(&self.output)?;
         Ok(Report::default()
             .line(format!("{}: {piece}", self.output.display()))

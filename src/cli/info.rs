@@ -15,8 +15,7 @@ pub struct Info {
 
 impl Info {
     pub fn run(self) -> Result<Report> {
-        let paths =
-            if self.paths.is_empty() { vec!["datasets/songs".into()] } else { self.paths };
+        let paths = if self.paths.is_empty() { vec!["datasets/songs".into()] } else { self.paths };
         let mut report = Report::default().fact("device", Device::best().to_string());
         let mut entries = Vec::new();
         for path in &paths {
@@ -78,11 +77,8 @@ fn song(path: &Path) -> Result<(String, Value)> {
         decoder.codec(),
         decoder.warnings().iter().map(|w| format!("\n  note: {w}")).collect::<String>(),
     );
-    let tags: serde_json::Map<_, _> = decoder
-        .tags()
-        .iter()
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
-        .collect();
+    let tags: serde_json::Map<_, _> =
+        decoder.tags().iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
     let entry = json!({
         "path": path,
         "kind": "song",

@@ -3,6 +3,7 @@
 use clap::Args;
 use neural_composer::audio;
 use neural_composer::dataset::Dataset;
+use neural_composer::display::Output;
 use neural_composer::model::{Device, LayerConfig, Network, NetworkConfig};
 use neural_composer::recipe::Recipe;
 use neural_composer::train::{History, Training};
@@ -90,7 +91,7 @@ impl TrainingOptions {
         let config = NetworkConfig::stack(data.blocks().width(), layers);
         let mut network = Network::new(config, data, self.seed, self.device.device())?;
         eprintln!("{network}");
-        let history = network.train(data, self.training(data))?;
+        let history = network.train_to(Output::for_progress(), data, &self.training(data))?;
         Ok((network, history))
     }
 
@@ -122,7 +123,11 @@ pub fn beside(output: &Path, extension: &str) -> PathBuf {
 /// Fails before the work begins when `output` could not be written after it.
 pub fn check_writable(output: &Path) -> Result<()> {
     if output.is_dir() {
-        return Err(Error::argument("output", "a file name", format!("the folder {}", output.display())));
+        return Err(Error::argument(
+            "output",
+            "a file name",
+            format!("the folder {}", output.display()),
+        ));
     }
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));

@@ -198,13 +198,15 @@ impl Dataset {
         if !(0.0..1.0).contains(&fraction) {
             return Err(Error::argument("validation", "a fraction from 0 to below 1", fraction));
         }
-        let (validation, training): (Vec<_>, Vec<_>) = (0..self.len()).partition(|i| {
-            ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor()
-        });
+        let (validation, training): (Vec<_>, Vec<_>) = (0..self.len())
+            .partition(|i| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor());
         if training.is_empty() || (fraction > 0.0 && validation.is_empty()) {
             return Err(Error::argument(
                 "validation",
-                format!("a fraction that leaves some of the {} sequences on both sides", self.len()),
+                format!(
+                    "a fraction that leaves some of the {} sequences on both sides",
+                    self.len()
+                ),
                 fraction,
             ));
         }
@@ -336,18 +338,19 @@ impl Gathering {
                 if reasons.is_empty() { "  none was given".into() } else { reasons.join("\n") }
             )));
         }
-        let normaliser =
-            Normaliser::fit(settings.blocks.width(), songs.iter().map(|(_, rows)| rows.as_slice()))?;
+        let normaliser = Normaliser::fit(
+            settings.blocks.width(),
+            songs.iter().map(|(_, rows)| rows.as_slice()),
+        )?;
         let mut sequences = Vec::new();
         for (index, (song, rows)) in songs.iter_mut().enumerate() {
             normaliser.apply(rows)?;
-            sequences.extend((0..song.sequences).map(|i| Sequence {
-                song: index,
-                first_block: i * settings.stride_blocks,
-            }));
+            sequences.extend(
+                (0..song.sequences)
+                    .map(|i| Sequence { song: index, first_block: i * settings.stride_blocks }),
+            );
         }
-        let songs =
-            songs.into_iter().map(|(song, rows)| DatasetSong { rows: rows.into(), ..song });
+        let songs = songs.into_iter().map(|(song, rows)| DatasetSong { rows: rows.into(), ..song });
         Ok(Dataset {
             settings,
             songs: songs.collect(),

@@ -18,10 +18,12 @@ mod spectrogram;
 pub mod theme;
 mod waveform;
 
+pub(crate) use bundle::shown_in_notebooks;
 pub use bundle::{Bundle, Show};
 pub use colormap::ColorMap;
 pub use live::{FRAME_INTERVAL, Live, Progress};
 pub use loss_chart::{LossChart, LossPoint, LossRun};
+pub use output::{Destination, Output};
 pub use picture::Picture;
 pub use spectrogram::{SpectrogramView, spectrogram};
 pub use waveform::{waveform, waveform_from};

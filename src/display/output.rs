@@ -24,11 +24,6 @@ impl Destination {
         Self::from(set("NEURAL_COMPOSER_KERNEL"), set("EVCXR_IS_RUNTIME"))
     }
 
-    /// For a program of its own, which a cell may have started: only terminal or file.
-    pub fn of_program() -> Self {
-        Self::from(false, false)
-    }
-
     fn from(own_kernel: bool, evcxr: bool) -> Self {
         // Both kernels read through a pipe. A terminal means that the variables were inherited.
         match (std::io::stdout().is_terminal(), own_kernel, evcxr) {
@@ -50,6 +45,14 @@ impl Output {
     /// Standard output and whoever reads it.
     pub fn new() -> Self {
         Self::to(Destination::detect(), Box::new(std::io::stdout()))
+    }
+
+    /// Standard error, for a program that keeps standard output for its result: a bar on a
+    /// terminal, lines otherwise.
+    pub fn for_progress() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let destination = if terminal { Destination::Terminal } else { Destination::File };
+        Self::to(destination, Box::new(std::io::stderr()))
     }
 
     /// Another stream, or a destination known otherwise.

@@ -75,7 +75,8 @@ impl Blocks {
 
     /// How many blocks cover `seconds`, rounded up.
     pub fn count_for(&self, seconds: f64) -> usize {
-        (seconds * f64::from(self.sample_rate_hz) / self.block_samples as f64 - 1e-9).ceil() as usize
+        (seconds * f64::from(self.sample_rate_hz) / self.block_samples as f64 - 1e-9).ceil()
+            as usize
     }
 
     /// The spectra of all blocks of `audio`, which is mixed to mono and resampled where needed:
@@ -95,7 +96,8 @@ impl Blocks {
     /// [`Error::Argument`] for blocks of fewer than two samples.
     pub fn spectra_of_samples(&self, samples: &[f32]) -> Result<Vec<f32>> {
         let transform = BlockTransform::new(*self)?;
-        let mut rows = Vec::with_capacity(samples.len().div_ceil(self.block_samples) * self.width());
+        let mut rows =
+            Vec::with_capacity(samples.len().div_ceil(self.block_samples) * self.width());
         for block in samples.chunks(self.block_samples) {
             transform.forward(block, &mut rows);
         }
@@ -140,7 +142,11 @@ impl BlockTransform {
     /// [`Error::Argument`] for blocks of fewer than two samples.
     pub fn new(blocks: Blocks) -> Result<Self> {
         if blocks.block_samples < 2 {
-            return Err(Error::argument("block_samples", "at least 2 samples", blocks.block_samples));
+            return Err(Error::argument(
+                "block_samples",
+                "at least 2 samples",
+                blocks.block_samples,
+            ));
         }
         let mut planner = RealFftPlanner::new();
         Ok(Self {

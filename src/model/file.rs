@@ -58,9 +58,8 @@ impl Network {
         {
             tensors.insert(name.into(), Tensor::from_slice(values, values.len(), &cpu)?);
         }
-        let bytes =
-            safetensors::serialize(&tensors, Some(HashMap::from([(KEY.to_owned(), json)])))
-                .map_err(|error| Error::model(path, format!("could not be put together: {error}")))?;
+        let bytes = safetensors::serialize(&tensors, Some(HashMap::from([(KEY.to_owned(), json)])))
+            .map_err(|error| Error::model(path, format!("could not be put together: {error}")))?;
         atomic_file::write(path, |file| {
             use std::io::Write;
             file.write_all(&bytes).map_err(Error::io(path, "write the model"))
@@ -78,25 +77,34 @@ impl Network {
         let damaged = |error: &dyn std::fmt::Display| {
             Error::model(
                 path,
-                format!("is no readable safetensors file ({error}); it may be cut short or damaged: \
-                         train again or take another copy"),
+                format!(
+                    "is no readable safetensors file ({error}); it may be cut short or damaged: \
+                         train again or take another copy"
+                ),
             )
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
-        let description = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
-            Error::model(path, "holds tensors, but no description by neural-composer; \
-                                expected a file that `train` or `compose` wrote")
-        })?;
+        let description =
+            header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
+                Error::model(
+                    path,
+                    "holds tensors, but no description by neural-composer; \
+                                expected a file that `train` or `compose` wrote",
+                )
+            })?;
         let version = serde_json::from_str::<serde_json::Value>(description)
             .ok()
             .and_then(|value| value.get("format_version")?.as_u64());
         if version != Some(u64::from(FORMAT_VERSION)) {
             let found = version.map_or("none".into(), |version| version.to_string());
-            return Err(Error::model(path, format!(
-                "expected a model file of version {FORMAT_VERSION}, found version {found}; \
+            return Err(Error::model(
+                path,
+                format!(
+                    "expected a model file of version {FORMAT_VERSION}, found version {found}; \
                  train again with this version of neural-composer ({})",
-                env!("CARGO_PKG_VERSION")
-            )));
+                    env!("CARGO_PKG_VERSION")
+                ),
+            ));
         }
         let description: Description = serde_json::from_str(description).map_err(|error| {
             Error::model(path, format!("its description cannot be understood ({error})"))
@@ -120,12 +128,15 @@ impl Network {
         .map_err(|error| Error::model(path, error.to_string()))?;
         let width = description.dataset.blocks.width();
         if description.network.width != width || normaliser.width() != width {
-            return Err(Error::model(path, format!(
-                "does not fit together: blocks of {width} numbers, a network for {}, \
+            return Err(Error::model(
+                path,
+                format!(
+                    "does not fit together: blocks of {width} numbers, a network for {}, \
                  a normalisation for {}",
-                description.network.width,
-                normaliser.width()
-            )));
+                    description.network.width,
+                    normaliser.width()
+                ),
+            ));
         }
         let parameters = Parameters::loaded(tensors, device.candle());
         let mut network =

@@ -46,8 +46,7 @@ impl Network {
                 config.width,
             ));
         }
-        let parameters =
-            Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
+        let parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
         Self::build(config, data.settings(), data.normaliser().clone(), parameters, device)
     }
 
@@ -59,13 +58,18 @@ impl Network {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
-        let dense_in =
-            dense(&mut parameters, "dense_in", config.width, config.dense_units)?;
+        let dense_in = dense(&mut parameters, "dense_in", config.width, config.dense_units)?;
         let mut recurrent = Vec::new();
         let mut width = config.dense_units;
         for (index, layer) in config.layers.iter().enumerate() {
             let prefix = format!("recurrent.{index}");
-            recurrent.push(recurrent_layer(&mut parameters, &prefix, layer.cell, width, layer.units)?);
+            recurrent.push(recurrent_layer(
+                &mut parameters,
+                &prefix,
+                layer.cell,
+                width,
+                layer.units,
+            )?);
             width = layer.units;
         }
         let dense_out = dense(&mut parameters, "dense_out", width, config.width)?;
@@ -157,7 +161,12 @@ impl std::fmt::Debug for Network {
 }
 
 /// A dense layer drawn as in PyTorch: uniform within ±1/√inputs.
-fn dense(parameters: &mut Parameters, prefix: &str, inputs: usize, outputs: usize) -> Result<Dense> {
+fn dense(
+    parameters: &mut Parameters,
+    prefix: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Dense> {
     let bound = 1.0 / (inputs as f64).sqrt();
     let weight = parameters.uniform(&format!("{prefix}.weight"), (outputs, inputs), bound)?;
     let bias = parameters.uniform(&format!("{prefix}.bias"), outputs, bound)?;

@@ -31,11 +31,7 @@ impl Parameters {
 
     /// Parameters that will be taken from `tensors`, by name.
     pub fn loaded(tensors: BTreeMap<String, Tensor>, device: &Device) -> Self {
-        Self {
-            device: device.clone(),
-            source: Source::Loaded(tensors),
-            variables: BTreeMap::new(),
-        }
+        Self { device: device.clone(), source: Source::Loaded(tensors), variables: BTreeMap::new() }
     }
 
     /// The parameter `name`, uniform within ±`bound` where it is drawn.

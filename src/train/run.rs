@@ -29,8 +29,9 @@ pub fn run(
     let (training, validation) = data.split(settings.validation)?;
     let device = network.device().candle().clone();
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut optimizer = Optimizer::new(Rule::RmsProp(RmsProp::default()), named_variables(network))?
-        .with_clip_norm(settings.clip_norm)?;
+    let mut optimizer =
+        Optimizer::new(Rule::RmsProp(RmsProp::default()), named_variables(network))?
+            .with_clip_norm(settings.clip_norm)?;
     let mut best = Best::new(settings.patience);
     let mut history =
         History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
