@@ -1,5 +1,6 @@
 use super::container::{self, Container, Gap};
 use super::faults::{Faults, counted};
+use super::samples::mix;
 use super::{Audio, Resampler, Tags, no_panic, wav_header};
 use crate::{Error, Result};
 use std::io;
@@ -255,10 +256,7 @@ impl Decoder {
             }
         }
         self.trim_chunk();
-        for sample in self.chunk.iter_mut().flatten().filter(|s| !s.is_finite()) {
-            *sample = 0.0;
-            self.faults.note_not_finite();
-        }
+        self.silence_what_is_not_finite();
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)
@@ -349,6 +347,19 @@ impl Decoder {
         }
     }
 
+    fn silence_what_is_not_finite(&mut self) {
+        for channel in &mut self.chunk {
+            // One pass without branches for the sound file, which is the usual one.
+            if channel.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
+                continue;
+            }
+            for sample in channel.iter_mut().filter(|s| !s.is_finite()) {
+                *sample = 0.0;
+                self.faults.note_not_finite();
+            }
+        }
+    }
+
     fn note_damage(&mut self) {
         let at = self.seconds(self.frames_read);
         self.faults.note_damage(at);
@@ -376,6 +387,10 @@ impl Decoder {
             None if self.cut_off => {
                 self.faults.note(format!("the file is truncated at {found:.2} s"));
             }
+            _ if self.decoder.finalize().verify_ok == Some(false) => {
+                let note = "the checksum does not match: some of the sound is damaged";
+                self.faults.note(note.to_owned());
+            }
             _ => {}
         }
     }
@@ -393,12 +408,4 @@ impl std::fmt::Debug for Decoder {
             self.frames_read
         )
     }
-}
-
-fn mix(chunk: &[Vec<f32>], mixed: &mut Vec<f32>) {
-    let scale = 1.0 / chunk.len() as f32;
-    mixed.clear();
-    mixed.extend(
-        (0..chunk[0].len()).map(|frame| chunk.iter().map(|c| c[frame]).sum::<f32>() * scale),
-    );
 }

@@ -77,10 +77,8 @@ impl Audio {
         if self.channel_count() == 1 {
             return self.clone();
         }
-        let scale = 1.0 / self.channel_count() as f32;
-        let mixed = (0..self.frames())
-            .map(|frame| self.channels.iter().map(|c| c[frame]).sum::<f32>() * scale)
-            .collect();
+        let mut mixed = Vec::new();
+        mix(&self.channels, &mut mixed);
         Self { channels: vec![mixed].into(), sample_rate_hz: self.sample_rate_hz }
     }
 
@@ -94,6 +92,21 @@ impl Audio {
         let channels: Vec<_> =
             self.channels.iter().map(|c| c[start.min(end)..end].to_vec()).collect();
         Self { channels: channels.into(), sample_rate_hz: self.sample_rate_hz }
+    }
+}
+
+/// The average of channels of one length.
+pub(super) fn mix(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
+    let scale = 1.0 / channels.len() as f32;
+    mixed.clear();
+    mixed.resize(channels.first().map_or(0, Vec::len), 0.0);
+    for channel in channels {
+        for (sum, sample) in mixed.iter_mut().zip(channel) {
+            *sum += sample;
+        }
+    }
+    for sum in mixed {
+        *sum *= scale;
     }
 }
 
