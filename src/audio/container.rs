@@ -197,7 +197,7 @@ pub(super) fn make_decoder(
     parameters: &AudioCodecParameters,
     gapless: bool,
 ) -> Result<(Box<dyn AudioDecoder>, String)> {
-    let options = AudioDecoderOptions::default().gapless(gapless);
+    let options = AudioDecoderOptions::default().gapless(gapless).verify(true);
     let decoder = no_panic::catch(|| {
         symphonia::default::get_codecs().make_audio_decoder(parameters, &options)
     })

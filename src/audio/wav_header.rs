@@ -13,6 +13,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// Symphonia knows the positions of so many loudspeakers.
 const MOST_NAMED_CHANNELS: u16 = 18;
 
+/// No real file has as many in front of its sound.
+const MOST_CHUNKS: usize = 10_000;
+
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const EXTENSIBLE: u16 = 0xfffe;
@@ -37,11 +40,11 @@ pub(super) fn plan(file: &mut (impl Read + Seek)) -> io::Result<Repair> {
     }
     repair.patches.add(0, b"RIFF");
     repair.patches.add(4, &u32::try_from(file_bytes - 8).unwrap_or(u32::MAX).to_le_bytes());
-    let (mut at, mut format) = (12, Format::default());
-    loop {
+    let (mut at, mut format, mut wide_length) = (12, Format::default(), None);
+    for _ in 0..MOST_CHUNKS {
         let header = read_at(file, at, 8)?;
         if header.len() < 8 {
-            return Ok(repair);
+            break;
         }
         let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
         match &header[..4] {
@@ -53,14 +56,22 @@ pub(super) fn plan(file: &mut (impl Read + Seek)) -> io::Result<Repair> {
             }
             // The count of frames in it would be that of all channels together.
             b"fact" if repair.hidden_channels.is_some() => repair.patches.add(at, b"skip"),
+            // Of an RF64 file: the lengths of the file and of its data, in 64 bits.
+            b"ds64" => {
+                let lengths = read_at(file, at + 8, 16)?;
+                wide_length =
+                    lengths.get(8..).and_then(|b| b.try_into().ok().map(u64::from_le_bytes));
+            }
             b"data" => {
-                repair.set_length(at, length, file_bytes.saturating_sub(at + 8), &format);
-                return Ok(repair);
+                let promised = wide_length.unwrap_or(length.into());
+                repair.set_length(at, promised, file_bytes.saturating_sub(at + 8), &format);
+                break;
             }
             _ => {}
         }
         at += 8 + u64::from(length) + u64::from(length % 2);
     }
+    Ok(repair)
 }
 
 impl Repair {
@@ -77,15 +88,15 @@ impl Repair {
         }
     }
 
-    fn set_length(&mut self, at: u64, promised: u32, there: u64, format: &Format) {
+    fn set_length(&mut self, at: u64, promised: u64, there: u64, format: &Format) {
         // Programs that cannot go back to fill in the length write nothing or a very large number.
-        let unknown = promised == 0 || promised >= 0x7fff_0000;
-        let mut length = if unknown { there } else { u64::from(promised).min(there) };
+        let unknown = promised == 0 || (promised >= 0x7fff_0000 && promised > there);
+        let mut length = if unknown { there } else { promised.min(there) };
         if format.is_linear() {
             let frame_bytes = u64::from(format.frame_bytes);
             length -= length % frame_bytes;
-            if !unknown && u64::from(promised) > there {
-                self.promised_frames = Some(u64::from(promised) / frame_bytes);
+            if !unknown && promised > there {
+                self.promised_frames = Some(promised / frame_bytes);
             }
         }
         self.patches.add(at + 4, &u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
