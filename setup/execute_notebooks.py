@@ -2,6 +2,7 @@
 came out. Run by the lab's Python: `execute_notebooks.py [--write-back] NOTEBOOK...`"""
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,17 @@ KERNEL_START_SECONDS = 3600
 
 def first_line(source):
     return next((line for line in source.splitlines() if line.strip()), "")[:60]
+
+
+def error_text(cell):
+    """What the kernel said went wrong. (evcxr says it in the outputs only, not in its reply.)"""
+    lines = [
+        line
+        for output in cell.outputs
+        if output.output_type == "error"
+        for line in output.traceback or [output.evalue]
+    ]
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
 
 
 def execute(path, results=RESULTS):
@@ -54,8 +66,12 @@ def execute(path, results=RESULTS):
     started = time.monotonic()
     try:
         client.execute()
-    except CellExecutionError as error:
-        problem = f"cell {state['number']} of {len(cells)} failed:\n{error}"
+    except CellExecutionError:
+        failed = cells[state["number"] - 1]
+        problem = (
+            f"cell {state['number']} of {len(cells)} failed.\n{failed.source}\n\n"
+            f"{error_text(failed)}"
+        )
     except DeadKernelError as error:
         problem = f"the kernel ended in cell {state['number'] + 1} of {len(cells)}: {error}"
     except RuntimeError as error:

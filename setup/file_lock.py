@@ -1,4 +1,4 @@
-"""A lock between processes, let go by the operating system when its holder ends, however it ends."""
+"""A lock between processes; the system lets go of it when its holder ends, however it ends."""
 
 import contextlib
 import fcntl

@@ -20,6 +20,7 @@ def main(connection_file):
         kernel = subprocess.Popen(
             [binary(), "--control_file", connection_file],
             env=library.kernel_environment(session),
+            stdout=subprocess.DEVNULL,  # only names the configuration it found
             # The session counts as alive while the kernel or a child of it is.
             pass_fds=[lock.fileno()],
         )

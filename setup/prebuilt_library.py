@@ -161,14 +161,9 @@ def _build(template, files, features):
     _write_sources(partial, files)
     shutil.copyfile(CHECKOUT / "Cargo.lock", partial / "Cargo.lock")
     write_config(partial, features)
-    crates = 0
 
-    def status_of(line):
-        nonlocal crates
-        if compiling := re.match(r"\s*Compiling (\S+)", line):
-            crates += 1
-            return f"{crates} crates, now {compiling[1]}"
-        return ""
+    def status():
+        return f"{sum(1 for _ in partial.glob('ctx/target/**/deps/*.d'))} parts"
 
     warm_up = CHECKOUT / "setup" / "warm_up_kernel.py"
     run_step(
@@ -176,9 +171,9 @@ def _build(template, files, features):
         [PYTHON, warm_up, binary()],
         LOGS / "library.log",
         environment=kernel_environment(partial),
-        status_of=status_of,
+        status=status,
     )
-    for cell in partial.glob("ctx/target/*/debug/deps/*code_*"):
+    for cell in partial.glob("ctx/target/*/debug/deps/libcode_*"):
         cell.unlink()
     partial.rename(template)
 
