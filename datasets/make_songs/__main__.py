@@ -8,7 +8,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from .encoding import encode
-from .mastering import loudness_lufs, mastered, sixteen_bit
+from .mastering import mastered, sixteen_bit
 from .pieces import PIECES
 
 RATE_HZ = 44100

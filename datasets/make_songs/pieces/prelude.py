@@ -47,7 +47,7 @@ def _sixteenths():
                 events.append((4 * number + 2 * half + step / 4, bar[voice], _STRESS[step] * softer))
     for number, bar in enumerate(_CLOSE, start=len(bars)):
         for step, midi in enumerate(pitches(bar)):
-            events.append((4 * number + step / 4, midi, 1.1 if step < 2 else 0.95))
+            events.append((4 * number + step / 4, midi, 0.82 if step < 2 else 0.95))
     return events, 4.0 * (len(bars) + len(_CLOSE))
 
 
