@@ -24,7 +24,7 @@ import shutil
 import sys
 
 from evcxr_kernel import VERSION, binary, rust_version
-from file_lock import locked, try_lock
+from file_lock import lock, locked, try_lock
 from locations import CHECKOUT, LOGS, PYTHON, kernel_home
 from progress import run_step, say
 
@@ -109,8 +109,8 @@ def template_key(files, features):
     digest = hashlib.sha256()
     # evcxr changes the compiler flags when it finds lld, unless there is mold.
     linker = "lld" if shutil.which("lld") and not shutil.which("mold") else "default"
-    lock = (CHECKOUT / "Cargo.lock").read_bytes()
-    for part in [VERSION, rust_version(), linker, json.dumps(features), lock]:
+    versions = (CHECKOUT / "Cargo.lock").read_bytes()
+    for part in [VERSION, rust_version(), linker, json.dumps(features), versions]:
         digest.update(part if isinstance(part, bytes) else part.encode())
         digest.update(b"\0")
     for name, content in sorted(files.items()):
@@ -244,23 +244,29 @@ def new_session(template, features):
     with locked(SESSIONS / "sessions.lock", "Another kernel starts: waiting."):
         remove_dead_sessions()
         folder = SESSIONS / secrets.token_hex(4)
-        lock = try_lock(folder.with_suffix(".alive"))
+        alive = try_lock(folder.with_suffix(".alive"))
     copy_linked(template, folder)
     write_config(folder, features)
-    return folder, lock
-
-
-def remove_session(folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".alive").unlink(missing_ok=True)
+    return folder, alive
 
 
 def remove_dead_sessions():
-    """Removes what kernels left behind that were killed."""
+    """Removes what is left of kernels that were killed together with their `remove_when_dead`."""
     for mark in SESSIONS.glob("*.alive"):
-        if lock := try_lock(mark):
-            remove_session(mark.with_suffix(""))
-            lock.close()
+        if dead := try_lock(mark):
+            _remove_session(mark, dead)
+
+
+def remove_when_dead(name):
+    """Waits until no process uses the session any more and removes it."""
+    mark = SESSIONS / f"{name}.alive"
+    _remove_session(mark, lock(mark))
+
+
+def _remove_session(mark, held_lock):
+    shutil.rmtree(mark.with_suffix(""), ignore_errors=True)
+    mark.unlink(missing_ok=True)
+    held_lock.close()
 
 
 def _remove_old_templates():
@@ -272,4 +278,5 @@ def _remove_old_templates():
 
 
 if __name__ == "__main__":
-    print(ensure_template(saved_features()), file=sys.stderr)
+    if sys.argv[1] == "remove-when-dead":
+        remove_when_dead(sys.argv[2])

@@ -76,7 +76,7 @@ class Lab(unittest.TestCase):
         self.assertEqual(Path(folder.strip()), self.folder.resolve())
         page = (self.results / "lab-test-runs.html").read_text(encoding="utf-8")
         self.assertIn("<b>seen</b>", page)
-        self.assertRegex(answer.stdout, r"cell  2 of 6 +\d+\.\d s  let audio")
+        self.assertRegex(answer.stdout, r"cell 2 of 6 +\d+\.\d s  let audio")
         self.assertNotIn("error", nbformat.read(path, as_version=4).cells[0])
         self.assertEqual(nbformat.read(path, as_version=4).cells[2].outputs, [])
 
