@@ -1,7 +1,6 @@
 use super::container::{self, Container, Gap};
 use super::faults::{Faults, counted};
-use super::samples::mix;
-use super::{Audio, Resampler, Tags, no_panic, wav_header};
+use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, wav_header};
 use crate::{Error, Result};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -123,6 +122,12 @@ impl Decoder {
         self.channel_count
     }
 
+    /// The title tag, else the file's name without its ending.
+    pub fn title(&self) -> String {
+        let stem = || self.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.tags().title().map(str::to_owned).or_else(stem).unwrap_or_default()
+    }
+
     /// How the file is coded: `"MP3"`, `"FLAC"`, `"Vorbis"`, `"AAC"`, `"PCM, 16-bit"`, ...
     pub fn codec(&self) -> &str {
         &self.codec
@@ -204,7 +209,7 @@ impl Decoder {
         let mut samples = Vec::new();
         let mut mixed = [Vec::new()];
         while let Some(chunk) = self.next_chunk()? {
-            mix(chunk, &mut mixed[0]);
+            mix_to_mono(chunk, &mut mixed[0]);
             samples.extend_from_slice(&resampler.push(&mixed)?[0]);
         }
         self.require_sound()?;

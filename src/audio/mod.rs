@@ -27,7 +27,7 @@ pub use decode::Decoder;
 pub use find_songs::{SONG_EXTENSIONS, find_songs};
 pub use playback::{Playback, stop_all};
 pub use resample::Resampler;
-pub use samples::Audio;
+pub use samples::{Audio, mix_to_mono};
 pub use song::Song;
 pub use tags::Tags;
 pub use wav::{SampleFormat, WavWriter};

@@ -78,7 +78,7 @@ impl Audio {
             return self.clone();
         }
         let mut mixed = Vec::new();
-        mix(&self.channels, &mut mixed);
+        mix_to_mono(&self.channels, &mut mixed);
         Self { channels: vec![mixed].into(), sample_rate_hz: self.sample_rate_hz }
     }
 
@@ -95,8 +95,8 @@ impl Audio {
     }
 }
 
-/// The average of channels of one length.
-pub(super) fn mix(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
+/// Averages `channels`, all of one length, into `mixed`, which is emptied first.
+pub fn mix_to_mono(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
     let scale = 1.0 / channels.len() as f32;
     mixed.clear();
     mixed.resize(channels.first().map_or(0, Vec::len), 0.0);

@@ -44,17 +44,9 @@ impl Song {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let mut decoder = Decoder::open(path)?;
         let audio = decoder.read_all()?;
-        let title = match decoder.tags().title() {
-            Some(title) => title.to_owned(),
-            None => decoder
-                .path()
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-                .unwrap_or_default(),
-        };
         let details = Details {
             path: decoder.path().to_path_buf(),
-            title,
+            title: decoder.title(),
             tags: decoder.tags().clone(),
             codec: decoder.codec().to_owned(),
             warnings: decoder.warnings(),

@@ -1,0 +1,37 @@
+"""What Jupyter starts for a Rust notebook of this lab: makes a private copy of the pre-built
+library and becomes the kernel, which works there. Argument: Jupyter's connection file."""
+
+import os
+import subprocess
+import sys
+
+import prebuilt_library as library
+from evcxr_kernel import binary
+from progress import StepFailed
+
+
+def main(connection_file):
+    # Standard output is the server's log: what takes long is said there.
+    features = library.saved_features()
+    session, alive = library.new_session(library.ensure_template(features), features)
+    # Removes the session once the kernel and its children are gone, however they went.
+    subprocess.Popen(
+        [sys.executable, library.__file__, "remove-when-dead", session.name],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # The session counts as alive while any process has this file open.
+    os.set_inheritable(alive.fileno(), True)
+    # evcxr_jupyter prints nothing there but the configuration file that it found.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    environment = library.kernel_environment(session)
+    os.execve(binary(), [binary(), "--control_file", connection_file], environment)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except StepFailed as problem:
+        sys.exit(str(problem))

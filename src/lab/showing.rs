@@ -1,0 +1,58 @@
+//! What a notebook shows of each type.
+
+use crate::Result;
+use crate::audio::{Audio, Song};
+use crate::dataset::Dataset;
+use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
+use crate::evaluate::Similarity;
+use crate::features::Spectrogram;
+use crate::generate::Piece;
+use crate::model::{Device, Network};
+use crate::train::History;
+
+impl Show for Spectrogram {
+    fn bundle(&self) -> Result<Bundle> {
+        let picture = display::spectrogram(&SpectrogramView {
+            power_db: self.power_db(),
+            bins: self.bins(),
+            hop_seconds: self.hop_seconds(),
+            bin_hz: self.bin_hz(),
+            start_seconds: 0.0,
+        })?;
+        let plain = picture.description().to_owned();
+        Ok(Bundle::from_picture("", picture, &plain))
+    }
+}
+
+impl Show for Audio {
+    fn bundle(&self) -> Result<Bundle> {
+        Player::new("", self).bundle()
+    }
+}
+
+impl Show for Song {
+    fn bundle(&self) -> Result<Bundle> {
+        let by = self.tags().artist().map_or(String::new(), |artist| format!("{artist} · "));
+        Player::new(self.title(), self.audio()).details(&format!("{by}{}", self.codec())).bundle()
+    }
+}
+
+impl Show for Piece {
+    fn bundle(&self) -> Result<Bundle> {
+        Player::new("A new piece", self.audio()).details(&self.to_string()).bundle()
+    }
+}
+
+/// Types whose words are all there is to show.
+macro_rules! shown_as_text {
+    ($($type:ty),+) => {$(
+        impl Show for $type {
+            fn bundle(&self) -> Result<Bundle> {
+                Ok(Bundle::from_text(&self.to_string()))
+            }
+        }
+    )+};
+}
+
+shown_as_text!(Dataset, Network, Similarity, Device);
+shown_in_notebooks!(Audio, Song, Spectrogram, Dataset, History, Piece, Network, Similarity, Device);

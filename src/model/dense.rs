@@ -1,0 +1,193 @@
+//! The dense layer: every output sees every input.
+
+use candle_core::{
+    CpuStorage, CustomOp3, D, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
+};
+
+use super::cpu::few_rows::{Lanes, add_transposed, repeated};
+use super::cpu::matrix::{Into, Matrix, add_column_sums, product};
+use super::cpu::storage::{values, with_values};
+use super::gradients;
+use crate::{Error, Result};
+
+/// A dense (fully connected) layer, `y = x Wᵀ + b`, in the layout of PyTorch's `nn.Linear`.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use neural_composer::model::dense::Dense;
+///
+/// let weight = Tensor::new(&[[1f32, 2.], [3., 4.], [5., 6.]], &Device::Cpu)?;
+/// let bias = Tensor::new(&[0f32, 0., 10.], &Device::Cpu)?;
+/// let layer = Dense::new(weight, bias)?;
+/// let output = layer.forward(&Tensor::new(&[[1f32, 1.]], &Device::Cpu)?)?;
+/// assert_eq!(output.to_vec2::<f32>()?, [[3., 7., 21.]]);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dense {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Dense {
+    /// A layer over given weights: `weight` of shape (outputs, inputs), `bias` of shape (outputs).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the two do not fit each other.
+    pub fn new(weight: Tensor, bias: Tensor) -> Result<Self> {
+        match *weight.dims() {
+            [outputs, inputs] if outputs > 0 && inputs > 0 => {
+                if bias.dims() != [outputs] {
+                    return Err(Error::argument(
+                        "bias",
+                        format!("shape ({outputs})"),
+                        format!("{:?}", bias.dims()),
+                    ));
+                }
+            }
+            _ => {
+                return Err(Error::argument(
+                    "weight",
+                    "shape (outputs, inputs)",
+                    format!("{:?}", weight.dims()),
+                ));
+            }
+        }
+        if bias.dtype() != weight.dtype() || !bias.device().same_device(weight.device()) {
+            return Err(Error::argument(
+                "bias",
+                format!("{:?} on the weight's device", weight.dtype()),
+                format!("{:?} on {:?}", bias.dtype(), bias.device().location()),
+            ));
+        }
+        Ok(Self { weight, bias })
+    }
+
+    /// The number of values that one row of the input has.
+    pub fn inputs(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
+    /// The number of values that one row of the output has.
+    pub fn outputs(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
+    /// Applies the layer to the last axis of `input`, of shape (..., inputs); gives (..., outputs).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `input` does not fit the layer; [`Error::Tensor`] if memory runs out.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        if input.rank() == 0 || input.dim(D::Minus1)? != self.inputs() {
+            return Err(Error::argument(
+                "input",
+                format!("shape (..., {})", self.inputs()),
+                format!("{:?}", input.dims()),
+            ));
+        }
+        if input.dtype() != self.weight.dtype() {
+            return Err(Error::argument(
+                "input",
+                format!("{:?} values, as the weight's", self.weight.dtype()),
+                format!("{:?}", input.dtype()),
+            ));
+        }
+        match (input.device(), input.dtype()) {
+            _ if input.elem_count() == 0 => composed(input, &self.weight, Some(&self.bias)),
+            (Device::Cpu, DType::F32) => self.fused::<f32>(input),
+            (Device::Cpu, DType::F64) => self.fused::<f64>(input),
+            _ => composed(input, &self.weight, Some(&self.bias)),
+        }
+    }
+
+    fn fused<T: Lanes>(&self, input: &Tensor) -> Result<Tensor> {
+        let operation = Product::<T>(std::marker::PhantomData);
+        let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
+        Ok(input.contiguous()?.apply_op3(&weight, &bias, operation)?)
+    }
+}
+
+/// `input weightᵀ + bias` with Candle's own operations, as one matrix product over all rows.
+pub(crate) fn composed(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let (outputs, inputs) = weight.dims2()?;
+    let mut shape = input.dims().to_vec();
+    shape.pop();
+    let rows = shape.iter().product::<usize>();
+    shape.push(outputs);
+    let product = input.reshape((rows, inputs))?.matmul(&weight.t()?)?;
+    let output = match bias {
+        Some(bias) => product.broadcast_add(bias)?,
+        None => product,
+    };
+    Ok(output.reshape(shape)?)
+}
+
+/// The layer as one operation: no transposed copies, one matrix product for each gradient.
+struct Product<T>(std::marker::PhantomData<T>);
+
+impl<T: Lanes> CustomOp3 for Product<T> {
+    fn name(&self) -> &'static str {
+        "dense"
+    }
+
+    fn cpu_fwd(
+        &self,
+        input: &CpuStorage,
+        input_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let (outputs, inputs) = weight_layout.shape().dims2()?;
+        let input: &[T] = values(input, input_layout)?;
+        let rows = input.len() / inputs;
+        let mut output = repeated::<T>(values(bias, bias_layout)?, rows);
+        add_transposed(&mut output, outputs, input, rows, values(weight, weight_layout)?);
+        let mut shape = input_layout.dims().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = outputs;
+        }
+        Ok((T::to_cpu_storage_owned(output), Shape::from(shape)))
+    }
+
+    fn bwd(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (outputs, inputs) = weight.dims2()?;
+        let rows = input.elem_count() / inputs;
+        let gradient = gradient.contiguous()?;
+        with_values::<T, _>(&gradient, |gradient| {
+            let gradient_matrix = Matrix::new(gradient, rows, outputs);
+            let d_weight = with_values(input, |input| {
+                gradients::compute(weight, |values, into| {
+                    let input = Matrix::new(input, rows, inputs);
+                    product(values, inputs, gradient_matrix.t(), input, into);
+                })
+            })?;
+            let d_bias = gradients::compute(bias, |values, into| {
+                if into == Into::Overwrite {
+                    values.fill(T::ZERO);
+                }
+                add_column_sums(gradient, values);
+            })?;
+            let d_input = if input.track_op() {
+                let mut d_input = vec![T::ZERO; input.elem_count()];
+                with_values(weight, |weight| {
+                    let weight = Matrix::new(weight, outputs, inputs);
+                    product(&mut d_input, inputs, gradient_matrix, weight, Into::Overwrite);
+                    Ok(())
+                })?;
+                Some(Tensor::from_vec(d_input, input.shape(), input.device())?)
+            } else {
+                None
+            };
+            Ok((d_input, d_weight, d_bias))
+        })
+    }
+}
