@@ -125,6 +125,25 @@ fn a_sine_of_amplitude_1_reads_0_db_at_its_frequency() {
 }
 
 #[test]
+fn the_blocks_own_spectrogram_shows_a_sine_at_its_frequency_in_both_layouts() {
+    let sine = |i| (std::f32::consts::TAU * 1_000.0 * i as f32 / 8_000.0).sin() * 0.5;
+    let samples: Vec<f32> = (0..4_000).map(sine).collect();
+    for (layout, block_samples) in
+        [(SpectrumLayout::Full, 400), (SpectrumLayout::Half, 400), (SpectrumLayout::Half, 200)]
+    {
+        let blocks = Blocks { sample_rate_hz: 8_000, block_samples, layout };
+        let rows = blocks.spectra_of_samples(&samples).unwrap();
+        let spectrogram = Spectrogram::of_blocks(blocks, &rows).unwrap();
+        assert_eq!(spectrogram.frames(), 4_000 / block_samples);
+        for frame in spectrogram.rows() {
+            let (bin, db) = frame.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+            assert_eq!((bin as f64 * spectrogram.bin_hz()).round(), 1_000.0);
+            assert!((db + 6.02).abs() < 0.05, "{db}");
+        }
+    }
+}
+
+#[test]
 fn impossible_settings_are_refused_by_name() {
     let tiny = Blocks { block_samples: 1, ..Blocks::fast() };
     assert!(tiny.spectra_of_samples(&[0.0]).unwrap_err().to_string().contains("block_samples"));

@@ -8,8 +8,9 @@ from .lines import Touch, Wavetable, audio_rate, drawn
 from .mixing import Track, band_pass, low_pass
 from .modes import body_impulse, through
 
-VIOLIN_TOUCH = Touch(attack=0.075, release=0.10, vibrato_cents=15.0, scoop_cents=12.0)
-CELLO_TOUCH = Touch(attack=0.09, release=0.14, vibrato_hz=5.0, vibrato_cents=11.0, glide=0.018)
+VIOLIN_TOUCH = Touch(attack=0.05, release=0.10, vibrato_cents=15.0, scoop_cents=12.0, accent=0.35)
+CELLO_TOUCH = Touch(attack=0.07, release=0.14, vibrato_hz=5.0, vibrato_cents=11.0, glide=0.018,
+                    accent=0.3)
 
 
 def violin_body(sample_rate_hz, rng):
@@ -20,7 +21,7 @@ def violin_body(sample_rate_hz, rng):
 
 
 def cello_body(sample_rate_hz, rng):
-    main = [(102, 0.25, 0.05), (175, 0.4, 0.05), (205, 0.3, 0.05), (400, 0.4, 0.03),
+    main = [(102, 0.12, 0.05), (175, 0.4, 0.05), (205, 0.3, 0.05), (400, 0.4, 0.03),
             (1000, 0.6, 0.008), (1800, 0.5, 0.004)]
     return body_impulse(rng, sample_rate_hz, main, (230, 3200), 40, direct=0.7)
 
@@ -48,7 +49,7 @@ class StringSection:
 
     def _line(self, notes, seconds, length, player):
         rng = self._rng
-        cents, late = rng.normal(0.0, 3.0), abs(rng.normal(0.0, 0.010))
+        cents, late = rng.normal(0.0, 3.0), abs(rng.normal(0.0, 0.006))
         mine = [replace(note, start=note.start + late + rng.normal(0, 0.005), pitch=note.pitch + cents / 100)
                 for note in notes]
         touch = replace(self._touch, vibrato_hz=self._touch.vibrato_hz * rng.uniform(0.94, 1.06))

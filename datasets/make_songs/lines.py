@@ -28,6 +28,7 @@ class Touch:
     drift_cents: float = 4.0
     swell: float = 0.18
     scoop_cents: float = 0.0
+    accent: float = 0.0
 
 
 @dataclass
@@ -63,6 +64,7 @@ def drawn(notes, seconds, touch, rng):
         fall_from = note.duration - (0.35 * release if joined else 0.0)
         down = np.cos(np.pi / 2 * np.clip((since - fall_from) / release, 0.0, 1.0)) ** 2
         arc = 1.0 + touch.swell * (np.sin(np.pi * np.clip(since / note.duration, 0.0, 1.0)) - 0.5)
+        arc += touch.accent * np.exp(-np.maximum(since, 0.0) / 0.08)
         loudness[first:] += note.velocity * up * down * arc
         within = (since >= 0) & (since < min(note.duration + 0.1, following - note.start))
         grown = np.clip((since - touch.vibrato_delay) / 0.35, 0.0, 1.0)

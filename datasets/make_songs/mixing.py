@@ -53,7 +53,7 @@ def room(sound, sample_rate_hz, seed, decay_seconds, wet_db, pre_delay_seconds=0
     swell = np.clip((time - onset) / 0.03, 0.0, 1.0) ** 2
     bands = [(90, 250, 1.10), (250, 700, 1.05), (700, 2000, 1.0),
              (2000, 5000, 1.0 - 0.45 * darkness), (5000, 14000, 0.85 - 0.6 * darkness)]
-    tilt = [1.0, 1.0, 0.8, 0.55 - 0.25 * darkness, 0.3 - 0.2 * darkness]
+    tilt = [0.55, 0.9, 0.8, 0.55 - 0.25 * darkness, 0.3 - 0.2 * darkness]
     impulse = np.zeros((2, length))
     for (low, high, share), level in zip(bands, tilt):
         noise = band_pass(rng.normal(size=(2, length)), low, high, sample_rate_hz)

@@ -29,7 +29,6 @@ impl Compose {
         neural_composer::generate::check_length(self.seconds)?;
         let data = self.training.dataset()?;
         let (network, history) = self.training.train(&data)?;
-        eprintln!("{history}");
         let piece = network.compose_to(
             Output::for_progress(),
             Seed::training(&data, self.training.seed)?,

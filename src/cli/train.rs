@@ -25,7 +25,6 @@ impl Train {
         history.save_chart(&chart)?;
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
         Ok(Report::default()
-            .line(history.to_string())
             .line(format!("{}: the model; {}: its loss", self.output.display(), chart.display()))
             .fact("model", self.output.display().to_string())
             .fact("chart", chart.display().to_string())

@@ -231,11 +231,12 @@ impl std::fmt::Display for Dataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{} sequences of {} blocks ({:.1} s each) from {} songs, {:.1} s of music",
+            "{} sequences of {} blocks ({:.1} s each) from {} song{}, {:.1} s of music",
             self.len(),
             self.settings.sequence_blocks,
             self.settings.sequence_blocks as f64 * self.blocks().block_seconds(),
             self.songs.len(),
+            if self.songs.len() == 1 { "" } else { "s" },
             self.duration_seconds()
         )?;
         for song in self.songs.iter() {

@@ -1,4 +1,5 @@
-use crate::audio::Audio;
+use super::{Blocks, SpectrumLayout};
+use crate::audio::{Audio, Song};
 use crate::{Error, Result};
 use realfft::RealFftPlanner;
 use std::sync::Arc;
@@ -81,6 +82,41 @@ impl Spectrogram {
         })
     }
 
+    /// The strengths in rows that [`Blocks::spectra`] made: what a network sees of a song. A block is
+    /// a frame.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when `rows` is not a whole number of rows.
+    pub fn of_blocks(blocks: Blocks, rows: &[f32]) -> Result<Self> {
+        let (n, width) = (blocks.block_samples, blocks.width());
+        if !rows.len().is_multiple_of(width) {
+            return Err(Error::argument(
+                "rows",
+                format!("a whole number of rows of {width} numbers"),
+                format!("{} numbers", rows.len()),
+            ));
+        }
+        let bins = n / 2 + 1;
+        let imaginary = |row: &[f32], bin: usize| match blocks.layout {
+            SpectrumLayout::Full => row[n + bin],
+            SpectrumLayout::Half if bin == 0 => 0.0,
+            SpectrumLayout::Half => row.get(bins + bin - 1).copied().unwrap_or(0.0),
+        };
+        let scale = 2.0 / n as f32;
+        let power_db = rows.chunks_exact(width).flat_map(|row| {
+            (0..bins).map(move |bin| {
+                let magnitude = row[bin].hypot(imaginary(row, bin)) * scale;
+                (20.0 * magnitude.max(1e-15).log10()).max(Self::FLOOR_DB)
+            })
+        });
+        Ok(Self {
+            power_db: power_db.collect(),
+            bins,
+            hop_seconds: blocks.block_seconds(),
+            bin_hz: f64::from(blocks.sample_rate_hz) / n as f64,
+        })
+    }
+
     /// Decibels of all frames one after the other, [`bins`](Self::bins) numbers each, low to high.
     pub fn power_db(&self) -> &[f32] {
         &self.power_db
@@ -119,5 +155,15 @@ impl Audio {
     /// None with these settings; the type is that of [`Spectrogram::of`].
     pub fn spectrogram(&self) -> Result<Spectrogram> {
         Spectrogram::of(self, StftSettings::default())
+    }
+}
+
+impl Song {
+    /// The spectrogram with the usual window and hop.
+    ///
+    /// # Errors
+    /// As [`Audio::spectrogram`].
+    pub fn spectrogram(&self) -> Result<Spectrogram> {
+        self.audio().spectrogram()
     }
 }

@@ -1,6 +1,6 @@
 use crate::Result;
 use crate::audio::{Playback, Song};
-use crate::display::{Bundle, Live, Output, Progress};
+use crate::display::{Bundle, Live, Output, Player, Progress};
 use crate::evaluate::{self, Similarity};
 use crate::generate::{self, Piece, Seed};
 use crate::model::Network;
@@ -56,6 +56,11 @@ impl Piece {
     /// What [`Audio::play`](crate::audio::Audio::play) reports, most often that there are no speakers.
     pub fn play(&self) -> Result<Playback> {
         self.audio().play()
+    }
+
+    /// A player that switches between the piece and `song` at the same position.
+    pub fn beside(&self, song: &Song) -> Player {
+        Player::new("A new piece", self.audio()).compared_with(song.title(), song.audio())
     }
 
     /// How alike it is to `song`.

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::audio::{Audio, Song};
 use crate::dataset::Dataset;
-use crate::display::{self, Bundle, Show, SpectrogramView, shown_in_notebooks};
+use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
 use crate::evaluate::Similarity;
 use crate::features::Spectrogram;
 use crate::generate::Piece;
@@ -26,23 +26,20 @@ impl Show for Spectrogram {
 
 impl Show for Audio {
     fn bundle(&self) -> Result<Bundle> {
-        let picture = display::waveform(self)?;
-        let plain = format!("{self:?}");
-        Ok(Bundle::from_picture("", picture, &plain))
+        Player::new("", self).bundle()
     }
 }
 
 impl Show for Song {
     fn bundle(&self) -> Result<Bundle> {
-        let picture = display::waveform(self.audio())?;
-        Ok(Bundle::from_picture(self.title(), picture, &format!("{self:?}")))
+        let by = self.tags().artist().map_or(String::new(), |artist| format!("{artist} · "));
+        Player::new(self.title(), self.audio()).details(&format!("{by}{}", self.codec())).bundle()
     }
 }
 
 impl Show for Piece {
     fn bundle(&self) -> Result<Bundle> {
-        let picture = display::waveform(self.audio())?;
-        Ok(Bundle::from_picture(&self.to_string(), picture, &self.to_string()))
+        Player::new("A new piece", self.audio()).details(&self.to_string()).bundle()
     }
 }
 

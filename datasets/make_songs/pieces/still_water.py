@@ -16,8 +16,8 @@ B4:.5 D5:.5 E5:1.4 F#5:.13 E5:.47 D5:.5 B4:.5 A4:2.3 r:.6
 A4:.5 B4:.5 D5:.9 E5:.1 F#5:1.2 A5:.8 B5:1.7 A5:.15 F#5:.85 E5:.6 D5:.5 F#5:.12 E5:1.7 r:.5
 D5:.5 E5:.5 F#5:.9 E5:.12 D5:.9 B4:.7 A4:.6 B4:.14 D5:4.4
 """
-_TEMPO = Tempo([(0, 62), (6, 60), (10, 54), (13, 62), (18, 54), (20, 64), (25, 66), (30, 56), (34, 50),
-                (40, 44)])
+_TEMPO = Tempo([(0, 74), (6, 72), (10, 65), (13, 74), (18, 65), (20, 77), (25, 79), (30, 67), (34, 60),
+                (40, 53)])
 _LOUDNESS = dynamics([(0, 0.45), (5, 0.68), (7, 0.66), (10.5, 0.45), (14, 0.60), (19, 0.42), (22, 0.62),
                       (25.5, 0.86), (28, 0.66), (30.5, 0.55), (32, 0.58), (35, 0.50), (40, 0.34)])
 # Harmony: at each beat, four voices from the bass up.
@@ -64,9 +64,9 @@ def _render(sample_rate_hz):
     rng = np.random.default_rng(432)
     seconds = _TEMPO.seconds(41) + 4.0
     mix = Track(seconds, sample_rate_hz)
-    mix.add_stereo(Pad(sample_rate_hz, seed=50).play(_pad_voices(), seconds), gain=decibels(-8.0))
+    mix.add_stereo(Pad(sample_rate_hz, seed=50).play(_pad_voices(), seconds), gain=decibels(-12.0))
     harp = PluckedStrings(HARP, sample_rate_hz, seed=51).play(_harp_notes(rng), seconds, pan_per_octave=0.2)
-    mix.add_stereo(harp, gain=decibels(-6.0))
+    mix.add_stereo(harp, gain=decibels(-8.0))
     mix.add(Flute(sample_rate_hz, seed=52).play(_flute_notes(rng), seconds), 0.0, 0.05, decibels(-3.0))
     return room(mix.samples, sample_rate_hz, seed=13, decay_seconds=2.6, wet_db=-9.0,
                 pre_delay_seconds=0.03, darkness=0.45)
