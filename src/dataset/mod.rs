@@ -190,7 +190,8 @@ impl Dataset {
     }
 
     /// Splits the sequences into those to train on and those to validate on: `fraction` of them,
-    /// evenly spread over the songs, the same ones every time.
+    /// evenly spread over the songs, the same ones every time. A sequence that shares blocks with
+    /// one of these is on neither side, so that nothing validated on was ever trained on.
     ///
     /// # Errors
     /// [`Error::Argument`] when the fraction is outside 0 to below 1, or leaves one side empty.
@@ -211,6 +212,12 @@ impl Dataset {
             ));
         }
         Ok((training, validation))
+    }
+
+    /// Whether two sequences share a block.
+    fn overlap(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.sequences[a], self.sequences[b]);
+        a.song == b.song && a.first_block.abs_diff(b.first_block) < self.settings.sequence_blocks
     }
 
     /// The row after block `block` of `song`: the next block, or a block of zeros past the end.
