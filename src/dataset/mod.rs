@@ -199,8 +199,13 @@ impl Dataset {
         if !(0.0..1.0).contains(&fraction) {
             return Err(Error::argument("validation", "a fraction from 0 to below 1", fraction));
         }
-        let (validation, training): (Vec<_>, Vec<_>) = (0..self.len())
-            .partition(|i| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor());
+        let is_validation =
+            |i: &usize| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor();
+        let (validation, others): (Vec<_>, Vec<_>) = (0..self.len()).partition(is_validation);
+        let training: Vec<_> = others
+            .into_iter()
+            .filter(|other| !validation.iter().any(|kept| self.overlap(*kept, *other)))
+            .collect();
         if training.is_empty() || (fraction > 0.0 && validation.is_empty()) {
             return Err(Error::argument(
                 "validation",
