@@ -101,7 +101,7 @@ fn tags_and_codecs_are_told() {
         assert_eq!(song.tags().album(), Some("Tests"), "{name}");
         assert_eq!(song.tags().get("track"), Some("3"), "{name}");
         let names: Vec<_> = song.tags().iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["title", "artist", "album", "track", "encoder"], "{name}");
+        assert_eq!(names[..4], ["title", "artist", "album", "track"], "{name}");
     }
     for (name, codec) in [
         ("wav_u8.wav", "PCM, 8-bit integer"),
@@ -211,7 +211,7 @@ fn what_is_no_audio_file_is_refused_with_its_name_and_a_reason() {
     // Latin-1 text with many a ÿ, and a table of all bytes: sync words of MPEG audio by chance.
     let latin =
         "pa\u{ff}\u{fb}\u{90}d \u{ff}\u{e2} ".chars().map(|c| c as u8).cycle().take(300_000);
-    let table: Vec<u8> = (0..1_500_000_u64).map(|n| (n * n >> 7) as u8).collect();
+    let table: Vec<u8> = (0..1_500_000_u64).map(|n| ((n * n) >> 7) as u8).collect();
     for (file, expected) in [
         (write("empty.mp3", b""), "empty one (0 bytes)"),
         (write("text.mp3", prose.as_bytes()), "expected an MP3, WAV, FLAC"),

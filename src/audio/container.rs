@@ -83,7 +83,8 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let mut gap = Gap::default();
     if format == format_id::FORMAT_ID_ISOMP4 {
         let edit = facts.edits.iter().find(|e| e.track_id == track.id);
-        gap = edit.map(|e| e.gap).or(itunes_gap).unwrap_or_default();
+        let edit = edit.map(|e| e.gap(track.num_frames));
+        gap = edit.or(itunes_gap).unwrap_or_default();
     }
     let hidden_channels = facts.wav.hidden_channels;
     let channels = hidden_channels.unwrap_or(1) as u64;

@@ -25,6 +25,13 @@ const NAMES: [&str; 13] = [
     "encoder",
 ];
 
+impl std::fmt::Display for Tags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<_> = self.iter().map(|(name, value)| format!("{name:13} {value}")).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
 impl Tags {
     /// The piece's title.
     pub fn title(&self) -> Option<&str> {

@@ -27,7 +27,7 @@ impl Network {
         let mut live = Live::to(output);
         let piece = generate::blocks(self, &seed.into(), seconds, &mut |done, total| {
             let line = format!(
-                "composed {:.1} of {:.1} s, {:.0} times as fast as it plays",
+                "composed {:.1} of {:.1} s, at {:.0} times the speed of playing",
                 done as f64 * block_seconds,
                 total as f64 * block_seconds,
                 done as f64 * block_seconds / start.elapsed().as_secs_f64().max(1e-9),

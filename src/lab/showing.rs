@@ -1,7 +1,7 @@
 //! What a notebook shows of each type.
 
 use crate::Result;
-use crate::audio::{Audio, Song};
+use crate::audio::{Audio, Song, Tags};
 use crate::dataset::Dataset;
 use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
 use crate::evaluate::Similarity;
@@ -54,5 +54,16 @@ macro_rules! shown_as_text {
     )+};
 }
 
-shown_as_text!(Dataset, Network, Similarity, Device);
-shown_in_notebooks!(Audio, Song, Spectrogram, Dataset, History, Piece, Network, Similarity, Device);
+shown_as_text!(Dataset, Network, Similarity, Device, Tags);
+shown_in_notebooks!(
+    Audio,
+    Song,
+    Tags,
+    Spectrogram,
+    Dataset,
+    History,
+    Piece,
+    Network,
+    Similarity,
+    Device
+);
