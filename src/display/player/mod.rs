@@ -94,8 +94,9 @@ impl Player {
         let mut notes = Vec::new();
         for (title, audio) in &self.pieces {
             let share = bytes * audio.duration_seconds() / seconds;
-            let preview = Preview::of(audio, share as usize)?;
-            tracks += &track(title, audio, &preview)?;
+            let mono = audio.to_mono();
+            let preview = Preview::of(audio, &mono, share as usize)?;
+            tracks += &track(title, audio, &mono, &preview)?;
             if !preview.given_up.is_empty() {
                 let whose = match self.pieces.len() {
                     1 => String::new(),
@@ -155,8 +156,7 @@ impl Player {
     fn plain(&self) -> String {
         let mut text = String::new();
         for (title, audio) in &self.pieces {
-            let mono = audio.to_mono();
-            let envelope = Envelope::of(&mono.channels()[0], 60);
+            let envelope = Envelope::of(&audio.channels()[0], 60);
             let levels: Vec<f32> =
                 envelope.rms.iter().map(|rms| 20.0 * rms.max(1e-6).log10()).collect();
             let top = levels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -173,7 +173,7 @@ impl Player {
 }
 
 /// One piece: the plain audio element that works everywhere, and what the script draws.
-fn track(title: &str, audio: &Audio, preview: &Preview) -> Result<String> {
+fn track(title: &str, audio: &Audio, mono: &Audio, preview: &Preview) -> Result<String> {
     let channels: Vec<&[f32]> = audio.channels().iter().take(2).map(Vec::as_slice).collect();
     let columns = COLUMNS.min(audio.frames());
     let envelopes: Vec<_> = channels.iter().map(|c| Envelope::of(c, columns)).collect();
@@ -194,18 +194,19 @@ fn track(title: &str, audio: &Audio, preview: &Preview) -> Result<String> {
     let levels: Vec<u8> = (0..columns)
         .map(|c| (-20.0 * power(c).max(1e-13).log10()).round().clamp(0.0, 255.0) as u8)
         .collect();
-    let mean = (0..columns).map(power).sum::<f32>() / columns as f32;
-    let (raster, top_hz) = small_spectrogram(audio)?;
+    let mean = envelopes.iter().map(|e| e.loudness().powi(2)).sum::<f32>() / channels.len() as f32;
+    let (raster, top_hz) = small_spectrogram(mono)?;
     Ok(format!(
         "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.flac\" data-seconds=\"{:.4}\" \
-         data-channels=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
+         data-channels=\"{}\" data-rate=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
          data-peaks=\"{}\" data-levels=\"{}\" data-spectrogram=\"{}\">\
-         <audio controls preload=\"auto\" aria-label=\"{}\" src=\"data:audio/flac;base64,{}\">\
+         <audio controls preload=\"metadata\" aria-label=\"{}\" src=\"data:audio/flac;base64,{}\">\
          </audio></div>",
         escape(title),
         file_name(title),
         audio.duration_seconds(),
         channels.len(),
+        preview.sample_rate_hz,
         10.0 * mean.max(1e-12).log10(),
         BASE64.encode(peaks),
         BASE64.encode(levels),
