@@ -97,13 +97,7 @@ impl Player {
             let mono = audio.to_mono();
             let preview = Preview::of(audio, &mono, share as usize)?;
             tracks += &track(title, audio, &mono, &preview)?;
-            if !preview.given_up.is_empty() {
-                let whose = match self.pieces.len() {
-                    1 => String::new(),
-                    _ => format!("{}: ", isolated(title)),
-                };
-                notes.push(format!("{whose}{}", preview.given_up));
-            }
+            notes.push(preview.given_up);
         }
         let pieces: Vec<_> = self.pieces.iter().map(|(t, a)| (t.as_str(), a)).collect();
         let picture = match pieces.as_slice() {
@@ -114,7 +108,7 @@ impl Player {
             "<style>{}</style><section class=\"nc-player\" aria-label=\"{}\" \
              data-lm-suppress-shortcuts=\"true\">{}",
             include_str!("player.css").trim_end(),
-            escape(&format!("Player: {}", self.names())),
+            escape(format!("Player {}", self.names()).trim_end()),
             self.header()
         );
         let _ = write!(
@@ -124,17 +118,28 @@ impl Player {
             picture.width_px(),
             picture.png_base64()
         );
-        if !notes.is_empty() {
+        if let Some(given_up) = self.given_up(&notes) {
             let _ = write!(
                 body,
-                "<p class=\"nc-note\">Preview of limited size ({}). The full quality is in the \
-                 variable; save it to a file to hear it.</p>",
-                notes.join("; ")
+                "<p class=\"nc-note\">Preview of limited size: {given_up}. The variable holds the \
+                 full quality; save it to a file to hear that.</p>"
             );
         }
         let script = include_str!("player.js").trim_end();
         let _ = write!(body, "<script>{script}</script></section>");
         Ok(Bundle::new(&body, Some(picture), &self.plain()))
+    }
+
+    /// What the previews lack, as HTML; once where it is the same for all pieces.
+    fn given_up(&self, notes: &[String]) -> Option<String> {
+        let first = notes.first()?;
+        if notes.iter().all(|note| note == first) {
+            return (!first.is_empty()).then(|| first.clone());
+        }
+        let named = self.pieces.iter().zip(notes).filter(|(_, note)| !note.is_empty());
+        let each: Vec<_> =
+            named.map(|((title, _), note)| format!("{}: {note}", isolated(title))).collect();
+        Some(each.join("; "))
     }
 
     fn names(&self) -> String {
@@ -143,6 +148,7 @@ impl Player {
 
     fn header(&self) -> String {
         let title = match self.pieces.as_slice() {
+            [(title, _)] if title.is_empty() => String::new(),
             [(title, _)] => isolated(title),
             pieces => format!("Comparing {} pieces", pieces.len()),
         };
@@ -150,6 +156,9 @@ impl Player {
             "" => String::new(),
             text => format!("<small><bdi>{}</bdi></small>", escape(text)),
         };
+        if title.is_empty() && details.is_empty() {
+            return String::new();
+        }
         format!("<header>{title}{details}</header>")
     }
 

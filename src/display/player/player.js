@@ -129,6 +129,7 @@
       this.listen();
       this.applyVolume();
       this.draw();
+      this.refresh();
     }
     get track() { return this.tracks[this.current]; }
     get playing() { return !this.leader.paused && !this.leader.ended; }
@@ -169,7 +170,8 @@
         "drag: seek · shift + drag: loop a part · space: play · arrows, home, end: move" + (several ? " · A, B …: switch" : ""));
       this.element.append(bar);
       if (several) this.element.append(this.buildTabs());
-      this.element.append(this.stage, this.panels, hint);
+      const notes = this.element.querySelectorAll(".nc-note");
+      this.element.append(this.stage, this.panels, hint, ...notes);
       this.element.classList.add("nc-ready");
     }
 
@@ -410,7 +412,7 @@
       const area = make("div", { class: "nc-area" }, picture, line);
       const warp = (hz) => Math.log1p(hz / 700) / Math.log1p(track.topHz / 700);
       for (const hz of [200, 1000, 2000, 5000, 10000, 20000]) {
-        if (hz > track.topHz * 0.97) continue;
+        if (warp(hz) > 0.96) continue;
         const tick = make("span", {}, hz >= 1000 ? hz / 1000 + " kHz" : hz + " Hz");
         tick.style.bottom = 100 * warp(hz) + "%";
         area.append(tick);
