@@ -382,8 +382,7 @@
       if (this.frame) return;
       const step = () => {
         this.frame = null;
-        this.tick();
-        if (this.playing) this.frame = requestAnimationFrame(step);
+        if (this.playing) this.tick(); // which asks for the next frame
         else this.refresh();
       };
       this.frame = requestAnimationFrame(step);
@@ -446,7 +445,7 @@
       this.stage.style.height = lanes * laneHeight + 20 + "px";
       const { pen, width, height } = this.prepare(this.base);
       if (!width) return;
-      const colors = this.colors();
+      const colors = (this.palette = this.colors());
       this.drawTimes(pen, width, height, colors);
       let top = 0;
       this.tracks.forEach((track, index) => {
@@ -513,7 +512,7 @@
     drawCover() {
       const { pen, width, height } = this.prepare(this.cover);
       if (!width) return;
-      const colors = (this.palette = this.palette && this.frame ? this.palette : this.colors());
+      const colors = (this.palette ??= this.colors());
       const bottom = height - 18, x = (time) => (time / this.seconds) * width;
       pen.fillStyle = colors.accent;
       pen.globalAlpha = 0.09;

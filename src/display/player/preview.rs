@@ -55,9 +55,8 @@ impl Preview {
         given_up.push("reduced precision".into());
         let given_up = given_up.join(", ");
         let Some(original) = samples.pop() else { return Ok(Self { flac: vec![], given_up }) };
-        let mut bits = limit_bytes as f64 * 8.0 / original.len().max(1) as f64;
+        let mut bits = bits_that_fit(&original, rate, limit_bytes);
         loop {
-            // The estimate is within a few per cent; once more with less where it was not enough.
             let flac = flac::encode(&[coarser(&original, bits)], rate);
             if flac.len() <= limit_bytes || bits < 1.0 {
                 return Ok(Self { flac, given_up });
@@ -65,6 +64,29 @@ impl Preview {
             bits -= 0.05 + 8.0 * (flac.len() - limit_bytes) as f64 / original.len() as f64;
         }
     }
+}
+
+/// How many bits a sample [`coarser`] may leave, tried on a few blocks.
+fn bits_that_fit(samples: &[i32], sample_rate_hz: u32, limit_bytes: usize) -> f64 {
+    let wanted = 0.98 * limit_bytes as f64 * 8.0 / samples.len().max(1) as f64;
+    let probe = probes(samples).unwrap_or_else(|| samples.to_vec());
+    let mut bits = wanted;
+    for _ in 0..2 {
+        let size = flac::encode(&[coarser(&probe, bits)], sample_rate_hz).len();
+        bits += wanted - size as f64 * 8.0 / probe.len().max(1) as f64;
+    }
+    bits
+}
+
+/// Blocks from all over a long channel; nothing for a short one.
+fn probes(channel: &[i32]) -> Option<Vec<i32>> {
+    const PROBES: usize = 24;
+    let blocks = channel.len() / BLOCK;
+    if blocks < 3 * PROBES {
+        return None;
+    }
+    let starts = (0..PROBES).map(|i| (2 * i + 1) * blocks / (2 * PROBES) * BLOCK);
+    Some(starts.flat_map(|start| channel[start..start + BLOCK].iter().copied()).collect())
 }
 
 fn to_16_bits(audio: &Audio) -> Vec<Vec<i32>> {
@@ -76,17 +98,10 @@ fn to_16_bits(audio: &Audio) -> Vec<Vec<i32>> {
 /// The encoded file if it is small enough. Long audio that clearly does not fit is refused after a
 /// look at a few blocks.
 fn fitting(channels: &[Vec<i32>], sample_rate_hz: u32, limit_bytes: usize) -> Option<Vec<u8>> {
-    const PROBES: usize = 12;
-    let length = channels.first().map_or(0, Vec::len);
-    let blocks = length / BLOCK;
-    if blocks > 2 * PROBES {
-        let probe = |channel: &Vec<i32>| -> Vec<i32> {
-            let starts = (0..PROBES).map(|i| (2 * i + 1) * blocks / (2 * PROBES) * BLOCK);
-            starts.flat_map(|start| channel[start..start + BLOCK].iter().copied()).collect()
-        };
-        let probes: Vec<_> = channels.iter().map(probe).collect();
-        let size = flac::encode(&probes, sample_rate_hz).len() * blocks / PROBES;
-        if size > limit_bytes + limit_bytes / 5 {
+    if let Some(probes) = channels.iter().map(|c| probes(c)).collect::<Option<Vec<_>>>() {
+        let share = channels[0].len() as f64 / probes[0].len() as f64;
+        let size = flac::encode(&probes, sample_rate_hz).len() as f64 * share;
+        if size > 1.2 * limit_bytes as f64 {
             return None;
         }
     }
@@ -112,15 +127,14 @@ fn coarser(samples: &[i32], bits: f64) -> Vec<i32> {
             continue;
         };
         let step = f64::from(1 << step_bits(block, &a, bits - CODE_BITS));
-        let shape: Vec<f64> =
-            a.iter().enumerate().map(|(i, a)| a * SHAPE.powi(i as i32 + 1)).collect();
+        let mut shape = a;
+        shape.iter_mut().enumerate().for_each(|(i, a)| *a *= SHAPE.powi(i as i32 + 1));
+        let (lowest, highest) = ((-32_768.0 / step).ceil(), (32_767.0 / step).floor());
         for sample in block {
             let wanted =
                 f64::from(*sample) + errors.iter().zip(&shape).map(|(e, s)| e * s).sum::<f64>();
-            let lowest = (-32_768.0 / step).ceil();
-            let highest = (32_767.0 / step).floor();
             let value = (wanted / step).round().clamp(lowest, highest) * step;
-            errors.rotate_right(1);
+            errors.copy_within(0..prediction::ORDER - 1, 1);
             // At full scale the error cannot be fed on without end.
             errors[0] = (value - f64::from(*sample)).clamp(-16.0 * step, 16.0 * step);
             rounded.push(value as i32);
