@@ -1,13 +1,15 @@
 //! Training epochs of recurrent networks: ours, candle-nn's, PyTorch's and Keras's, in one run.
 //!
 //! ```text
-//! PEERS_PYTHON=/path/to/python cargo bench --bench recurrent [-- FILTER...] [--rounds N]
+//! PEERS_PYTHON=/path/to/python cargo bench --bench recurrent -- [FILTER...] [--rounds N] [--against NAME...]
 //! ```
 //!
 //! `PEERS_PYTHON` names a Python with torch and/or keras (`KERAS_PYTHON` another one for Keras, if the
 //! two do not live together); what is not installed is left out. A filter is a part of a line's name:
-//! `course`, `lstm`, `wide`. All contenders take turns, round after round, so that what else the
-//! machine does falls on all alike; medians and ratios of medians are printed.
+//! `course`, `lstm`, `wide`. `--against` names contenders (`PyTorch`, `Keras`, `candle-nn`), all by
+//! default. They take turns, round after round, so that what else the machine does falls on all alike;
+//! medians, their ratios, and the ratios of the best rounds are printed. A machine that others work on
+//! disturbs contenders with many threads most: trust the figures of a quiet one.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -329,16 +331,24 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-fn compare(shape: Shape, cell: Cell, rounds: usize) -> Result<()> {
+fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Result<()> {
+    let wanted = |name: &str| against.is_empty() || against.iter().any(|other| other == name);
     let mut contenders: Vec<(&str, Box<dyn Contender>)> =
         vec![("ours", Box::new(Ours::new(shape, cell)?))];
-    if let Some(peer) = Peer::new("PEERS_PYTHON", "pytorch.py", shape, cell) {
-        contenders.push(("PyTorch", Box::new(peer)));
+    let peers = [
+        ("PyTorch", "PEERS_PYTHON", "pytorch.py"),
+        ("Keras", "KERAS_PYTHON", "keras_tensorflow.py"),
+    ];
+    for (name, variable, script) in peers {
+        if wanted(name)
+            && let Some(peer) = Peer::new(variable, script, shape, cell)
+        {
+            contenders.push((name, Box::new(peer)));
+        }
     }
-    if let Some(peer) = Peer::new("KERAS_PYTHON", "keras_tensorflow.py", shape, cell) {
-        contenders.push(("Keras", Box::new(peer)));
-    }
-    if let Some(candle) = CandleNn::new(shape, cell)? {
+    if wanted("candle-nn")
+        && let Some(candle) = CandleNn::new(shape, cell)?
+    {
         contenders.push(("candle-nn", Box::new(candle)));
     }
     contenders.push(("matrix products alone", Box::new(MatrixLimit::new(shape, cell)?)));
@@ -354,15 +364,19 @@ fn compare(shape: Shape, cell: Cell, rounds: usize) -> Result<()> {
     }
     let medians: Vec<f64> = seconds.iter_mut().map(|seconds| median(seconds)).collect();
     println!("{} {cell}", shape.name);
-    for ((name, _), seconds) in contenders.iter().zip(&medians) {
-        println!("  {name:22} {seconds:8.3} s   ours / it = {:5.2}", medians[0] / seconds);
+    for (((name, _), median), sorted) in contenders.iter().zip(&medians).zip(&seconds) {
+        println!(
+            "  {name:22} {median:8.3} s   ours / it = {:5.2}   (best rounds {:5.2})",
+            medians[0] / median,
+            seconds[0][0] / sorted[0]
+        );
     }
     Ok(())
 }
 
 fn main() -> Result<()> {
     let mut rounds = 5;
-    let mut filters = Vec::new();
+    let (mut filters, mut against) = (Vec::new(), Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -371,6 +385,7 @@ fn main() -> Result<()> {
                 let count = arguments.next().and_then(|count| count.parse().ok());
                 rounds = count.filter(|count| *count > 0).unwrap_or(rounds);
             }
+            "--against" => against.extend(arguments.next()),
             _ => filters.push(argument),
         }
     }
@@ -378,7 +393,7 @@ fn main() -> Result<()> {
         for cell in KINDS {
             let name = format!("{} {cell}", shape.name);
             if filters.iter().all(|filter| name.contains(filter.as_str())) {
-                compare(shape, cell, rounds)?;
+                compare(shape, cell, rounds, &against)?;
             }
         }
     }

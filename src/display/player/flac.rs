@@ -66,7 +66,7 @@ fn seek_table(starts: &[usize], length: usize, sample_rate_hz: u32) -> Vec<u8> {
 fn frame(channels: &[&[i32]], number: usize) -> Vec<u8> {
     let length = channels[0].len();
     let mut bits = BitWriter::default();
-    bits.put(0b11_1111_1111_1110_0, 15);
+    bits.put(0b111_1111_1111_1100, 15);
     bits.put(0, 1); // fixed block size
     bits.put(0b0111, 4); // block size in 16 bits at the end of the header
     bits.put(0, 4); // sample rate: see stream info
