@@ -199,7 +199,7 @@ fn losses_stay_inside_their_frame() {
         let picture = chart.picture().unwrap();
         let (pixels, width) = pixels(&picture);
         let last_row = pixels.len() / width;
-        for (index, pixel) in pixels.iter().enumerate().filter(|(_, p)| is_colored(p)) {
+        for (index, _) in pixels.iter().enumerate().filter(|(_, p)| is_colored(p)) {
             let (x, y) = (index % width, index / width);
             // The legend is above row 60; the frame is 66..842 wide, with room for half a dot.
             assert!(x > 2 * 58 && x < 2 * 850 && y < last_row - 2 * 44, "colour at {x}, {y}");
