@@ -170,7 +170,11 @@ fn sum_rows<T: Lanes>(
         let rows = Rows { data: &rows.data[first..], width, ..rows };
         T::row_sums(rows, &matrix[first * columns..][..width * columns], columns, sums);
     };
-    sums.par_chunks_mut(rows.count * columns).enumerate().for_each(one);
+    if parallel {
+        sums.par_chunks_mut(rows.count * columns).enumerate().for_each(one);
+    } else {
+        one((0, &mut sums));
+    }
     for (index, panel) in panels.chunks_exact_mut(PANEL * rows.count).enumerate() {
         let first = index * PANEL;
         let width = PANEL.min(columns - first);
@@ -203,7 +207,11 @@ pub fn each_run<T>(
 /// `row`, `count` times.
 pub fn repeated<T: Real>(row: &[T], count: usize) -> Vec<T> {
     let mut rows = vec![T::ZERO; row.len() * count];
-    rows.par_chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    if rows.len() > 1 << 18 {
+        rows.par_chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    } else {
+        rows.chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    }
     rows
 }
 

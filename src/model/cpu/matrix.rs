@@ -134,13 +134,15 @@ pub fn add_column_sums<T: Real>(data: &[T], sums: &mut [T]) {
         }
     }
     let columns = sums.len();
-    let parts: Vec<Vec<T>> = data
-        .par_chunks(ROWS * columns)
-        .map(|rows| {
-            let mut part = vec![T::ZERO; columns];
-            rows.chunks_exact(columns).for_each(|row| add(&mut part, row));
-            part
-        })
-        .collect();
+    let part = |rows: &[T]| {
+        let mut part = vec![T::ZERO; columns];
+        rows.chunks_exact(columns).for_each(|row| add(&mut part, row));
+        part
+    };
+    if data.len() <= 1 << 16 {
+        data.chunks(ROWS * columns).for_each(|rows| add(sums, &part(rows)));
+        return;
+    }
+    let parts: Vec<Vec<T>> = data.par_chunks(ROWS * columns).map(part).collect();
     parts.iter().for_each(|part| add(sums, part));
 }
