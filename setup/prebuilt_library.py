@@ -21,10 +21,9 @@ import os
 import re
 import secrets
 import shutil
-import sys
 
 from evcxr_kernel import VERSION, binary, rust_version
-from file_lock import lock, locked, try_lock
+from file_lock import locked, try_lock
 from locations import CHECKOUT, LOGS, PYTHON, kernel_home
 from progress import run_step, say
 
@@ -251,22 +250,20 @@ def new_session(template, features):
 
 
 def remove_dead_sessions():
-    """Removes what is left of kernels that were killed together with their `remove_when_dead`."""
+    """Removes the sessions that no process uses any more."""
     for mark in SESSIONS.glob("*.alive"):
-        if dead := try_lock(mark):
-            _remove_session(mark, dead)
+        remove_session_if_dead(mark.stem)
 
 
-def remove_when_dead(name):
-    """Waits until no process uses the session any more and removes it."""
+def remove_session_if_dead(name):
+    """Whether no process used the session; then it is gone now."""
     mark = SESSIONS / f"{name}.alive"
-    _remove_session(mark, lock(mark))
-
-
-def _remove_session(mark, held_lock):
-    shutil.rmtree(mark.with_suffix(""), ignore_errors=True)
-    mark.unlink(missing_ok=True)
-    held_lock.close()
+    lock = try_lock(mark)
+    if lock:
+        shutil.rmtree(SESSIONS / name, ignore_errors=True)
+        mark.unlink(missing_ok=True)
+        lock.close()
+    return bool(lock)
 
 
 def _remove_old_templates():
@@ -275,8 +272,3 @@ def _remove_old_templates():
         shutil.rmtree(path, ignore_errors=True)
     for partial in TEMPLATES.glob("*.partial"):
         shutil.rmtree(partial, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "remove-when-dead":
-        remove_when_dead(sys.argv[2])

@@ -31,9 +31,7 @@ def main():
     print("ready", flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
-        network.fit(
-            inputs, targets, batch_size=s["batch"], epochs=1, shuffle=False, verbose=0
-        )
+        network.fit(inputs, targets, batch_size=s["batch"], epochs=1, shuffle=False, verbose=0)
         print(time.perf_counter() - start, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Trains one epoch on the CPU with PyTorch for every line on standard input; answers its seconds."""
+"""Trains one epoch on the CPU with PyTorch for each line on standard input; answers its seconds."""
 
 import json
 import sys

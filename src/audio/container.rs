@@ -69,7 +69,8 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         return Err(not_audio(path, &"no two frames of MPEG audio follow each other"));
     }
     let mut warnings = Vec::new();
-    let (tags, itunes_gap) = read_tags(&mut *reader);
+    let (mut tags, itunes_gap) = read_tags(&mut *reader);
+    facts.wav.lists.iter().for_each(|list| tags.merge_riff_list(list));
     let track = reader
         .default_track(TrackType::Audio)
         .ok_or_else(|| Error::audio(path, "expected sound, found a file without a sound track"))?

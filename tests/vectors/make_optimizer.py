@@ -3,17 +3,17 @@
     python make_optimizer.py        (needs torch and numpy; writes optimizer.safetensors here)
 
 PyTorch's rules come from torch.optim. Keras's RMSprop is written out in NumPy (float64) from its
-documented definition (keras.optimizers.RMSprop): a discounted mean of squared gradients with `rho`, the
-gradient divided by the root of that mean plus `epsilon`, optional momentum on the change. With Keras
+documented definition (keras.optimizers.RMSprop): a discounted mean of squared gradients with `rho`,
+the gradient divided by the root of that mean plus `epsilon`, optional momentum on the change. With
+Keras
 installed, the script checks that the two agree.
 """
 
 from pathlib import Path
 
 import numpy as np
-import torch
-
 import tensor_file
+import torch
 
 HERE = Path(__file__).parent
 STEPS = 5
@@ -52,7 +52,7 @@ def check_against_keras(start, gradients, paths):
     for name, momentum in KERAS.items():
         weight = keras.Variable(start)
         optimizer = keras.optimizers.RMSprop(learning_rate=RATE, momentum=momentum)
-        for gradient, expected in zip(gradients, paths[name]):
+        for gradient, expected in zip(gradients, paths[name], strict=True):
             optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
             np.testing.assert_allclose(np.asarray(weight), expected, rtol=1e-5, atol=1e-6)
     print("agrees with Keras", keras.__version__)

@@ -2,16 +2,15 @@
 
     python make_recurrent.py        (needs torch and numpy; writes recurrent-*.safetensors here)
 
-The loss is the sum of outputs and final states, each weighted with random numbers, so that gradients
-come in through all of them.
+The loss is the sum of outputs and final states, each weighted with random numbers, so that
+gradients come in through all of them.
 """
 
 from pathlib import Path
 
 import numpy as np
-import torch
-
 import tensor_file
+import torch
 
 HERE = Path(__file__).parent
 KINDS = {

@@ -11,8 +11,8 @@ NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
 def write(path, tensors):
     """`tensors`: name to NumPy array."""
     header, blobs, offset = {}, [], 0
-    for name, array in tensors.items():
-        array = np.ascontiguousarray(array)
+    for name, values in tensors.items():
+        array = np.ascontiguousarray(values)
         header[name] = {
             "dtype": NAMES[str(array.dtype)],
             "shape": list(array.shape),

@@ -66,7 +66,7 @@ fn seek_table(starts: &[usize], length: usize, sample_rate_hz: u32) -> Vec<u8> {
 fn frame(channels: &[&[i32]], number: usize) -> Vec<u8> {
     let length = channels[0].len();
     let mut bits = BitWriter::default();
-    bits.put(0b11_1111_1111_1110_0, 15);
+    bits.put(0b111_1111_1111_1100, 15);
     bits.put(0, 1); // fixed block size
     bits.put(0b0111, 4); // block size in 16 bits at the end of the header
     bits.put(0, 4); // sample rate: see stream info
@@ -98,11 +98,10 @@ fn subframe(bits: &mut BitWriter, samples: &[i32]) {
     let wasted = all.trailing_zeros().min(BITS - 1);
     let width = BITS - wasted;
     let samples: Vec<i32> = samples.iter().map(|s| s >> wasted).collect();
-    let predictor = prediction::best(&samples);
+    let (predictor, residual) = prediction::best(&samples);
     let order = predictor.order();
     // Too short to predict, or noise: as it is.
-    let rice =
-        (samples.len() > 2 * order).then(|| Rice::best(&predictor.residual(&samples), order));
+    let rice = (samples.len() > 2 * order).then(|| Rice::best(&residual, order));
     let verbatim = u64::from(width) * samples.len() as u64;
     let kind = match (&rice, &predictor) {
         (Some(rice), Predictor::Fixed(order)) if rice.bits < verbatim => 0b00_1000 | *order as u64,
@@ -126,7 +125,7 @@ fn subframe(bits: &mut BitWriter, samples: &[i32]) {
         bits.put_signed(*shift as i32, 5);
         coefficients.iter().for_each(|c| bits.put_signed(*c, prediction::PRECISION));
     }
-    rice.write(bits, &predictor.residual(&samples), order);
+    rice.write(bits, &residual, order);
 }
 
 /// Partitioned Rice codes: each part of a block with the parameter that suits it.
@@ -142,26 +141,35 @@ impl Rice {
 
     fn best(residual: &[i32], order: usize) -> Self {
         let length = residual.len() + order;
-        let coarse = Self::with_partitions(residual, order, 0);
-        (1..=Self::HIGHEST_PARTITION_ORDER)
-            .take_while(|p| length.is_multiple_of(1 << p) && (length >> p) > order)
-            .map(|p| Self::with_partitions(residual, order, p))
-            .fold(coarse, |best, next| if next.bits < best.bits { next } else { best })
+        let finest = (0..=Self::HIGHEST_PARTITION_ORDER)
+            .rev()
+            .find(|p| length.is_multiple_of(1 << p) && (length >> p) > order)
+            .unwrap_or(0);
+        let mut sums: Vec<(usize, u64)> = Self::parts(residual, order, finest)
+            .map(|part| (part.len(), part.iter().map(|r| u64::from(zigzag(*r))).sum()))
+            .collect();
+        let mut best = Self::with_sums(&sums, finest);
+        for partition_order in (0..finest).rev() {
+            sums = sums.chunks(2).map(|two| (two[0].0 + two[1].0, two[0].1 + two[1].1)).collect();
+            let coarser = Self::with_sums(&sums, partition_order);
+            if coarser.bits < best.bits {
+                best = coarser;
+            }
+        }
+        best
     }
 
-    fn with_partitions(residual: &[i32], order: usize, partition_order: u32) -> Self {
+    /// From each part's length and the sum of its values.
+    fn with_sums(sums: &[(usize, u64)], partition_order: u32) -> Self {
         let mut rice = Self { partition_order, parameters: vec![], bits: 6 };
-        for part in Self::parts(residual, order, partition_order) {
-            let sum: u64 = part.iter().map(|r| u64::from(zigzag(*r))).sum();
-            let mean = sum / (part.len() as u64).max(1);
-            let guess = (mean.max(1)).ilog2().min(Self::HIGHEST_PARAMETER);
+        for (length, sum) in sums {
+            let length = *length as u64;
+            let mean = sum / length.max(1);
+            let guess = mean.max(1).ilog2().min(Self::HIGHEST_PARAMETER);
             // The sum shifted is the length of the unary parts to within one bit a sample.
-            let cost = |parameter: u32| {
-                (part.len() as u64) * u64::from(parameter + 1) + (sum >> parameter)
-            };
+            let cost = |parameter: u32| length * u64::from(parameter + 1) + (sum >> parameter);
             let lower = guess.saturating_sub(1);
-            let parameter =
-                (lower..=guess).min_by_key(|parameter| cost(*parameter)).unwrap_or(guess);
+            let parameter = (lower..=guess).min_by_key(|p| cost(*p)).unwrap_or(guess);
             rice.bits += 4 + cost(parameter);
             rice.parameters.push(parameter);
         }

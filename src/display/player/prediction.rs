@@ -12,14 +12,14 @@ pub(super) enum Predictor {
     /// One of FLAC's polynomial predictors, of order 0 to 4.
     Fixed(usize),
     /// A weighted sum of the previous samples, the latest first, divided by 2^shift.
-    Linear { coefficients: Vec<i32>, shift: u32 },
+    Linear { coefficients: [i32; ORDER], shift: u32 },
 }
 
 impl Predictor {
     pub fn order(&self) -> usize {
         match self {
             Self::Fixed(order) => *order,
-            Self::Linear { coefficients, .. } => coefficients.len(),
+            Self::Linear { .. } => ORDER,
         }
     }
 
@@ -35,32 +35,56 @@ impl Predictor {
                 }
                 values.split_off((*order).min(values.len()))
             }
-            Self::Linear { coefficients, shift } => samples
-                .windows(coefficients.len() + 1)
-                .map(|window| {
-                    let (past, now) = window.split_at(coefficients.len());
-                    let sum: i64 = past
-                        .iter()
-                        .rev()
-                        .zip(coefficients)
-                        .map(|(p, c)| i64::from(*p) * i64::from(*c))
-                        .sum();
-                    now[0] - (sum >> shift) as i32
-                })
-                .collect(),
+            Self::Linear { coefficients, shift } => {
+                // 16-bit samples times eight 12-bit coefficients stay within 31 bits.
+                let mut oldest_first = *coefficients;
+                oldest_first.reverse();
+                samples
+                    .windows(ORDER + 1)
+                    .map(|window| {
+                        let sum: i32 = (0..ORDER).map(|i| window[i] * oldest_first[i]).sum();
+                        window[ORDER] - (sum >> shift)
+                    })
+                    .collect()
+            }
         }
     }
 }
 
-/// The predictor with the smallest residual for these samples.
-pub(super) fn best(samples: &[i32]) -> Predictor {
-    let size = |predictor: &Predictor| -> u64 {
-        predictor.residual(samples).iter().map(|r| u64::from(r.unsigned_abs())).sum()
-    };
-    let fixed = (0..=4usize.min(samples.len() / 2)).map(Predictor::Fixed);
-    let linear = coefficients(samples).and_then(|a| quantised(&a));
-    let candidates = fixed.chain(linear).map(|p| (size(&p), p));
-    candidates.min_by_key(|(size, _)| *size).map_or(Predictor::Fixed(0), |(_, p)| p)
+/// The predictor with the smallest residual for these samples, and that residual.
+pub(super) fn best(samples: &[i32]) -> (Predictor, Vec<i32>) {
+    let (order, size) = best_fixed_order(samples);
+    if let Some(linear) = coefficients(samples).and_then(|a| quantised(&a)) {
+        let residual = linear.residual(samples);
+        if residual.iter().map(|r| u64::from(r.unsigned_abs())).sum::<u64>() < size {
+            return (linear, residual);
+        }
+    }
+    let fixed = Predictor::Fixed(order);
+    let residual = fixed.residual(samples);
+    (fixed, residual)
+}
+
+/// The best of the polynomial predictors and the sum of its residual's absolute values.
+fn best_fixed_order(samples: &[i32]) -> (usize, u64) {
+    let mut sums = [0u64; 5];
+    let mut last = [0i32; 4];
+    for (i, sample) in samples.iter().enumerate() {
+        let mut difference = *sample;
+        for order in 0..5 {
+            if i >= 4 {
+                sums[order] += u64::from(difference.unsigned_abs());
+            }
+            if order < 4 {
+                let next = difference - last[order];
+                last[order] = difference;
+                difference = next;
+            }
+        }
+    }
+    let highest = 4.min(samples.len() / 2);
+    let best = (0..=highest).min_by_key(|order| sums[*order]).unwrap_or(0);
+    (best, sums[best])
 }
 
 /// The coefficients a with x\[n\] ≈ Σ a\[i\] x\[n−1−i\], from the autocorrelation of the windowed samples
@@ -122,6 +146,6 @@ fn quantised(a: &[f64; ORDER]) -> Option<Predictor> {
         return None;
     }
     let scale = 2f64.powf(shift);
-    let coefficients = a.iter().map(|v| (v * scale).round().clamp(-limit, limit) as i32).collect();
+    let coefficients = a.map(|v| (v * scale).round().clamp(-limit, limit) as i32);
     Some(Predictor::Linear { coefficients, shift: shift as u32 })
 }

@@ -296,15 +296,15 @@ impl<T: Lanes> Run<T> {
         let (row, rows) = (layout.row(), self.rows());
         let mut bias = vec![T::ZERO; row];
         let (bias_ih, bias_hh) = biases.split_at(layout.weight_rows());
-        for (start, first, count) in layout.from_input() {
+        for (start, first, count) in layout.input_parts() {
             bias[start..][..count].copy_from_slice(&bias_ih[first..][..count]);
         }
-        for (sum, value) in bias[layout.from_hidden()..].iter_mut().zip(bias_hh) {
+        for (sum, value) in bias[layout.hidden_start()..].iter_mut().zip(bias_hh) {
             *sum += *value;
         }
         let mut gates = repeated(&bias, rows);
         let width = input.len() / rows;
-        for (start, first, count) in layout.from_input() {
+        for (start, first, count) in layout.input_parts() {
             let weight = &weight_ih[first * width..][..count * width];
             add_transposed(&mut gates[start..], row, input, rows, weight);
         }
@@ -316,7 +316,7 @@ impl<T: Lanes> Run<T> {
         let (row, width) = (layout.row(), size / rows);
         let mut gradient = vec![T::ZERO; size];
         let mut into = Into::Overwrite;
-        for (start, first, count) in layout.from_input() {
+        for (start, first, count) in layout.input_parts() {
             let weight = Matrix::new(&weight_ih[first * width..][..count * width], count, width);
             let d_part = Matrix::strided(&d_gates[start..], rows, count, row);
             product(&mut gradient, width, d_part, weight, into);
@@ -329,7 +329,7 @@ impl<T: Lanes> Run<T> {
         let (layout, rows) = (self.extent.gates, self.rows());
         let width = input.len() / rows;
         gradients::compute(&self.weight_ih, |gradient, into| {
-            for (start, first, count) in layout.from_input() {
+            for (start, first, count) in layout.input_parts() {
                 let d_part = Matrix::strided(&d_gates[start..], rows, count, layout.row());
                 let input = Matrix::new(input, rows, width);
                 product(&mut gradient[first * width..], width, d_part.t(), input, into);
@@ -340,7 +340,7 @@ impl<T: Lanes> Run<T> {
     fn weight_hh_gradient(&self, previous: &[T], d_gates: &[T]) -> CandleResult<Option<Tensor>> {
         let (layout, rows) = (self.extent.gates, self.rows());
         gradients::compute(&self.weight_hh, |gradient, into| {
-            let d_part = &d_gates[layout.from_hidden()..];
+            let d_part = &d_gates[layout.hidden_start()..];
             let d_part = Matrix::strided(d_part, rows, layout.weight_rows(), layout.row());
             let previous = Matrix::new(previous, rows, layout.hidden);
             product(gradient, layout.hidden, d_part.t(), previous, into);
@@ -355,10 +355,10 @@ impl<T: Lanes> Run<T> {
             let mut sums = vec![T::ZERO; layout.row()];
             add_column_sums(d_gates, &mut sums);
             let (bias_ih, bias_hh) = gradient.split_at_mut(layout.weight_rows());
-            for (start, first, count) in layout.from_input() {
+            for (start, first, count) in layout.input_parts() {
                 bias_ih[first..][..count].copy_from_slice(&sums[start..][..count]);
             }
-            bias_hh.copy_from_slice(&sums[layout.from_hidden()..][..layout.weight_rows()]);
+            bias_hh.copy_from_slice(&sums[layout.hidden_start()..][..layout.weight_rows()]);
         })
     }
 }

@@ -34,7 +34,7 @@ impl Gates {
     }
 
     /// Where in a row the gates fed by the hidden state begin.
-    pub const fn from_hidden(self) -> usize {
+    pub const fn hidden_start(self) -> usize {
         match self.cell {
             Cell::Gru => self.hidden,
             _ => 0,
@@ -48,7 +48,7 @@ impl Gates {
 
     /// The parts of a row that the input feeds: (first value in the row, first row of the weight, how
     /// many).
-    pub fn from_input(self) -> Vec<(usize, usize, usize)> {
+    pub fn input_parts(self) -> Vec<(usize, usize, usize)> {
         let hidden = self.hidden;
         match self.cell {
             Cell::Gru => vec![(hidden, 0, 2 * hidden), (0, 2 * hidden, hidden)],

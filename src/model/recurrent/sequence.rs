@@ -150,7 +150,7 @@ impl<T: Lanes> ForwardPart<'_, T> {
             };
             weights.multiply(before, &mut panels, share && extent.step_is_large());
             each_run(&panels, batch, rows, |sequence, first, run| {
-                let start = (sequence * steps + step) * row + layout.from_hidden() + first;
+                let start = (sequence * steps + step) * row + layout.hidden_start() + first;
                 for (gate, value) in gates[start..].iter_mut().zip(run) {
                     *gate += *value;
                 }
@@ -311,7 +311,7 @@ impl<T: Lanes> BackwardPart<'_, T> {
                 );
             }
             let d_gates = Rows {
-                data: &gradient[step * row + layout.from_hidden()..],
+                data: &gradient[step * row + layout.hidden_start()..],
                 count: batch,
                 stride: steps * row,
                 width: layout.weight_rows(),

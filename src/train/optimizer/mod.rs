@@ -122,16 +122,16 @@ impl Optimizer {
             ));
         }
         for Parameter { name, value, .. } in &self.parameters {
-            if let Some(gradient) = gradients.get(value.as_tensor()) {
-                if gradient.dims() != value.dims() || gradient.dtype() != value.dtype() {
-                    return Err(Error::Data(format!(
-                        "gradient of {name}: expected {:?} {:?}, found {:?} {:?}",
-                        value.dtype(),
-                        value.dims(),
-                        gradient.dtype(),
-                        gradient.dims()
-                    )));
-                }
+            if let Some(gradient) = gradients.get(value.as_tensor())
+                && (gradient.dims() != value.dims() || gradient.dtype() != value.dtype())
+            {
+                return Err(Error::Data(format!(
+                    "gradient of {name}: expected {:?} {:?}, found {:?} {:?}",
+                    value.dtype(),
+                    value.dims(),
+                    gradient.dtype(),
+                    gradient.dims()
+                )));
             }
         }
         let scale = match self.clip_norm {
