@@ -3,9 +3,10 @@
 use neural_composer::audio::Audio;
 use neural_composer::display::protocol::{Event, LONGEST_LINE, Operation, PREFIX};
 use neural_composer::display::{
-    Bundle, Destination, Live, LossChart, LossPoint, LossRun, Output, Picture, Player, Progress,
-    Show, SpectrogramView, html, plain, spectrogram, waveform,
+    Bundle, Destination, Live, LossChart, LossRun, Output, Picture, Player, Progress, Show,
+    SpectrogramView, html, plain, spectrogram, waveform,
 };
+use neural_composer::train::EpochRecord;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ fn sine(hz: f32, seconds: f32, amplitude: f32) -> Audio {
 }
 
 fn run(name: &str, losses: &[f64]) -> LossRun {
-    let point = |(index, loss): (usize, &f64)| LossPoint {
+    let point = |(index, loss): (usize, &f64)| EpochRecord {
         epoch: index + 1,
         train_loss: *loss,
         validation_loss: Some(loss * 1.5),
@@ -187,6 +188,27 @@ fn a_spectrogram_of_wrong_size_is_refused() {
     // One frame, one bin, all silent: still a picture.
     let least = SpectrogramView { power_db: &[f32::NEG_INFINITY], bins: 1, ..view };
     spectrogram(&least).unwrap();
+}
+
+#[test]
+fn losses_stay_inside_their_frame() {
+    let losses: Vec<f64> = (1..400).map(|e| 3.0 / f64::from(e) + 0.1 * f64::from(e % 7)).collect();
+    for chart in [
+        LossChart::new(vec![run("a", &losses)]),
+        LossChart::new(vec![run("a", &losses), run("b", &losses[..50])]).linear().total_epochs(900),
+    ] {
+        let picture = chart.picture().unwrap();
+        let (pixels, width) = pixels(&picture);
+        let last_row = pixels.len() / width;
+        for (index, _) in pixels.iter().enumerate().filter(|(_, p)| is_colored(p)) {
+            let (x, y) = (index % width, index / width);
+            // The frame is 66..842 wide and ends 44 above the edge, with room for half a dot or line.
+            assert!(
+                x > 2 * 58 && x < 2 * 850 && y < last_row - 2 * 44 + 2 * 8,
+                "colour at {x}, {y}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -84,6 +84,48 @@ fn both_channels_and_many_frames_are_kept_where_they_fit() {
 }
 
 #[test]
+fn what_is_reduced_still_sounds_alike_and_says_so() {
+    let audio = Audio::mono(chords(20.0, 22_050), 22_050).unwrap();
+    let ratio_db = |limit: usize| {
+        let player = Player::new("", &audio).limit_bytes(limit);
+        let bundle = player.bundle().unwrap();
+        assert!(bundle.html().contains("Preview of limited size: reduced precision."));
+        let [back] = &heard(&player)[..] else { panic!("one piece") };
+        assert_eq!(back.frames(), audio.frames());
+        let (original, back) = (&audio.channels()[0], &back.channels()[0]);
+        let power =
+            |samples: &mut dyn Iterator<Item = f32>| samples.map(|v| f64::from(v * v)).sum::<f64>();
+        let signal = power(&mut original.iter().copied());
+        let error = power(&mut original.iter().zip(back).map(|(a, b)| a - b));
+        10.0 * (signal / error).log10()
+    };
+    // The noise follows the music's spectrum, so it may be louder than evenly spread noise. A bit
+    // more for each of the 441,000 samples takes 6 dB of it away.
+    let (small, large) = (ratio_db(250_000), ratio_db(250_000 + 2 * 441_000 / 8 * 4 / 3));
+    assert!(small > 15.0, "{small:.1} dB");
+    assert!(large > small + 9.0, "{small:.1} and {large:.1} dB");
+}
+
+#[test]
+fn the_size_stays_within_its_limit() {
+    // Noise is the worst case for any lossless code.
+    let frames = 180 * 44_100;
+    let audio = Audio::new(vec![noise(frames, 6), noise(frames, 7)], 44_100).unwrap();
+    let bundle = Player::new("Three minutes", &audio).bundle().unwrap();
+    let size: usize = bundle.data().values().map(String::len).sum();
+    assert!(size < 3_000_000, "{size} bytes");
+    assert!(bundle.html().contains("one channel, 22"));
+    for limit in [20_000, 100_000, 600_000] {
+        let player = Player::new("", &audio).limit_bytes(limit);
+        let html = player.bundle().unwrap();
+        let sound = html.html().split("data:audio/flac;base64,").nth(1).unwrap();
+        let size = sound.find('"').unwrap();
+        assert!(size <= limit + 100, "{size} of {limit}");
+        assert!(html.html().contains("only the first"));
+    }
+}
+
+#[test]
 fn pieces_to_compare_share_the_limit() {
     let long = Audio::mono(chords(60.0, 22_050), 22_050).unwrap();
     let short = Audio::mono(noise(8 * 22_050, 9), 22_050).unwrap();

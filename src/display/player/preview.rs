@@ -165,5 +165,5 @@ fn step_bits(block: &[i32], a: &[f64], bits: f64) -> u32 {
         })
         .sum();
     let mean = residual / block.len() as f64;
-    (mean.max(1e-9).log2() - bits).ceil().clamp(0.0, 12.0) as u32
+    (mean.max(1e-9).log2() - bits).ceil().clamp(0.0, 14.0) as u32
 }

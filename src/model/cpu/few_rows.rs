@@ -441,8 +441,7 @@ fn add_matrix_rows<S: Simd, const N: usize, const R: usize>(
         std::array::from_fn(|r| std::array::from_fn(|n| rows.row(row + r)[inner + n]));
     let splats = factors.map(|factors| factors.map(|factor| simd.splat_f32s(factor)));
     let mut out = sums.chunks_exact_mut(columns);
-    let mut out: [_; R] =
-        std::array::from_fn(|_| S::as_mut_simd_f32s(out.next().unwrap_or_default()));
+    let out: [_; R] = std::array::from_fn(|_| S::as_mut_simd_f32s(out.next().unwrap_or_default()));
     for i in 0..columns / S::F32_LANES {
         let weight: [S::f32s; N] = std::array::from_fn(|n| lanes[n].0[i]);
         for r in 0..R {
