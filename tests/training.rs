@@ -184,7 +184,7 @@ fn damaged_and_foreign_model_files_are_refused_with_their_name() {
     refused(&bytes[..bytes.len() / 2]);
     refused(&bytes[..40]);
     let version = |to: &str| {
-        let text = r#"\"format_version\":1"#;
+        let text = r#"\"format_version\":2"#;
         let at = bytes.windows(text.len()).position(|w| w == text.as_bytes()).unwrap();
         let mut changed = bytes.clone();
         changed[at + text.len() - 1] = to.as_bytes()[0];

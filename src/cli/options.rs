@@ -45,7 +45,7 @@ pub struct TrainingOptions {
     #[arg(long)]
     learning_rate: Option<f64>,
     /// Recurrent layers, first to last, as KIND:UNITS: lstm:512,gru:256
-    #[arg(long, value_delimiter = ',', value_parser = layer)]
+    #[arg(long, value_delimiter = ',')]
     layers: Vec<LayerConfig>,
     /// Share of the sequences kept aside for validation, from 0 to below 1
     #[arg(long, default_value_t = 0.0)]
@@ -58,12 +58,6 @@ pub struct TrainingOptions {
     pub seed: u64,
     #[command(flatten)]
     device: DeviceOption,
-}
-
-fn layer(text: &str) -> Result<LayerConfig> {
-    let wrong = || Error::argument("layers", "KIND:UNITS, such as lstm:512", text);
-    let (cell, units) = text.split_once(':').ok_or_else(wrong)?;
-    Ok(LayerConfig { cell: cell.parse()?, units: units.parse().map_err(|_| wrong())? })
 }
 
 impl TrainingOptions {

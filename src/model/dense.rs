@@ -73,6 +73,11 @@ impl Dense {
         self.weight.dims()[0]
     }
 
+    /// The same layer cut off from its variables: it gathers no graph.
+    pub(super) fn untracked(&self) -> Self {
+        Self { weight: self.weight.detach(), bias: self.bias.detach() }
+    }
+
     /// Applies the layer to the last axis of `input`, of shape (..., inputs); gives (..., outputs).
     ///
     /// # Errors

@@ -11,8 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// The version of the file's layout; a file of another version is refused.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of the file's layout; files of version 1 to this one are read, others refused.
+///
+/// 2: layers may be residual and normalised, the dense layer may have an activation, and the input may
+/// hold the previous output.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The oldest version that is still read.
+const OLDEST_VERSION: u32 = 1;
 
 const KEY: &str = "neural-composer";
 const MEAN: &str = "normaliser.mean";
@@ -95,13 +101,14 @@ impl Network {
         let version = serde_json::from_str::<serde_json::Value>(description)
             .ok()
             .and_then(|value| value.get("format_version")?.as_u64());
-        if version != Some(u64::from(FORMAT_VERSION)) {
+        let readable = u64::from(OLDEST_VERSION)..=u64::from(FORMAT_VERSION);
+        if !version.is_some_and(|version| readable.contains(&version)) {
             let found = version.map_or("none".into(), |version| version.to_string());
             return Err(Error::model(
                 path,
                 format!(
-                    "expected a model file of version {FORMAT_VERSION}, found version {found}; \
-                 train again with this version of neural-composer ({})",
+                    "expected a model file of version {OLDEST_VERSION} to {FORMAT_VERSION}, found \
+                 version {found}; train again with this version of neural-composer ({})",
                     env!("CARGO_PKG_VERSION")
                 ),
             ));

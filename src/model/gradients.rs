@@ -22,12 +22,33 @@ thread_local! {
 }
 
 /// Where the gradients of parameters are gathered; it keeps their memory from one step to the next.
+///
+/// A loss may be walked in parts, one after the other:
+///
+/// ```
+/// use candle_core::{Device, Var};
+/// use neural_composer::model::gradients::Sink;
+///
+/// let weight = Var::new(&[2f32, 3.], &Device::Cpu)?;
+/// let mut sink = Sink::default();
+/// sink.clear();
+/// for factor in [1., 10.] {
+///     let part = (weight.as_tensor().sqr()?.sum_all()? * factor)?;
+///     let gradients = sink.walk(&part)?;
+///     sink.keep(gradients)?;
+/// }
+/// let gradients = sink.total()?;
+/// assert_eq!(gradients.get(&weight).unwrap().to_vec1::<f32>()?, [44., 66.]);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Sink {
     /// A tensor for every parameter met so far.
     gradients: HashMap<TensorId, Tensor>,
-    /// The parameters met in this step, whose tensors hold a part of the gradient already.
+    /// The parameters met since the last clearing, whose tensors hold a part of the gradient already.
     filled: HashSet<TensorId>,
+    /// What was answered to Candle and kept.
+    others: GradStore,
 }
 
 impl Sink {
@@ -38,14 +59,48 @@ impl Sink {
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) where Candle cannot differentiate, or memory runs out.
     pub fn backward(&mut self, loss: &Tensor) -> Result<GradStore> {
+        self.clear();
+        let rest = self.walk(loss)?;
+        self.keep(rest)?;
+        self.total()
+    }
+
+    /// Forgets all gradients, but keeps their memory.
+    pub fn clear(&mut self) {
         self.filled.clear();
+        self.others = GradStore::default();
+    }
+
+    /// Walks back from `loss`, a scalar. The gradients of parameters of this crate's layers add up in
+    /// the sink; those of everything else are given back, to be used or [kept](Self::keep).
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where Candle cannot differentiate, or memory runs out.
+    pub fn walk(&mut self, loss: &Tensor) -> Result<GradStore> {
         // An outer sink, which only a backward pass inside a backward pass could have, is set aside.
         let outer = OPEN.replace(Some(std::mem::take(self)));
         let walked = loss.backward();
         if let Some(sink) = OPEN.replace(outer) {
             *self = sink;
         }
-        let mut store = walked?;
+        Ok(walked?)
+    }
+
+    /// Adds `gradients` to what the sink holds.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) if memory runs out.
+    pub fn keep(&mut self, gradients: GradStore) -> Result<()> {
+        Ok(self.others.extend(gradients)?)
+    }
+
+    /// Everything that was gathered since the last [clearing](Self::clear). The tensors of parameters
+    /// are written to by the next walk: use them before it, or copy them.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) if memory runs out.
+    pub fn total(&mut self) -> Result<GradStore> {
+        let mut store = std::mem::take(&mut self.others);
         for id in &self.filled {
             let Some(gradient) = self.gradients.get(id) else { continue };
             // A parameter may also be used by operations that answered Candle itself.

@@ -1,17 +1,25 @@
 //! The networks: their configuration, parameters, layers and files.
 
+mod activation;
 mod config;
 pub(crate) mod cpu;
 pub mod dense;
 mod device;
+mod dropout;
 mod file;
 pub mod gradients;
+mod layers;
 mod network;
+mod norm;
 mod parameters;
 pub mod recurrent;
 
+pub use activation::Activation;
 pub use config::{LayerConfig, NetworkConfig, gru, lstm, simple_rnn};
 pub use device::Device;
+pub use dropout::Dropout;
 pub use file::FORMAT_VERSION;
+pub(crate) use layers::Layers;
 pub use network::{Network, NetworkState};
+pub use norm::LayerNorm;
 pub use parameters::Parameters;

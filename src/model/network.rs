@@ -1,7 +1,7 @@
 use super::config::NetworkConfig;
-use super::dense::Dense;
-use super::recurrent::{Cell, Recurrent, State};
-use super::{Device, Parameters};
+use super::layers::Layers;
+use super::recurrent::State;
+use super::{Device, Dropout, Parameters};
 use crate::dataset::{Dataset, DatasetSettings};
 use crate::features::Normaliser;
 use crate::{Error, Result};
@@ -16,15 +16,14 @@ use std::collections::BTreeMap;
 /// normalised. Its file is complete for the same reason.
 ///
 /// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
-/// `dense_out.bias`; each `recurrent.N` is one `torch.nn.LSTM`, `GRU` or `RNN`.
+/// `dense_out.bias`; each `recurrent.N` is one `torch.nn.LSTM`, `GRU` or `RNN`, and each `norms.N`
+/// (where a layer's input is normalised) and `norm_out` one `torch.nn.LayerNorm`.
 pub struct Network {
     config: NetworkConfig,
     dataset: DatasetSettings,
     normaliser: Normaliser,
     device: Device,
-    dense_in: Dense,
-    recurrent: Vec<Recurrent>,
-    dense_out: Dense,
+    layers: Layers,
     variables: BTreeMap<String, Var>,
     /// Optimizer steps this network has been through.
     pub(crate) updates: usize,
@@ -58,53 +57,63 @@ impl Network {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
-        let dense_in = dense(&mut parameters, "dense_in", config.width, config.dense_units)?;
-        let mut recurrent = Vec::new();
-        let mut width = config.dense_units;
-        for (index, layer) in config.layers.iter().enumerate() {
-            let prefix = format!("recurrent.{index}");
-            recurrent.push(recurrent_layer(
-                &mut parameters,
-                &prefix,
-                layer.cell,
-                width,
-                layer.units,
-            )?);
-            width = layer.units;
-        }
-        let dense_out = dense(&mut parameters, "dense_out", width, config.width)?;
+        let layers = Layers::build(&config, &mut parameters)?;
         Ok(Self {
             config,
             dataset,
             normaliser,
             device: device.clone(),
-            dense_in,
-            recurrent,
-            dense_out,
+            layers,
             variables: parameters.into_variables(),
             updates: 0,
         })
     }
 
-    /// Predicts, for every block of `input` (batch, steps, width), the block after it; returns
-    /// (batch, steps, width) and what the layers remember at the end.
+    /// Predicts, for every block of `input`, the block after it; returns (batch, steps, width) and
+    /// what the layers remember at the end.
+    ///
+    /// `input` is (batch, steps, width), or, for a network with
+    /// [`recurrent_input`](NetworkConfig::recurrent_input), what [`join`](Self::join) makes of blocks
+    /// and previous outputs. Gradients flow to the variables; [`predict`](Self::predict) does without.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when the shape does not fit.
+    /// [`Error::Argument`] when the shape does not fit.
     pub fn forward(
         &self,
         input: &Tensor,
         state: Option<&NetworkState>,
     ) -> Result<(Tensor, NetworkState)> {
-        let mut hidden = self.dense_in.forward(input)?;
-        let mut states = Vec::with_capacity(self.recurrent.len());
-        for (index, layer) in self.recurrent.iter().enumerate() {
-            let before = state.and_then(|states| states.get(index));
-            let (output, after) = layer.forward(&hidden, before)?;
-            hidden = output;
-            states.push(after);
+        forward(&self.layers, input, state)
+    }
+
+    /// As [`forward`](Self::forward), but keeps nothing for a way back: it takes less memory and
+    /// time where nothing is trained.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn predict(
+        &self,
+        input: &Tensor,
+        state: Option<&NetworkState>,
+    ) -> Result<(Tensor, NetworkState)> {
+        forward(&self.layers.untracked(), input, state)
+    }
+
+    /// The input for `blocks`, (batch, steps, width), each heard together with the network's own
+    /// `previous` output (or what it should have been), of the same shape: both side by side for a
+    /// network with [`recurrent_input`](NetworkConfig::recurrent_input), else the blocks alone.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the shapes do not fit.
+    pub fn join(&self, blocks: &Tensor, previous: &Tensor) -> Result<Tensor> {
+        match self.config.recurrent_input {
+            true => Ok(Tensor::cat(&[blocks, previous], 2)?),
+            false => Ok(blocks.clone()),
         }
-        Ok((self.dense_out.forward(&hidden)?, states))
+    }
+
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     /// The network's shape.
@@ -142,8 +151,9 @@ impl std::fmt::Display for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} → dense {} → {} → {}: {:.1} million parameters on the {}, {} updates",
+            "{}{} → dense {} → {} → {}: {:.1} million parameters on the {}, {} updates",
             self.config.width,
+            if self.config.recurrent_input { " and its own output" } else { "" },
             self.config.dense_units,
             self.config.describe_layers(),
             self.config.width,
@@ -160,35 +170,11 @@ impl std::fmt::Debug for Network {
     }
 }
 
-/// A dense layer drawn as in PyTorch: uniform within ±1/√inputs.
-fn dense(
-    parameters: &mut Parameters,
-    prefix: &str,
-    inputs: usize,
-    outputs: usize,
-) -> Result<Dense> {
-    let bound = 1.0 / (inputs as f64).sqrt();
-    let weight = parameters.uniform(&format!("{prefix}.weight"), (outputs, inputs), bound)?;
-    let bias = parameters.uniform(&format!("{prefix}.bias"), outputs, bound)?;
-    Dense::new(weight, bias)
-}
-
-/// A recurrent layer drawn as in PyTorch: uniform within ±1/√units.
-fn recurrent_layer(
-    parameters: &mut Parameters,
-    prefix: &str,
-    cell: Cell,
-    inputs: usize,
-    units: usize,
-) -> Result<Recurrent> {
-    let bound = 1.0 / (units as f64).sqrt();
-    let rows = cell.gates() * units;
-    let mut draw = |name: &str, shape: Vec<usize>| {
-        parameters.uniform(&format!("{prefix}.{name}_l0"), shape, bound)
-    };
-    let weight_ih = draw("weight_ih", vec![rows, inputs])?;
-    let weight_hh = draw("weight_hh", vec![rows, units])?;
-    let bias_ih = draw("bias_ih", vec![rows])?;
-    let bias_hh = draw("bias_hh", vec![rows])?;
-    Recurrent::new(cell, weight_ih, weight_hh, bias_ih, bias_hh)
+fn forward(
+    layers: &Layers,
+    input: &Tensor,
+    state: Option<&NetworkState>,
+) -> Result<(Tensor, NetworkState)> {
+    let (hidden, states) = layers.run(layers.enter(input)?, state, &Dropout::NONE, 0)?;
+    Ok((layers.leave(&hidden)?, states))
 }

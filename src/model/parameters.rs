@@ -39,13 +39,27 @@ impl Parameters {
     /// # Errors
     /// [`Error::Data`] when it is to be loaded and is missing or of another shape.
     pub fn uniform(&mut self, name: &str, shape: impl Into<Shape>, bound: f64) -> Result<Tensor> {
-        let shape = shape.into();
+        let bound = bound as f32;
+        self.parameter(name, shape.into(), |random| random.random_range(-1.0f32..=1.0) * bound)
+    }
+
+    /// The parameter `name`, `value` throughout where it is not loaded; nothing is drawn for it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when it is to be loaded and is missing or of another shape.
+    pub fn constant(&mut self, name: &str, shape: impl Into<Shape>, value: f32) -> Result<Tensor> {
+        self.parameter(name, shape.into(), |_| value)
+    }
+
+    fn parameter(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        draw: impl Fn(&mut ChaCha8Rng) -> f32,
+    ) -> Result<Tensor> {
         let tensor = match &mut self.source {
             Source::Drawn(random) => {
-                let bound = bound as f32;
-                let numbers: Vec<f32> = (0..shape.elem_count())
-                    .map(|_| random.random_range(-1.0f32..=1.0) * bound)
-                    .collect();
+                let numbers: Vec<f32> = (0..shape.elem_count()).map(|_| draw(random)).collect();
                 Tensor::from_vec(numbers, shape, &self.device)?
             }
             Source::Loaded(tensors) => {

@@ -6,7 +6,7 @@ use std::fmt;
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: usize,
-    /// Mean squared error over the training sequences, while they were trained on.
+    /// Mean loss over the training sequences, while they were trained on.
     pub train_loss: f64,
     /// The same over the sequences kept aside, after the epoch.
     pub validation_loss: Option<f64>,

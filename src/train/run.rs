@@ -1,15 +1,19 @@
-use super::optimizer::{Optimizer, RmsProp, Rule};
-use super::{EpochRecord, History, Observer, Position, Stop, Training, loss};
+use super::backpropagation::{Backpropagation, Part};
+use super::best::Best;
+use super::feedback;
+use super::loss::Criterion;
+use super::optimizer::Optimizer;
+use super::schedule::Progress;
+use super::{EpochRecord, History, Observer, Position, Stop, Training};
 use crate::dataset::{Batch, Dataset};
-use crate::model::Network;
+use crate::model::{Dropout, Network};
 use crate::{Error, Result, interrupt};
-use candle_core::{Tensor, Var};
+use candle_core::Var;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
-/// Trains `network` on `data`: minimises the mean squared error between the predicted and the next
-/// block with RMSprop as Keras defines it.
+/// Trains `network` on `data` as `settings` say.
 ///
 /// A request to stop ([`interrupt`]) ends it after the running batch; the network then is as trained
 /// as it got, and the history says so.
@@ -29,9 +33,7 @@ pub fn run(
     let (training, validation) = data.split(settings.validation)?;
     let device = network.device().candle().clone();
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut optimizer =
-        Optimizer::new(Rule::RmsProp(RmsProp::default()), named_variables(network))?
-            .with_clip_norm(settings.clip_norm)?;
+    let mut trainer = Trainer::new(network, data, settings)?;
     let mut best = Best::new(settings.patience);
     let mut history =
         History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
@@ -51,10 +53,9 @@ pub fn run(
         let mut loss = MeanLoss::default();
         for batch in batches.on(&device) {
             let batch = batch?;
-            let batch_loss = batch_loss(network, &batch)?;
-            optimizer.minimize(&batch_loss, settings.learning_rate)?;
-            network.updates += 1;
-            loss.add(&batch_loss, &batch)?;
+            let done = position.batches_done() as f64 / position.batches_planned() as f64;
+            let own_share = settings.scheduled_sampling * done;
+            loss.add(trainer.batch(network, &batch, own_share, &mut random)?, &batch)?;
             position.batch += 1;
             position.loss = loss.mean();
             position.elapsed_seconds = start.elapsed().as_secs_f64();
@@ -72,13 +73,15 @@ pub fn run(
         }
         let complete = position.batch == position.batches;
         if complete {
-            history.epochs.push(EpochRecord {
+            let record = EpochRecord {
                 epoch,
                 train_loss: loss.mean(),
-                validation_loss: measure(network, data, &validation, settings.batch_size)?,
-                learning_rate: settings.learning_rate,
+                validation_loss: trainer.measure(network, data, &validation)?,
+                learning_rate: trainer.rate,
                 seconds: epoch_start.elapsed().as_secs_f64(),
-            });
+            };
+            trainer.rates.observe(record.deciding_loss());
+            history.epochs.push(record);
             position.elapsed_seconds = start.elapsed().as_secs_f64();
             observer.epoch(&history, &position);
             save_checkpoint(network, settings, epoch)?;
@@ -103,6 +106,76 @@ pub fn run(
     Ok(history)
 }
 
+/// What makes the steps.
+struct Trainer<'a> {
+    settings: &'a Training,
+    criterion: Criterion,
+    backpropagation: Backpropagation,
+    optimizer: Optimizer,
+    rates: Progress,
+    /// The last step's size.
+    rate: f64,
+    dropout: Dropout,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(network: &Network, data: &Dataset, settings: &'a Training) -> Result<Self> {
+        let criterion = settings.loss.criterion(data.blocks(), network.normaliser())?;
+        Ok(Self {
+            settings,
+            backpropagation: Backpropagation::new(network, criterion.clone(), settings.recompute),
+            criterion,
+            optimizer: Optimizer::new(settings.rule, named_variables(network))?
+                .with_clip_norm(settings.clip_norm)?,
+            rates: settings.schedule.start()?,
+            rate: settings.learning_rate,
+            dropout: Dropout::new(settings.dropout, settings.seed)?,
+        })
+    }
+
+    /// One optimizer step, or one for each run of steps that gradients go back through; the batch's
+    /// mean loss.
+    fn batch(
+        &mut self,
+        network: &mut Network,
+        batch: &Batch,
+        own_share: f64,
+        random: &mut ChaCha8Rng,
+    ) -> Result<f64> {
+        let inputs = feedback::inputs(network, batch, own_share, random)?;
+        let steps = inputs.dim(1)?;
+        let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0 };
+        let (mut state, mut loss) = (None, 0.);
+        for part in whole.split(self.settings.truncate_steps)? {
+            let dropout = self.dropout.at_update(network.updates as u64);
+            let outcome = self.backpropagation.run(&part, state, &dropout)?;
+            self.rate = self.rates.next_rate(self.settings.learning_rate);
+            self.optimizer.step(&outcome.gradients, self.rate)?;
+            network.updates += 1;
+            loss += outcome.loss * part.steps() as f64 / steps as f64;
+            state = Some(outcome.state);
+        }
+        Ok(loss)
+    }
+
+    /// The mean loss over the sequences `indices`, or nothing when there are none.
+    fn measure(&self, network: &Network, data: &Dataset, indices: &[usize]) -> Result<Option<f64>> {
+        if indices.is_empty() {
+            return Ok(None);
+        }
+        let mut loss = MeanLoss::default();
+        let device = network.device().candle();
+        for batch in data.batches(indices, self.settings.batch_size, None).on(device) {
+            let batch = batch?;
+            let inputs = network.join(&batch.inputs, &batch.inputs)?;
+            let (predicted, _) = network.predict(&inputs, None)?;
+            let of_batch = self.criterion.of(&predicted, &batch.targets)?;
+            loss.add(f64::from(of_batch.to_scalar::<f32>()?), &batch)?;
+        }
+        Ok(Some(loss.mean()))
+    }
+}
+
 fn check_fit(network: &Network, data: &Dataset) -> Result<()> {
     if network.dataset_settings().blocks == data.blocks() {
         return Ok(());
@@ -116,29 +189,6 @@ fn check_fit(network: &Network, data: &Dataset) -> Result<()> {
 
 fn named_variables(network: &Network) -> Vec<(String, Var)> {
     network.variables().iter().map(|(name, variable)| (name.clone(), variable.clone())).collect()
-}
-
-fn batch_loss(network: &Network, batch: &Batch) -> Result<Tensor> {
-    let (predicted, _) = network.forward(&batch.inputs, None)?;
-    loss::mean_squared_error(&predicted, &batch.targets)
-}
-
-/// The mean loss over the sequences `indices`, or nothing when there are none.
-fn measure(
-    network: &Network,
-    data: &Dataset,
-    indices: &[usize],
-    batch_size: usize,
-) -> Result<Option<f64>> {
-    if indices.is_empty() {
-        return Ok(None);
-    }
-    let mut loss = MeanLoss::default();
-    for batch in data.batches(indices, batch_size, None).on(network.device().candle()) {
-        let batch = batch?;
-        loss.add(&batch_loss(network, &batch)?, &batch)?;
-    }
-    Ok(Some(loss.mean()))
 }
 
 fn save_checkpoint(network: &Network, settings: &Training, epoch: usize) -> Result<()> {
@@ -158,48 +208,14 @@ struct MeanLoss {
 }
 
 impl MeanLoss {
-    fn add(&mut self, loss: &Tensor, batch: &Batch) -> Result<()> {
+    fn add(&mut self, loss: f64, batch: &Batch) -> Result<()> {
         let sequences = batch.inputs.dim(0)?;
-        self.sum += f64::from(loss.to_scalar::<f32>()?) * sequences as f64;
+        self.sum += loss * sequences as f64;
         self.sequences += sequences;
         Ok(())
     }
 
     fn mean(&self) -> f64 {
         self.sum / self.sequences as f64
-    }
-}
-
-/// The best parameters so far, kept only where patience asks for them.
-struct Best {
-    patience: Option<usize>,
-    loss: f64,
-    epochs_without: usize,
-    parameters: Vec<(Var, Tensor)>,
-}
-
-impl Best {
-    fn new(patience: Option<usize>) -> Self {
-        Self { patience, loss: f64::INFINITY, epochs_without: 0, parameters: Vec::new() }
-    }
-
-    fn is_out_of_patience(&mut self, record: &EpochRecord, network: &Network) -> Result<bool> {
-        let Some(patience) = self.patience else { return Ok(false) };
-        if record.deciding_loss() < self.loss {
-            self.loss = record.deciding_loss();
-            self.epochs_without = 0;
-            let copy = |variable: &Var| Ok((variable.clone(), variable.as_tensor().copy()?));
-            self.parameters = network.variables().values().map(copy).collect::<Result<_>>()?;
-        } else {
-            self.epochs_without += 1;
-        }
-        Ok(self.epochs_without >= patience)
-    }
-
-    fn restore(&self) -> Result<()> {
-        for (variable, tensor) in &self.parameters {
-            variable.set(tensor)?;
-        }
-        Ok(())
     }
 }

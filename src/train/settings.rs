@@ -1,3 +1,9 @@
+use super::Recompute;
+use super::loss::Loss;
+use super::optimizer::Rule;
+use super::schedule::Schedule;
+use crate::dataset::Dataset;
+use crate::model::Dropout;
 use crate::{Error, Result};
 use std::path::PathBuf;
 
@@ -7,6 +13,14 @@ use std::path::PathBuf;
 /// use neural_composer::train::Training;
 /// let settings = Training::epochs(50).batch(5).seed(1).validation(0.1).patience(8);
 /// assert_eq!(settings.batch_size, 5);
+///
+/// use neural_composer::train::{loss::Loss, optimizer::{AdamW, Rule}, schedule::Schedule};
+/// let settings = settings
+///     .rule(Rule::AdamW(AdamW::default()))
+///     .schedule(Schedule::WarmUp { steps: 20 })
+///     .loss(Loss::Huber { delta: 1.0 })
+///     .dropout(0.2);
+/// assert_eq!(settings.dropout, 0.2);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
@@ -14,8 +28,26 @@ pub struct Training {
     pub epochs: usize,
     /// Sequences per optimizer step. The course: 5.
     pub batch_size: usize,
-    /// Step size of RMSprop. Keras's usual value: 0.001.
+    /// How gradients become changes of parameters. The course: RMSprop as Keras has it.
+    pub rule: Rule,
+    /// Step size of the optimizer, before the schedule. Keras's usual value for RMSprop: 0.001.
     pub learning_rate: f64,
+    /// How the step size moves. The course: not at all.
+    pub schedule: Schedule,
+    /// What is minimised. The course: the mean squared error.
+    pub loss: Loss,
+    /// The share of each recurrent layer's outputs that is set to 0, at random; from 0 to below 1.
+    pub dropout: f64,
+    /// How often, at the end of training, a step hears the network's own output instead of the truth;
+    /// it rises in a straight line from 0 at the beginning (scheduled sampling, Bengio et al. 2015).
+    /// Composing hears nothing else, so a network that was never told its own output may lose its way.
+    pub scheduled_sampling: f64,
+    /// Gradients go back through at most so many steps, each run of steps ends with an optimizer step,
+    /// and the state is carried from one run to the next (truncated backpropagation through time).
+    /// Without it, through whole sequences.
+    pub truncate_steps: Option<usize>,
+    /// What is computed again on the way back to save memory.
+    pub recompute: Recompute,
     /// Decides the order of the sequences.
     pub seed: u64,
     /// The share of sequences kept aside to measure what was not trained on, from 0 to below 1.
@@ -40,12 +72,20 @@ pub struct Checkpoints {
 
 impl Training {
     /// `epochs` times through the data, with the usual values for the rest: batches of 16, a
-    /// learning rate of 0.001, seed 1, no validation, no early stop, gradients clipped at norm 1.
+    /// constant learning rate of 0.001 for RMSprop, the mean squared error, seed 1, no validation, no
+    /// early stop, gradients clipped at norm 1.
     pub fn epochs(epochs: usize) -> Self {
         Self {
             epochs,
             batch_size: 16,
+            rule: Rule::default(),
             learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            loss: Loss::MeanSquared,
+            dropout: 0.0,
+            scheduled_sampling: 0.0,
+            truncate_steps: None,
+            recompute: Recompute::NOTHING,
             seed: 1,
             validation: 0.0,
             patience: None,
@@ -68,6 +108,48 @@ impl Training {
     /// Sets [`batch_size`](Self::batch_size).
     pub fn batch(mut self, sequences: usize) -> Self {
         self.batch_size = sequences;
+        self
+    }
+
+    /// Sets [`rule`](Self::rule).
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Sets [`schedule`](Self::schedule).
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// Sets [`loss`](Self::loss).
+    pub fn loss(mut self, loss: Loss) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// Sets [`dropout`](Self::dropout).
+    pub fn dropout(mut self, rate: f64) -> Self {
+        self.dropout = rate;
+        self
+    }
+
+    /// Sets [`scheduled_sampling`](Self::scheduled_sampling).
+    pub fn scheduled_sampling(mut self, own_share: f64) -> Self {
+        self.scheduled_sampling = own_share;
+        self
+    }
+
+    /// Sets [`truncate_steps`](Self::truncate_steps).
+    pub fn truncate(mut self, steps: usize) -> Self {
+        self.truncate_steps = Some(steps);
+        self
+    }
+
+    /// Sets [`recompute`](Self::recompute).
+    pub fn recompute(mut self, recompute: Recompute) -> Self {
+        self.recompute = recompute;
         self
     }
 
@@ -107,10 +189,31 @@ impl Training {
         self
     }
 
+    /// Optimizer steps of the whole training on `data`, if no early stop comes: what a
+    /// [`Schedule`] is measured in.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the validation share leaves nothing to train on.
+    pub fn planned_updates(&self, data: &Dataset) -> Result<u64> {
+        let sequences = data.split(self.validation)?.0.len();
+        let steps = data.settings().sequence_blocks;
+        let runs = steps.div_ceil(self.truncate_steps.unwrap_or(steps).max(1));
+        Ok((self.epochs * sequences.div_ceil(self.batch_size.max(1)) * runs) as u64)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
+        self.schedule.validate()?;
+        self.loss.check()?;
+        Dropout::new(self.dropout, self.seed)?;
+        if !(0.0..=1.0).contains(&self.scheduled_sampling) {
+            let expected = "a share from 0 to 1";
+            return Err(Error::argument("scheduled sampling", expected, self.scheduled_sampling));
+        }
         let whole = [("epochs", Some(self.epochs)), ("batch", Some(self.batch_size))];
         let optional = [
             ("patience", self.patience),
+            ("truncate_steps", self.truncate_steps),
+            ("recompute.steps", self.recompute.steps),
             ("every_epochs", self.checkpoints.as_ref().map(|c| c.every_epochs)),
         ];
         for (name, value) in whole.into_iter().chain(optional) {

@@ -117,6 +117,18 @@ impl Recurrent {
         Ok(layer)
     }
 
+    /// The same layer cut off from its variables: it gathers no graph, and keeps nothing for a way
+    /// back.
+    pub(super) fn untracked(&self) -> Self {
+        Self {
+            cell: self.cell,
+            weight_ih: self.weight_ih.detach(),
+            weight_hh: self.weight_hh.detach(),
+            bias_ih: self.bias_ih.detach(),
+            bias_hh: self.bias_hh.detach(),
+        }
+    }
+
     /// The kind of the layer.
     pub const fn cell(&self) -> Cell {
         self.cell

@@ -1,0 +1,95 @@
+//! Dropout: noise that keeps units from relying on each other while a network is trained.
+
+use candle_core::Tensor;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Error, Result};
+
+/// What dropout takes away in one optimizer step (Srivastava et al. 2014).
+///
+/// Every value is set to 0 with probability `rate`; the others are divided by `1 - rate`, so that the
+/// expected sum stays. What is drawn depends on nothing but the seed, the number of the optimizer step,
+/// the layer and the place in time: a layer that is computed again, whole or in parts, loses the same
+/// values.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use neural_composer::model::Dropout;
+/// let ones = Tensor::ones((2, 6, 50), DType::F32, &Device::Cpu)?;
+/// let dropout = Dropout::new(0.5, 1)?.at_update(7);
+/// let whole = dropout.apply(&ones, 0, 0)?;
+/// // The last two steps by themselves:
+/// let part = dropout.apply(&ones.narrow(1, 4, 2)?, 0, 4)?;
+/// assert_eq!(part.to_vec3::<f32>()?, whole.narrow(1, 4, 2)?.to_vec3::<f32>()?);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    rate: f64,
+    seed: u64,
+    update: u64,
+}
+
+impl Dropout {
+    /// Takes nothing away: what is used outside training.
+    pub const NONE: Self = Self { rate: 0., seed: 0, update: 0 };
+
+    /// Takes away the share `rate` of all values, drawn by `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless the rate is from 0 to below 1.
+    pub fn new(rate: f64, seed: u64) -> Result<Self> {
+        if !(0.0..1.0).contains(&rate) {
+            return Err(Error::argument("dropout", "a share from 0 to below 1", rate));
+        }
+        Ok(Self { rate, seed, update: 0 })
+    }
+
+    /// The same for another optimizer step.
+    #[must_use]
+    pub const fn at_update(self, update: u64) -> Self {
+        Self { update, ..self }
+    }
+
+    /// Whether nothing is taken away.
+    pub fn is_none(&self) -> bool {
+        self.rate == 0.
+    }
+
+    /// Applies it to `values`, of shape (batch, steps, units): the output of layer number `layer`
+    /// beginning with step `first_step` of the sequence.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if the shape is another or memory runs out.
+    pub fn apply(&self, values: &Tensor, layer: usize, first_step: usize) -> Result<Tensor> {
+        if self.is_none() {
+            return Ok(values.clone());
+        }
+        let (batch, steps, units) = values.dims3()?;
+        let kept = (1. / (1. - self.rate)) as f32;
+        // Of all 32-bit numbers, those below this one take a value away.
+        let threshold = (self.rate * f64::from(u32::MAX)) as u32;
+        let mut mask = vec![0f32; batch * steps * units];
+        for step in 0..steps {
+            let mut random = self.random(layer, first_step + step);
+            for sequence in 0..batch {
+                for value in &mut mask[(sequence * steps + step) * units..][..units] {
+                    *value = if random.random::<u32>() < threshold { 0. } else { kept };
+                }
+            }
+        }
+        let mask = Tensor::from_vec(mask, values.shape(), values.device())?;
+        Ok((values * mask.to_dtype(values.dtype())?)?)
+    }
+
+    /// A generator of its own for every layer and step of an optimizer step.
+    fn random(&self, layer: usize, step: usize) -> ChaCha8Rng {
+        let mut key = [0; 32];
+        let parts = [self.seed, self.update, layer as u64, step as u64];
+        for (bytes, part) in key.chunks_exact_mut(8).zip(parts) {
+            bytes.copy_from_slice(&part.to_le_bytes());
+        }
+        ChaCha8Rng::from_seed(key)
+    }
+}

@@ -1,0 +1,180 @@
+//! The layers of a network in the order in which a block passes through them.
+
+use super::config::{LayerConfig, NetworkConfig};
+use super::dense::Dense;
+use super::dropout::Dropout;
+use super::norm::LayerNorm;
+use super::recurrent::{Cell, Recurrent, State};
+use super::{Activation, NetworkState, Parameters};
+use crate::Result;
+use candle_core::Tensor;
+
+/// Dense in, recurrent layers, dense out.
+#[derive(Clone, Debug)]
+pub(crate) struct Layers {
+    dense_in: Dense,
+    activation: Activation,
+    stack: Vec<StackLayer>,
+    norm_out: Option<LayerNorm>,
+    dense_out: Dense,
+}
+
+/// A recurrent layer with what surrounds it: `input + dropout(recurrent(norm(input)))`, where the
+/// norm and the sum are there if the configuration asks for them.
+#[derive(Clone, Debug)]
+pub(crate) struct StackLayer {
+    norm: Option<LayerNorm>,
+    recurrent: Recurrent,
+    residual: bool,
+}
+
+impl Layers {
+    /// Makes the layers of `config`, whose numbers come from `parameters`.
+    pub fn build(config: &NetworkConfig, parameters: &mut Parameters) -> Result<Self> {
+        let mut width = config.dense_units;
+        let dense_in = dense(parameters, "dense_in", config.input_width(), width)?;
+        let mut stack = Vec::new();
+        for (index, layer) in config.layers.iter().enumerate() {
+            stack.push(StackLayer::build(parameters, index, layer, width)?);
+            width = layer.units;
+        }
+        let norm_out = match config.has_norm_out() {
+            true => Some(norm(parameters, "norm_out", width)?),
+            false => None,
+        };
+        let dense_out = dense(parameters, "dense_out", width, config.width)?;
+        Ok(Self { dense_in, activation: config.dense_activation, stack, norm_out, dense_out })
+    }
+
+    /// The same layers cut off from their variables: they gather no graph, and keep nothing for a way
+    /// back.
+    pub fn untracked(&self) -> Self {
+        let layer = |layer: &StackLayer| StackLayer {
+            norm: layer.norm.as_ref().map(LayerNorm::untracked),
+            recurrent: layer.recurrent.untracked(),
+            residual: layer.residual,
+        };
+        Self {
+            dense_in: self.dense_in.untracked(),
+            activation: self.activation,
+            stack: self.stack.iter().map(layer).collect(),
+            norm_out: self.norm_out.as_ref().map(LayerNorm::untracked),
+            dense_out: self.dense_out.untracked(),
+        }
+    }
+
+    /// The state before any music, for `batch` sequences side by side.
+    pub fn zero_state(&self, batch: usize) -> Result<NetworkState> {
+        self.stack.iter().map(|layer| layer.recurrent.zero_state(batch)).collect()
+    }
+
+    /// From blocks, (batch, steps, input width), to what the first recurrent layer takes.
+    pub fn enter(&self, input: &Tensor) -> Result<Tensor> {
+        self.activation.apply(&self.dense_in.forward(input)?)
+    }
+
+    /// The recurrent layers.
+    pub fn stack(&self) -> &[StackLayer] {
+        &self.stack
+    }
+
+    /// Through all recurrent layers; `first_step` is the place of the input's beginning in its
+    /// sequence.
+    pub fn run(
+        &self,
+        mut hidden: Tensor,
+        state: Option<&NetworkState>,
+        dropout: &Dropout,
+        first_step: usize,
+    ) -> Result<(Tensor, NetworkState)> {
+        let mut states = Vec::with_capacity(self.stack.len());
+        for (index, layer) in self.stack.iter().enumerate() {
+            let before = state.and_then(|states| states.get(index));
+            let (output, after) =
+                layer.forward(&hidden, before, |out| dropout.apply(out, index, first_step))?;
+            hidden = output;
+            states.push(after);
+        }
+        Ok((hidden, states))
+    }
+
+    /// From what the last recurrent layer gives to predicted blocks, (batch, steps, width).
+    pub fn leave(&self, hidden: &Tensor) -> Result<Tensor> {
+        match &self.norm_out {
+            Some(norm) => self.dense_out.forward(&norm.forward(hidden)?),
+            None => self.dense_out.forward(hidden),
+        }
+    }
+}
+
+impl StackLayer {
+    fn build(
+        parameters: &mut Parameters,
+        index: usize,
+        config: &LayerConfig,
+        width: usize,
+    ) -> Result<Self> {
+        let norm = match config.norm {
+            true => Some(norm(parameters, &format!("norms.{index}"), width)?),
+            false => None,
+        };
+        let prefix = format!("recurrent.{index}");
+        let recurrent = recurrent(parameters, &prefix, config.cell, width, config.units)?;
+        Ok(Self { norm, recurrent, residual: config.residual })
+    }
+
+    /// The layer's output, (batch, steps, units), and its state after the last step.
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        state: Option<&State>,
+        dropout: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<(Tensor, State)> {
+        let (output, state) = match &self.norm {
+            Some(norm) => self.recurrent.forward(&norm.forward(input)?, state)?,
+            None => self.recurrent.forward(input, state)?,
+        };
+        let output = dropout(&output)?;
+        Ok((if self.residual { (input + output)? } else { output }, state))
+    }
+}
+
+/// A dense layer drawn as in PyTorch: uniform within ±1/√inputs.
+fn dense(
+    parameters: &mut Parameters,
+    prefix: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Dense> {
+    let bound = 1.0 / (inputs as f64).sqrt();
+    let weight = parameters.uniform(&format!("{prefix}.weight"), (outputs, inputs), bound)?;
+    let bias = parameters.uniform(&format!("{prefix}.bias"), outputs, bound)?;
+    Dense::new(weight, bias)
+}
+
+/// A normalisation that begins by changing nothing more.
+fn norm(parameters: &mut Parameters, prefix: &str, width: usize) -> Result<LayerNorm> {
+    let weight = parameters.constant(&format!("{prefix}.weight"), width, 1.)?;
+    let bias = parameters.constant(&format!("{prefix}.bias"), width, 0.)?;
+    LayerNorm::new(weight, bias)
+}
+
+/// A recurrent layer drawn as in PyTorch: uniform within ±1/√units.
+fn recurrent(
+    parameters: &mut Parameters,
+    prefix: &str,
+    cell: Cell,
+    inputs: usize,
+    units: usize,
+) -> Result<Recurrent> {
+    let bound = 1.0 / (units as f64).sqrt();
+    let rows = cell.gates() * units;
+    let mut draw = |name: &str, shape: Vec<usize>| {
+        parameters.uniform(&format!("{prefix}.{name}_l0"), shape, bound)
+    };
+    let weight_ih = draw("weight_ih", vec![rows, inputs])?;
+    let weight_hh = draw("weight_hh", vec![rows, units])?;
+    let bias_ih = draw("bias_ih", vec![rows])?;
+    let bias_hh = draw("bias_hh", vec![rows])?;
+    Recurrent::new(cell, weight_ih, weight_hh, bias_ih, bias_hh)
+}
