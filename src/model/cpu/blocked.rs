@@ -134,7 +134,7 @@ impl Problem<'_> {
         };
         let ordering = if self.spread.column_stride == 1 { 0 } else { ORDERING };
         let sizes = (1..=tasks)
-            .filter(|across| tasks % across == 0)
+            .filter(|across| tasks.is_multiple_of(*across))
             .map(|across| {
                 let down = tasks / across;
                 (part(rows, down, HEIGHT), part(columns, across, 2 * lanes))
@@ -404,11 +404,11 @@ unsafe fn sum_tile<S: Simd, const V: usize, const R: usize, const ORDERED: bool>
     let (step, row_stride) = if ORDERED { (R, 1) } else { (1, row_stride) };
     let mut at = values.as_ptr();
     for vectors in panel.chunks_exact(V) {
-        for r in 0..R {
+        for (r, sums) in tile.iter_mut().enumerate() {
             // SAFETY: row `r` at the present step, which the caller promises is there.
             let value = simd.splat_f32s(unsafe { *at.add(r * row_stride) });
-            for v in 0..V {
-                tile[r][v] = simd.mul_add_e_f32s(value, vectors[v], tile[r][v]);
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = simd.mul_add_e_f32s(value, *vector, *sum);
             }
         }
         at = at.wrapping_add(step);
