@@ -23,10 +23,11 @@ pub fn clear() {
 }
 
 /// Makes Ctrl-C (SIGINT) raise the flag instead of ending the program; a second one, sent before the
-/// first was cleared, ends it with status 130. Call it once, from a program's `main`.
+/// first was cleared, ends it with status 130. Call it once, from a program's `main`. It holds even
+/// where the parent had SIGINT ignored, as shells do for background jobs: who sends it means it.
 ///
 /// # Errors
-/// When the system refuses the handler, or one is installed already.
+/// When the system refuses the handler.
 pub fn listen() -> std::io::Result<()> {
     let handler = || {
         if requested() {
@@ -34,7 +35,7 @@ pub fn listen() -> std::io::Result<()> {
         }
         request();
     };
-    ctrlc::try_set_handler(handler).map_err(|error| match error {
+    ctrlc::set_handler(handler).map_err(|error| match error {
         ctrlc::Error::System(error) => error,
         error => std::io::Error::other(error),
     })
