@@ -49,6 +49,9 @@ pub enum Error {
         /// What was expected, what was found, what to do.
         problem: String,
     },
+    /// A job that would not fit into memory, told before it starts.
+    #[error("{0}")]
+    Memory(String),
     /// A device that is not there, or that this build cannot use.
     #[error("{0}")]
     Device(String),

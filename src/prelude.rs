@@ -6,6 +6,11 @@ pub use crate::display::{LossChart, Player, Show};
 pub use crate::evaluate::{Similarity, similarity};
 pub use crate::features::{Blocks, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
 pub use crate::generate::{Piece, Seed};
-pub use crate::model::{Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn};
+pub use crate::model::{
+    Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,
+};
 pub use crate::recipe::Recipe;
-pub use crate::train::{History, Training};
+pub use crate::train::loss::Loss;
+pub use crate::train::optimizer::Rule;
+pub use crate::train::schedule::Schedule;
+pub use crate::train::{History, Recompute, Training};

@@ -88,6 +88,19 @@ fn the_steps_can_be_chained_through_files() {
     let info = json(&succeed(&["info", "m.safetensors", "--json"]));
     assert_eq!(info["entries"][0]["layers"], "lstm 32");
 
+    let mut deep = vec!["train", "mono.wav", "-o", "deep.safetensors", "--epochs", "1"];
+    deep.extend(["--layers", "gru:8,3*lstm:8:norm:residual", "--recurrent-input"]);
+    deep.extend(["--dense-activation", "tanh", "--loss", "spectral:0.5", "--dropout", "0.1"]);
+    deep.extend(["--optimizer", "adamw", "--schedule", "cosine", "--scheduled-sampling", "0.2"]);
+    deep.extend(["--truncate", "24", "--recompute-layers", "--recompute-steps", "8"]);
+    succeed(&deep);
+    let info = json(&succeed(&["info", "deep.safetensors", "--json"]));
+    assert_eq!(info["entries"][0]["layers"], "gru 8, 3 × lstm 8 (normalised, residual)");
+    succeed(&["generate", "deep.safetensors", "--seconds", "1", "-o", "deep.wav"]);
+    for name in ["deep.wav", "deep.safetensors"] {
+        std::fs::remove_file(path.join(name)).unwrap();
+    }
+
     succeed(&["generate", "m.safetensors", "--seconds", "1", "--from", "song.wav"]);
     assert_eq!(Song::open(path.join("out.wav")).unwrap().audio().duration_seconds(), 1.0);
     succeed(&["generate", "m.safetensors", "--seconds", "1", "-o", "quiet.wav"]);
@@ -137,6 +150,12 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
         (vec!["compose", "song.wav", "--epochs", "0"], 2, "epochs"),
         (vec!["compose", "song.wav", "--layers", "lstm:0"], 2, "units"),
         (vec!["compose", "song.wav", "--layers", "perceptron:9"], 2, "perceptron"),
+        (vec!["compose", "song.wav", "--layers", "0*lstm:9"], 2, "0*lstm"),
+        (vec!["compose", "song.wav", "--layers", "lstm:8,gru:9:residual"], 2, "residual"),
+        (vec!["compose", "song.wav", "--layers", "lstm:9", "--loss", "l3"], 2, "l3"),
+        (vec!["compose", "song.wav", "--layers", "lstm:9", "--dropout", "1"], 2, "dropout"),
+        (vec!["compose", "song.wav", "--schedule", "linear"], 2, "linear"),
+        (vec!["compose", "song.wav", "--optimizer", "adam"], 2, "adam"),
         (vec!["compose", "song.wav", "--settings", "slow"], 2, "slow"),
         (vec!["generate", "old.safetensors"], 1, "old.safetensors"),
         (vec!["generate", "song.wav"], 1, "song.wav"),

@@ -187,3 +187,23 @@ fn schedules_move_the_rate_as_they_say() -> Result<()> {
     assert_eq!(restored, plateau);
     Ok(())
 }
+
+#[test]
+fn rules_and_schedules_are_known_by_name() -> Result<()> {
+    for name in ["rmsprop", "rmsprop-torch", "adamw", "sgd", "sgd-momentum"] {
+        assert_eq!(name.parse::<Rule>()?.to_string(), name);
+    }
+    assert_eq!("rmsprop".parse::<Rule>()?, Rule::default());
+    assert!("adam".parse::<Rule>().unwrap_err().to_string().contains("adamw"));
+    for name in Schedule::NAMES {
+        // Even for a training without a step.
+        for updates in [0, 1, 7, 1_000] {
+            Schedule::usual(name, updates)?.start()?;
+        }
+    }
+    let mut cosine = Schedule::usual("cosine", 1_000)?.start()?;
+    let rates: Vec<f64> = (0..1_000).map(|_| cosine.next_rate(1.)).collect();
+    assert!(rates[0] < 0.03 && rates[49] == 1. && rates[999] < 0.011);
+    assert!(Schedule::usual("linear", 10).unwrap_err().to_string().contains("plateau"));
+    Ok(())
+}

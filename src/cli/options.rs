@@ -4,11 +4,15 @@ use clap::Args;
 use neural_composer::audio;
 use neural_composer::dataset::Dataset;
 use neural_composer::display::Output;
-use neural_composer::model::{Device, LayerConfig, Network, NetworkConfig};
+use neural_composer::model::{Activation, Device, LayerConfig, Network, NetworkConfig};
 use neural_composer::recipe::Recipe;
-use neural_composer::train::{History, Training};
+use neural_composer::train::loss::Loss;
+use neural_composer::train::optimizer::Rule;
+use neural_composer::train::schedule::Schedule;
+use neural_composer::train::{History, Recompute, Training};
 use neural_composer::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Where songs are when none is named.
 const DEFAULT_SONGS: &str = "datasets/songs";
@@ -44,9 +48,40 @@ pub struct TrainingOptions {
     /// Step size of the optimizer
     #[arg(long)]
     learning_rate: Option<f64>,
-    /// Recurrent layers, first to last, as KIND:UNITS: lstm:512,gru:256
-    #[arg(long, value_delimiter = ',')]
-    layers: Vec<LayerConfig>,
+    /// How the step size moves
+    #[arg(long, default_value = "constant", value_name = "KIND", value_parser = Schedule::NAMES)]
+    schedule: String,
+    /// rmsprop, rmsprop-torch, adamw, sgd or sgd-momentum
+    #[arg(long, default_value = "rmsprop", value_name = "RULE")]
+    optimizer: Rule,
+    /// What is minimised: mse, mae, huber[:DELTA] or spectral[:WEIGHT]
+    #[arg(long, default_value = "mse")]
+    loss: Loss,
+    /// Share of each recurrent layer's outputs left out at random, from 0 to below 1
+    #[arg(long, default_value_t = 0.0)]
+    dropout: f64,
+    /// How often a step hears the network's own output, at the end of training, from 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    scheduled_sampling: f64,
+    /// Gradients go back through so many steps only
+    #[arg(long, value_name = "STEPS")]
+    truncate: Option<usize>,
+    /// Keep one layer's values at a time and compute the others again: less memory, more time
+    #[arg(long)]
+    recompute_layers: bool,
+    /// The same over time: so many steps at a time
+    #[arg(long, value_name = "STEPS")]
+    recompute_steps: Option<usize>,
+    /// Recurrent layers, first to last, as KIND:UNITS, with :norm and :residual for deep stacks and
+    /// N* for N alike: lstm:512,gru:256 or 24*lstm:512:norm:residual
+    #[arg(long)]
+    layers: Option<Stack>,
+    /// What follows the dense layer in front: linear, tanh, relu or gelu
+    #[arg(long, default_value = "linear", value_name = "FUNCTION")]
+    dense_activation: Activation,
+    /// Let half of the network's input be its own previous output
+    #[arg(long)]
+    recurrent_input: bool,
     /// Share of the sequences kept aside for validation, from 0 to below 1
     #[arg(long, default_value_t = 0.0)]
     validation: f64,
@@ -58,6 +93,30 @@ pub struct TrainingOptions {
     pub seed: u64,
     #[command(flatten)]
     device: DeviceOption,
+}
+
+/// Recurrent layers, first to last.
+#[derive(Clone)]
+struct Stack(Vec<LayerConfig>);
+
+impl FromStr for Stack {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut layers = Vec::new();
+        for group in text.split(',') {
+            let (count, layer) = match group.split_once('*') {
+                Some((count, layer)) => (count.parse().unwrap_or(0), layer),
+                None => (1, group),
+            };
+            if !(1..=1_000).contains(&count) {
+                let expected = "N*KIND:UNITS with N from 1 to 1,000";
+                return Err(Error::argument("layers", expected, format!("{group:?}")));
+            }
+            layers.extend(vec![layer.parse::<LayerConfig>()?; count]);
+        }
+        Ok(Self(layers))
+    }
 }
 
 impl TrainingOptions {
@@ -80,23 +139,32 @@ impl TrainingOptions {
 
     /// Trains an untrained network on `data`.
     pub fn train(&self, data: &Dataset) -> Result<(Network, History)> {
-        let layers =
-            if self.layers.is_empty() { self.settings.layers() } else { self.layers.clone() };
-        let config = NetworkConfig::stack(data.blocks().width(), layers);
+        let layers = self.layers.clone().map_or_else(|| self.settings.layers(), |stack| stack.0);
+        let mut config = NetworkConfig::stack(data.blocks().width(), layers)
+            .dense_activation(self.dense_activation);
+        config.recurrent_input = self.recurrent_input;
         let mut network = Network::new(config, data, self.seed, self.device.device())?;
         eprintln!("{network}");
-        let history = network.train_to(Output::for_progress(), data, &self.training(data))?;
+        let history = network.train_to(Output::for_progress(), data, &self.training(data)?)?;
         Ok((network, history))
     }
 
-    fn training(&self, data: &Dataset) -> Training {
+    fn training(&self, data: &Dataset) -> Result<Training> {
         let mut training = self.settings.training(data).seed(self.seed);
         training.validation = self.validation;
         training.patience = self.patience;
         training.batch_size = self.batch.unwrap_or(training.batch_size);
         training.epochs = self.epochs.unwrap_or(training.epochs);
         training.learning_rate = self.learning_rate.unwrap_or(training.learning_rate);
-        training
+        training.rule = self.optimizer;
+        training.loss = self.loss;
+        training.dropout = self.dropout;
+        training.scheduled_sampling = self.scheduled_sampling;
+        training.truncate_steps = self.truncate;
+        training.recompute =
+            Recompute { layers: self.recompute_layers, steps: self.recompute_steps };
+        training.schedule = Schedule::usual(&self.schedule, training.planned_updates(data)?)?;
+        Ok(training)
     }
 }
 

@@ -1,9 +1,15 @@
 //! Dropout: noise that keeps units from relying on each other while a network is trained.
 
-use candle_core::Tensor;
+use std::marker::PhantomData;
+
+use candle_core::{
+    CpuStorage, CustomOp1, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::cpu::Real;
+use super::cpu::storage::{values, with_values};
 use crate::{Error, Result};
 
 /// What dropout takes away in one optimizer step (Srivastava et al. 2014).
@@ -66,21 +72,22 @@ impl Dropout {
         if self.is_none() {
             return Ok(values.clone());
         }
-        let (batch, steps, units) = values.dims3()?;
-        let kept = (1. / (1. - self.rate)) as f32;
-        // Of all 32-bit numbers, those below this one take a value away.
-        let threshold = (self.rate * f64::from(u32::MAX)) as u32;
-        let mut mask = vec![0f32; batch * steps * units];
-        for step in 0..steps {
-            let mut random = self.random(layer, first_step + step);
-            for sequence in 0..batch {
-                for value in &mut mask[(sequence * steps + step) * units..][..units] {
-                    *value = if random.random::<u32>() < threshold { 0. } else { kept };
-                }
+        values.dims3()?;
+        let place = Place { dropout: *self, layer, first_step };
+        match (values.device(), values.dtype()) {
+            (Device::Cpu, DType::F32) => {
+                Ok(values.contiguous()?.apply_op1(Drop::<f32>::at(place))?)
+            }
+            (Device::Cpu, DType::F64) => {
+                Ok(values.contiguous()?.apply_op1(Drop::<f64>::at(place))?)
+            }
+            _ => {
+                let mut mask = vec![1f32; values.elem_count()];
+                place.apply(&mut mask, values.dims());
+                let mask = Tensor::from_vec(mask, values.shape(), values.device())?;
+                Ok((values * mask.to_dtype(values.dtype())?)?)
             }
         }
-        let mask = Tensor::from_vec(mask, values.shape(), values.device())?;
-        Ok((values * mask.to_dtype(values.dtype())?)?)
     }
 
     /// A generator of its own for every layer and step of an optimizer step.
@@ -91,5 +98,61 @@ impl Dropout {
             bytes.copy_from_slice(&part.to_le_bytes());
         }
         ChaCha8Rng::from_seed(key)
+    }
+}
+
+/// Where in a training's draws some values lie.
+#[derive(Clone, Copy)]
+struct Place {
+    dropout: Dropout,
+    layer: usize,
+    first_step: usize,
+}
+
+impl Place {
+    /// Applies dropout to `values`, of shape (batch, steps, units).
+    fn apply<T: Real>(&self, values: &mut [T], dims: &[usize]) {
+        let &[batch, steps, units] = dims else { return };
+        let rate = self.dropout.rate;
+        let kept = T::from_f64(1. / (1. - rate));
+        // Of all 32-bit numbers, those below this one take a value away.
+        let threshold = (rate * f64::from(u32::MAX)) as u32;
+        for step in 0..steps {
+            let mut random = self.dropout.random(self.layer, self.first_step + step);
+            for sequence in 0..batch {
+                for value in &mut values[(sequence * steps + step) * units..][..units] {
+                    let gone = random.random::<u32>() < threshold;
+                    *value = if gone { T::ZERO } else { *value * kept };
+                }
+            }
+        }
+    }
+}
+
+/// Dropout as one operation, which draws again on the way back instead of keeping what it drew.
+struct Drop<T>(Place, PhantomData<T>);
+
+impl<T> Drop<T> {
+    const fn at(place: Place) -> Self {
+        Self(place, PhantomData)
+    }
+}
+
+impl<T: Real> CustomOp1 for Drop<T> {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> CandleResult<(CpuStorage, Shape)> {
+        let mut output: Vec<T> = values::<T>(storage, layout)?.to_vec();
+        self.0.apply(&mut output, layout.dims());
+        Ok((T::to_cpu_storage_owned(output), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> CandleResult<Option<Tensor>> {
+        let gradient = gradient.contiguous()?;
+        let mut output = with_values(&gradient, |values: &[T]| Ok(values.to_vec()))?;
+        self.0.apply(&mut output, gradient.dims());
+        Ok(Some(Tensor::from_vec(output, gradient.shape(), gradient.device())?))
     }
 }

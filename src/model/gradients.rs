@@ -9,8 +9,9 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
+use candle_core::backend::BackendStorage;
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, TensorId};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Storage, Tensor, TensorId, bail};
 
 use super::cpu::Real;
 use super::cpu::matrix::Into;
@@ -52,7 +53,8 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// The gradients of everything that `loss`, a scalar, depends on, as `loss.backward()` gives them.
+    /// The gradients of all variables that `loss`, a scalar, depends on, as `loss.backward()` gives
+    /// them.
     ///
     /// The tensors of parameters are overwritten by the next call: use them before it, or copy them.
     ///
@@ -72,7 +74,7 @@ impl Sink {
     }
 
     /// Walks back from `loss`, a scalar. The gradients of parameters of this crate's layers add up in
-    /// the sink; those of everything else are given back, to be used or [kept](Self::keep).
+    /// the sink; those of other variables are given back, to be used or [kept](Self::keep).
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) where Candle cannot differentiate, or memory runs out.
@@ -83,7 +85,15 @@ impl Sink {
         if let Some(sink) = OPEN.replace(outer) {
             *self = sink;
         }
-        Ok(walked?)
+        // Candle also leaves gradients by constants, which hold on to the graph that they came from.
+        let mut all = walked?;
+        let mut of_variables = GradStore::default();
+        for node in loss.sorted_nodes().into_iter().filter(|node| node.is_variable()) {
+            if let Some(gradient) = all.remove(node) {
+                of_variables.insert(node, gradient.detach());
+            }
+        }
+        Ok(of_variables)
     }
 
     /// Adds `gradients` to what the sink holds.
@@ -111,6 +121,41 @@ impl Sink {
             store.insert_id(*id, whole);
         }
         Ok(store)
+    }
+}
+
+/// A scalar of no particular value whose gradient by `values` is `gradient`, of the same shape: where a
+/// walk goes on that ended at a variable.
+pub(crate) fn continued(values: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    if values.device().is_cpu() {
+        return Ok(values.apply_op1(Continued(gradient.detach()))?);
+    }
+    Ok((values * gradient.detach())?.sum_all()?)
+}
+
+/// Unlike a sum of products it needs no memory.
+struct Continued(Tensor);
+
+impl CustomOp1 for Continued {
+    fn name(&self) -> &'static str {
+        "continued-gradient"
+    }
+
+    fn cpu_fwd(&self, values: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let zero = Tensor::zeros((), values.dtype(), &Device::Cpu)?;
+        match &*zero.storage_and_layout().0 {
+            Storage::Cpu(zero) => Ok((zero.clone(), Shape::from(()))),
+            _ => bail!("expected a tensor on the CPU"),
+        }
+    }
+
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        upstream: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        Ok(Some(self.0.broadcast_mul(upstream)?))
     }
 }
 

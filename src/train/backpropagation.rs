@@ -3,7 +3,7 @@
 use super::Recompute;
 use super::loss::Criterion;
 use crate::Result;
-use crate::model::gradients::Sink;
+use crate::model::gradients::{Sink, continued};
 use crate::model::recurrent::State;
 use crate::model::{Dropout, Layers, Network, NetworkState};
 use candle_core::backprop::GradStore;
@@ -150,14 +150,14 @@ impl Backpropagation {
             let input = Var::from_tensor(&input)?;
             let before = way.variables(&way.before[index..=index])?;
             let (output, state) = layer.forward(input.as_tensor(), before.first(), drop(index))?;
-            let total = way.add_state((output * upstream)?.sum_all()?, index, &state)?;
+            let total = way.add_state(continued(&output, &upstream)?, index, &state)?;
             let mut gradients = self.sink.walk(&total)?;
             upstream = take(&mut gradients, input.as_tensor())?;
             below.push(take_state(&mut gradients, &before[0])?);
             self.sink.keep(gradients)?;
         }
         below.reverse();
-        let entered = (self.layers.enter(&piece.inputs)? * upstream)?.sum_all()?;
+        let entered = continued(&self.layers.enter(&piece.inputs)?, &upstream)?;
         let gradients = self.sink.walk(&entered)?;
         self.sink.keep(gradients)?;
         Ok(Done { loss, after, below })
@@ -211,9 +211,9 @@ impl Way<'_> {
         let Some(above) = self.above.as_ref().map(|above| &above[index]) else {
             return Ok(total);
         };
-        total = (total + (&after.hidden * &above.hidden)?.sum_all()?)?;
+        total = (total + continued(&after.hidden, &above.hidden)?)?;
         if let (Some(cell), Some(gradient)) = (&after.cell, &above.cell) {
-            total = (total + (cell * gradient)?.sum_all()?)?;
+            total = (total + continued(cell, gradient)?)?;
         }
         Ok(total)
     }

@@ -5,6 +5,7 @@ mod best;
 mod feedback;
 mod history;
 pub mod loss;
+pub mod memory;
 mod observer;
 pub mod optimizer;
 mod recompute;

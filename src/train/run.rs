@@ -1,10 +1,9 @@
 use super::backpropagation::{Backpropagation, Part};
 use super::best::Best;
-use super::feedback;
 use super::loss::Criterion;
 use super::optimizer::Optimizer;
 use super::schedule::Progress;
-use super::{EpochRecord, History, Observer, Position, Stop, Training};
+use super::{EpochRecord, History, Observer, Position, Stop, Training, feedback, memory};
 use crate::dataset::{Batch, Dataset};
 use crate::model::{Dropout, Network};
 use crate::{Error, Result, interrupt};
@@ -20,6 +19,7 @@ use std::time::Instant;
 ///
 /// # Errors
 /// [`Error::Argument`] for impossible settings or data of another width than the network's;
+/// [`Error::Memory`] when it would not fit into the memory that is free, with what would;
 /// [`Error::Data`] when the loss stops being a number.
 pub fn run(
     network: &mut Network,
@@ -29,6 +29,7 @@ pub fn run(
 ) -> Result<History> {
     settings.check()?;
     check_fit(network, data)?;
+    check_memory(network, data, settings)?;
     interrupt::clear();
     let (training, validation) = data.split(settings.validation)?;
     let device = network.device().candle().clone();
@@ -185,6 +186,16 @@ fn check_fit(network: &Network, data: &Dataset) -> Result<()> {
         format!("blocks as the network was made for: {:?}", network.dataset_settings().blocks),
         format!("{:?}", data.blocks()),
     ))
+}
+
+/// On the processor; what a GPU has left its driver does not tell us.
+fn check_memory(network: &Network, data: &Dataset, settings: &Training) -> Result<()> {
+    let Some(available) = memory::available_bytes().filter(|_| network.device().is_cpu()) else {
+        return Ok(());
+    };
+    let config = network.config();
+    let present = 4 * config.parameter_count() as u64;
+    memory::check(config, data.settings().sequence_blocks, settings, present, available)
 }
 
 fn named_variables(network: &Network) -> Vec<(String, Var)> {

@@ -48,6 +48,37 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// The names that [`usual`](Self::usual) knows.
+    pub const NAMES: [&str; 5] = ["constant", "warm-up", "cosine", "step", "plateau"];
+
+    /// The usual schedule of a kind, for a training of `updates` optimizer steps
+    /// ([`Training::planned_updates`](super::Training::planned_updates)):
+    ///
+    /// | name | rate |
+    /// |---|---|
+    /// | constant | the same throughout |
+    /// | warm-up | rises over the first twentieth |
+    /// | cosine | rises over the first twentieth, falls to a hundredth |
+    /// | step | halved after each fifth |
+    /// | plateau | halved after 3 epochs without a better loss, down to a hundredth |
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for any other name.
+    pub fn usual(name: &str, updates: u64) -> Result<Self> {
+        let (warm_up, floor) = (updates / 20, 0.01);
+        match name {
+            "constant" => Ok(Self::Constant),
+            "warm-up" => Ok(Self::WarmUp { steps: warm_up }),
+            "cosine" => Ok(Self::Cosine { warm_up, steps: updates.max(1), floor }),
+            "step" => Ok(Self::Step { every: updates.div_ceil(5).max(1), factor: 0.5 }),
+            "plateau" => Ok(Self::Plateau { patience: 3, factor: 0.5, floor }),
+            _ => {
+                let expected = format!("one of {}", Self::NAMES.join(", "));
+                Err(Error::argument("schedule", expected, format!("{name:?}")))
+            }
+        }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

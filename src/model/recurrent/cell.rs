@@ -47,6 +47,15 @@ impl Cell {
         }
     }
 
+    /// How many numbers for each unit a step keeps for the way back, outputs and cell values not
+    /// counted: its gates, and of a GRU the hidden part of the last one besides.
+    pub(crate) const fn kept_gates(self) -> usize {
+        match self {
+            Self::SimpleRnn | Self::SimpleRnnRelu => 1,
+            Self::Gru | Self::Lstm => 4,
+        }
+    }
+
     /// Whether the state holds cell values beside the output (only [`Cell::Lstm`]).
     pub const fn has_cell_state(self) -> bool {
         matches!(self, Self::Lstm)

@@ -27,10 +27,7 @@ pub struct Gates {
 impl Gates {
     /// Values in one row.
     pub const fn row(self) -> usize {
-        match self.cell {
-            Cell::SimpleRnn | Cell::SimpleRnnRelu => self.hidden,
-            Cell::Gru | Cell::Lstm => 4 * self.hidden,
-        }
+        self.cell.kept_gates() * self.hidden
     }
 
     /// Where in a row the gates fed by the hidden state begin.

@@ -1,6 +1,11 @@
 //! The update rules and their settings.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
 
 /// How a gradient becomes a change of a parameter.
 ///
@@ -25,9 +30,47 @@ impl Default for Rule {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::RmsProp(_) => "rmsprop",
+            Self::RmsPropTorch(_) => "rmsprop-torch",
+            Self::AdamW(_) => "adamw",
+            Self::Sgd(Sgd { momentum, .. }) if *momentum > 0. => "sgd-momentum",
+            Self::Sgd(_) => "sgd",
+        })
+    }
+}
+
+impl FromStr for Rule {
+    type Err = Error;
+
+    /// Reads rmsprop, rmsprop-torch, adamw, sgd or sgd-momentum (0.9, Nesterov's), each with its usual
+    /// settings.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for any other name.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "rmsprop" => Ok(Self::RmsProp(RmsProp::default())),
+            "rmsprop-torch" => Ok(Self::RmsPropTorch(RmsPropTorch::default())),
+            "adamw" => Ok(Self::AdamW(AdamW::default())),
+            "sgd" => Ok(Self::Sgd(Sgd::default())),
+            "sgd-momentum" => {
+                Ok(Self::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 0. }))
+            }
+            _ => Err(Error::argument(
+                "optimizer",
+                "rmsprop, rmsprop-torch, adamw, sgd or sgd-momentum",
+                format!("{text:?}"),
+            )),
+        }
+    }
+}
+
 impl Rule {
     /// The names of what the rule remembers about each parameter.
-    pub(super) const fn memories(&self) -> &'static [&'static str] {
+    pub(in crate::train) const fn memories(&self) -> &'static [&'static str] {
         match self {
             Self::RmsProp(RmsProp { momentum, .. })
             | Self::RmsPropTorch(RmsPropTorch { momentum, .. }) => {

@@ -1,0 +1,72 @@
+//! Memory that is free on this machine.
+
+use std::fs;
+use std::path::Path;
+
+/// Bytes that can be taken without pushing anything else out, as Linux tells it: the kernel's own
+/// estimate, or what the process's control group (a container's limit) leaves, if that is less. `None`
+/// where the system does not say.
+pub fn available_bytes() -> Option<u64> {
+    let machine = meminfo_available(&fs::read_to_string("/proc/meminfo").ok()?)?;
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let left = groups.lines().flat_map(left_in_group).min();
+    Some(left.map_or(machine, |left| left.min(machine)))
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in bytes.
+fn meminfo_available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// What the groups on the way to the one in `line` of `/proc/self/cgroup` leave, each.
+fn left_in_group(line: &str) -> Vec<u64> {
+    let mut fields = line.splitn(3, ':');
+    let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next())
+    else {
+        return Vec::new();
+    };
+    let (root, limit, usage) = if controllers.is_empty() {
+        ("/sys/fs/cgroup", "memory.max", "memory.current")
+    } else if controllers.split(',').any(|name| name == "memory") {
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+    } else {
+        return Vec::new();
+    };
+    let number = |folder: &Path, name: &str| -> Option<u64> {
+        fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok()
+    };
+    // Inside a container the path may lead nowhere: then its root is the group itself.
+    let folder = Path::new(root).join(path.trim_start_matches('/'));
+    let ways = folder.ancestors().take_while(|folder| folder.starts_with(root));
+    ways.filter_map(|folder| {
+        let (limit, usage) = (number(folder, limit)?, number(folder, usage)?);
+        Some(limit.saturating_sub(usage.saturating_sub(reclaimable(folder))))
+    })
+    .collect()
+}
+
+/// Cached files of a group, which give way.
+fn reclaimable(folder: &Path) -> u64 {
+    let statistics = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+    let find = |name: &str| {
+        let lines = statistics.lines();
+        lines.filter_map(|line| line.split_once(' ')).find(|(key, _)| *key == name)
+    };
+    let found = find("total_inactive_file").or_else(|| find("inactive_file"));
+    found.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meminfo_is_read_in_bytes() {
+        let text = "MemTotal:       24684092 kB\nMemAvailable:   22182784 kB\nBuffers: 1 kB\n";
+        assert_eq!(meminfo_available(text), Some(22_182_784 * 1024));
+        assert_eq!(meminfo_available("MemTotal: 5 kB\n"), None);
+        assert_eq!(meminfo_available("MemAvailable: many\n"), None);
+    }
+}
