@@ -73,8 +73,10 @@ mod measured {
 
     fn train_case(case: &Case) -> Result<()> {
         let batch = case.settings.batch_size;
-        // A second batch, of one sequence, would show what the first one left behind.
-        let data = data(case.config.width, case.steps, batch + 1)?;
+        // A second batch, of one sequence, would show what the first one left behind; the first does
+        // not hear itself yet.
+        let second = if case.settings.scheduled_sampling > 0. { batch } else { 1 };
+        let data = data(case.config.width, case.steps, batch + second)?;
         let before = status("VmRSS");
         let mut network = Network::new(case.config.clone(), &data, 1, &Device::cpu())?;
         train::run(&mut network, &data, &case.settings, &mut Silent)?;

@@ -171,11 +171,21 @@ impl<'a> Numbers<'a> {
         if self.config.recurrent_input {
             copies += 2;
         }
-        if self.settings.scheduled_sampling > 0. {
-            // Its own predictions, the same shifted, and what is heard.
-            copies += 3;
+        if self.hears_itself() {
+            // What is heard in place of the truth.
+            copies += 1;
         }
         self.batch * self.steps * width * copies
+    }
+
+    fn hears_itself(&self) -> bool {
+        self.settings.scheduled_sampling > 0.
+    }
+
+    /// While a batch is put together: its own predictions, and the same a step later.
+    fn predictions(&self) -> u64 {
+        let width = self.config.width as u64;
+        if self.hears_itself() { 2 * self.batch * self.steps * width } else { 0 }
     }
 
     fn activations(&self) -> u64 {
@@ -196,7 +206,8 @@ impl<'a> Numbers<'a> {
         // A run of steps that is not the whole is copied out of inputs and targets.
         let runs = self.pieces > 1 || self.settings.truncate_steps.is_some();
         let copied = if runs { self.config.input_width() as u64 + width } else { 0 };
-        self.rows * (of_rows + copied) + self.states() + self.copied_weights()
+        let on_the_way = self.rows * (of_rows + copied) + self.states() + self.copied_weights();
+        on_the_way.max(self.predictions())
     }
 
     /// (width of the input, units) of every layer.
