@@ -2,12 +2,14 @@
 //!
 //! [`Blocks`] cuts a song into blocks and turns each into its spectrum, as the course did;
 //! [`Normaliser`] brings every number of a block to mean 0 and deviation 1; [`Spectrogram`] is for
-//! eyes, and for comparing sounds.
+//! eyes, and for comparing sounds; [`PitchBands`] is the same in semitones.
 
 mod blocks;
 mod normaliser;
+mod pitch_bands;
 mod spectrogram;
 
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
 pub use normaliser::{MIN_DEVIATION, Normaliser};
+pub use pitch_bands::PitchBands;
 pub use spectrogram::{Spectrogram, StftSettings};
