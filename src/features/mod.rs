@@ -2,12 +2,18 @@
 //!
 //! [`Blocks`] cuts a song into blocks and turns each into its spectrum, as the course did;
 //! [`Normaliser`] brings every number of a block to mean 0 and deviation 1; [`Spectrogram`] is for
-//! eyes, and for comparing sounds.
+//! eyes, and for comparing sounds. [`LogMel`] is what the ear makes of it, in few numbers, and
+//! [`Chroma`] tells which notes sound.
 
 mod blocks;
+mod chroma;
+mod mel;
 mod normaliser;
 mod spectrogram;
+mod stft;
 
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
+pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
+pub use mel::{LogMel, MelSettings};
 pub use normaliser::{MIN_DEVIATION, Normaliser};
 pub use spectrogram::{Spectrogram, StftSettings};
