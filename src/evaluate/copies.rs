@@ -89,7 +89,8 @@ impl Change {
 
     /// This one, and neighbours between it and the next.
     fn closer(self) -> Vec<Self> {
-        let steps: &[f64] = if self.speed == 1.0 { &[1.0] } else { &[0.988, 0.994, 1.0, 1.006, 1.012] };
+        let steps: &[f64] =
+            if self.speed == 1.0 { &[1.0] } else { &[0.988, 0.994, 1.0, 1.006, 1.012] };
         steps.iter().map(|step| Self { speed: self.speed * step, ..self }).collect()
     }
 

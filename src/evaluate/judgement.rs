@@ -45,7 +45,8 @@ pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
         return Err(Error::argument("songs", "at least one", 0));
     }
     let textures = songs.iter().map(|song| texture(song)).collect::<Result<Vec<_>>>()?;
-    let mean = |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
+    let mean =
+        |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     Ok(Judgement {
         style: style_distance(piece, songs)?,
         copies: copies(piece, songs)?,
@@ -66,7 +67,10 @@ impl Judgement {
         let mut faults = Vec::new();
         let (piece, song) = (&self.texture, &self.song_texture);
         if self.copies.share > COPY_SHARE_LIMIT {
-            faults.push(format!("copies {:.0} % of its two-second windows", self.copies.share * 100.0));
+            faults.push(format!(
+                "copies {:.0} % of its two-second windows",
+                self.copies.share * 100.0
+            ));
         }
         if self.copies.longest_run_seconds > RUN_LIMIT_SECONDS {
             let run = self.copies.longest_run_seconds;
@@ -104,7 +108,11 @@ impl fmt::Display for Judgement {
                 "{} joins, spectral change {change:.1} times the natural one, loudness step {step:.1} dB",
                 self.joins.seconds.len()
             )?,
-            _ => writeln!(f, "no joins found ({:.0} % traced to the songs)", self.joins.traced * 100.0)?,
+            _ => writeln!(
+                f,
+                "no joins found ({:.0} % traced to the songs)",
+                self.joins.traced * 100.0
+            )?,
         }
         match self.faults().as_slice() {
             [] => write!(f, "no fault found"),

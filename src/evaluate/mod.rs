@@ -8,7 +8,7 @@ mod similarity;
 mod style;
 mod texture;
 
-pub use copies::{Copies, CopiedPassage, copies};
+pub use copies::{CopiedPassage, Copies, copies};
 pub use joins::{Joins, joins};
 pub use judgement::{Judgement, judge};
 pub use similarity::{Similarity, similarity};

@@ -78,8 +78,7 @@ type Features = [f64; FEATURES];
 fn windows(audio: &Audio, what: &str) -> Result<Vec<Features>> {
     let bands = PitchBands::of(audio)?;
     let rows: Vec<&[f32]> = bands.rows().collect();
-    let features: Vec<Features> =
-        rows.windows(WINDOW).step_by(HOP).filter_map(features).collect();
+    let features: Vec<Features> = rows.windows(WINDOW).step_by(HOP).filter_map(features).collect();
     if features.len() < LEAST_WINDOWS {
         return Err(Error::Data(format!(
             "{what} has {} windows of a second that are not silent: at least {LEAST_WINDOWS} are \
@@ -107,7 +106,8 @@ fn features(rows: &[&[f32]]) -> Option<Features> {
     push(level_db / 6.0);
     let balance: Vec<f64> = (0..13)
         .map(|group| {
-            let sum: f64 = rows.iter().flat_map(|row| &row[group * 7..][..7]).map(|v| f64::from(*v)).sum();
+            let sum: f64 =
+                rows.iter().flat_map(|row| &row[group * 7..][..7]).map(|v| f64::from(*v)).sum();
             sum / (7 * rows.len()) as f64
         })
         .collect();
@@ -148,7 +148,8 @@ fn deviation(values: &[f64]) -> f64 {
 /// How much louder the bands got over three frames, in dB, on average over all bands.
 fn onsets(rows: &[&[f32]]) -> Vec<f64> {
     let rise = |pair: &[&[f32]]| {
-        let rises = pair[3].iter().zip(pair[0]).map(|(now, before)| f64::from((now - before).max(0.0)));
+        let rises =
+            pair[3].iter().zip(pair[0]).map(|(now, before)| f64::from((now - before).max(0.0)));
         rises.sum::<f64>() / PitchBands::BANDS as f64
     };
     rows.windows(4).map(rise).collect()

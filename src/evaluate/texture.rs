@@ -33,7 +33,8 @@ pub fn texture(audio: &Audio) -> Result<Texture> {
     let bands = PitchBands::of(audio)?;
     let sounding = |row: &&[f32]| row.iter().any(|level| *level > SILENT_DB);
     let rows: Vec<&[f32]> = bands.rows().collect();
-    let mut flatness: Vec<f64> = rows.iter().filter(|row| sounding(row)).map(|r| flatness_db(r)).collect();
+    let mut flatness: Vec<f64> =
+        rows.iter().filter(|row| sounding(row)).map(|r| flatness_db(r)).collect();
     flatness.sort_by(f64::total_cmp);
     let seconds: Vec<Option<Vec<f64>>> = rows
         .chunks_exact(SECOND)

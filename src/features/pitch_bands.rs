@@ -1,3 +1,4 @@
+use super::stft::Stft;
 use super::{Spectrogram, StftSettings};
 use crate::Result;
 use crate::audio::Audio;
@@ -39,9 +40,6 @@ impl PitchBands {
     const WINDOW_SAMPLES: usize = 2_048;
     const LOWEST_HZ: f64 = 55.0;
 
-    /// Frames that are transformed in one go: bounds the memory for long songs.
-    const CHUNK_FRAMES: usize = 4_096;
-
     /// Computes the bands of `audio` mixed to mono. Levels are 0 dB at the loudest point of the sound
     /// and -[`RANGE_DB`](Self::RANGE_DB) at the lowest; a silent sound is all lowest.
     ///
@@ -49,28 +47,18 @@ impl PitchBands {
     /// What resampling reports.
     pub fn of(audio: &Audio) -> Result<Self> {
         let mono = audio.to_mono().resample(Self::RATE_HZ)?;
-        let samples = &mono.channels()[0];
-        let settings = StftSettings {
+        let stft = Stft::new(StftSettings {
             window_samples: Self::WINDOW_SAMPLES,
             hop_samples: Self::HOP_SAMPLES,
-        };
+        })?;
         let filters = filters();
-        let frames = if samples.is_empty() { 0 } else { samples.len() / Self::HOP_SAMPLES + 1 };
-        let mut levels_db = Vec::with_capacity(frames * Self::BANDS);
-        // Each chunk is cut with whole hops of surroundings, whose frames are then left out.
-        let margin = Self::WINDOW_SAMPLES.div_ceil(Self::HOP_SAMPLES);
-        for first in (0..frames).step_by(Self::CHUNK_FRAMES) {
-            let count = Self::CHUNK_FRAMES.min(frames - first);
-            let from = first.saturating_sub(margin);
-            let to = samples.len().min((first + count + margin) * Self::HOP_SAMPLES);
-            let chunk = samples[from * Self::HOP_SAMPLES..to].to_vec();
-            let spectrogram = Spectrogram::of(&Audio::mono(chunk, Self::RATE_HZ)?, settings)?;
-            let mut power = vec![0.0; spectrogram.bins()];
-            for row in spectrogram.rows().skip(first - from).take(count) {
-                power.iter_mut().zip(row).for_each(|(power, db)| *power = 10f32.powf(db / 10.0));
-                levels_db.extend(filters.iter().map(|filter| filter.level_db(&power)));
-            }
-        }
+        let scale = stft.scale().powi(2);
+        let mut levels_db = stft.map_frames(&mono.channels()[0], Self::BANDS, |spectrum, row| {
+            let power: Vec<f32> = spectrum.iter().map(|bin| bin.norm_sqr() * scale).collect();
+            row.iter_mut()
+                .zip(&filters)
+                .for_each(|(level, filter)| *level = filter.level_db(&power));
+        });
         let loudest = levels_db.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for level in &mut levels_db {
             let silent = loudest <= Spectrogram::FLOOR_DB;
@@ -111,7 +99,7 @@ impl Filter {
     fn level_db(&self, power: &[f32]) -> f32 {
         let bins = power[self.first_bin..].iter().zip(&self.weights);
         let power: f32 = bins.map(|(power, weight)| weight * power).sum();
-        10.0 * power.max(1e-12).log10()
+        (10.0 * power.max(1e-30).log10()).max(Spectrogram::FLOOR_DB)
     }
 }
 
