@@ -1,6 +1,6 @@
 //! Where a piece jumps from one place of its songs to another, and how much that is heard.
 
-use super::matching::{Frames, best_matches, correlation_at};
+use super::matching::{Frames, Match, best_matches, correlation_at};
 use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;
@@ -13,6 +13,13 @@ const SAME: f32 = 0.9;
 const BETTER: f32 = 0.04;
 /// Frames to each side of a join, apart from the few whose spectrum has both sides in it.
 const SIDE: std::ops::RangeInclusive<usize> = 3..=6;
+
+/// Where the piece comes from, as long as that lasts.
+struct Track {
+    /// The song, and how many frames later than in the piece it is there.
+    origin: (usize, isize),
+    last_seen: usize,
+}
 
 /// The jumps in a piece that was put together from pieces of songs. See [`joins`].
 #[derive(Clone, Debug, PartialEq)]
@@ -40,32 +47,37 @@ pub fn joins(piece: &Audio, songs: &[&Audio]) -> Result<Joins> {
         .iter()
         .map(|song| Ok(Frames::of(&PitchBands::of(song)?, 1, 0)))
         .collect::<Result<Vec<_>>>()?;
-    let matches: Vec<_> = songs.iter().map(|song| best_matches(&piece, song, WINDOW)).collect();
-    let starts = matches.first().map_or(0, Vec::len);
+    // For each window of the piece the song, and the place in it, that it resembles most.
+    let mut origins = vec![(0, Match::default()); (piece.len() + 1).saturating_sub(WINDOW)];
+    for (number, song) in songs.iter().enumerate() {
+        for (best, found) in origins.iter_mut().zip(best_matches(&piece, song, WINDOW)) {
+            if found.correlation > best.1.correlation {
+                *best = (number, found);
+            }
+        }
+    }
 
-    let mut track: Option<(usize, isize)> = None;
+    let mut track: Option<Track> = None;
     let (mut traced, mut jumps) = (0, Vec::new());
-    for start in 0..starts {
-        let best = (0..songs.len()).max_by(|a, b| {
-            matches[*a][start].correlation.total_cmp(&matches[*b][start].correlation)
-        });
-        let Some(song) = best else { break };
-        let found = matches[song][start];
-        let here = (song, found.frame as isize - start as isize);
-        let holds = |(song, diagonal): (usize, isize)| {
+    for (start, (song, found)) in origins.iter().copied().enumerate() {
+        let holds = |track: &&mut Track| {
+            let (song, diagonal) = track.origin;
             let at = correlation_at(&piece, &songs[song], start, diagonal, WINDOW);
             at > SAME && at > found.correlation - BETTER
         };
-        if track.is_some_and(holds) {
+        if let Some(track) = track.as_mut().filter(holds) {
+            track.last_seen = start;
             traced += 1;
         } else if found.correlation > SAME {
-            if let Some(before) = track.replace(here) {
-                // Half of the window is on each side of the jump by now.
-                jumps.push((start + WINDOW / 2, before, here));
+            let origin = (song, found.frame as isize - start as isize);
+            // While a window has both sides of a jump in it, it comes from nowhere.
+            if let Some(before) = track.replace(Track { origin, last_seen: start })
+                && start - before.last_seen <= 2 * WINDOW
+            {
+                let frame = (before.last_seen + start + WINDOW) / 2;
+                jumps.push((frame, before.origin, origin));
             }
             traced += 1;
-        } else {
-            track = None;
         }
     }
     let (mut at_joins, mut natural, mut steps) = (Vec::new(), Vec::new(), Vec::new());
@@ -79,7 +91,7 @@ pub fn joins(piece: &Audio, songs: &[&Audio]) -> Result<Joins> {
     let ratio = median(&mut at_joins).zip(median(&mut natural)).map(|(a, b)| a / b.max(1e-6));
     Ok(Joins {
         seconds: jumps.iter().map(|jump| jump.0 as f64 * PitchBands::HOP_SECONDS).collect(),
-        traced: f64::from(traced) / starts.max(1) as f64,
+        traced: f64::from(traced) / origins.len().max(1) as f64,
         spectral_change: ratio,
         loudness_step_db: median(&mut steps),
     })

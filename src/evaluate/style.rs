@@ -95,10 +95,11 @@ fn features(rows: &[&[f32]]) -> Option<Features> {
     let mean_power: Vec<f64> = (0..PitchBands::BANDS)
         .map(|band| rows.iter().map(|row| power(row[band])).sum::<f64>() / rows.len() as f64)
         .collect();
-    let level_db = 10.0 * mean_power.iter().sum::<f64>().log10();
-    if level_db < f64::from(SILENT_DB) {
+    let loudest = mean_power.iter().copied().fold(0.0, f64::max);
+    if 10.0 * loudest.log10() < f64::from(SILENT_DB) {
         return None;
     }
+    let level_db = 10.0 * mean_power.iter().sum::<f64>().log10();
     let mut found = [0.0; FEATURES];
     let mut at = found.iter_mut();
     let mut push = |value: f64| *at.next().expect("as many as there are") = value;
