@@ -4,6 +4,7 @@ mod compose;
 mod decode;
 mod generate;
 mod info;
+mod judge;
 mod options;
 mod play;
 mod report;
@@ -35,6 +36,7 @@ Examples:
   neural-composer train my-songs/ -o night.safetensors
   neural-composer generate night.safetensors --from intro.flac -o night.wav
   neural-composer similarity night.wav my-song.mp3
+  neural-composer judge my-song.mp3 night.wav
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 stopped with Ctrl-C.";
 
@@ -45,6 +47,7 @@ enum Command {
     Train(train::Train),
     Generate(generate::Generate),
     Similarity(similarity::Similarity),
+    Judge(judge::Judge),
     Play(play::Play),
     Info(info::Info),
 }
@@ -61,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::Train(command) => command.run(),
         Command::Generate(command) => command.run(),
         Command::Similarity(command) => command.run(),
+        Command::Judge(command) => command.run(),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
     };

@@ -1,5 +1,16 @@
-//! How near a piece is to its song.
+//! How near a piece is to its songs, and whether it is one of its own.
 
+mod copies;
+mod joins;
+mod judgement;
+mod matching;
 mod similarity;
+mod style;
+mod texture;
 
+pub use copies::{CopiedPassage, Copies, copies};
+pub use joins::{Joins, joins};
+pub use judgement::{Judgement, judge};
 pub use similarity::{Similarity, similarity};
+pub use style::{StyleDistance, style_distance};
+pub use texture::{Texture, texture};

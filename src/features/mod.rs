@@ -2,12 +2,20 @@
 //!
 //! [`Blocks`] cuts a song into blocks and turns each into its spectrum, as the course did;
 //! [`Normaliser`] brings every number of a block to mean 0 and deviation 1; [`Spectrogram`] is for
-//! eyes, and for comparing sounds.
+//! eyes, and for comparing sounds; [`PitchBands`] is the same in semitones. [`LogMel`] is what the
+//! ear makes of it, in few numbers, and [`Chroma`] tells which notes sound.
 
 mod blocks;
+mod chroma;
+mod mel;
 mod normaliser;
+mod pitch_bands;
 mod spectrogram;
+mod stft;
 
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
+pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
+pub use mel::{LogMel, MelSettings};
 pub use normaliser::{MIN_DEVIATION, Normaliser};
+pub use pitch_bands::PitchBands;
 pub use spectrogram::{Spectrogram, StftSettings};

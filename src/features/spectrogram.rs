@@ -1,7 +1,7 @@
+use super::stft::Stft;
 use super::{Blocks, SpectrumLayout};
 use crate::audio::{Audio, Song};
 use crate::{Error, Result};
-use realfft::RealFftPlanner;
 use std::sync::Arc;
 
 /// Window and hop of a short-time Fourier transform, in samples.
@@ -41,44 +41,21 @@ impl Spectrogram {
     /// # Errors
     /// [`Error::Argument`] for a window of fewer than 2 samples or a hop of 0.
     pub fn of(audio: &Audio, settings: StftSettings) -> Result<Self> {
-        let StftSettings { window_samples: n, hop_samples: hop } = settings;
-        if n < 2 {
-            return Err(Error::argument("window_samples", "at least 2", n));
-        }
-        if hop == 0 {
-            return Err(Error::argument("hop_samples", "at least 1", hop));
-        }
+        let stft = Stft::new(settings)?;
         let mono = audio.to_mono();
-        let samples = &mono.channels()[0];
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(n);
-        let window: Vec<f32> = (0..n)
-            .map(|i| (0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / n as f64).cos()) as f32)
-            .collect();
-        let scale = 2.0 / window.iter().sum::<f32>();
-        let bins = n / 2 + 1;
-        let frames = if samples.is_empty() { 0 } else { samples.len() / hop + 1 };
-        let mut power_db = Vec::with_capacity(frames * bins);
-        let (mut input, mut output, mut scratch) =
-            (fft.make_input_vec(), fft.make_output_vec(), fft.make_scratch_vec());
-        for frame in 0..frames {
-            let first = (frame * hop) as isize - (n / 2) as isize;
-            for (i, (to, weight)) in input.iter_mut().zip(&window).enumerate() {
-                let at = first + i as isize;
-                let sample = usize::try_from(at).ok().and_then(|at| samples.get(at));
-                *to = sample.copied().unwrap_or(0.0) * weight;
+        let (bins, scale) = (stft.bins(), stft.scale());
+        let power_db = stft.map_frames(&mono.channels()[0], bins, |spectrum, row| {
+            for (to, bin) in row.iter_mut().zip(spectrum) {
+                let power = (bin.norm_sqr() * scale * scale).max(1e-30);
+                *to = (10.0 * power.log10()).max(Self::FLOOR_DB);
             }
-            fft.process_with_scratch(&mut input, &mut output, &mut scratch)
-                .expect("buffers of the planned length");
-            power_db.extend(output.iter().map(|bin| {
-                (10.0 * (bin.norm_sqr() * scale * scale).max(1e-30).log10()).max(Self::FLOOR_DB)
-            }));
-        }
+        });
         let rate = f64::from(audio.sample_rate_hz());
         Ok(Self {
             power_db: power_db.into(),
             bins,
-            hop_seconds: hop as f64 / rate,
-            bin_hz: rate / n as f64,
+            hop_seconds: settings.hop_samples as f64 / rate,
+            bin_hz: rate / settings.window_samples as f64,
         })
     }
 

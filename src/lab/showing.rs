@@ -4,7 +4,7 @@ use crate::Result;
 use crate::audio::{Audio, Song, Tags};
 use crate::dataset::Dataset;
 use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
-use crate::evaluate::Similarity;
+use crate::evaluate::{Judgement, Similarity};
 use crate::features::Spectrogram;
 use crate::generate::Piece;
 use crate::model::{Device, Network};
@@ -54,7 +54,7 @@ macro_rules! shown_as_text {
     )+};
 }
 
-shown_as_text!(Dataset, Network, Similarity, Device, Tags);
+shown_as_text!(Dataset, Network, Similarity, Judgement, Device, Tags);
 shown_in_notebooks!(
     Audio,
     Song,
@@ -65,5 +65,6 @@ shown_in_notebooks!(
     Piece,
     Network,
     Similarity,
+    Judgement,
     Device
 );

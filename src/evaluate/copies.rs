@@ -1,0 +1,246 @@
+//! How much of a piece is copied, and from where.
+
+use super::matching::{Frames, Match, along, best_matches};
+use crate::audio::Audio;
+use crate::features::PitchBands;
+use crate::{Error, Result, interrupt};
+use rayon::prelude::*;
+use std::fmt;
+
+/// Seconds that are compared at a time.
+const WINDOW_SECONDS: f64 = 2.0;
+/// Seconds that are compared at a time when runs in the original order are measured.
+const RUN_WINDOW_SECONDS: f64 = 1.0;
+/// What correlates at least so well is called a copy.
+const COPIED: f32 = 0.95;
+/// Frames averaged when transpositions and speeds are searched: 64 ms.
+const COARSE_FRAMES: usize = 4;
+/// A transposition or speed whose best window correlates less, on coarse frames, is not looked at
+/// more closely.
+const PROMISING: f32 = 0.88;
+/// At most so many transpositions and speeds are looked at closely.
+const CLOSELY: usize = 6;
+
+/// A passage of a piece that is a passage of a song, transposed or at another speed perhaps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CopiedPassage {
+    /// Where it starts in the piece.
+    pub piece_seconds: f64,
+    /// How long it is in the piece.
+    pub duration_seconds: f64,
+    /// Which of the songs, counted from 0.
+    pub song: usize,
+    /// Where it starts in the song.
+    pub song_seconds: f64,
+    /// How much higher it is in the piece.
+    pub semitones: i32,
+    /// How much faster it is in the piece: 1 is the same.
+    pub speed: f64,
+    /// Correlation of its most alike two seconds.
+    pub correlation: f32,
+}
+
+/// How much of a piece is copied. See [`copies`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copies {
+    /// Share of the piece's two-second windows that are copied, from 0 to 1: a correlation above
+    /// 0.95 with some window of a song, at some transposition or speed.
+    pub share: f64,
+    /// The longest stretch in the order of the original, in seconds. Runs under a second are not
+    /// seen.
+    pub longest_run_seconds: f64,
+    /// The copied passages, the longest first.
+    pub passages: Vec<CopiedPassage>,
+}
+
+impl fmt::Display for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.0} % copied, longest run in the original order {:.1} s",
+            self.share * 100.0,
+            self.longest_run_seconds
+        )
+    }
+}
+
+/// A way to change a song before it is compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Change {
+    semitones: i32,
+    speed: f64,
+}
+
+impl Change {
+    const NONE: Self = Self { semitones: 0, speed: 1.0 };
+
+    /// Transpositions by up to six semitones, speeds from 0.8 to 1.25, and both at once as a tape
+    /// does it.
+    fn all() -> Vec<Self> {
+        let shifts = (-6..=6).filter(|semitones| *semitones != 0);
+        let speeds = (-9..=9).filter(|step| *step != 0).map(|step| 1.025f64.powi(step));
+        let tape = |semitones: i32| 2f64.powf(f64::from(semitones) / 12.0);
+        speeds
+            .map(|speed| Self { semitones: 0, speed })
+            .chain(shifts.clone().map(|semitones| Self { semitones, speed: 1.0 }))
+            .chain(shifts.map(|semitones| Self { semitones, speed: tape(semitones) }))
+            .collect()
+    }
+
+    /// This one, and neighbours between it and the next.
+    fn closer(self) -> Vec<Self> {
+        let steps: &[f64] =
+            if self.speed == 1.0 { &[1.0] } else { &[0.988, 0.994, 1.0, 1.006, 1.012] };
+        steps.iter().map(|step| Self { speed: self.speed * step, ..self }).collect()
+    }
+
+    /// Piece and song as they are compared.
+    fn frames(self, piece: &PitchBands, song: &PitchBands, group: usize) -> (Frames, Frames) {
+        let song = Frames::of(song, group, -self.semitones);
+        let song = if self.speed == 1.0 { song } else { song.at_speed(self.speed) };
+        (Frames::of(piece, group, self.semitones), song)
+    }
+}
+
+/// Looks for everything in `piece` that is in `songs`: as it is, transposed by up to six semitones,
+/// or 0.8 to 1.25 times as fast.
+///
+/// Windows of two seconds of [`PitchBands`] are correlated (Pearson) with every place of the songs, at
+/// a grid of 16 ms: what music has in common by style stays below 0.9, a verbatim copy is near 1. A
+/// song that repeats itself makes a piece that follows it look copied in more than one place.
+///
+/// # Errors
+/// [`Error::Data`] when `piece` is shorter than two seconds or a song cannot be used;
+/// [`Error::Interrupted`] on a request to stop.
+pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
+    let piece = PitchBands::of(piece)?;
+    let window = frames_in(WINDOW_SECONDS, 1);
+    if piece.frames() < window {
+        return Err(Error::Data(format!(
+            "the piece is {:.1} s long: copies are looked for in windows of {WINDOW_SECONDS} s, so \
+             judge a longer piece",
+            piece.frames() as f64 * PitchBands::HOP_SECONDS
+        )));
+    }
+    let mut best = vec![Found::default(); piece.frames() + 1 - window];
+    let mut longest_run = 0;
+    for (index, song) in songs.iter().enumerate() {
+        let song = PitchBands::of(song)?;
+        for change in changes_to_look_at(&piece, &song)? {
+            if interrupt::requested() {
+                return Err(Error::Interrupted("while copies were looked for".into()));
+            }
+            let (piece, source) = change.frames(&piece, &song, 1);
+            for (best, found) in best.iter_mut().zip(best_matches(&piece, &source, window)) {
+                if found.correlation > best.at.correlation {
+                    *best = Found { at: found, song: index, change };
+                }
+            }
+            longest_run = longest_run.max(longest_run_frames(&piece, &source));
+        }
+    }
+    let copied = best.iter().filter(|found| found.at.correlation > COPIED).count();
+    Ok(Copies {
+        share: copied as f64 / best.len() as f64,
+        longest_run_seconds: longest_run as f64 * PitchBands::HOP_SECONDS,
+        passages: passages(&best),
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Found {
+    at: Match,
+    song: usize,
+    change: Change,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { at: Match::default(), song: 0, change: Change::NONE }
+    }
+}
+
+fn frames_in(seconds: f64, group: usize) -> usize {
+    (seconds / (PitchBands::HOP_SECONDS * group as f64)).round() as usize
+}
+
+/// The song as it is, and those changes under which some passage is alike on coarse frames.
+fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Change>> {
+    let window = frames_in(WINDOW_SECONDS, COARSE_FRAMES);
+    let mut promising = Vec::new();
+    for change in Change::all() {
+        if interrupt::requested() {
+            return Err(Error::Interrupted("while copies were looked for".into()));
+        }
+        let (piece, source) = change.frames(piece, song, COARSE_FRAMES);
+        let best = best_matches(&piece, &source, window)
+            .iter()
+            .fold(0f32, |best, found| best.max(found.correlation));
+        if best > PROMISING {
+            promising.push((best, change));
+        }
+    }
+    promising.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let closely = promising.iter().take(CLOSELY).flat_map(|(_, change)| change.closer());
+    Ok(std::iter::once(Change::NONE).chain(closely).collect())
+}
+
+/// The longest stretch, in frames, along which windows stay copies at one distance in time.
+fn longest_run_frames(piece: &Frames, source: &Frames) -> usize {
+    let window = frames_in(RUN_WINDOW_SECONDS, 1);
+    let diagonals: Vec<isize> = (-(piece.len() as isize)..source.len() as isize).collect();
+    let longest = diagonals.par_iter().map_init(Vec::new, |products, diagonal| {
+        let (mut longest, mut run, mut last) = (0usize, 0usize, None);
+        along(piece, source, *diagonal, window, products, |start, correlation| {
+            let goes_on = last == Some(start.wrapping_sub(1));
+            run = match correlation > COPIED {
+                true if goes_on => run + 1,
+                true => 1,
+                false => 0,
+            };
+            last = (run > 0).then_some(start);
+            longest = longest.max(run);
+        });
+        if longest > 0 { longest - 1 + window } else { 0 }
+    });
+    longest.max().unwrap_or(0)
+}
+
+/// Neighbouring copied windows of one song and change as passages, the longest first.
+fn passages(best: &[Found]) -> Vec<CopiedPassage> {
+    let seconds = |frames: usize| frames as f64 * PitchBands::HOP_SECONDS;
+    let mut passages: Vec<CopiedPassage> = Vec::new();
+    for (start, found) in best.iter().enumerate() {
+        if found.at.correlation <= COPIED {
+            continue;
+        }
+        let end_seconds = seconds(start) + WINDOW_SECONDS;
+        let song_seconds = seconds(found.at.frame) * found.change.speed;
+        // The same passage goes on where song and piece advance alike.
+        let goes_on = |last: &CopiedPassage| {
+            let advanced = seconds(start) - last.piece_seconds;
+            last.song == found.song
+                && last.semitones == found.change.semitones
+                && (last.speed / found.change.speed - 1.0).abs() < 0.03
+                && seconds(start) <= last.piece_seconds + last.duration_seconds
+                && (song_seconds - last.song_seconds - advanced * last.speed).abs() < 0.3
+        };
+        match passages.last_mut().filter(|last| goes_on(last)) {
+            Some(last) => {
+                last.duration_seconds = end_seconds - last.piece_seconds;
+                last.correlation = last.correlation.max(found.at.correlation);
+            }
+            None => passages.push(CopiedPassage {
+                piece_seconds: seconds(start),
+                duration_seconds: WINDOW_SECONDS,
+                song: found.song,
+                song_seconds,
+                semitones: found.change.semitones,
+                speed: found.change.speed,
+                correlation: found.at.correlation,
+            }),
+        }
+    }
+    passages.sort_by(|a, b| b.duration_seconds.total_cmp(&a.duration_seconds));
+    passages
+}

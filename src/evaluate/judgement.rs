@@ -1,0 +1,122 @@
+//! Everything that can be said of a piece without listening.
+
+use super::{Copies, Joins, StyleDistance, Texture, copies, joins, style_distance, texture};
+use crate::audio::Audio;
+use crate::{Error, Result};
+use std::fmt;
+
+/// More than this share of copied windows is too much.
+pub const COPY_SHARE_LIMIT: f64 = 0.03;
+/// A longer run in the original order is too long.
+pub const RUN_LIMIT_SECONDS: f64 = 2.5;
+
+/// What the judge says of a piece. See [`judge`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// How far it is from the songs' style.
+    pub style: StyleDistance,
+    /// What it copies.
+    pub copies: Copies,
+    /// Where it jumps.
+    pub joins: Joins,
+    /// Whether it stands still or hisses.
+    pub texture: Texture,
+    /// The same of the songs, the mean of all.
+    pub song_texture: Texture,
+}
+
+/// Judges `piece` against the `songs` it was made from: style, copies, joins, texture.
+///
+/// ```no_run
+/// use neural_composer::{audio::Song, evaluate::judge};
+/// let (piece, song) = (Song::open("night.wav")?, Song::open("song.mp3")?);
+/// let judgement = judge(piece.audio(), &[song.audio()])?;
+/// println!("{judgement}");
+/// for passage in &judgement.copies.passages {
+///     println!("{:.1} s of the piece is {:.1} s of the song", passage.piece_seconds, passage.song_seconds);
+/// }
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Argument`] without songs; [`Error::Data`] when a sound is too short or silent.
+pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
+    if songs.is_empty() {
+        return Err(Error::argument("songs", "at least one", 0));
+    }
+    let textures = songs.iter().map(|song| texture(song)).collect::<Result<Vec<_>>>()?;
+    let mean =
+        |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
+    Ok(Judgement {
+        style: style_distance(piece, songs)?,
+        copies: copies(piece, songs)?,
+        joins: joins(piece, songs)?,
+        texture: texture(piece)?,
+        song_texture: Texture {
+            stillness: mean(|t| t.stillness),
+            flatness_db: mean(|t| t.flatness_db),
+            silence: mean(|t| t.silence),
+            largest_step: textures.iter().map(|t| t.largest_step).fold(0.0, f32::max),
+        },
+    })
+}
+
+impl Judgement {
+    /// What is wrong with the piece, in words; nothing where nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let (piece, song) = (&self.texture, &self.song_texture);
+        if self.copies.share > COPY_SHARE_LIMIT {
+            faults.push(format!(
+                "copies {:.0} % of its two-second windows",
+                self.copies.share * 100.0
+            ));
+        }
+        if self.copies.longest_run_seconds > RUN_LIMIT_SECONDS {
+            let run = self.copies.longest_run_seconds;
+            faults.push(format!("follows the original order for {run:.1} s"));
+        }
+        if piece.stillness > 0.5 && piece.stillness > song.stillness + 0.3 {
+            faults.push(format!("stands still for {:.0} % of the time", piece.stillness * 100.0));
+        }
+        if piece.flatness_db > -8.0 && piece.flatness_db > song.flatness_db + 6.0 {
+            faults.push("hisses: its spectrum is that of noise".into());
+        }
+        if piece.silence > 0.3 && piece.silence > song.silence + 0.2 {
+            faults.push(format!("is silent for {:.0} % of the time", piece.silence * 100.0));
+        }
+        if piece.largest_step > song.largest_step * 1.2 {
+            faults.push("clicks: it has steps between samples that the songs have not".into());
+        }
+        if self.style.ratio() > 3.0 {
+            faults.push(format!(
+                "is far from the style: {:.1} times as far as the songs' halves from each other",
+                self.style.ratio()
+            ));
+        }
+        faults
+    }
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.style)?;
+        writeln!(f, "{}", self.copies)?;
+        match (self.joins.spectral_change, self.joins.loudness_step_db) {
+            (Some(change), Some(step)) => writeln!(
+                f,
+                "{} joins, spectral change {change:.1} times the natural one, loudness step {step:.1} dB",
+                self.joins.seconds.len()
+            )?,
+            _ => writeln!(
+                f,
+                "no joins found ({:.0} % traced to the songs)",
+                self.joins.traced * 100.0
+            )?,
+        }
+        match self.faults().as_slice() {
+            [] => write!(f, "no fault found"),
+            faults => write!(f, "The piece {}.", faults.join("; it ")),
+        }
+    }
+}

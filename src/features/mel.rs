@@ -1,0 +1,195 @@
+use super::StftSettings;
+use super::stft::Stft;
+use crate::audio::Audio;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// How to compute a [`LogMel`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MelSettings {
+    /// The rate that audio is brought to first, in Hz: pictures of songs of different rates compare.
+    pub sample_rate_hz: u32,
+    /// Samples under the Hann window. Usual: 1,024.
+    pub window_samples: usize,
+    /// Samples from one frame to the next. Usual: 352, which is 16 ms.
+    pub hop_samples: usize,
+    /// Bands. Usual: 64.
+    pub bands: usize,
+    /// Where the lowest band begins, in Hz. Usual: 30.
+    pub low_hz: f64,
+    /// Where the highest band ends, in Hz, at most half the sample rate. Usual: 11,025.
+    pub high_hz: f64,
+}
+
+impl Default for MelSettings {
+    fn default() -> Self {
+        Self {
+            sample_rate_hz: 22_050,
+            window_samples: 1_024,
+            hop_samples: 352,
+            bands: 64,
+            low_hz: 30.0,
+            high_hz: 11_025.0,
+        }
+    }
+}
+
+impl MelSettings {
+    fn check(&self) -> Result<()> {
+        if self.sample_rate_hz == 0 {
+            return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
+        }
+        if self.bands == 0 {
+            return Err(Error::argument("bands", "at least 1", 0));
+        }
+        let nyquist_hz = f64::from(self.sample_rate_hz) / 2.0;
+        if !(self.low_hz >= 0.0 && self.low_hz < self.high_hz && self.high_hz <= nyquist_hz) {
+            return Err(Error::argument(
+                "low_hz and high_hz",
+                format!("0 or more, rising, at most {nyquist_hz} Hz"),
+                format!("{} and {}", self.low_hz, self.high_hz),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Seconds from one frame to the next.
+    pub fn hop_seconds(&self) -> f64 {
+        self.hop_samples as f64 / f64::from(self.sample_rate_hz)
+    }
+}
+
+/// The strength of mel bands over time, in decibels: frames × bands.
+///
+/// The bands are triangles of height 1, equally spaced on Slaney's mel scale (straight up to 1 kHz,
+/// logarithmic above), as librosa's `filters.mel(htk=False, norm=None)`; a band's value is the power
+/// under its triangle, on the scale of [`Spectrogram`](super::Spectrogram). Nothing reads lower than
+/// [`LogMel::FLOOR_DB`]. Frame `i` is centred on sample `i × hop`.
+///
+/// ```
+/// use neural_composer::audio::Audio;
+/// use neural_composer::features::{LogMel, MelSettings};
+/// let audio = Audio::mono(vec![0.0; 22_050], 22_050)?;
+/// let mel = LogMel::of(&audio, MelSettings::default())?;
+/// assert_eq!((mel.frames(), mel.bands()), (22_050 / 352 + 1, 64));
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogMel {
+    db: Arc<[f32]>,
+    settings: MelSettings,
+}
+
+impl LogMel {
+    /// What silence reads.
+    pub const FLOOR_DB: f32 = -100.0;
+
+    /// The bands of `audio`, mixed to mono and brought to the settings' sample rate.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for settings that are impossible together, or audio of a sample rate that
+    /// cannot be converted.
+    pub fn of(audio: &Audio, settings: MelSettings) -> Result<Self> {
+        settings.check()?;
+        let mono = audio.to_mono().resample(settings.sample_rate_hz)?;
+        Self::of_samples(&mono.channels()[0], settings)
+    }
+
+    /// The bands of samples that are at the settings' rate already.
+    pub(crate) fn of_samples(samples: &[f32], settings: MelSettings) -> Result<Self> {
+        settings.check()?;
+        let stft = Stft::new(StftSettings {
+            window_samples: settings.window_samples,
+            hop_samples: settings.hop_samples,
+        })?;
+        let triangles = triangles(&settings);
+        let scale = stft.scale() * stft.scale();
+        let db = stft.map_frames(samples, settings.bands, |spectrum, row| {
+            for (to, triangle) in row.iter_mut().zip(&triangles) {
+                let bins = spectrum[triangle.first_bin..].iter().zip(&triangle.weights);
+                let power: f32 = bins.map(|(bin, weight)| bin.norm_sqr() * weight).sum();
+                *to = (10.0 * (power * scale).max(1e-30).log10()).max(Self::FLOOR_DB);
+            }
+        });
+        Ok(Self { db: db.into(), settings })
+    }
+
+    /// Decibels of all frames one after the other, [`bands`](Self::bands) numbers each.
+    pub fn db(&self) -> &[f32] {
+        &self.db
+    }
+
+    /// The frames, each from the lowest to the highest band.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.db.chunks_exact(self.settings.bands)
+    }
+
+    /// How many frames.
+    pub fn frames(&self) -> usize {
+        self.db.len() / self.settings.bands
+    }
+
+    /// Bands per frame.
+    pub fn bands(&self) -> usize {
+        self.settings.bands
+    }
+
+    /// Seconds from one frame to the next.
+    pub fn hop_seconds(&self) -> f64 {
+        self.settings.hop_seconds()
+    }
+
+    /// How it was computed.
+    pub fn settings(&self) -> MelSettings {
+        self.settings
+    }
+}
+
+/// A band: the weights of the bins from `first_bin` on, all others being 0.
+struct Triangle {
+    first_bin: usize,
+    weights: Vec<f32>,
+}
+
+fn triangles(settings: &MelSettings) -> Vec<Triangle> {
+    let (low, high) = (hz_to_mel(settings.low_hz), hz_to_mel(settings.high_hz));
+    let step = (high - low) / (settings.bands + 1) as f64;
+    let corner_hz = |index: usize| mel_to_hz(low + step * index as f64);
+    let bin_hz = f64::from(settings.sample_rate_hz) / settings.window_samples as f64;
+    let bins = settings.window_samples / 2 + 1;
+    (0..settings.bands)
+        .map(|band| {
+            let (left, peak, right) = (corner_hz(band), corner_hz(band + 1), corner_hz(band + 2));
+            let weight = |bin: usize| {
+                let hz = bin as f64 * bin_hz;
+                ((hz - left) / (peak - left)).min((right - hz) / (right - peak)).max(0.0) as f32
+            };
+            let first_bin = ((left / bin_hz).ceil() as usize).min(bins);
+            let end = ((right / bin_hz).ceil() as usize).clamp(first_bin, bins);
+            Triangle { first_bin, weights: (first_bin..end).map(weight).collect() }
+        })
+        .collect()
+}
+
+/// Slaney's mel scale is straight up to here, at 15 mel …
+const STRAIGHT_HZ: f64 = 1_000.0;
+const STRAIGHT_MEL: f64 = 15.0;
+/// … and from here on, 27 mel are a factor of 6.4.
+const MEL_PER_FACTOR: f64 = 27.0;
+const FACTOR: f64 = 6.4;
+
+fn hz_to_mel(hz: f64) -> f64 {
+    if hz < STRAIGHT_HZ {
+        hz * STRAIGHT_MEL / STRAIGHT_HZ
+    } else {
+        STRAIGHT_MEL + (hz / STRAIGHT_HZ).ln() * MEL_PER_FACTOR / FACTOR.ln()
+    }
+}
+
+fn mel_to_hz(mel: f64) -> f64 {
+    if mel < STRAIGHT_MEL {
+        mel * STRAIGHT_HZ / STRAIGHT_MEL
+    } else {
+        STRAIGHT_HZ * ((mel - STRAIGHT_MEL) * FACTOR.ln() / MEL_PER_FACTOR).exp()
+    }
+}

@@ -1,0 +1,91 @@
+use super::StftSettings;
+use crate::{Error, Result};
+use rayon::prelude::*;
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
+use std::sync::Arc;
+
+/// The short-time Fourier transform that every picture and feature starts from.
+///
+/// Frame `i` is centred on sample `i × hop`, with zeros beyond the ends, as librosa's
+/// `stft(center=True, pad_mode="constant")` with a periodic Hann window.
+pub(crate) struct Stft {
+    fft: Arc<dyn RealToComplex<f32>>,
+    window: Vec<f32>,
+    hop_samples: usize,
+}
+
+/// Frames that one task takes.
+const FRAMES_PER_TASK: usize = 64;
+
+impl Stft {
+    pub(crate) fn new(settings: StftSettings) -> Result<Self> {
+        let StftSettings { window_samples: n, hop_samples } = settings;
+        if n < 2 {
+            return Err(Error::argument("window_samples", "at least 2", n));
+        }
+        if hop_samples == 0 {
+            return Err(Error::argument("hop_samples", "at least 1", hop_samples));
+        }
+        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(n);
+        Ok(Self { fft, window: hann(n), hop_samples })
+    }
+
+    /// Frequencies per frame, from 0 to half the sample rate.
+    pub(crate) fn bins(&self) -> usize {
+        self.window.len() / 2 + 1
+    }
+
+    /// The factor that makes a sine of amplitude 1 read a magnitude of 1.
+    pub(crate) fn scale(&self) -> f32 {
+        2.0 / self.window.iter().sum::<f32>()
+    }
+
+    /// Frames over `samples` samples.
+    pub(crate) fn frames(&self, samples: usize) -> usize {
+        if samples == 0 { 0 } else { samples / self.hop_samples + 1 }
+    }
+
+    /// Frames × `width` numbers; `row` writes those of one frame, given its spectrum.
+    pub(crate) fn map_frames(
+        &self,
+        samples: &[f32],
+        width: usize,
+        row: impl Fn(&[Complex<f32>], &mut [f32]) + Sync,
+    ) -> Vec<f32> {
+        let mut rows = vec![0.0; self.frames(samples.len()) * width];
+        if width == 0 {
+            return rows;
+        }
+        rows.par_chunks_mut(FRAMES_PER_TASK * width).enumerate().for_each(|(task, rows)| {
+            let (mut input, mut output, mut scratch) = (
+                self.fft.make_input_vec(),
+                self.fft.make_output_vec(),
+                self.fft.make_scratch_vec(),
+            );
+            for (index, to) in rows.chunks_exact_mut(width).enumerate() {
+                self.fill(samples, task * FRAMES_PER_TASK + index, &mut input);
+                self.fft
+                    .process_with_scratch(&mut input, &mut output, &mut scratch)
+                    .expect("buffers of the planned length");
+                row(&output, to);
+            }
+        });
+        rows
+    }
+
+    /// The windowed samples of frame number `frame`.
+    fn fill(&self, samples: &[f32], frame: usize, input: &mut [f32]) {
+        let first = (frame * self.hop_samples) as isize - (self.window.len() / 2) as isize;
+        for (i, (to, weight)) in input.iter_mut().zip(&self.window).enumerate() {
+            let sample = usize::try_from(first + i as isize).ok().and_then(|at| samples.get(at));
+            *to = sample.copied().unwrap_or(0.0) * weight;
+        }
+    }
+}
+
+/// The periodic Hann window.
+pub(crate) fn hann(samples: usize) -> Vec<f32> {
+    let turn = std::f64::consts::TAU / samples as f64;
+    (0..samples).map(|i| (0.5 - 0.5 * (turn * i as f64).cos()) as f32).collect()
+}

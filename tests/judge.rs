@@ -1,0 +1,130 @@
+//! The judge: copies are found however they are disguised, styles are told apart, and faults named.
+
+use neural_composer::audio::{Audio, Song};
+use neural_composer::evaluate::{copies, joins, judge, style_distance, texture};
+use neural_composer::features::PitchBands;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const RATE: u32 = 22_050;
+
+fn song(name: &str) -> Audio {
+    let path = format!("{}/datasets/songs/{name}", env!("CARGO_MANIFEST_DIR"));
+    Song::open(path).unwrap().audio().to_mono().resample(RATE).unwrap()
+}
+
+fn noise(seconds: f64) -> Audio {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let samples = (0..(seconds * f64::from(RATE)) as usize).map(|_| random.random_range(-0.3..0.3));
+    Audio::mono(samples.collect(), RATE).unwrap()
+}
+
+/// The tape: another speed and with it another pitch.
+fn tape(audio: &Audio, speed: f64) -> Audio {
+    let rate = (f64::from(RATE) / speed).round() as u32;
+    let samples = audio.resample(rate).unwrap().channels()[0].clone();
+    Audio::mono(samples, RATE).unwrap()
+}
+
+#[test]
+fn a_verbatim_excerpt_is_all_copied_and_placed() {
+    let song = song("prelude.mp3");
+    let found = copies(&song.excerpt(30.0, 40.0), &[&song]).unwrap();
+    assert_eq!(found.share, 1.0);
+    assert!((found.longest_run_seconds - 10.0).abs() < 0.1, "{found}");
+    let passage = found.passages[0];
+    assert!((passage.song_seconds - 30.0).abs() < 0.05, "{passage:?}");
+    assert!(passage.duration_seconds > 9.5 && passage.semitones == 0 && passage.speed == 1.0);
+}
+
+#[test]
+fn a_transposed_excerpt_is_caught() {
+    let song = song("prelude.mp3");
+    // A semitone up on the tape is caught as both at once.
+    let found = copies(&tape(&song.excerpt(10.0, 20.0), 2f64.powf(1.0 / 12.0)), &[&song]).unwrap();
+    assert!(found.share > 0.8, "{found}");
+    assert_eq!(found.passages[0].semitones, 1, "{:?}", found.passages);
+    assert!((found.passages[0].speed - 1.06).abs() < 0.02);
+}
+
+#[test]
+fn another_song_is_no_copy() {
+    let (piece, song) = (song("canon.ogg"), song("prelude.mp3"));
+    let found = copies(&piece.excerpt(10.0, 30.0), &[&song]).unwrap();
+    assert!(found.share < 0.03 && found.longest_run_seconds < 2.5, "{found}");
+}
+
+#[test]
+fn a_copy_among_several_songs_names_the_right_one() {
+    let (a, b) = (song("canon.ogg"), song("greensleeves.flac"));
+    let found = copies(&b.excerpt(5.0, 12.0), &[&a, &b]).unwrap();
+    assert_eq!((found.share, found.passages[0].song), (1.0, 1));
+}
+
+#[test]
+fn a_song_is_nearer_to_itself_than_to_another_and_noise_is_far() {
+    let (prelude, lantern) = (song("prelude.mp3"), song("lantern-street.mp3"));
+    let distance = |piece: &Audio| style_distance(piece, &[&prelude]).unwrap();
+    let own = distance(&prelude.excerpt(20.0, 40.0));
+    let other = distance(&lantern.excerpt(20.0, 40.0));
+    let hiss = distance(&noise(20.0));
+    assert!(own.distance < 0.5 * other.distance, "{own}, {other}");
+    assert!(hiss.distance > 1.5 * other.distance, "{hiss}, {other}");
+    assert!(distance(&prelude).distance < 1e-6);
+}
+
+#[test]
+fn cuts_are_found_where_they_are() {
+    let song = song("prelude.mp3");
+    let parts = [(10.0, 14.0), (30.0, 33.0), (50.0, 55.0)];
+    let samples = parts.map(|(from, to)| song.excerpt(from, to).channels()[0].clone()).concat();
+    let found = joins(&Audio::mono(samples, RATE).unwrap(), &[&song]).unwrap();
+    assert!(found.traced > 0.9, "{found:?}");
+    for cut in [4.0, 7.0] {
+        let near = found.seconds.iter().any(|seconds| (seconds - cut).abs() < 0.2);
+        assert!(near, "{found:?} has no join at {cut}");
+    }
+    let uncut = joins(&song.excerpt(10.0, 20.0), &[&song]).unwrap();
+    assert!(uncut.seconds.is_empty(), "{uncut:?}");
+}
+
+#[test]
+fn drones_noise_silence_and_clicks_are_faults() {
+    let song = song("prelude.mp3");
+    let faults = |piece: &Audio| judge(piece, &[&song]).unwrap().faults().join("; ");
+    let hum = |n: usize| (n as f32 * 0.06).sin() * 0.2 + (n as f32 * 0.09).sin() * 0.1;
+    let drone = Audio::mono((0..10 * RATE as usize).map(hum).collect(), RATE).unwrap();
+    assert!(faults(&drone).contains("stands still"), "{}", faults(&drone));
+    assert!(faults(&noise(10.0)).contains("hisses"), "{}", faults(&noise(10.0)));
+    let mut samples = song.excerpt(20.0, 30.0).channels()[0].clone();
+    samples[100_000] = 0.9;
+    samples[100_001] = -0.9;
+    let clicking = Audio::mono(samples, RATE).unwrap();
+    assert!(faults(&clicking).contains("clicks"), "{}", faults(&clicking));
+    assert!(texture(&drone).unwrap().stillness > 0.9);
+}
+
+#[test]
+fn what_cannot_be_judged_says_why() {
+    let song = song("prelude.mp3");
+    let short = Audio::mono(vec![0.1; 1_000], RATE).unwrap();
+    assert!(judge(&short, &[&song]).unwrap_err().to_string().contains("three seconds"));
+    let silent = Audio::mono(vec![0.0; 200_000], RATE).unwrap();
+    assert!(judge(&silent, &[&song]).unwrap_err().to_string().contains("silent"));
+    assert!(judge(&song, &[]).unwrap_err().to_string().contains("at least one"));
+}
+
+#[test]
+fn a_semitone_is_a_band() {
+    let tone = |hz: f64| {
+        let sample =
+            |n: u32| (f64::from(n) / f64::from(RATE) * hz * std::f64::consts::TAU).sin() as f32;
+        let bands =
+            PitchBands::of(&Audio::mono((0..RATE).map(sample).collect(), RATE).unwrap()).unwrap();
+        let row = bands.rows().nth(30).unwrap().to_vec();
+        (0..PitchBands::BANDS).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap()
+    };
+    for band in [24, 36, 50, 71] {
+        assert_eq!(tone(PitchBands::center_hz(band)), band);
+    }
+}
