@@ -1,9 +1,10 @@
 use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
 use super::report::Report;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use neural_composer::audio::Decoder;
+use neural_composer::dataset::grains::SongSource;
 use neural_composer::display::Output;
-use neural_composer::generate::Seed;
+use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Seed};
 use neural_composer::{Result, evaluate};
 use std::path::PathBuf;
 
@@ -21,12 +22,68 @@ pub struct Compose {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
+    /// grains: a new order of the songs' own grains; spectral: the course's method, block by block
+    #[arg(long, value_enum, default_value_t = Model::Grains)]
+    model: Model,
+    /// From 0, close to the songs' ways, to 1, far from them (grains)
+    #[arg(long, default_value_t = 0.5)]
+    adventurous: f64,
+    /// Optimizer steps (grains)
+    #[arg(long, default_value_t = 300)]
+    steps: usize,
+}
+
+/// How to compose.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Model {
+    Grains,
+    Spectral,
 }
 
 impl Compose {
     pub fn run(self) -> Result<Report> {
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
+        match self.model {
+            Model::Grains => self.grains(),
+            Model::Spectral => self.spectral(),
+        }
+    }
+
+    fn grains(self) -> Result<Report> {
+        let options = GrainOptions::adventurous(self.adventurous)?;
+        let songs: Vec<SongSource> =
+            self.training.song_files()?.into_iter().map(SongSource::File).collect();
+        let mut learning = GrainLearning::seeded(self.training.seed);
+        learning.training.steps = self.steps;
+        let composer = GrainComposer::learn_to(Output::for_progress(), &songs, &learning)?;
+        eprintln!("{}\n{}", composer.pool(), composer.network());
+        let seed = self.training.seed;
+        let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
+        let chart = beside(&self.output, "loss.svg");
+        piece.save(&self.output)?;
+        composer.history().save_chart(&chart)?;
+        let history = composer.history();
+        Ok(Report::default()
+            .line(format!("{}: {piece}", self.output.display()))
+            .line(format!("{}: the loss while it learned", chart.display()))
+            .fact("output", self.output.display().to_string())
+            .fact("chart", chart.display().to_string())
+            .fact("seconds", piece.audio().duration_seconds())
+            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("seed_from", piece.seed())
+            .fact("joins_seconds", piece.joins_seconds())
+            .fact("grains", composer.pool().grains().len())
+            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
+            .fact("training_seconds", history.seconds())
+            .warn(composer.pool().skipped().iter().map(|problem| format!("not used: {problem}")))
+            .interrupted(
+                piece.was_interrupted()
+                    || history.stop == neural_composer::train::Stop::Interrupted,
+            ))
+    }
+
+    fn spectral(self) -> Result<Report> {
         let data = self.training.dataset()?;
         let (network, history) = self.training.train(&data)?;
         let piece = network.compose_to(

@@ -8,6 +8,7 @@ mod file;
 pub mod gradients;
 mod network;
 mod parameters;
+mod pointer;
 pub mod recurrent;
 
 pub use config::{LayerConfig, NetworkConfig, gru, lstm, simple_rnn};
@@ -15,3 +16,4 @@ pub use device::Device;
 pub use file::FORMAT_VERSION;
 pub use network::{Network, NetworkState};
 pub use parameters::Parameters;
+pub use pointer::{Dropout, Pointer, PointerConfig};

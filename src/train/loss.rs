@@ -10,6 +10,8 @@ use crate::model::cpu::elementwise::{Loop, vectorised};
 use crate::model::cpu::storage::{values, with_values};
 use crate::{Error, Result};
 
+pub use super::soft_targets::{SoftTargets, soft_cross_entropy};
+
 /// The mean of the squared differences of all values, a scalar, as PyTorch's and Keras's default.
 ///
 /// ```
