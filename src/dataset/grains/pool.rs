@@ -29,7 +29,7 @@ impl Default for GrainSettings {
             grain_seconds: 0.21,
             shifts: vec![0, 1, -1, 2, -2],
             components: 48,
-            least_beat_confidence: 0.12,
+            least_beat_confidence: 0.2,
             chapter_candidates: 4_096,
         }
     }

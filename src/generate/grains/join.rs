@@ -13,9 +13,10 @@ const LEVEL_SECONDS: f64 = 0.100;
 /// Sound that is kept around a run, for all of these; and more, for the phase vocoder to get going.
 const MARGIN_SECONDS: f64 = 0.160;
 const WARM_UP_SECONDS: f64 = 0.200;
-/// A step in loudness that is left as it is, and the most that is corrected, in decibels.
+/// A step in loudness that is left as it is, and the most that is taken away and added, in decibels.
 const FREE_STEP_DB: f32 = 1.0;
-const MOST_CORRECTION_DB: f32 = 9.0;
+const MOST_SOFTER_DB: f32 = 9.0;
+const MOST_LOUDER_DB: f32 = 3.0;
 /// How fast a correction fades away.
 const RELAXING_SECONDS: f64 = 0.8;
 /// How long the end fades if the song's own end is cut off.
@@ -225,7 +226,7 @@ impl<'a> Joiner<'a> {
             level(old, begin - length - old_first) + 20.0 * old_gain.at(begin, self.rate).log10();
         let step = before - level(run, begin - length - first);
         let corrected = step.signum() * (step.abs() - FREE_STEP_DB).max(0.0);
-        let decibels = corrected.clamp(-MOST_CORRECTION_DB, MOST_CORRECTION_DB);
+        let decibels = corrected.clamp(-MOST_SOFTER_DB, MOST_LOUDER_DB);
         Gain { decibels, since: begin }
     }
 

@@ -37,7 +37,7 @@ impl Default for GrainOptions {
         Self {
             temperature: 0.8,
             top_k: 30,
-            continuity: 3.0,
+            continuity: 4.0,
             variety: 1.5,
             key: 0.5,
             form: 2.0,
@@ -61,7 +61,7 @@ impl GrainOptions {
         Ok(Self {
             temperature: between(0.55, 1.05),
             top_k: between(10.0, 50.0).round() as usize,
-            continuity: between(4.0, 2.0),
+            continuity: between(5.5, 2.5),
             variety: between(1.0, 2.0),
             key: between(1.0, 0.0),
             form: between(3.0, 1.0),

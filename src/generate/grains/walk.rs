@@ -24,8 +24,10 @@ pub struct Placed {
 const FORBIDDEN: f32 = 50.0;
 /// … of one that would break the beat.
 const WRONG_PHASE: f32 = 8.0;
-/// Added where the song goes on by itself between two beats, so that jumps fall on beats.
-const GOES_ON_BETWEEN_BEATS: f32 = 4.0;
+/// Added where the song goes on by itself: jumps are for a reason …
+const GOES_ON: f32 = 1.0;
+/// … and fall on beats.
+const GOES_ON_BETWEEN_BEATS: f32 = 12.0;
 /// Added for the same place in the bar.
 const SAME_PLACE_IN_BAR: f32 = 1.0;
 /// How long a grain's use is remembered.
@@ -248,8 +250,8 @@ impl<'a> Walk<'a> {
                         score += SAME_PLACE_IN_BAR;
                     }
                 }
-                if next == Some(candidate) && !moment.on_beat {
-                    score += GOES_ON_BETWEEN_BEATS;
+                if next == Some(candidate) {
+                    score += if moment.on_beat { GOES_ON } else { GOES_ON_BETWEEN_BEATS };
                 }
                 if moment.run_is_over && run.goes_on_with(&pool.grains()[grain], now) {
                     score -= FORBIDDEN;
