@@ -63,9 +63,11 @@ fn principal_components_find_the_directions_that_rows_were_made_of() {
     let mut data = Vec::new();
     for _ in 0..rows {
         let places = deviations.map(|deviation| deviation * bell());
-        for column in 0..4 {
-            data.push(7.0 + (0..3).map(|axis| places[axis] * axes[axis][column]).sum::<f32>());
+        let mut row = [7.0f32; 4];
+        for (axis, place) in axes.iter().zip(places) {
+            row.iter_mut().zip(axis).for_each(|(value, along)| *value += place * along);
         }
+        data.extend(row);
     }
     let found = PrincipalComponents::fit(&data, 4, 3).unwrap();
     for (ours, made) in found.deviations().iter().zip(deviations) {

@@ -306,7 +306,7 @@ impl Building {
         leave_out_silence(&mut grains, &mel, loudest_db);
         if grains.len() < FEWEST_GRAINS {
             let problem = format!(
-                "has sound for {} grains of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
+                "has sound for {} grain(s) of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
                  of 2 s or more",
                 grains.len(),
                 settings.grain_seconds
