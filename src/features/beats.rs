@@ -120,8 +120,9 @@ fn tempo(onsets: &[f32], hop_seconds: f64) -> (f64, f64) {
     let shortest = (SHORTEST_SECONDS / hop_seconds).round() as usize;
     let longest = (LONGEST_SECONDS / hop_seconds).round() as usize;
     let usual = USUAL_SECONDS / hop_seconds;
-    let mean = onsets.iter().sum::<f32>() / onsets.len().max(1) as f32;
-    let centred: Vec<f32> = smoothed(onsets, 1.5).iter().map(|s| s - mean).collect();
+    let smooth = smoothed(onsets, 1.5);
+    let mean = smooth.iter().sum::<f32>() / smooth.len().max(1) as f32;
+    let centred: Vec<f32> = smooth.iter().map(|s| s - mean).collect();
     let repeated = |lag: usize| -> f64 {
         let pairs = centred.iter().zip(centred.iter().skip(lag));
         pairs.map(|(a, b)| f64::from(a * b)).sum()

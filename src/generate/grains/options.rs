@@ -28,7 +28,7 @@ pub struct GrainOptions {
     /// The song's own order is never followed for longer, in seconds. Usual: 1.8.
     pub longest_run_seconds: f64,
     /// The last 2 s may not be more alike to any place of the songs than this, as a correlation of
-    /// mel bands; 1 lets copies pass. Usual: 0.94.
+    /// mel bands; 1 lets copies pass. Usual: 0.93.
     pub copy_limit: f64,
 }
 
@@ -42,7 +42,7 @@ impl Default for GrainOptions {
             key: 0.5,
             form: 2.0,
             longest_run_seconds: 1.8,
-            copy_limit: 0.94,
+            copy_limit: 0.93,
         }
     }
 }

@@ -36,7 +36,7 @@ const REUSE_SECONDS: f64 = 6.0;
 /// this.
 const SAME_RUN_SECONDS: f64 = 0.3;
 /// How strongly a candidate is shunned per unit of correlation above the copy limit.
-const COPY_WEIGHT: f64 = 200.0;
+const COPY_WEIGHT: f64 = 400.0;
 /// Candidates that are checked for copying before the least bad one is taken.
 const TRIES: usize = 24;
 /// How long the ending is, which is the song's own.
@@ -161,10 +161,15 @@ impl<'a> Walk<'a> {
         let largest = scores[order[0]];
         let mut chances: Vec<f64> =
             order.iter().map(|c| f64::from(scores[*c] - largest).exp()).collect();
+        let mut checked = vec![false; order.len()];
         let mut least_bad = (f64::INFINITY, order[0]);
         for _ in 0..TRIES.min(2 * count) {
             let Some(drawn) = self.draw(&chances) else { break };
             let candidate = order[drawn];
+            if checked[drawn] {
+                // It was shunned for its likeness and drawn all the same.
+                return Ok(candidate);
+            }
             let likeness = self.likeness_with(candidate)?;
             let surplus = likeness - self.options.copy_limit;
             if surplus <= 0.0 {
@@ -173,7 +178,8 @@ impl<'a> Walk<'a> {
             if likeness < least_bad.0 {
                 least_bad = (likeness, candidate);
             }
-            chances[drawn] *= (-COPY_WEIGHT * surplus).exp().min(0.5);
+            checked[drawn] = true;
+            chances[drawn] *= (-COPY_WEIGHT * surplus).exp();
         }
         Ok(least_bad.1)
     }
