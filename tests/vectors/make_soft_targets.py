@@ -1,4 +1,4 @@
-"""Makes soft_targets.safetensors: cross-entropy with soft targets and its gradient, as PyTorch computes them.
+"""Makes soft_targets.safetensors: what PyTorch computes for cross-entropy with soft targets.
 
 usage: python3 tests/vectors/make_soft_targets.py    (needs numpy, torch)
 """
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from tensor_file import write
 
 random = np.random.default_rng(7)
