@@ -123,6 +123,11 @@ impl StackLayer {
         Ok(Self { norm, recurrent, residual: config.residual })
     }
 
+    /// The recurrent layer without what surrounds it.
+    pub fn recurrent(&self) -> &Recurrent {
+        &self.recurrent
+    }
+
     /// The layer's output, (batch, steps, units), and its state after the last step.
     pub fn forward(
         &self,
