@@ -13,13 +13,15 @@
 //! of all threads (the least of a round, which waiting in a loop adds to), most of all with one thread
 //! each: `RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PEERS_THREADS=1`.
 
+mod cost;
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::rnn::{GRUConfig, LSTMConfig, RNN};
 use candle_nn::{Linear, Module, Optimizer as _, VarBuilder, VarMap};
+use cost::Cost;
 use neural_composer::Result;
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
@@ -98,31 +100,6 @@ impl Shape {
         }
         2. * rows * weights
     }
-}
-
-/// What an epoch took, in seconds.
-#[derive(Clone, Copy)]
-struct Cost {
-    wall: f64,
-    /// Of all threads, added up; 0 where the system does not tell.
-    processor: f64,
-}
-
-impl Cost {
-    fn of(work: impl FnOnce() -> Result<()>) -> Result<Self> {
-        let (start, processor) = (Instant::now(), processor_seconds());
-        work()?;
-        Ok(Self { wall: start.elapsed().as_secs_f64(), processor: processor_seconds() - processor })
-    }
-}
-
-/// The processor time of this process so far: `utime` and `stime` of Linux's `/proc/self/stat`, in
-/// hundredths of a second.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field is a name in brackets, which may hold blanks.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.
 }
 
 /// Something that can train for an epoch.
