@@ -2,9 +2,9 @@
 
     python exchange_weights.py FOLDER
 
-FOLDER holds KIND.safetensors and network.safetensors, written by us, and inputs.safetensors with what
-to feed them ("modules", "network"). Left there: KIND.torch.safetensors with other weights drawn by
-PyTorch, and outputs.safetensors with the outputs of KIND, of KIND.torch and of network.
+FOLDER holds KIND.safetensors and network.safetensors, written by us, and inputs.safetensors with
+what to feed them ("modules", "network"). Left there: KIND.torch.safetensors with other weights
+drawn by PyTorch, and outputs.safetensors with the outputs of KIND, of KIND.torch and of network.
 
 Ends with status 77 if torch or safetensors is not installed.
 """

@@ -1,6 +1,6 @@
 """The arrays of Keras's SimpleRNN, GRU and LSTM layers, an input, and what they make of it.
 
-    python make_keras.py        (needs keras with any backend and numpy; writes keras.safetensors here)
+python make_keras.py     (needs keras, any backend, and numpy; writes keras.safetensors here)
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """A network as PyTorch modules, under the names of ours: its weights, an input, and the output.
 
-    python make_network.py        (needs torch and numpy; writes network.safetensors here)
+python make_network.py        (needs torch and numpy; writes network.safetensors here)
 """
 
 from pathlib import Path
