@@ -1,5 +1,6 @@
 use super::StftSettings;
 use super::stft::Stft;
+use super::triangle::Triangle;
 use crate::audio::Audio;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -111,9 +112,7 @@ impl LogMel {
         let scale = stft.scale() * stft.scale();
         let db = stft.map_frames(samples, settings.bands, |spectrum, row| {
             for (to, triangle) in row.iter_mut().zip(&triangles) {
-                let bins = spectrum[triangle.first_bin..].iter().zip(&triangle.weights);
-                let power: f32 = bins.map(|(bin, weight)| bin.norm_sqr() * weight).sum();
-                *to = (10.0 * (power * scale).max(1e-30).log10()).max(Self::FLOOR_DB);
+                *to = triangle.level_db(spectrum, scale, Self::FLOOR_DB);
             }
         });
         Ok(Self { db: db.into(), settings })
@@ -150,12 +149,6 @@ impl LogMel {
     }
 }
 
-/// A band: the weights of the bins from `first_bin` on, all others being 0.
-struct Triangle {
-    first_bin: usize,
-    weights: Vec<f32>,
-}
-
 /// The bands over a spectrum whose frequencies are all multiplied by `ratio`.
 fn triangles(settings: &MelSettings, ratio: f64) -> Vec<Triangle> {
     let (low, high) = (hz_to_mel(settings.low_hz), hz_to_mel(settings.high_hz));
@@ -166,13 +159,7 @@ fn triangles(settings: &MelSettings, ratio: f64) -> Vec<Triangle> {
     (0..settings.bands)
         .map(|band| {
             let (left, peak, right) = (corner_hz(band), corner_hz(band + 1), corner_hz(band + 2));
-            let weight = |bin: usize| {
-                let hz = bin as f64 * bin_hz;
-                ((hz - left) / (peak - left)).min((right - hz) / (right - peak)).max(0.0) as f32
-            };
-            let first_bin = ((left / bin_hz).ceil() as usize).min(bins);
-            let end = ((right / bin_hz).ceil() as usize).clamp(first_bin, bins);
-            Triangle { first_bin, weights: (first_bin..end).map(weight).collect() }
+            Triangle::new(left, peak, right, bin_hz, bins)
         })
         .collect()
 }

@@ -16,6 +16,7 @@ mod principal;
 mod spectrogram;
 mod stft;
 mod transpose;
+mod triangle;
 
 pub use beats::Beats;
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};

@@ -2,6 +2,7 @@
 //! number.
 
 use super::dense::Dense;
+use super::layers::{dense, recurrent};
 use super::recurrent::{Cell, Recurrent, State};
 use super::{Device, Dropout, Parameters};
 use crate::{Error, Result};
@@ -89,8 +90,10 @@ impl Pointer {
         config.check()?;
         let PointerConfig { width, phases, units, layers, query } = config;
         let dense_in = dense(&mut parameters, "dense_in", width + phases, units)?;
-        let recurrent = (0..layers)
-            .map(|layer| gated(&mut parameters, &format!("recurrent.{layer}"), units))
+        let recurrent_layers = (0..layers)
+            .map(|layer| {
+                recurrent(&mut parameters, &format!("recurrent.{layer}"), Cell::Gru, units, units)
+            })
             .collect::<Result<_>>()?;
         let query_layer = dense(&mut parameters, "query", units, query)?;
         let key_hidden = dense(&mut parameters, "key_hidden", width, query)?;
@@ -99,7 +102,7 @@ impl Pointer {
             config,
             device: device.clone(),
             dense_in,
-            recurrent,
+            recurrent: recurrent_layers,
             query: query_layer,
             key_hidden,
             key,
@@ -183,31 +186,4 @@ impl std::fmt::Debug for Pointer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pointer({self})")
     }
-}
-
-/// A dense layer drawn as in PyTorch: uniform within ±1/√inputs.
-fn dense(
-    parameters: &mut Parameters,
-    prefix: &str,
-    inputs: usize,
-    outputs: usize,
-) -> Result<Dense> {
-    let bound = 1.0 / (inputs as f64).sqrt();
-    let weight = parameters.uniform(&format!("{prefix}.weight"), (outputs, inputs), bound)?;
-    let bias = parameters.uniform(&format!("{prefix}.bias"), outputs, bound)?;
-    Dense::new(weight, bias)
-}
-
-/// A gated recurrent layer drawn as in PyTorch: uniform within ±1/√units.
-fn gated(parameters: &mut Parameters, prefix: &str, units: usize) -> Result<Recurrent> {
-    let (cell, bound) = (Cell::Gru, 1.0 / (units as f64).sqrt());
-    let rows = cell.gates() * units;
-    let mut draw = |name: &str, shape: Vec<usize>| {
-        parameters.uniform(&format!("{prefix}.{name}_l0"), shape, bound)
-    };
-    let weight_ih = draw("weight_ih", vec![rows, units])?;
-    let weight_hh = draw("weight_hh", vec![rows, units])?;
-    let bias_ih = draw("bias_ih", vec![rows])?;
-    let bias_hh = draw("bias_hh", vec![rows])?;
-    Recurrent::new(cell, weight_ih, weight_hh, bias_ih, bias_hh)
 }
