@@ -21,7 +21,7 @@ pub use device::Device;
 pub use dropout::Dropout;
 pub use file::FORMAT_VERSION;
 pub(crate) use layers::Layers;
-pub use network::{Network, NetworkState};
+pub use network::{Network, NetworkState, Rounded};
 pub use norm::LayerNorm;
 pub use parameters::Parameters;
 pub use pointer::{Pointer, PointerConfig};
