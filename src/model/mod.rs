@@ -13,6 +13,7 @@ mod network;
 mod norm;
 mod parameters;
 mod pointer;
+mod provenance;
 pub mod recurrent;
 
 pub use activation::Activation;
@@ -25,3 +26,4 @@ pub use network::{Network, NetworkState, Rounded};
 pub use norm::LayerNorm;
 pub use parameters::Parameters;
 pub use pointer::{Pointer, PointerConfig};
+pub use provenance::{Provenance, TrainingRecord};

@@ -1,5 +1,6 @@
 use super::config::NetworkConfig;
 use super::layers::Layers;
+use super::provenance::Provenance;
 use super::recurrent::{Recurrent, State};
 use super::{Device, Dropout, Parameters};
 use crate::dataset::{Dataset, DatasetSettings};
@@ -29,6 +30,7 @@ pub struct Network {
     variables: BTreeMap<String, Var>,
     /// Optimizer steps this network has been through.
     pub(crate) updates: usize,
+    pub(crate) provenance: Provenance,
 }
 
 /// What the recurrent layers remember between two calls.
@@ -48,7 +50,10 @@ impl Network {
             ));
         }
         let parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
-        Self::build(config, data.settings(), data.normaliser().clone(), parameters, device)
+        let (settings, normaliser) = (data.settings(), data.normaliser().clone());
+        let mut network = Self::build(config, settings, normaliser, parameters, device)?;
+        network.provenance.weights_seed = Some(seed);
+        Ok(network)
     }
 
     pub(super) fn build(
@@ -68,6 +73,7 @@ impl Network {
             layers,
             variables: parameters.into_variables(),
             updates: 0,
+            provenance: Provenance::default(),
         })
     }
 
@@ -165,6 +171,7 @@ impl Network {
         for (variable, tensor) in pairs {
             variable.set(&tensor)?;
         }
+        self.provenance.weights_seed = None;
         Ok(())
     }
 
@@ -196,6 +203,11 @@ impl Network {
     /// Optimizer steps it has been trained for.
     pub fn updates(&self) -> usize {
         self.updates
+    }
+
+    /// Where its weights come from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 }
 
