@@ -1,6 +1,6 @@
 use super::join::render;
 use super::options::GrainOptions;
-use super::walk::{Placed, Walk};
+use super::walk::{Draft, Placed, Walk};
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES, SongSource};
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, Pointer, PointerConfig};
@@ -127,8 +127,26 @@ impl GrainComposer {
         check_length(seconds)?;
         options.check()?;
         interrupt::clear();
-        let random = ChaCha8Rng::seed_from_u64(seed);
-        Walk::new(&self.pool, &self.network, options, seconds, random)?.walk(seconds, progress)
+        let drafts = options.drafts;
+        let mut best: Option<Draft> = None;
+        for draft in 0..drafts {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(draft as u64);
+            let mut tell = |done: f64, all: f64| {
+                progress((draft as f64 * all + done) / drafts as f64, all);
+            };
+            let walk = Walk::new(&self.pool, &self.network, options, seconds, random)?;
+            let walked = walk.walk(seconds, &mut tell)?;
+            // What was interrupted is better than nothing only.
+            let better = best.as_ref().is_none_or(|best| walked.flaws < best.flaws);
+            if better && (best.is_none() || !interrupt::requested()) {
+                best = Some(walked);
+            }
+            if interrupt::requested() {
+                break;
+            }
+        }
+        Ok(best.map(|draft| draft.placed).unwrap_or_default())
     }
 
     /// The grains it composes from.

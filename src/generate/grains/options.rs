@@ -30,6 +30,9 @@ pub struct GrainOptions {
     /// The last 2 s may not be more alike to any place of the songs than this, as a correlation of
     /// mel bands; 1 lets copies pass. Usual: 0.93.
     pub copy_limit: f64,
+    /// Pieces that are walked through before the one with the smoothest joins and the least copied is
+    /// taken. Usual: 8.
+    pub drafts: usize,
 }
 
 impl Default for GrainOptions {
@@ -43,6 +46,7 @@ impl Default for GrainOptions {
             form: 2.0,
             longest_run_seconds: 1.8,
             copy_limit: 0.93,
+            drafts: 8,
         }
     }
 }
@@ -75,6 +79,9 @@ impl GrainOptions {
         }
         if self.top_k == 0 {
             return Err(Error::argument("top_k", "at least 1", 0));
+        }
+        if self.drafts == 0 {
+            return Err(Error::argument("drafts", "at least 1", 0));
         }
         let weights = [
             ("continuity", self.continuity),

@@ -20,6 +20,17 @@ pub struct Placed {
     pub at_seconds: f64,
 }
 
+/// A walk that was gone, and what is wrong with it.
+pub(super) struct Draft {
+    pub(super) placed: Vec<Placed>,
+    /// The mean discontinuity of its jumps, and [`COPIED_FLAW`] times the share that is copied.
+    pub(super) flaws: f64,
+}
+
+/// What being quite unlike the songs counts.
+const STRANGE_FLAW: f64 = 4.0;
+/// What copying all would count, in discontinuities.
+const COPIED_FLAW: f64 = 20.0;
 /// Subtracted from the logit of a candidate that must not be chosen unless there is no other.
 const FORBIDDEN: f32 = 50.0;
 /// … of one that would break the beat.
@@ -37,8 +48,10 @@ const REUSE_SECONDS: f64 = 6.0;
 const SAME_RUN_SECONDS: f64 = 0.3;
 /// How strongly a candidate is shunned per unit of correlation above the copy limit.
 const COPY_WEIGHT: f64 = 400.0;
-/// Candidates that are checked for copying before the least bad one is taken.
+/// Candidates that are drawn and checked for copying before others are looked at in their order …
 const TRIES: usize = 24;
+/// … and how many of those, before the least bad one is taken.
+const FURTHER_TRIES: usize = 200;
 /// How long the ending is, which is the song's own.
 const ENDING_SECONDS: f64 = 1.5;
 
@@ -61,6 +74,10 @@ pub(super) struct Walk<'a> {
     seconds_done: f64,
     run: Run,
     discontinuities: Vec<f32>,
+    copied_seconds: f64,
+    /// Jumps so far, and their discontinuities added up.
+    jumps: usize,
+    rough: f64,
 }
 
 /// A stretch in the song's own order.
@@ -107,6 +124,9 @@ impl<'a> Walk<'a> {
             seconds_done: 0.0,
             run: Run { song: usize::MAX, offset_seconds: 0.0, began_seconds: 0.0 },
             discontinuities: Vec::new(),
+            copied_seconds: 0.0,
+            jumps: 0,
+            rough: 0.0,
         })
     }
 
@@ -116,18 +136,65 @@ impl<'a> Walk<'a> {
         mut self,
         seconds: f64,
         progress: &mut dyn FnMut(f64, f64),
-    ) -> Result<Vec<Placed>> {
+    ) -> Result<Draft> {
         let first = self.form.section(0).grains.start;
         self.place(self.pool.candidate(first, 0));
         while self.seconds_done < seconds - ENDING_SECONDS && !interrupt::requested() {
-            let next = self.next()?;
+            let (next, surplus) = self.next()?;
+            self.note(next, surplus);
             self.place(next);
             progress(self.seconds_done.min(seconds), seconds);
         }
         if !interrupt::requested() {
             self.end(seconds);
         }
-        Ok(self.placed)
+        let jumps = self.jumps.max(1) as f64;
+        let copied = self.copied_seconds / self.seconds_done;
+        let (rough, strange) = (self.rough / jumps, self.strangeness());
+        Ok(Draft {
+            flaws: COPIED_FLAW * copied + rough + STRANGE_FLAW * strange,
+            placed: self.placed,
+        })
+    }
+
+    /// How far the piece's grains are, as a whole, from those of the songs: the squared Fréchet distance
+    /// of their embeddings, each number for itself, in variances.
+    fn strangeness(&self) -> f64 {
+        let statistics = |of: &mut dyn Iterator<Item = usize>| {
+            let (mut count, mut sums) = (0.0, vec![(0.0, 0.0); self.pool.width()]);
+            for candidate in of {
+                let values = &self.pool.embeddings()[candidate * self.pool.width()..];
+                for ((sum, square), value) in sums.iter_mut().zip(values) {
+                    *sum += f64::from(*value);
+                    *square += f64::from(*value).powi(2);
+                }
+                count += 1.0;
+            }
+            let moments = |(sum, square): &(f64, f64)| {
+                let mean = sum / count;
+                (mean, (square / count - mean * mean).max(0.0).sqrt())
+            };
+            sums.iter().map(moments).collect::<Vec<_>>()
+        };
+        let grains = self.pool.grains().len();
+        let songs = statistics(&mut (0..grains).map(|grain| self.pool.candidate(grain, 0)));
+        let piece = statistics(&mut self.placed.iter().map(|placed| placed.candidate));
+        let apart = songs.iter().zip(&piece).map(|((mean, deviation), (other, others))| {
+            ((mean - other).powi(2) + (deviation - others).powi(2)) / deviation.powi(2).max(1e-6)
+        });
+        apart.sum::<f64>() / self.pool.width() as f64
+    }
+
+    /// Keeps account of what is wrong with the next grain.
+    fn note(&mut self, candidate: usize, surplus: f64) {
+        if surplus > 0.0 {
+            let grain = self.pool.grain_of(candidate);
+            self.copied_seconds += self.pool.grains()[grain].seconds();
+        }
+        if self.pool.next_of(self.last()) != Some(candidate) {
+            self.jumps += 1;
+            self.rough += f64::from(self.discontinuities[candidate]);
+        }
     }
 
     fn last(&self) -> usize {
@@ -147,41 +214,48 @@ impl<'a> Walk<'a> {
         self.seconds_done += place.seconds();
     }
 
-    /// Draws what comes after the last grain.
-    fn next(&mut self) -> Result<usize> {
+    /// Draws what comes after the last grain; with it, how much too alike the end then is.
+    fn next(&mut self) -> Result<(usize, f64)> {
         let scores = self.scores()?;
         let count = self.options.top_k.min(scores.len());
         let mut order: Vec<usize> = (0..scores.len()).collect();
-        let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
-        if count < order.len() {
-            order.select_nth_unstable_by(count - 1, by_score);
-            order.truncate(count);
-        }
-        order.sort_unstable_by(by_score);
+        order.sort_unstable_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+        let (order, further) = order.split_at(count);
         let largest = scores[order[0]];
         let mut chances: Vec<f64> =
             order.iter().map(|c| f64::from(scores[*c] - largest).exp()).collect();
         let mut checked = vec![false; order.len()];
-        let mut least_bad = (f64::INFINITY, order[0]);
+        let mut least_bad = (order[0], f64::INFINITY);
         for _ in 0..TRIES.min(2 * count) {
             let Some(drawn) = self.draw(&chances) else { break };
-            let candidate = order[drawn];
             if checked[drawn] {
-                // It was shunned for its likeness and drawn all the same.
-                return Ok(candidate);
+                // Shunned for its likeness and drawn all the same: there are hardly any others.
+                break;
             }
-            let likeness = self.likeness_with(candidate)?;
-            let surplus = likeness - self.options.copy_limit;
+            let (candidate, surplus) = (order[drawn], self.surplus_of(order[drawn])?);
             if surplus <= 0.0 {
-                return Ok(candidate);
+                return Ok((candidate, surplus));
             }
-            if likeness < least_bad.0 {
-                least_bad = (likeness, candidate);
+            if surplus < least_bad.1 {
+                least_bad = (candidate, surplus);
             }
             checked[drawn] = true;
             chances[drawn] *= (-COPY_WEIGHT * surplus).exp();
         }
-        Ok(least_bad.1)
+        // Every likely one would be a copy: the likeliest that is none.
+        for candidate in further.iter().take(FURTHER_TRIES) {
+            if scores[*candidate] < largest - FORBIDDEN / 2.0 {
+                break;
+            }
+            let surplus = self.surplus_of(*candidate)?;
+            if surplus <= 0.0 {
+                return Ok((*candidate, surplus));
+            }
+            if surplus < least_bad.1 {
+                least_bad = (*candidate, surplus);
+            }
+        }
+        Ok(least_bad)
     }
 
     /// The place of one drawn by its chance, or nothing when there is none left.
@@ -200,15 +274,16 @@ impl<'a> Walk<'a> {
         chances.iter().rposition(|chance| *chance > 0.0)
     }
 
-    /// How much the last 2 s would be like some place of the songs if `candidate` came next.
-    fn likeness_with(&mut self, candidate: usize) -> Result<f64> {
+    /// How much more than allowed the last 2 s would be like some place of the songs if `candidate`
+    /// came next.
+    fn surplus_of(&mut self, candidate: usize) -> Result<f64> {
         if self.options.copy_limit >= 1.0 {
             return Ok(0.0);
         }
         self.grains.push(self.pool.grain_of(candidate));
         let closest = self.guard.closest(self.pool, &self.grains);
         self.grains.pop();
-        Ok(closest?.unwrap_or(0.0))
+        Ok(closest?.unwrap_or(0.0) - self.options.copy_limit)
     }
 
     /// The logits of all candidates: what the network expects, and what a piece needs.
@@ -279,7 +354,7 @@ impl<'a> Walk<'a> {
             let grain = self.pool.grain_of(placed.candidate);
             reuse[grain] += self.options.variety;
             if age < 3 {
-                reuse[grain] += WRONG_PHASE;
+                reuse[grain] += FORBIDDEN;
             }
         }
         reuse
