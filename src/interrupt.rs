@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
+/// Exit status of a program that was ended by Ctrl-C.
+const INTERRUPTED_STATUS: i32 = 130;
+
 /// Asks every running loop to finish its current batch or block and return what it has.
 pub fn request() {
     REQUESTED.store(true, Ordering::Relaxed);
@@ -14,7 +17,49 @@ pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Forgets an earlier request; each long job calls this when it starts.
+/// Forgets an earlier request. The kernel calls this before each cell, so that the flag stays
+/// raised until the cell that was interrupted has returned.
 pub fn clear() {
     REQUESTED.store(false, Ordering::Relaxed);
+}
+
+/// Makes Ctrl-C (SIGINT) raise the flag instead of ending the program; a second one, sent before
+/// the first was cleared, ends it with status 130.
+///
+/// Call it once, from a program's `main`. In NeuralComposer's notebook kernel it is called for you,
+/// and the kernel decides what a second interrupt does.
+///
+/// # Errors
+///
+/// If the system refuses the handler, or one is installed already.
+pub fn listen() -> std::io::Result<()> {
+    install(|| {
+        if requested() {
+            std::process::exit(INTERRUPTED_STATUS);
+        }
+        request();
+    })
+}
+
+fn install(handler: impl FnMut() + Send + 'static) -> std::io::Result<()> {
+    ctrlc::try_set_handler(handler).map_err(|error| match error {
+        ctrlc::Error::System(error) => error,
+        error => std::io::Error::other(error),
+    })
+}
+
+/// What the notebook kernel calls, by this name, in the process that runs cells.
+// SAFETY: no other crate exports a symbol of this name.
+#[unsafe(no_mangle)]
+pub extern "C" fn neural_composer_interrupt_listen() {
+    if let Err(error) = install(request) {
+        eprintln!("the stop button will not work in this notebook: {error}");
+    }
+}
+
+/// What the notebook kernel calls, by this name, before each cell.
+// SAFETY: no other crate exports a symbol of this name.
+#[unsafe(no_mangle)]
+pub extern "C" fn neural_composer_interrupt_clear() {
+    clear();
 }

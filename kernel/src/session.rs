@@ -1,0 +1,141 @@
+//! One kernel's own folder, and how evcxr is made to work in it.
+
+use crate::environment;
+use crate::evaluator;
+use crate::library::{self, LibraryInUse};
+use crate::tool_stand_ins::{SETUP_ENV, Setup, TOOLS};
+use crate::toolchain::Toolchain;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The library's checkout, set by the kernelspec.
+pub const HOME_ENV: &str = "NEURAL_COMPOSER_HOME";
+/// Tells the library that display lines are understood.
+const KERNEL_ENV: &str = "NEURAL_COMPOSER_KERNEL";
+
+/// The folders of a kernel.
+pub struct Session {
+    folder: PathBuf,
+    notebook_folder: PathBuf,
+    home: Option<PathBuf>,
+}
+
+/// A session whose library and toolchain are known.
+pub struct PreparedSession {
+    session: Session,
+    toolchain: Toolchain,
+    library: Option<LibraryInUse>,
+}
+
+impl Session {
+    /// Makes the folders, and makes evcxr find our stand-ins for its tools.
+    ///
+    /// # Safety
+    ///
+    /// No other thread may exist yet; see [`environment::redirect`].
+    pub unsafe fn new(folder: &Path) -> Result<Self> {
+        let notebook_folder = std::env::current_dir().context("the notebook's folder is gone")?;
+        let home = std::env::var_os(HOME_ENV).filter(|home| !home.is_empty()).map(PathBuf::from);
+        let session = Session { folder: folder.to_owned(), notebook_folder, home };
+        let bin = session.tools().join("bin");
+        std::fs::create_dir_all(&bin)?;
+        std::fs::create_dir_all(session.cells())?;
+        let program = std::env::current_exe()?;
+        for tool in TOOLS {
+            std::os::unix::fs::symlink(&program, bin.join(tool))?;
+        }
+        let settings = format!(
+            "[evcxr]\ntmpdir = {:?}\nopt_level = \"3\"\n",
+            session.cells().display().to_string()
+        );
+        std::fs::write(folder.join("evcxr.toml"), settings)?;
+        let variables =
+            [(evaluator::SOCKET_ENV, session.socket()), (SETUP_ENV, session.setup_file())];
+        // SAFETY: the caller vouches for it.
+        unsafe { environment::redirect(&session.tools(), &variables) };
+        Ok(session)
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
+    }
+
+    fn tools(&self) -> PathBuf {
+        self.folder.join("tools")
+    }
+
+    fn setup_file(&self) -> PathBuf {
+        self.folder.join("setup.json")
+    }
+
+    fn cells(&self) -> PathBuf {
+        self.folder.join("cells")
+    }
+
+    /// Finds the library's build, or builds it, telling `progress` each step.
+    pub fn prepare(self, progress: &mut dyn FnMut(&str)) -> Result<PreparedSession> {
+        let library = match &self.home {
+            Some(home) => Some(library::provide(home, progress)?),
+            None => None,
+        };
+        let toolchain = match &library {
+            Some(in_use) => in_use.library.toolchain.clone(),
+            None => Toolchain::discover(&self.notebook_folder)?,
+        };
+        let (path, cargo_home) = environment::original();
+        let setup = Setup {
+            toolchain: toolchain.clone(),
+            library: library.as_ref().map(|in_use| in_use.library.clone()),
+            cells: self.cells(),
+            tools: self.tools().join("bin"),
+            path,
+            cargo_home,
+        };
+        std::fs::write(self.setup_file(), serde_json::to_vec(&setup)?)?;
+        Ok(PreparedSession { session: self, toolchain, library })
+    }
+}
+
+impl PreparedSession {
+    /// The command that evcxr starts whenever it needs an evaluator.
+    pub fn evaluator_command(&self) -> Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        environment::restore(&mut command)
+            .env(KERNEL_ENV, "1")
+            .env_remove(SETUP_ENV)
+            .current_dir(&self.session.notebook_folder);
+        if let Some(in_use) = &self.library {
+            let library = &in_use.library;
+            let preload = [&library.support, &library.shared_object].map(|path| path.display());
+            command.env(evaluator::PRELOAD_ENV, format!("{}:{}", preload[0], preload[1]));
+        }
+        Ok(command)
+    }
+
+    /// What runs before the notebook's first cell.
+    pub fn first_cells(&self) -> Vec<String> {
+        let mut cells = vec![":efmt {}".to_owned()];
+        if let (Some(home), Some(in_use)) = (&self.session.home, &self.library) {
+            cells.push(library::dependency_line(home, &in_use.library.features));
+        }
+        cells
+    }
+
+    /// What the notebook should know of before its first cell.
+    pub fn warning(&self) -> Option<String> {
+        (!self.toolchain.has_source()).then(|| {
+            "The types of variables cannot be found without the standard library's source: run\n  \
+             rustup component add rust-src\nin a terminal and restart this kernel.\n"
+                .to_owned()
+        })
+    }
+
+    /// Runs `start` in the folder with evcxr's settings, which it reads from the current folder.
+    pub fn with_settings<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
+        std::env::set_current_dir(&self.session.folder)?;
+        let started = start();
+        std::env::set_current_dir(&self.session.notebook_folder)?;
+        Ok(started)
+    }
+}
