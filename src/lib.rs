@@ -13,8 +13,10 @@ pub mod evaluate;
 pub mod features;
 pub mod generate;
 pub mod interrupt;
+pub mod lab;
 pub mod model;
 pub mod prelude;
+pub mod recipe;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -77,10 +77,8 @@ impl Audio {
         if self.channel_count() == 1 {
             return self.clone();
         }
-        let scale = 1.0 / self.channel_count() as f32;
-        let mixed = (0..self.frames())
-            .map(|frame| self.channels.iter().map(|c| c[frame]).sum::<f32>() * scale)
-            .collect();
+        let mut mixed = Vec::new();
+        mix_to_mono(&self.channels, &mut mixed);
         Self { channels: vec![mixed].into(), sample_rate_hz: self.sample_rate_hz }
     }
 
@@ -108,4 +106,13 @@ impl std::fmt::Debug for Audio {
             if self.channel_count() == 1 { "" } else { "s" }
         )
     }
+}
+
+/// Averages `channels`, all of one length, into `mixed`, which is emptied first.
+pub fn mix_to_mono(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
+    let scale = 1.0 / channels.len() as f32;
+    mixed.clear();
+    mixed.extend(
+        (0..channels[0].len()).map(|frame| channels.iter().map(|c| c[frame]).sum::<f32>() * scale),
+    );
 }

@@ -1,1 +1,363 @@
 //! Songs in a folder become training sequences.
+//!
+//! Every song is cut into blocks, every block becomes a row of numbers, and runs of consecutive
+//! rows become sequences: the input is the run, the target the same run one block later. What
+//! could not be used is kept, with the reason, in [`Dataset::skipped`].
+
+mod batch;
+mod settings;
+
+pub use batch::{Batch, Batches};
+pub use settings::DatasetSettings;
+
+use crate::audio::{self, Audio, Song};
+use crate::features::{Blocks, Normaliser};
+use crate::{Error, Result, interrupt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A song as rows of normalised numbers.
+#[derive(Clone, Debug)]
+pub struct DatasetSong {
+    /// The title, from the tags or else the file's name.
+    pub title: String,
+    /// Where it came from, when it came from a file.
+    pub path: Option<PathBuf>,
+    /// Length in seconds, at the blocks' rate.
+    pub duration_seconds: f64,
+    /// Training sequences cut from it.
+    pub sequences: usize,
+    /// What the decoder had to put up with.
+    pub warnings: Vec<String>,
+    rows: Arc<[f32]>,
+}
+
+/// A file that was not used, and why.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// The reason, as a sentence.
+    pub reason: String,
+}
+
+/// A run of consecutive blocks of one song.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sequence {
+    song: usize,
+    first_block: usize,
+}
+
+/// Training sequences from one or many songs.
+///
+/// ```
+/// use neural_composer::{audio::Audio, dataset::{Dataset, DatasetSettings}};
+/// let hum = Audio::mono((0..64_000).map(|i| (i as f32 * 0.1).sin()).collect(), 16_000)?;
+/// let data = Dataset::from_audio(&[("hum".into(), hum)], DatasetSettings::fast())?;
+/// assert_eq!(data.block_count(), 63);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Dataset {
+    settings: DatasetSettings,
+    songs: Arc<[DatasetSong]>,
+    skipped: Arc<[Skipped]>,
+    sequences: Arc<[Sequence]>,
+    normaliser: Normaliser,
+}
+
+impl Dataset {
+    /// All songs of a folder, in the order of their names; a single file is a folder of one.
+    ///
+    /// # Errors
+    /// When the folder is missing or holds no song, or none of its songs can be used: the message
+    /// then lists every file with its reason.
+    pub fn from_dir(folder: impl AsRef<Path>, settings: DatasetSettings) -> Result<Self> {
+        Self::from_files(&audio::find_songs(folder)?, settings)
+    }
+
+    /// The named files. Files that cannot be used are reported in [`skipped`](Self::skipped).
+    ///
+    /// # Errors
+    /// When no file can be used, or the settings are impossible.
+    pub fn from_files(paths: &[PathBuf], settings: DatasetSettings) -> Result<Self> {
+        let mut gathering = Gathering::new(settings)?;
+        for path in paths {
+            if interrupt::requested() {
+                return Err(Error::Interrupted("while reading the songs".into()));
+            }
+            gathering.add_file(path);
+        }
+        gathering.finish()
+    }
+
+    /// Songs that are open already.
+    ///
+    /// # Errors
+    /// As [`from_audio`](Self::from_audio).
+    pub fn from_songs(songs: &[Song], settings: DatasetSettings) -> Result<Self> {
+        let mut gathering = Gathering::new(settings)?;
+        for song in songs {
+            gathering.add_audio(
+                song.title().to_owned(),
+                Some(song.path()),
+                song.audio(),
+                song.warnings().to_vec(),
+            );
+        }
+        gathering.finish()
+    }
+
+    /// Sound that is in memory already, each with its title.
+    ///
+    /// # Errors
+    /// When nothing is long enough for a sequence, or the settings are impossible.
+    pub fn from_audio(audio: &[(String, Audio)], settings: DatasetSettings) -> Result<Self> {
+        let mut gathering = Gathering::new(settings)?;
+        for (title, audio) in audio {
+            gathering.add_audio(title.clone(), None, audio, Vec::new());
+        }
+        gathering.finish()
+    }
+
+    /// How the songs were cut.
+    pub fn settings(&self) -> DatasetSettings {
+        self.settings
+    }
+
+    /// Block size, rate and layout.
+    pub fn blocks(&self) -> Blocks {
+        self.settings.blocks
+    }
+
+    /// The songs in use.
+    pub fn songs(&self) -> &[DatasetSong] {
+        &self.songs
+    }
+
+    /// The files not in use, with the reasons.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The statistics that normalised the rows.
+    pub fn normaliser(&self) -> &Normaliser {
+        &self.normaliser
+    }
+
+    /// Training sequences.
+    pub fn len(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Never true for a dataset that was built: an empty one is an error.
+    pub fn is_empty(&self) -> bool {
+        self.sequences.is_empty()
+    }
+
+    /// Blocks of all songs together.
+    pub fn block_count(&self) -> usize {
+        self.songs.iter().map(|song| song.block_count(self.blocks().width())).sum()
+    }
+
+    /// Length of all songs together.
+    pub fn duration_seconds(&self) -> f64 {
+        self.songs.iter().map(|song| song.duration_seconds).sum()
+    }
+
+    /// The normalised rows of sequence `index`, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when there is no such sequence.
+    pub fn sequence(&self, index: usize) -> Result<&[f32]> {
+        let Some(sequence) = self.sequences.get(index) else {
+            return Err(Error::argument(
+                "sequence",
+                format!("a number below {}, the count of training sequences", self.len()),
+                index,
+            ));
+        };
+        let width = self.blocks().width();
+        let start = sequence.first_block * width;
+        Ok(&self.songs[sequence.song].rows[start..start + self.settings.sequence_blocks * width])
+    }
+
+    /// The title of the song that sequence `index` is from, and where in it the sequence starts.
+    pub fn sequence_origin(&self, index: usize) -> Option<(&str, f64)> {
+        let sequence = self.sequences.get(index)?;
+        let seconds = sequence.first_block as f64 * self.blocks().block_seconds();
+        Some((&self.songs[sequence.song].title, seconds))
+    }
+
+    /// Splits the sequences into those to train on and those to validate on: `fraction` of them,
+    /// evenly spread over the songs, the same ones every time.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the fraction is outside 0 to below 1, or leaves one side empty.
+    pub fn split(&self, fraction: f64) -> Result<(Vec<usize>, Vec<usize>)> {
+        if !(0.0..1.0).contains(&fraction) {
+            return Err(Error::argument("validation", "a fraction from 0 to below 1", fraction));
+        }
+        let (validation, training): (Vec<_>, Vec<_>) = (0..self.len())
+            .partition(|i| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor());
+        if training.is_empty() || (fraction > 0.0 && validation.is_empty()) {
+            return Err(Error::argument(
+                "validation",
+                format!(
+                    "a fraction that leaves some of the {} sequences on both sides",
+                    self.len()
+                ),
+                fraction,
+            ));
+        }
+        Ok((training, validation))
+    }
+
+    /// The row after block `block` of `song`: the next block, or a block of zeros past the end.
+    fn target_row<'a>(&'a self, song: usize, block: usize, zeros: &'a [f32]) -> &'a [f32] {
+        let width = self.blocks().width();
+        let start = (block + 1) * width;
+        self.songs[song].rows.get(start..start + width).unwrap_or(zeros)
+    }
+}
+
+impl std::fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl std::fmt::Display for Dataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} sequences of {} blocks ({:.1} s each) from {} song{}, {:.1} s of music",
+            self.len(),
+            self.settings.sequence_blocks,
+            self.settings.sequence_blocks as f64 * self.blocks().block_seconds(),
+            self.songs.len(),
+            if self.songs.len() == 1 { "" } else { "s" },
+            self.duration_seconds()
+        )?;
+        for song in self.songs.iter() {
+            writeln!(
+                f,
+                "  used     {} ({:.1} s, {} sequences)",
+                song.title, song.duration_seconds, song.sequences
+            )?;
+            for warning in &song.warnings {
+                writeln!(f, "           note: {warning}")?;
+            }
+        }
+        for skipped in self.skipped.iter() {
+            writeln!(f, "  skipped  {}", skipped.reason)?;
+        }
+        Ok(())
+    }
+}
+
+impl DatasetSong {
+    fn block_count(&self, width: usize) -> usize {
+        self.rows.len() / width
+    }
+}
+
+/// A dataset being put together, song by song.
+struct Gathering {
+    settings: DatasetSettings,
+    songs: Vec<(DatasetSong, Vec<f32>)>,
+    skipped: Vec<Skipped>,
+}
+
+impl Gathering {
+    fn new(settings: DatasetSettings) -> Result<Self> {
+        settings.check()?;
+        Ok(Self { settings, songs: Vec::new(), skipped: Vec::new() })
+    }
+
+    /// Reads one file with bounded memory: only the rows stay.
+    fn add_file(&mut self, path: &Path) {
+        let rate = self.settings.blocks.sample_rate_hz;
+        let read = audio::Decoder::open(path).and_then(|mut decoder| {
+            let audio = decoder.read_mono_at(rate)?;
+            Ok((decoder, audio))
+        });
+        match read {
+            Ok((decoder, audio)) => {
+                self.add_audio(decoder.title(), Some(path), &audio, decoder.warnings());
+            }
+            Err(error) => self.skip(Some(path), error.to_string()),
+        }
+    }
+
+    fn add_audio(
+        &mut self,
+        title: String,
+        path: Option<&Path>,
+        audio: &Audio,
+        warnings: Vec<String>,
+    ) {
+        let blocks = self.settings.blocks;
+        let rows = match blocks.spectra(audio) {
+            Ok(rows) => rows,
+            Err(error) => return self.skip(path, error.to_string()),
+        };
+        let count = rows.len() / blocks.width();
+        let sequences = self.settings.sequences_in(count);
+        if sequences == 0 {
+            let needed = self.settings.sequence_blocks as f64 * blocks.block_seconds();
+            let name = path.map_or_else(|| title.clone(), |path| path.display().to_string());
+            let reason = format!(
+                "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({} blocks); \
+                 use a longer song or fewer blocks per sequence",
+                audio.duration_seconds(),
+                self.settings.sequence_blocks,
+            );
+            return self.skip(path, reason);
+        }
+        let song = DatasetSong {
+            title,
+            path: path.map(Path::to_path_buf),
+            duration_seconds: audio.duration_seconds(),
+            sequences,
+            warnings,
+            rows: Arc::new([]),
+        };
+        self.songs.push((song, rows));
+    }
+
+    fn skip(&mut self, path: Option<&Path>, reason: String) {
+        self.skipped.push(Skipped { path: path.unwrap_or(Path::new("")).to_path_buf(), reason });
+    }
+
+    fn finish(self) -> Result<Dataset> {
+        let Self { settings, mut songs, skipped } = self;
+        if songs.is_empty() {
+            let reasons: Vec<_> = skipped.iter().map(|s| format!("  {}", s.reason)).collect();
+            return Err(Error::Data(format!(
+                "no song can be trained on:\n{}",
+                if reasons.is_empty() { "  none was given".into() } else { reasons.join("\n") }
+            )));
+        }
+        let normaliser = Normaliser::fit(
+            settings.blocks.width(),
+            songs.iter().map(|(_, rows)| rows.as_slice()),
+        )?;
+        let mut sequences = Vec::new();
+        for (index, (song, rows)) in songs.iter_mut().enumerate() {
+            normaliser.apply(rows)?;
+            sequences.extend(
+                (0..song.sequences)
+                    .map(|i| Sequence { song: index, first_block: i * settings.stride_blocks }),
+            );
+        }
+        let songs = songs.into_iter().map(|(song, rows)| DatasetSong { rows: rows.into(), ..song });
+        Ok(Dataset {
+            settings,
+            songs: songs.collect(),
+            skipped: skipped.into(),
+            sequences: sequences.into(),
+            normaliser,
+        })
+    }
+}

@@ -1,1 +1,29 @@
-//! What a person sees: pictures, players, charts and cards.
+//! What a person sees and hears: pictures, players, charts and cards, in a notebook or a console.
+//!
+//! Everything shown is a [`Bundle`]: HTML, a still picture and plain text. [`Show`] makes one of a
+//! value; [`Live`] replaces one while a job runs.
+
+mod axes;
+mod bundle;
+mod colormap;
+mod envelope;
+pub mod html;
+mod live;
+mod loss_chart;
+pub mod output;
+mod picture;
+pub mod plain;
+pub mod protocol;
+mod spectrogram;
+pub mod theme;
+mod waveform;
+
+pub(crate) use bundle::shown_in_notebooks;
+pub use bundle::{Bundle, Show};
+pub use colormap::ColorMap;
+pub use live::{FRAME_INTERVAL, Live, Progress};
+pub use loss_chart::{LossChart, LossPoint, LossRun};
+pub use output::{Destination, Output};
+pub use picture::Picture;
+pub use spectrogram::{SpectrogramView, spectrogram};
+pub use waveform::{waveform, waveform_from};

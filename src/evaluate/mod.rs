@@ -1,1 +1,5 @@
-//! How near a piece is to its song, and how much of it is a copy.
+//! How near a piece is to its song.
+
+mod similarity;
+
+pub use similarity::{Similarity, similarity};

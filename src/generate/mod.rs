@@ -1,1 +1,12 @@
 //! New pieces from trained networks.
+//!
+//! A network is fed a seed, its last prediction becomes the next input, and so on; what its layers
+//! remember is carried along, so that each block costs the same.
+
+mod compose;
+mod piece;
+mod seed;
+
+pub use compose::{blocks, check_length};
+pub use piece::Piece;
+pub use seed::Seed;

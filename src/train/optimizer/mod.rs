@@ -1,1 +1,228 @@
-//! Optimizers that update parameters in place.
+//! Optimizers: they turn gradients into better parameters.
+//!
+//! All rules share one [`Optimizer`], which holds the parameters and what the rule remembers about
+//! each of them, so that a checkpoint can hold both.
+
+mod composed;
+mod rule;
+
+use std::collections::HashMap;
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor, Var};
+
+pub use rule::{AdamW, RmsProp, RmsPropTorch, Rule, Sgd};
+
+use crate::{Error, Result};
+
+/// Updates a set of named parameters by one [`Rule`].
+///
+/// ```
+/// use candle_core::{Device, Var};
+/// use neural_composer::train::optimizer::{Optimizer, Rule, Sgd};
+///
+/// let weight = Var::new(&[4f32, -2.], &Device::Cpu)?;
+/// let rule = Rule::Sgd(Sgd::default());
+/// let mut optimizer = Optimizer::new(rule, vec![("weight".into(), weight.clone())])?;
+/// for _ in 0..20 {
+///     let gradients = weight.as_tensor().sqr()?.sum_all()?.backward()?;
+///     optimizer.step(&gradients, 0.25)?;
+/// }
+/// let largest = weight.as_tensor().abs()?.max_all()?.to_scalar::<f32>()?;
+/// assert!(largest < 1e-5);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Optimizer {
+    rule: Rule,
+    clip_norm: Option<f64>,
+    steps: u64,
+    parameters: Vec<Parameter>,
+}
+
+/// A parameter and what the rule remembers about it.
+#[derive(Debug)]
+struct Parameter {
+    name: String,
+    value: Var,
+    /// One tensor of the parameter's shape for each of [`Rule::memories`].
+    memory: Vec<Tensor>,
+}
+
+impl Optimizer {
+    /// An optimizer over `parameters`, each with the name under which checkpoints know it.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for two parameters of one name; [`Error::Tensor`] if memory runs out.
+    pub fn new(rule: Rule, parameters: Vec<(String, Var)>) -> Result<Self> {
+        let mut names = std::collections::HashSet::new();
+        let parameters = parameters
+            .into_iter()
+            .map(|(name, value)| {
+                if !names.insert(name.clone()) {
+                    return Err(Error::argument("parameters", "every name once", name));
+                }
+                let memory =
+                    rule.memories().iter().map(|_| value.zeros_like()).collect::<Result<_, _>>()?;
+                Ok(Parameter { name, value, memory })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { rule, clip_norm: None, steps: 0, parameters })
+    }
+
+    /// Scales gradients down together wherever their norm, taken over all parameters, is above
+    /// `norm`; `None` (as made by [`Self::new`]) leaves them as they are.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless `norm` is positive.
+    pub fn with_clip_norm(mut self, norm: Option<f64>) -> Result<Self> {
+        if let Some(norm) = norm.filter(|norm| norm.is_nan() || *norm <= 0.) {
+            return Err(Error::argument("clip_norm", "a positive number", norm));
+        }
+        self.clip_norm = norm;
+        Ok(self)
+    }
+
+    /// The rule.
+    pub const fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// How many steps were made, those before a restored checkpoint included.
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Makes one step with `learning_rate`. A parameter without a gradient stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `learning_rate` is negative or not finite, [`Error::Data`] if a gradient
+    /// does not fit its parameter: no parameter has changed then. [`Error::Tensor`] if memory runs
+    /// out.
+    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
+        if !(learning_rate >= 0. && learning_rate.is_finite()) {
+            return Err(Error::argument(
+                "learning_rate",
+                "a finite number, 0 or more",
+                learning_rate,
+            ));
+        }
+        for Parameter { name, value, .. } in &self.parameters {
+            if let Some(gradient) = gradients.get(value.as_tensor()) {
+                if gradient.dims() != value.dims() || gradient.dtype() != value.dtype() {
+                    return Err(Error::Data(format!(
+                        "gradient of {name}: expected {:?} {:?}, found {:?} {:?}",
+                        value.dtype(),
+                        value.dims(),
+                        gradient.dtype(),
+                        gradient.dims()
+                    )));
+                }
+            }
+        }
+        let scale = match self.clip_norm {
+            Some(limit) => {
+                let norm = self.gradient_norm(gradients)?;
+                if norm > limit { limit / norm } else { 1. }
+            }
+            None => 1.,
+        };
+        self.steps += 1;
+        for parameter in &mut self.parameters {
+            if let Some(gradient) = gradients.get(parameter.value.as_tensor()) {
+                composed::update(
+                    &self.rule,
+                    parameter,
+                    gradient,
+                    learning_rate,
+                    scale,
+                    self.steps,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The Euclidean norm of all parameters' gradients together, before any clipping.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if the gradients cannot be read.
+    pub fn gradient_norm(&self, gradients: &GradStore) -> Result<f64> {
+        let mut squares = 0.;
+        for parameter in &self.parameters {
+            if let Some(gradient) = gradients.get(parameter.value.as_tensor()) {
+                squares += gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            }
+        }
+        Ok(squares.sqrt())
+    }
+
+    /// What the optimizer remembers, for a checkpoint: `optimizer.steps`, and for each memory of the
+    /// rule and each parameter `optimizer.MEMORY.PARAMETER`, of the parameter's shape. The tensors
+    /// share their storage with the optimizer: write them before the next step.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if memory runs out.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let steps = Tensor::new(self.steps as i64, &Device::Cpu)?;
+        let mut state = vec![(STEPS.to_string(), steps)];
+        for parameter in &self.parameters {
+            for (memory, tensor) in self.rule.memories().iter().zip(&parameter.memory) {
+                state.push((parameter.memory_name(memory), tensor.clone()));
+            }
+        }
+        Ok(state)
+    }
+
+    /// Goes on from what [`Self::state`] gave; tensors of other names are ignored.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a tensor is missing or of another shape. The optimizer is unchanged then.
+    pub fn restore(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        let find = |name: &str| {
+            state.get(name).ok_or_else(|| {
+                Error::Data(format!(
+                    "the optimizer's state lacks the tensor {name}: it was saved without \
+                     optimizer state or by another optimizer; start the optimizer afresh instead"
+                ))
+            })
+        };
+        let steps = find(STEPS)?.to_dtype(DType::I64)?.to_scalar::<i64>()?;
+        let steps = u64::try_from(steps).map_err(|_| {
+            Error::Data(format!("{STEPS}: expected a count of steps, found {steps}"))
+        })?;
+        let mut memories = Vec::with_capacity(self.parameters.len());
+        for parameter in &self.parameters {
+            let mut restored = Vec::new();
+            for memory in self.rule.memories() {
+                let name = parameter.memory_name(memory);
+                let tensor = find(&name)?;
+                let value = &parameter.value;
+                if tensor.dims() != value.dims() {
+                    return Err(Error::Data(format!(
+                        "{name}: expected shape {:?}, found {:?}",
+                        value.dims(),
+                        tensor.dims()
+                    )));
+                }
+                // Own storage: what was handed over must not change when the optimizer goes on.
+                let tensor = tensor.to_dtype(value.dtype())?.to_device(value.device())?.copy()?;
+                restored.push(tensor.contiguous()?);
+            }
+            memories.push(restored);
+        }
+        for (parameter, memory) in self.parameters.iter_mut().zip(memories) {
+            parameter.memory = memory;
+        }
+        self.steps = steps;
+        Ok(())
+    }
+}
+
+const STEPS: &str = "optimizer.steps";
+
+impl Parameter {
+    fn memory_name(&self, memory: &str) -> String {
+        format!("optimizer.{memory}.{}", self.name)
+    }
+}

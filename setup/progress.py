@@ -1,0 +1,104 @@
+"""Runs a long command so that a person can see that it moves: one changing line on a terminal,
+a plain line now and then elsewhere, everything in a log file."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+PLAIN_INTERVAL_SECONDS = 30
+TAIL_LINES = 25
+
+
+class StepFailed(Exception):
+    """A command failed; the message says which one, how, and where its whole output is."""
+
+
+def clock(seconds):
+    """Minutes and seconds, as on a stop watch: 75 is `1:15`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Ticker:
+    """Shows `title`, the elapsed time and what is happening now, until the `with` block ends."""
+
+    def __init__(self, title):
+        self.title = title
+        self.status = ""
+        self.started = time.monotonic()
+        self._terminal = sys.stdout.isatty()
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._finished.set()
+        self._thread.join()
+        if self._terminal:
+            print("\r\033[K", end="")
+        if kind is None:
+            say(f"  {self.title}: done in {clock(time.monotonic() - self.started)}")
+
+    def _run(self):
+        interval = 0.2 if self._terminal else PLAIN_INTERVAL_SECONDS
+        frames = "|/-\\"
+        count = 0
+        while not self._finished.wait(interval):
+            elapsed = clock(time.monotonic() - self.started)
+            line = f"{self.title} {elapsed} {self.status}"
+            if self._terminal:
+                width = os.get_terminal_size(sys.stdout.fileno()).columns
+                print(f"\r\033[K  {frames[count % 4]} {line}"[: width + 4], end="", flush=True)
+            else:
+                say(f"  ... {line}")
+            count += 1
+
+
+def run_step(title, command, log_path, environment=None, cwd=None, status_of=str.strip):
+    """Runs `command`, showing `status_of(line)` of its latest line of output (when that is not
+    empty), and raises `StepFailed` with the end of the log when it fails."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with open(log_path, "w", encoding="utf-8") as log, Ticker(title) as ticker:
+        log.write(f"$ {' '.join(map(str, command))}\n")
+        log.flush()
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        try:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                ticker.status = status_of(line) or ticker.status
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        if code != 0:
+            raise failure(title, f"exit status {code}", log_path)
+
+
+def failure(title, how, log_path):
+    """A `StepFailed` that quotes the end of the log."""
+    lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+    tail = "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+    return StepFailed(
+        f"{title} failed ({how}).\n{tail}\n"
+        f"  The whole log: {log_path}\n"
+        "  Nothing is lost: start again and it goes on where it stopped."
+    )

@@ -1,0 +1,105 @@
+use symphonia::core::meta::{MetadataRevision, StandardTag, Tag};
+
+/// What a song's file says about the song: title, artist, album and so on, as text.
+///
+/// Kept in the order in which a person reads them; a tag that is not in the file is not in here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags {
+    entries: Vec<(&'static str, String)>,
+}
+
+/// Every name a [`Tags`] may hold, in reading order.
+const NAMES: [&str; 13] = [
+    "title",
+    "artist",
+    "album",
+    "album artist",
+    "composer",
+    "performer",
+    "genre",
+    "date",
+    "track",
+    "comment",
+    "copyright",
+    "license",
+    "encoder",
+];
+
+impl Tags {
+    /// The piece's title.
+    pub fn title(&self) -> Option<&str> {
+        self.get("title")
+    }
+
+    /// Who plays or sings.
+    pub fn artist(&self) -> Option<&str> {
+        self.get("artist")
+    }
+
+    /// The album the piece is on.
+    pub fn album(&self) -> Option<&str> {
+        self.get("album")
+    }
+
+    /// Any tag by its name as [`Tags::iter`] gives it, for example `"composer"`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.entries.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Names and values, in reading order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// Whether the file says nothing about the song.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Takes over what a metadata block says; a later block wins over an earlier one.
+    pub(super) fn merge(&mut self, revision: &MetadataRevision) {
+        let per_track = revision.per_track.iter().flat_map(|t| &t.metadata.tags);
+        for tag in revision.media.tags.iter().chain(per_track) {
+            if let Some((name, value)) = name_and_value(tag) {
+                self.set(name, value);
+            }
+        }
+    }
+
+    fn set(&mut self, name: &'static str, value: String) {
+        // Tags often end in a NUL or in padding blanks.
+        let value = value.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+        if value.is_empty() {
+            return;
+        }
+        match self.entries.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => *old = value.to_owned(),
+            None => {
+                self.entries.push((name, value.to_owned()));
+                self.entries.sort_by_key(|(name, _)| NAMES.iter().position(|n| n == name));
+            }
+        }
+    }
+}
+
+fn name_and_value(tag: &Tag) -> Option<(&'static str, String)> {
+    use StandardTag as T;
+    let (name, value) = match tag.std.as_ref()? {
+        T::TrackTitle(text) => ("title", text),
+        T::Artist(text) => ("artist", text),
+        T::Album(text) => ("album", text),
+        T::AlbumArtist(text) => ("album artist", text),
+        T::Composer(text) => ("composer", text),
+        T::Performer(text) => ("performer", text),
+        T::Genre(text) => ("genre", text),
+        T::RecordingDate(text) | T::ReleaseDate(text) => ("date", text),
+        T::RecordingYear(year) | T::ReleaseYear(year) => return Some(("date", year.to_string())),
+        T::TrackNumber(number) => return Some(("track", number.to_string())),
+        T::Comment(text) => ("comment", text),
+        T::Copyright(text) => ("copyright", text),
+        T::License(text) => ("license", text),
+        T::Encoder(text) => ("encoder", text),
+        _ => return None,
+    };
+    Some((name, value.to_string()))
+}

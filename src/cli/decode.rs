@@ -1,0 +1,78 @@
+use super::options::check_writable;
+use super::report::Report;
+use clap::{Args, ValueEnum};
+use neural_composer::Result;
+use neural_composer::audio::{Decoder, Resampler, SampleFormat, WavWriter, mix_to_mono};
+use std::path::PathBuf;
+
+/// Decode a song to a WAV file, in bounded memory however long it is
+#[derive(Args)]
+pub struct Decode {
+    song: PathBuf,
+    /// The WAV file
+    #[arg(short, long, default_value = "decoded.wav")]
+    output: PathBuf,
+    /// Resample to so many samples per second [default: as the song has them]
+    #[arg(long, value_name = "HZ")]
+    rate: Option<u32>,
+    /// Mix all channels into one
+    #[arg(long)]
+    mono: bool,
+    /// How samples are stored
+    #[arg(long, value_enum, default_value = "int16")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Int16,
+    Int24,
+    Float32,
+}
+
+impl From<Format> for SampleFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Int16 => Self::Int16,
+            Format::Int24 => Self::Int24,
+            Format::Float32 => Self::Float32,
+        }
+    }
+}
+
+impl Decode {
+    pub fn run(self) -> Result<Report> {
+        check_writable(&self.output)?;
+        let mut decoder = Decoder::open(&self.song)?;
+        let channels = if self.mono { 1 } else { decoder.channel_count() };
+        let rate = self.rate.unwrap_or(decoder.sample_rate_hz());
+        let mut resampler = Resampler::new(decoder.sample_rate_hz(), rate, channels)?;
+        let mut frames = 0;
+        let mut mono = [Vec::new()];
+        WavWriter::write_file(&self.output, channels, rate, self.format.into(), |wav| {
+            while let Some(chunk) = decoder.next_chunk()? {
+                let chunk = if self.mono {
+                    mix_to_mono(chunk, &mut mono[0]);
+                    &mono
+                } else {
+                    chunk
+                };
+                let resampled = resampler.push(chunk)?;
+                frames += resampled[0].len();
+                wav.write(resampled)?;
+            }
+            let rest = resampler.finish()?;
+            frames += rest[0].len();
+            wav.write(&rest)
+        })?;
+        let seconds = frames as f64 / f64::from(rate);
+        Ok(Report::default()
+            .line(format!("{}: {seconds:.2} s, {rate} Hz", self.output.display()))
+            .fact("output", self.output.display().to_string())
+            .fact("seconds", seconds)
+            .fact("frames", frames)
+            .fact("sample_rate_hz", rate)
+            .fact("channels", channels)
+            .warn(decoder.warnings()))
+    }
+}

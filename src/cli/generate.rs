@@ -1,0 +1,52 @@
+use super::options::{DeviceOption, check_writable};
+use super::report::Report;
+use clap::Args;
+use neural_composer::Result;
+use neural_composer::audio::Decoder;
+use neural_composer::display::Output;
+use neural_composer::generate::Seed;
+use neural_composer::model::Network;
+use std::path::PathBuf;
+
+/// Compose a piece with a trained model
+#[derive(Args)]
+pub struct Generate {
+    /// A model that `train` or `compose` wrote
+    model: PathBuf,
+    /// The piece, a WAV file
+    #[arg(short, long, default_value = "out.wav")]
+    output: PathBuf,
+    /// Length of the piece
+    #[arg(long, default_value_t = 20.0)]
+    seconds: f64,
+    /// Audio that the network hears before it goes on by itself [default: silence]
+    #[arg(long, value_name = "AUDIO")]
+    from: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceOption,
+}
+
+impl Generate {
+    pub fn run(self) -> Result<Report> {
+        check_writable(&self.output)?;
+        let network = Network::load(&self.model, self.device.device())?;
+        let (seed, warnings) = match &self.from {
+            Some(path) => {
+                let rate = network.dataset_settings().blocks.sample_rate_hz;
+                let mut decoder = Decoder::open(path)?;
+                (Seed::Audio(decoder.read_mono_at(rate)?), decoder.warnings())
+            }
+            None => (Seed::Silence, Vec::new()),
+        };
+        let piece = network.compose_to(Output::for_progress(), seed, self.seconds)?;
+        piece.save(&self.output)?;
+        Ok(Report::default()
+            .line(format!("{}: {piece}", self.output.display()))
+            .fact("output", self.output.display().to_string())
+            .fact("seconds", piece.audio().duration_seconds())
+            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("seed_from", piece.seed())
+            .warn(warnings)
+            .interrupted(piece.was_interrupted()))
+    }
+}

@@ -1,0 +1,95 @@
+use super::report::Report;
+use clap::Args;
+use neural_composer::audio::{Decoder, find_songs};
+use neural_composer::model::{Device, Network};
+use neural_composer::{Error, Result};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Say what is in songs, folders of songs and model files
+#[derive(Args)]
+pub struct Info {
+    /// Songs, folders or models [default: datasets/songs]
+    paths: Vec<PathBuf>,
+}
+
+impl Info {
+    pub fn run(self) -> Result<Report> {
+        let paths = if self.paths.is_empty() { vec!["datasets/songs".into()] } else { self.paths };
+        let mut report = Report::default().fact("device", Device::best().to_string());
+        let mut entries = Vec::new();
+        for path in &paths {
+            if path.extension().is_some_and(|extension| extension == "safetensors") {
+                let network = Network::load(path, &Device::cpu())?;
+                report = report.line(format!("{}: {network}", path.display()));
+                entries.push(model(path, &network));
+                continue;
+            }
+            let found = find_songs(path)?;
+            for file in &found {
+                match song(file) {
+                    Ok((line, entry)) => {
+                        report = report.line(line);
+                        entries.push(entry);
+                    }
+                    // In a folder one bad file does not hide the others.
+                    Err(error) if found.len() > 1 => {
+                        entries.push(json!({ "path": file, "error": error.to_string() }));
+                        report = report.warn([error.to_string()]);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if entries.is_empty() {
+            return Err(Error::Data("nothing to describe".into()));
+        }
+        Ok(report.fact("entries", entries))
+    }
+}
+
+fn model(path: &Path, network: &Network) -> Value {
+    json!({
+        "path": path,
+        "kind": "model",
+        "layers": network.config().describe_layers(),
+        "parameters": network.config().parameter_count(),
+        "width": network.config().width,
+        "sample_rate_hz": network.dataset_settings().blocks.sample_rate_hz,
+        "updates": network.updates(),
+    })
+}
+
+fn song(path: &Path) -> Result<(String, Value)> {
+    let mut decoder = Decoder::open(path)?;
+    let mut peak = 0f32;
+    while let Some(chunk) = decoder.next_chunk()? {
+        let samples = chunk.iter().flatten();
+        peak = samples.fold(peak, |peak, sample| peak.max(sample.abs()));
+    }
+    let seconds = decoder.frames_read() as f64 / f64::from(decoder.sample_rate_hz());
+    let line = format!(
+        "{}: \"{}\", {seconds:.2} s, {} Hz, {} channels, {}, peak {peak:.3}{}",
+        path.display(),
+        decoder.title(),
+        decoder.sample_rate_hz(),
+        decoder.channel_count(),
+        decoder.codec(),
+        decoder.warnings().iter().map(|w| format!("\n  note: {w}")).collect::<String>(),
+    );
+    let tags: serde_json::Map<_, _> =
+        decoder.tags().iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    let entry = json!({
+        "path": path,
+        "kind": "song",
+        "title": decoder.title(),
+        "seconds": seconds,
+        "sample_rate_hz": decoder.sample_rate_hz(),
+        "channels": decoder.channel_count(),
+        "codec": decoder.codec(),
+        "peak": peak,
+        "tags": tags,
+        "warnings": decoder.warnings(),
+    });
+    Ok((line, entry))
+}

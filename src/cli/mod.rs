@@ -1,0 +1,86 @@
+//! Arguments, and one file per subcommand.
+
+mod compose;
+mod decode;
+mod generate;
+mod info;
+mod options;
+mod play;
+mod report;
+mod similarity;
+mod train;
+
+use clap::{Parser, Subcommand};
+use neural_composer::Error;
+use report::Report;
+use std::process::ExitCode;
+
+/// Ended by the user's Ctrl-C, as shells report it.
+const EXIT_INTERRUPTED: u8 = 130;
+
+#[derive(Parser)]
+#[command(name = "neural-composer", version, about, max_term_width = 100, after_help = EXAMPLES)]
+struct Arguments {
+    /// Print the result as one JSON object on standard output (progress stays on standard error)
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  neural-composer compose                              songs in datasets/songs → out.wav
+  neural-composer compose my-song.mp3 --seconds 30 --seed 7 -o night.wav
+  neural-composer train my-songs/ -o night.safetensors
+  neural-composer generate night.safetensors --from intro.flac -o night.wav
+  neural-composer similarity night.wav my-song.mp3
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 stopped with Ctrl-C.";
+
+#[derive(Subcommand)]
+enum Command {
+    Compose(compose::Compose),
+    Decode(decode::Decode),
+    Train(train::Train),
+    Generate(generate::Generate),
+    Similarity(similarity::Similarity),
+    Play(play::Play),
+    Info(info::Info),
+}
+
+/// Reads the arguments, does the job, prints the result.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Compose(command) => command.run(),
+        Command::Decode(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Generate(command) => command.run(),
+        Command::Similarity(command) => command.run(),
+        Command::Play(command) => command.run(),
+        Command::Info(command) => command.run(),
+    };
+    match result {
+        Ok(report) => finish(&report, arguments.json),
+        Err(error) => {
+            if arguments.json {
+                println!("{}", serde_json::json!({ "error": error.to_string() }));
+            }
+            eprintln!("neural-composer: {error}");
+            match error {
+                Error::Interrupted(_) => ExitCode::from(EXIT_INTERRUPTED),
+                Error::Argument { .. } => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn finish(report: &Report, json: bool) -> ExitCode {
+    for warning in report.warnings() {
+        eprintln!("neural-composer: note: {warning}");
+    }
+    report.print(json);
+    if report.was_interrupted() { ExitCode::from(EXIT_INTERRUPTED) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,37 @@
+use super::report::Report;
+use clap::Args;
+use neural_composer::audio::Song;
+use neural_composer::{Error, Result, interrupt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Play a song or piece through the speakers (Ctrl-C stops)
+#[derive(Args)]
+pub struct Play {
+    song: PathBuf,
+    /// From 0, silence, to 1, as it is
+    #[arg(long, default_value_t = 1.0)]
+    volume: f32,
+}
+
+impl Play {
+    pub fn run(self) -> Result<Report> {
+        if !(0.0..=1.0).contains(&self.volume) {
+            return Err(Error::argument("volume", "a number from 0 to 1", self.volume));
+        }
+        let song = Song::open(&self.song)?;
+        let playback = song.audio().play()?;
+        playback.set_volume(self.volume)?;
+        eprintln!("{}: {:?}", song.title(), song.audio());
+        while playback.is_playing() && !interrupt::requested() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let interrupted = playback.is_playing();
+        playback.stop();
+        Ok(Report::default()
+            .fact("played", song.path().display().to_string())
+            .fact("seconds", song.audio().duration_seconds())
+            .warn(song.warnings().iter().cloned())
+            .interrupted(interrupted))
+    }
+}

@@ -1,0 +1,58 @@
+use serde_json::{Map, Value};
+use std::io::Write;
+
+/// What a subcommand has to say at its end: lines for people, the same facts for machines.
+#[derive(Default)]
+pub struct Report {
+    lines: Vec<String>,
+    facts: Map<String, Value>,
+    warnings: Vec<String>,
+    interrupted: bool,
+}
+
+impl Report {
+    /// Adds a line for people.
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// Adds a fact for machines.
+    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.facts.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds things that were put up with.
+    pub fn warn(mut self, warnings: impl IntoIterator<Item = String>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+
+    /// Marks the result as partial, because the user pressed Ctrl-C.
+    pub fn interrupted(mut self, interrupted: bool) -> Self {
+        self.interrupted |= interrupted;
+        self
+    }
+
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Prints to standard output; a reader that went away (`| head`) is no failure.
+    pub fn print(&self, json: bool) {
+        let mut out = std::io::stdout().lock();
+        let _ = if json {
+            let mut facts = self.facts.clone();
+            facts.insert("warnings".into(), self.warnings.clone().into());
+            facts.insert("interrupted".into(), self.interrupted.into());
+            writeln!(out, "{}", Value::Object(facts))
+        } else {
+            self.lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+        };
+    }
+}

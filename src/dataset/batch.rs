@@ -1,0 +1,75 @@
+use super::Dataset;
+use crate::Result;
+use candle_core::{Device, Tensor};
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+/// Inputs and targets of some sequences, both of shape (batch, steps, width).
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The sequences.
+    pub inputs: Tensor,
+    /// The same sequences one block later.
+    pub targets: Tensor,
+}
+
+/// The sequences of one epoch in groups.
+pub struct Batches<'a> {
+    dataset: &'a Dataset,
+    order: Vec<usize>,
+    batch_size: usize,
+}
+
+impl Dataset {
+    /// The sequences `indices` in groups of `batch_size` (the last may be smaller), in an order
+    /// drawn from `shuffle`, or as given without one.
+    pub fn batches(
+        &self,
+        indices: &[usize],
+        batch_size: usize,
+        shuffle: Option<&mut ChaCha8Rng>,
+    ) -> Batches<'_> {
+        let mut order = indices.to_vec();
+        if let Some(random) = shuffle {
+            order.shuffle(random);
+        }
+        Batches { dataset: self, order, batch_size: batch_size.max(1) }
+    }
+
+    fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
+        let (steps, width) = (self.settings.sequence_blocks, self.blocks().width());
+        let shape = (indices.len(), steps, width);
+        let mut zeros = vec![0.0; width];
+        self.normaliser.apply(&mut zeros)?;
+        let mut inputs = Vec::with_capacity(indices.len() * steps * width);
+        let mut targets = Vec::with_capacity(inputs.capacity());
+        for index in indices {
+            inputs.extend_from_slice(self.sequence(*index)?);
+            let sequence = self.sequences[*index];
+            for block in sequence.first_block..sequence.first_block + steps {
+                targets.extend_from_slice(self.target_row(sequence.song, block, &zeros));
+            }
+        }
+        Ok(Batch {
+            inputs: Tensor::from_vec(inputs, shape, device)?,
+            targets: Tensor::from_vec(targets, shape, device)?,
+        })
+    }
+}
+
+impl Batches<'_> {
+    /// How many batches.
+    pub fn len(&self) -> usize {
+        self.order.len().div_ceil(self.batch_size)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The batches as tensors on `device`, each made when it is asked for.
+    pub fn on<'b>(&'b self, device: &'b Device) -> impl Iterator<Item = Result<Batch>> + 'b {
+        self.order.chunks(self.batch_size).map(|indices| self.dataset.batch(indices, device))
+    }
+}

@@ -1,0 +1,229 @@
+//! A drawn picture in both its forms, bitmap and vector.
+
+use super::axes::{Frame, Paper};
+use super::theme::{self, PNG_SCALE};
+use crate::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use plotters::prelude::*;
+
+/// A picture as PNG and as SVG, with the sentence that stands in for it where it cannot be seen.
+///
+/// Only the crate's own words and characters of the embedded font are drawn; titles and file names
+/// belong into the text around it.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    width_px: u32,
+    height_px: u32,
+    png: Vec<u8>,
+    svg: String,
+    description: String,
+}
+
+impl Picture {
+    /// Width in CSS pixels; the PNG has twice as many.
+    pub fn width_px(&self) -> u32 {
+        self.width_px
+    }
+
+    /// Height in CSS pixels; the PNG has twice as many.
+    pub fn height_px(&self) -> u32 {
+        self.height_px
+    }
+
+    /// The bitmap, a PNG file.
+    pub fn png(&self) -> &[u8] {
+        &self.png
+    }
+
+    /// The vector drawing, an SVG file that stands alone.
+    pub fn svg(&self) -> &str {
+        &self.svg
+    }
+
+    /// What the picture shows, in words: the alternative text. Not yet escaped for HTML.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The bitmap in base64, as Jupyter carries it.
+    pub fn png_base64(&self) -> String {
+        BASE64.encode(&self.png)
+    }
+}
+
+/// Colours with a place: what no vector drawing expresses well, a spectrogram's cells for example.
+pub(crate) struct Raster {
+    pub frame: Frame,
+    pub columns: usize,
+    pub rows: usize,
+    /// Index into `palette`, row by row from the top.
+    pub cells: Vec<u8>,
+    /// At most 256 colours.
+    pub palette: Vec<[u8; 3]>,
+}
+
+impl Raster {
+    /// One byte per cell and a palette: a third of the size of true colour.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        let mut file = Vec::new();
+        let (columns, rows) = (self.columns.max(1) as u32, self.rows.max(1) as u32);
+        let mut encoder = png::Encoder::new(&mut file, columns, rows);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_palette(self.palette.concat());
+        encoder.set_compression(png::Compression::Default);
+        let mut writer = encoder.write_header().map_err(not_encoded)?;
+        writer.write_image_data(&self.cells).map_err(not_encoded)?;
+        writer.finish().map_err(not_encoded)?;
+        Ok(file)
+    }
+}
+
+fn not_encoded(error: png::EncodingError) -> Error {
+    Error::Picture(error.to_string())
+}
+
+/// What a chart has to say to be drawn on both backends.
+pub(crate) trait Drawing {
+    /// Width and height in CSS pixels.
+    fn size(&self) -> (u32, u32);
+
+    /// The alternative text.
+    fn description(&self) -> String;
+
+    /// Coloured cells that lie under everything `draw` puts down.
+    fn raster(&self) -> Option<Raster> {
+        None
+    }
+
+    fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()>;
+
+    fn picture(&self) -> Result<Picture> {
+        theme::prepare_font()?;
+        let (width_px, height_px) = self.size();
+        let raster = self.raster();
+        Ok(Picture {
+            width_px,
+            height_px,
+            png: self.draw_bitmap(raster.as_ref())?,
+            svg: self.draw_vector(raster.as_ref())?,
+            description: self.description(),
+        })
+    }
+
+    fn draw_bitmap(&self, raster: Option<&Raster>) -> Result<Vec<u8>> {
+        let (width, height) = self.size();
+        let (width, height) = (width * PNG_SCALE, height * PNG_SCALE);
+        let mut pixels = vec![0xff; (width * height * 3) as usize];
+        if let Some(raster) = raster {
+            paint_cells(&mut pixels, width, raster);
+        }
+        {
+            let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+            self.draw(&Paper { area: &area, scale: f64::from(PNG_SCALE) })?;
+            area.present().map_err(|e| Error::Picture(e.to_string()))?;
+        }
+        encode(&pixels, width, height)
+    }
+
+    fn draw_vector(&self, raster: Option<&Raster>) -> Result<String> {
+        let mut svg = String::new();
+        let size = self.size();
+        {
+            let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            area.fill(&theme::PAPER).map_err(|e| Error::Picture(e.to_string()))?;
+            self.draw(&Paper { area: &area, scale: 1.0 })?;
+            area.present().map_err(|e| Error::Picture(e.to_string()))?;
+        }
+        if let Some(raster) = raster {
+            // Behind the drawing, which starts after the background rectangle.
+            let background = svg.match_indices("/>").next().map_or(svg.len(), |(at, _)| at + 2);
+            svg.insert_str(background, &svg_image(raster)?);
+        }
+        Ok(svg)
+    }
+}
+
+fn paint_cells(pixels: &mut [u8], width: u32, raster: &Raster) {
+    let frame = raster.frame;
+    let scale = PNG_SCALE as i32;
+    let (columns, rows) = ((frame.width() * scale) as usize, (frame.height() * scale) as usize);
+    for y in 0..rows {
+        let row = y * raster.rows / rows;
+        for x in 0..columns {
+            let column = x * raster.columns / columns;
+            let color = raster.palette[usize::from(raster.cells[row * raster.columns + column])];
+            let (px, py) = ((frame.left * scale) as usize + x, (frame.top * scale) as usize + y);
+            let at = (py * width as usize + px) * 3;
+            pixels[at..at + 3].copy_from_slice(&color);
+        }
+    }
+}
+
+fn svg_image(raster: &Raster) -> Result<String> {
+    let frame = raster.frame;
+    Ok(format!(
+        "\n<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
+         style=\"image-rendering:auto\" href=\"data:image/png;base64,{}\"/>",
+        frame.left,
+        frame.top,
+        frame.width(),
+        frame.height(),
+        BASE64.encode(raster.png()?)
+    ))
+}
+
+/// PNG with a palette where 256 colours suffice (most charts), in true colour otherwise.
+fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Default);
+    let indexed = index_colors(pixels);
+    let data = match &indexed {
+        Some((palette, cells)) => {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(palette.concat());
+            cells.as_slice()
+        }
+        None => {
+            encoder.set_color(png::ColorType::Rgb);
+            pixels
+        }
+    };
+    let mut writer = encoder.write_header().map_err(not_encoded)?;
+    writer.write_image_data(data).map_err(not_encoded)?;
+    writer.finish().map_err(not_encoded)?;
+    Ok(file)
+}
+
+/// Palette and cell indices, or nothing when there are more than 256 colours. Greys are rounded to
+/// 32 steps first: the soft edges of letters need no more.
+fn index_colors(pixels: &[u8]) -> Option<(Vec<[u8; 3]>, Vec<u8>)> {
+    let mut palette: Vec<[u8; 3]> = Vec::new();
+    let mut known = std::collections::HashMap::new();
+    let mut cells = Vec::with_capacity(pixels.len() / 3);
+    let mut last = None;
+    for pixel in pixels.chunks_exact(3) {
+        let mut color = [pixel[0], pixel[1], pixel[2]];
+        if color[0] == color[1] && color[1] == color[2] {
+            color = [(u32::from(color[0]) * 31 / 255 * 255 / 31) as u8; 3];
+        }
+        let index = match last {
+            Some((same, index)) if same == color => index,
+            _ => match known.get(&color) {
+                Some(index) => *index,
+                None => {
+                    let index = u8::try_from(palette.len()).ok()?;
+                    palette.push(color);
+                    known.insert(color, index);
+                    index
+                }
+            },
+        };
+        last = Some((color, index));
+        cells.push(index);
+    }
+    Some((palette, cells))
+}

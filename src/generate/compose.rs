@@ -1,0 +1,76 @@
+use super::{Piece, Seed};
+use crate::audio::Audio;
+use crate::model::Network;
+use crate::{Error, Result, interrupt};
+use candle_core::Tensor;
+
+/// The longest piece that is made in one go, six hours: beyond it, a slip of the keyboard is likelier.
+const MAX_SECONDS: f64 = 6.0 * 3600.0;
+
+/// Composes `seconds` of sound: feeds `seed`, then lets `network` go on from its own predictions.
+///
+/// `progress` is told (blocks done, blocks planned) after every block. A request to stop
+/// ([`interrupt`]) ends it after the running block; the piece then is as long as it got.
+///
+/// # Errors
+/// [`Error::Argument`] for an impossible length or a seed of another width;
+/// [`Error::Data`] when the network's output is not a number;
+/// [`Error::Interrupted`] when it was stopped before the first block.
+pub fn blocks(
+    network: &Network,
+    seed: &Seed,
+    seconds: f64,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Piece> {
+    check_length(seconds)?;
+    interrupt::clear();
+    let blocks = network.dataset_settings().blocks;
+    let (width, count) = (blocks.width(), blocks.count_for(seconds));
+    let device = network.device().candle();
+
+    let seed_rows = seed.rows_for(network)?;
+    let steps = seed_rows.len() / width;
+    let input = Tensor::from_vec(seed_rows, (1, steps, width), device)?;
+    let (predicted, mut state) = network.forward(&input, None)?;
+    let mut block = predicted.narrow(1, steps - 1, 1)?.contiguous()?;
+
+    let mut rows: Vec<f32> = Vec::with_capacity(count * width);
+    for done in 1..=count {
+        rows.extend(block.flatten_all()?.to_vec1::<f32>()?);
+        progress(done, count);
+        if done == count || interrupt::requested() {
+            break;
+        }
+        let (next, after) = network.forward(&block, Some(&state))?;
+        (block, state) = (next, after);
+    }
+    if rows.is_empty() {
+        return Err(Error::Interrupted("before the first block was composed".into()));
+    }
+    if rows.iter().any(|number| !number.is_finite()) {
+        return Err(Error::Data(
+            "the network's output is not a number; its training diverged or its file is damaged: \
+             train again with a lower learning rate"
+                .into(),
+        ));
+    }
+    network.normaliser().undo(&mut rows)?;
+    let mut samples = blocks.samples(&rows)?;
+    let interrupted = samples.len() < count * blocks.block_samples;
+    let wanted = (seconds * f64::from(blocks.sample_rate_hz)).round() as usize;
+    samples.truncate(wanted);
+    let audio = Audio::mono(samples, blocks.sample_rate_hz)?;
+    Ok(Piece::new(audio, seed.origin(), network, interrupted))
+}
+
+/// Refuses a length that cannot be composed; a job checks it before it trains.
+///
+/// # Errors
+/// [`Error::Argument`] outside 0 to six hours.
+pub fn check_length(seconds: f64) -> Result<()> {
+    if seconds.is_finite() && seconds > 0.0 && seconds <= MAX_SECONDS {
+        return Ok(());
+    }
+    let expected = format!("a length above 0 and up to {MAX_SECONDS:.0} s");
+    Err(Error::argument("seconds", expected, seconds))
+}

@@ -1,0 +1,56 @@
+use crate::audio::Audio;
+use crate::model::Network;
+use std::fmt;
+
+/// A composed piece, and how it came about.
+#[derive(Clone)]
+pub struct Piece {
+    audio: Audio,
+    seed: String,
+    network: String,
+    interrupted: bool,
+}
+
+impl Piece {
+    pub(super) fn new(audio: Audio, seed: String, network: &Network, interrupted: bool) -> Self {
+        Self { audio, seed, network: network.to_string(), interrupted }
+    }
+
+    /// The sound.
+    pub fn audio(&self) -> &Audio {
+        &self.audio
+    }
+
+    /// What the network heard before it went on by itself.
+    pub fn seed(&self) -> &str {
+        &self.seed
+    }
+
+    /// The network in words.
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
+    /// Whether the user stopped it before it had the length asked for.
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.1} s composed after {}{}",
+            self.audio.duration_seconds(),
+            self.seed,
+            if self.interrupted { " (stopped by the user)" } else { "" }
+        )
+    }
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Piece({self})")
+    }
+}

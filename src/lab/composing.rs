@@ -1,0 +1,78 @@
+use crate::Result;
+use crate::audio::{Playback, Song};
+use crate::display::{Bundle, Live, Output, Progress};
+use crate::evaluate::{self, Similarity};
+use crate::generate::{self, Piece, Seed};
+use crate::model::Network;
+use std::path::Path;
+use std::time::Instant;
+
+impl Network {
+    /// Composes `seconds` of sound from `seed`, saying how far it is; the stop button ends it after
+    /// the running block.
+    ///
+    /// # Errors
+    /// What [`generate::blocks`] reports.
+    pub fn compose(&self, seed: impl Into<Seed>, seconds: f64) -> Result<Piece> {
+        self.compose_to(Output::new(), seed, seconds)
+    }
+
+    /// As [`compose`](Self::compose), saying it through `output`.
+    ///
+    /// # Errors
+    /// What [`generate::blocks`] reports.
+    pub fn compose_to(&self, output: Output, seed: impl Into<Seed>, seconds: f64) -> Result<Piece> {
+        let block_seconds = self.dataset_settings().blocks.block_seconds();
+        let start = Instant::now();
+        let mut live = Live::to(output);
+        let piece = generate::blocks(self, &seed.into(), seconds, &mut |done, total| {
+            let line = format!(
+                "composed {:.1} of {:.1} s, {:.0} times as fast as it plays",
+                done as f64 * block_seconds,
+                total as f64 * block_seconds,
+                done as f64 * block_seconds / start.elapsed().as_secs_f64().max(1e-9),
+            );
+            let progress = Progress { done: done as u64, total: total as u64, line: line.clone() };
+            live.update(&progress, || Bundle::from_text(&line));
+        })?;
+        let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
+        live.finish(&line, || Bundle::from_text(&line));
+        Ok(piece)
+    }
+}
+
+impl Piece {
+    /// Writes a 16-bit WAV file.
+    ///
+    /// # Errors
+    /// What [`Audio::save`](crate::audio::Audio::save) reports.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.audio().save(path)
+    }
+
+    /// Plays it through the speakers, in the background.
+    ///
+    /// # Errors
+    /// What [`Audio::play`](crate::audio::Audio::play) reports, most often that there are no speakers.
+    pub fn play(&self) -> Result<Playback> {
+        self.audio().play()
+    }
+
+    /// How alike it is to `song`.
+    ///
+    /// # Errors
+    /// What [`evaluate::similarity`] reports.
+    pub fn compare(&self, song: &Song) -> Result<Similarity> {
+        evaluate::similarity(self.audio(), song.audio())
+    }
+}
+
+impl Song {
+    /// Plays it through the speakers, in the background.
+    ///
+    /// # Errors
+    /// What [`Audio::play`](crate::audio::Audio::play) reports, most often that there are no speakers.
+    pub fn play(&self) -> Result<Playback> {
+        self.audio().play()
+    }
+}

@@ -1,0 +1,10 @@
+//! What a notebook says: the verbs that join the stages with what a person sees while they run.
+//!
+//! The stages themselves know nothing of displays; here a network trains with a live chart, composes
+//! with a progress line, and a piece can be saved, played and compared.
+
+mod composing;
+mod showing;
+mod training;
+
+pub use training::LiveTraining;

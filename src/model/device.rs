@@ -1,0 +1,89 @@
+use crate::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// Where tensors live and are computed.
+///
+/// ```
+/// use neural_composer::model::Device;
+/// let device = Device::best();
+/// println!("training on {device}");
+/// assert_eq!("cpu".parse::<Device>()?.to_string(), "CPU");
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Device {
+    device: candle_core::Device,
+    name: String,
+}
+
+impl Device {
+    /// The first CUDA device when the library was built for CUDA and one is there, else the CPU.
+    pub fn best() -> Self {
+        Self::cuda(0).unwrap_or_else(|_| Self::cpu())
+    }
+
+    /// The processor.
+    pub fn cpu() -> Self {
+        Self { device: candle_core::Device::Cpu, name: "CPU".into() }
+    }
+
+    /// The CUDA device number `index`, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the library was built without CUDA or there is no such device.
+    pub fn cuda(index: usize) -> Result<Self> {
+        if !cfg!(feature = "cuda") {
+            return Err(Error::Device(format!(
+                "CUDA device {index}: this build has no CUDA support; build with `--features cuda`, \
+                 or use the device \"cpu\""
+            )));
+        }
+        let device = candle_core::Device::new_cuda(index).map_err(|error| {
+            Error::Device(format!(
+                "CUDA device {index}: not available ({error}); check `nvidia-smi`, or use the \
+                 device \"cpu\""
+            ))
+        })?;
+        Ok(Self { device, name: format!("CUDA device {index}") })
+    }
+
+    /// Candle's handle.
+    pub fn candle(&self) -> &candle_core::Device {
+        &self.device
+    }
+
+    /// Whether this is the processor.
+    pub fn is_cpu(&self) -> bool {
+        self.device.is_cpu()
+    }
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self::best()
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl FromStr for Device {
+    type Err = Error;
+
+    /// Reads "best", "cpu", "cuda" or "cuda:N".
+    fn from_str(text: &str) -> Result<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "best" => Ok(Self::best()),
+            "cpu" => Ok(Self::cpu()),
+            "cuda" | "gpu" => Self::cuda(0),
+            other => match other.strip_prefix("cuda:").and_then(|index| index.parse().ok()) {
+                Some(index) => Self::cuda(index),
+                None => Err(Error::argument("device", "best, cpu, cuda or cuda:N", text)),
+            },
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Model files: one `.safetensors` with everything that generating needs.
+
+use super::config::NetworkConfig;
+use super::{Device, Network, Parameters};
+use crate::dataset::DatasetSettings;
+use crate::features::Normaliser;
+use crate::{Error, Result, atomic_file};
+use candle_core::Tensor;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// The version of the file's layout; a file of another version is refused.
+pub const FORMAT_VERSION: u32 = 1;
+
+const KEY: &str = "neural-composer";
+const MEAN: &str = "normaliser.mean";
+const DEVIATION: &str = "normaliser.deviation";
+
+/// What the file's metadata says, as JSON under the key `neural-composer`.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format_version: u32,
+    library_version: String,
+    network: NetworkConfig,
+    dataset: DatasetSettings,
+    normaliser_mean: String,
+    normaliser_deviation: String,
+    updates: usize,
+}
+
+impl Network {
+    /// Writes the network, its configuration and its normalisation to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            library_version: env!("CARGO_PKG_VERSION").into(),
+            network: self.config().clone(),
+            dataset: self.dataset_settings(),
+            normaliser_mean: MEAN.into(),
+            normaliser_deviation: DEVIATION.into(),
+            updates: self.updates(),
+        };
+        let json = serde_json::to_string(&description)
+            .map_err(|error| Error::model(path, format!("could not be described: {error}")))?;
+        let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
+        for (name, variable) in self.variables() {
+            tensors.insert(name.clone(), variable.as_tensor().clone());
+        }
+        let cpu = candle_core::Device::Cpu;
+        for (name, values) in
+            [(MEAN, self.normaliser().mean()), (DEVIATION, self.normaliser().deviation())]
+        {
+            tensors.insert(name.into(), Tensor::from_slice(values, values.len(), &cpu)?);
+        }
+        let bytes = safetensors::serialize(&tensors, Some(HashMap::from([(KEY.to_owned(), json)])))
+            .map_err(|error| Error::model(path, format!("could not be put together: {error}")))?;
+        atomic_file::write(path, |file| {
+            use std::io::Write;
+            file.write_all(&bytes).map_err(Error::io(path, "write the model"))
+        })
+    }
+
+    /// Reads a network that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
+    /// version, or not one of ours.
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(Error::io(path, "read the model"))?;
+        let damaged = |error: &dyn std::fmt::Display| {
+            Error::model(
+                path,
+                format!(
+                    "is no readable safetensors file ({error}); it may be cut short or damaged: \
+                         train again or take another copy"
+                ),
+            )
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
+        let description =
+            header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
+                Error::model(
+                    path,
+                    "holds tensors, but no description by neural-composer; \
+                                expected a file that `train` or `compose` wrote",
+                )
+            })?;
+        let version = serde_json::from_str::<serde_json::Value>(description)
+            .ok()
+            .and_then(|value| value.get("format_version")?.as_u64());
+        if version != Some(u64::from(FORMAT_VERSION)) {
+            let found = version.map_or("none".into(), |version| version.to_string());
+            return Err(Error::model(
+                path,
+                format!(
+                    "expected a model file of version {FORMAT_VERSION}, found version {found}; \
+                 train again with this version of neural-composer ({})",
+                    env!("CARGO_PKG_VERSION")
+                ),
+            ));
+        }
+        let description: Description = serde_json::from_str(description).map_err(|error| {
+            Error::model(path, format!("its description cannot be understood ({error})"))
+        })?;
+        description.network.check().map_err(|error| Error::model(path, error.to_string()))?;
+        let mut tensors: BTreeMap<String, Tensor> =
+            candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
+                .map_err(|e| damaged(&e))?
+                .into_iter()
+                .collect();
+        let mut statistics = |name: &str| -> Result<Vec<f32>> {
+            let tensor = tensors.remove(name).ok_or_else(|| {
+                Error::model(path, format!("the tensor \"{name}\" of the normalisation is missing"))
+            })?;
+            Ok(tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()?)
+        };
+        let normaliser = Normaliser::from_statistics(
+            statistics(&description.normaliser_mean)?,
+            statistics(&description.normaliser_deviation)?,
+        )
+        .map_err(|error| Error::model(path, error.to_string()))?;
+        let width = description.dataset.blocks.width();
+        if description.network.width != width || normaliser.width() != width {
+            return Err(Error::model(
+                path,
+                format!(
+                    "does not fit together: blocks of {width} numbers, a network for {}, \
+                 a normalisation for {}",
+                    description.network.width,
+                    normaliser.width()
+                ),
+            ));
+        }
+        let parameters = Parameters::loaded(tensors, device.candle());
+        let mut network =
+            Self::build(description.network, description.dataset, normaliser, parameters, device)
+                .map_err(|error| Error::model(path, error.to_string()))?;
+        network.updates = description.updates;
+        Ok(network)
+    }
+}
