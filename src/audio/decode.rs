@@ -1,16 +1,14 @@
-use super::{Audio, Resampler, Tags, mix_to_mono, mp4_edits, mpeg_frames, ogg_end};
+use super::container::{self, Container, Gap};
+use super::faults::{Faults, counted};
+use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, wav_header};
 use crate::{Error, Result};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::AudioDecoder;
 use symphonia::core::errors::Error as Fault;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known as format_id;
-use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::MetadataOptions;
+use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::packet::Packet;
+use symphonia::core::units::Timestamp;
 
 /// A stream of samples from an audio file, in bounded memory however long the file.
 ///
@@ -36,32 +34,25 @@ pub struct Decoder {
     path: PathBuf,
     reader: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
-    track_id: u32,
+    track: Track,
     codec: String,
     tags: Tags,
     sample_rate_hz: u32,
     channel_count: usize,
     expected_frames: Option<u64>,
-    /// Frames still to be dropped in front, beyond what Symphonia drops.
-    skip_left: u64,
-    /// Frames of music still to come, where an edit list says so.
-    music_left: Option<u64>,
-    options: AudioDecoderOptions,
+    /// What is still to be dropped in front and given out, beyond what Symphonia takes off.
+    gap: Gap,
+    gapless: bool,
+    /// Where the frames end that an MPEG file's header counts.
+    counted_end: Option<Timestamp>,
+    /// For a WAV file with more channels than Symphonia takes.
+    hidden_channels: Option<wav_header::Channels>,
     chunk: Vec<Vec<f32>>,
     frames_read: u64,
     finished: bool,
-    /// Readers say so when they run into the end of the file inside a packet.
+    /// The file ended inside a packet.
     cut_off: bool,
     faults: Faults,
-}
-
-/// What was wrong with a file, counted.
-#[derive(Default)]
-struct Faults {
-    notes: Vec<String>,
-    damaged_packets: u64,
-    first_damage_seconds: f64,
-    not_finite: u64,
 }
 
 /// A higher rate than any converter has; a header that says more is damaged.
@@ -79,85 +70,41 @@ impl Decoder {
     /// is empty, a folder, not audio, or of a kind that is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = File::open(path).map_err(Error::io(path, "open the file"))?;
-        let metadata = file.metadata().map_err(Error::io(path, "read the file"))?;
-        if metadata.is_dir() {
-            let problem = "expected an audio file, found a folder; name one of the files in it";
-            return Err(Error::audio(path, problem));
-        }
-        if metadata.len() == 0 {
-            let problem = "expected an audio file, found an empty one (0 bytes); copy or download \
-                           it again";
-            return Err(Error::audio(path, problem));
-        }
-        let facts = Facts::read(&mut file).map_err(Error::io(path, "read the file"))?;
-        io::Seek::rewind(&mut file).map_err(Error::io(path, "read the file"))?;
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
-        let mut reader = symphonia::default::get_probe()
-            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-            .map_err(|fault| not_audio(path, &fault))?;
-        let format = reader.format_info().format;
-        let mpeg = [
-            format_id::FORMAT_ID_MP1,
-            format_id::FORMAT_ID_MP2,
-            format_id::FORMAT_ID_MP3,
-            format_id::FORMAT_ID_ADTS,
-        ];
-        let is_mpeg = mpeg.contains(&format);
-        if is_mpeg && facts.frames.is_none() {
-            return Err(not_audio(path, &"no two frames of MPEG audio follow each other"));
-        }
-        let mut faults = Faults::default();
-        if format == format_id::FORMAT_ID_OGG && !facts.ogg_has_end {
-            faults.notes.push("the end of the stream is missing: the file is truncated".to_owned());
-        }
-        let mut tags = Tags::default();
-        let mut gap = None;
-        read_tags(&mut *reader, &mut tags, &mut gap);
-        let track = reader
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| Error::audio(path, "the file holds no sound"))?
-            .clone();
-        let parameters = parameters(path, &track)?;
-        // Without a count in the file, Symphonia estimates one from the first frames and would
-        // cut a file of varying bit rate short.
-        let counted = !is_mpeg || facts.frames.is_some_and(|f| f.counted);
-        let options = AudioDecoderOptions::default().gapless(counted);
-        let (decoder, codec) = make_decoder(path, parameters, &options)?;
+        let opened = container::open(path)?;
+        let Container { reader, track, tags, gap, expected_frames, gapless, .. } = opened;
+        let parameters = container::parameters(path, &track)?;
+        let (decoder, codec) = container::make_decoder(path, parameters, gapless)?;
         let sample_rate_hz = parameters.sample_rate.unwrap_or(0);
-        let channel_count = parameters.channels.as_ref().map_or(0, |c| c.count());
-        let mut expected_frames = track.num_frames.filter(|&n| counted && n > 0);
-        let (mut skip_left, mut music_left) = (0, None);
-        if format == format_id::FORMAT_ID_ISOMP4 {
-            let edit = facts.edits.iter().find(|e| e.track_id == track.id);
-            let part = edit.map(|e| (e.start_frames, e.length_frames)).or(gap);
-            if let Some((start, length)) = part {
-                skip_left = start;
-                music_left = length;
-                expected_frames = length.or(expected_frames.map(|n| n.saturating_sub(start)));
-            }
+        let named_channels = parameters.channels.as_ref().map_or(0, |c| c.count());
+        let channel_count = opened.hidden_channels.unwrap_or(named_channels);
+        if channel_count == 0 || sample_rate_hz == 0 || sample_rate_hz > HIGHEST_RATE_HZ {
+            let problem = format!(
+                "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found \
+                 {} and {sample_rate_hz}: the header is damaged",
+                counted(channel_count as u64, "channel")
+            );
+            return Err(Error::audio(path, problem));
         }
-        let opened = Self {
+        Ok(Self {
             path: path.to_path_buf(),
+            reader,
             decoder,
-            track_id: track.id,
+            track,
             codec,
             tags,
             sample_rate_hz,
             channel_count,
             expected_frames,
-            skip_left,
-            music_left,
-            options,
+            gap,
+            gapless,
+            counted_end: opened.counted_end,
+            hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
             chunk: vec![Vec::new(); channel_count],
             frames_read: 0,
             finished: false,
             cut_off: false,
-            faults,
-            reader,
-        };
-        opened.require_shape()?;
-        Ok(opened)
+            faults: Faults::new(opened.warnings),
+        })
     }
 
     /// The file.
@@ -198,7 +145,7 @@ impl Decoder {
 
     /// How long the file says it is, where it says so.
     pub fn expected_seconds(&self) -> Option<f64> {
-        self.expected_frames.map(|frames| frames as f64 / f64::from(self.sample_rate_hz))
+        self.expected_frames.map(|frames| self.seconds(frames))
     }
 
     /// Frames given out so far.
@@ -209,21 +156,7 @@ impl Decoder {
     /// What was wrong with the file so far, one sentence each; complete when
     /// [`Decoder::next_chunk`] has returned `None`.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.faults.notes.clone();
-        if self.faults.damaged_packets > 0 {
-            warnings.push(format!(
-                "{} damaged and left out, the first at {:.2} s",
-                counted(self.faults.damaged_packets, "packet"),
-                self.faults.first_damage_seconds
-            ));
-        }
-        if self.faults.not_finite > 0 {
-            warnings.push(format!(
-                "{} not a finite number, replaced by silence",
-                counted(self.faults.not_finite, "sample")
-            ));
-        }
-        warnings
+        self.faults.warnings()
     }
 
     /// The next samples, one vector per channel, some thousand frames at most; `None` at the end.
@@ -294,85 +227,85 @@ impl Decoder {
         Err(Error::audio(&self.path, problem))
     }
 
-    fn require_shape(&self) -> Result<()> {
-        if self.sample_rate_hz == 0 || self.channel_count == 0 {
-            let problem = "the header does not say how many channels or samples per second";
-            return Err(Error::audio(&self.path, problem));
-        }
-        if self.sample_rate_hz > HIGHEST_RATE_HZ {
-            let problem = format!(
-                "expected a sample rate of up to {HIGHEST_RATE_HZ} Hz, found {} Hz: the header is \
-                 damaged",
-                self.sample_rate_hz
-            );
-            return Err(Error::audio(&self.path, problem));
-        }
-        Ok(())
-    }
-
     /// Fills the chunk with what the next packet holds; false when that is nothing.
     fn decode_packet(&mut self) -> Result<bool> {
-        let Some(packet) = self.next_packet()? else {
+        let Some(mut packet) = self.next_packet()? else {
             self.finished = true;
             self.note_missing_end();
             return Ok(false);
         };
-        match self.decoder.decode(&packet) {
-            Ok(decoded) => {
-                if decoded.spec().rate() != self.sample_rate_hz {
-                    let rate = decoded.spec().rate();
+        if self.counted_end.is_some_and(|end| packet.pts >= end) {
+            // Someone joined two files; what follows is music again, not padding.
+            packet.trim_end = Default::default();
+        }
+        self.chunk.iter_mut().for_each(Vec::clear);
+        match self.decode(&packet)? {
+            Some(Ok(())) => {
+                let decoded = self.decoder.last_decoded();
+                let rate = decoded.spec().rate();
+                if rate != self.sample_rate_hz {
                     self.end_early(format!("the sample rate changes to {rate} Hz"));
                     return Ok(false);
                 }
                 let planes = decoded.num_planes();
-                let mut decoded_chunk = std::mem::take(&mut self.chunk);
-                decoded.copy_to_vecs_planar(&mut decoded_chunk);
-                self.chunk = fit_channels(decoded_chunk, planes, self.channel_count);
+                let mut chunk = std::mem::take(&mut self.chunk);
+                decoded.copy_to_vecs_planar(&mut chunk);
+                self.chunk = self.fit_channels(chunk, planes);
             }
-            Err(Fault::DecodeError(_) | Fault::IoError(_)) => {
-                self.faults.note_damage(self.frames_read, self.sample_rate_hz);
-                return Ok(false);
-            }
-            Err(Fault::ResetRequired) => {
+            Some(Err(Fault::ResetRequired)) => self.decoder.reset(),
+            Some(Err(Fault::DecodeError(_) | Fault::IoError(_))) => self.note_damage(),
+            Some(Err(fault)) => self.end_early(fault.to_string()),
+            None => {
+                self.note_damage();
                 self.decoder.reset();
-                return Ok(false);
-            }
-            Err(fault) => {
-                self.end_early(fault.to_string());
-                return Ok(false);
             }
         }
         self.trim_chunk();
         for sample in self.chunk.iter_mut().flatten().filter(|s| !s.is_finite()) {
             *sample = 0.0;
-            self.faults.not_finite += 1;
+            self.faults.note_not_finite();
         }
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)
     }
 
+    /// Decodes into the decoder's own buffer; `None` when the decoder panicked.
+    fn decode(&mut self, packet: &Packet) -> Result<Option<Result<(), Fault>>> {
+        let outcome = no_panic::catch(|| self.decoder.decode(packet).map(|_| ()));
+        match outcome {
+            // An MP3 file may change between mono and stereo; one decoder can not.
+            Some(Err(Fault::DecodeError(problem))) if problem.contains("signal spec") => {
+                let parameters = container::parameters(&self.path, &self.track)?;
+                (self.decoder, _) = container::make_decoder(&self.path, parameters, self.gapless)?;
+                Ok(no_panic::catch(|| self.decoder.decode(packet).map(|_| ())))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
     /// The track's next packet; `None` at the end.
     fn next_packet(&mut self) -> Result<Option<Packet>> {
-        if self.music_left == Some(0) {
+        if self.gap.music_frames == Some(0) {
             return Ok(None);
         }
         for _ in 0..MOST_FAULTS_IN_A_ROW {
-            match self.reader.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track_id => return Ok(Some(packet)),
+            let Some(next) = no_panic::catch(|| self.reader.next_packet()) else {
+                self.end_early("the file is damaged".to_owned());
+                return Ok(None);
+            };
+            match next {
+                Ok(Some(packet)) if packet.track_id == self.track.id => return Ok(Some(packet)),
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
-                Err(Fault::ResetRequired) => {
-                    if !self.next_stream()? {
-                        return Ok(None);
-                    }
-                }
+                Err(Fault::ResetRequired) if self.next_stream()? => {}
+                Err(Fault::ResetRequired) => return Ok(None),
                 Err(Fault::IoError(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
                     self.cut_off = true;
                     return Ok(None);
                 }
                 Err(Fault::IoError(e)) => return Err(Error::io(&self.path, "read the file")(e)),
-                Err(_) => self.faults.note_damage(self.frames_read, self.sample_rate_hz),
+                Err(_) => self.note_damage(),
             }
         }
         Ok(None)
@@ -383,45 +316,71 @@ impl Decoder {
         let Some(track) = self.reader.default_track(TrackType::Audio).cloned() else {
             return Ok(false);
         };
-        let parameters = parameters(&self.path, &track)?;
+        let parameters = container::parameters(&self.path, &track)?;
         if parameters.sample_rate != Some(self.sample_rate_hz) {
             self.end_early("another stream with another sample rate follows".to_owned());
             return Ok(false);
         }
-        (self.decoder, _) = make_decoder(&self.path, parameters, &self.options)?;
-        self.track_id = track.id;
+        (self.decoder, _) = container::make_decoder(&self.path, parameters, self.gapless)?;
+        self.track = track;
         self.expected_frames = None;
         Ok(true)
     }
 
+    /// Brings decoded channels into the file's shape: mono goes to every channel; otherwise missing
+    /// channels are silent and surplus ones left out.
+    fn fit_channels(&mut self, mut decoded: Vec<Vec<f32>>, planes: usize) -> Vec<Vec<f32>> {
+        decoded.truncate(planes);
+        let wanted = self.channel_count;
+        if let ([mono], Some(hidden)) = (decoded.as_slice(), &mut self.hidden_channels) {
+            return hidden.deal(mono);
+        }
+        let frames = decoded.first().map_or(0, Vec::len);
+        if planes == 1 {
+            decoded.resize(wanted, decoded[0].clone());
+        }
+        decoded.resize_with(wanted, || vec![0.0; frames]);
+        decoded
+    }
+
     fn trim_chunk(&mut self) {
         let frames = self.chunk.first().map_or(0, Vec::len) as u64;
-        let skip = self.skip_left.min(frames);
-        self.skip_left -= skip;
-        let keep = self.music_left.map_or(frames - skip, |left| left.min(frames - skip));
-        self.music_left = self.music_left.map(|left| left - keep);
+        let skip = self.gap.run_in_frames.min(frames);
+        self.gap.run_in_frames -= skip;
+        let keep = self.gap.music_frames.map_or(frames - skip, |left| left.min(frames - skip));
+        self.gap.music_frames = self.gap.music_frames.map(|left| left - keep);
         for channel in &mut self.chunk {
             channel.truncate((skip + keep) as usize);
             channel.drain(..skip as usize);
         }
     }
 
+    fn note_damage(&mut self) {
+        let at = self.seconds(self.frames_read);
+        self.faults.note_damage(at);
+    }
+
+    fn seconds(&self, frames: u64) -> f64 {
+        frames as f64 / f64::from(self.sample_rate_hz)
+    }
+
     fn end_early(&mut self, reason: String) {
         self.finished = true;
-        let seconds = self.frames_read as f64 / f64::from(self.sample_rate_hz);
-        self.faults.notes.push(format!("{reason} at {seconds:.2} s; what follows is left out"));
+        let at = self.seconds(self.frames_read);
+        self.faults.note(format!("{reason} at {at:.2} s; what follows is left out"));
     }
 
     fn note_missing_end(&mut self) {
-        let rate = f64::from(self.sample_rate_hz);
-        let found = self.frames_read as f64 / rate;
+        let found = self.seconds(self.frames_read);
         match self.expected_frames {
-            Some(expected) if self.frames_read < expected => self.faults.notes.push(format!(
-                "the file is truncated or damaged: expected {:.2} s, found {found:.2} s",
-                expected as f64 / rate
-            )),
+            Some(expected) if self.frames_read < expected => {
+                let expected = self.seconds(expected);
+                self.faults.note(format!(
+                    "the file is truncated or damaged: expected {expected:.2} s, found {found:.2} s"
+                ));
+            }
             None if self.cut_off => {
-                self.faults.notes.push(format!("the file is truncated at {found:.2} s"));
+                self.faults.note(format!("the file is truncated at {found:.2} s"));
             }
             _ => {}
         }
@@ -440,112 +399,4 @@ impl std::fmt::Debug for Decoder {
             self.frames_read
         )
     }
-}
-
-/// What Symphonia does not tell, read from the file directly.
-struct Facts {
-    frames: Option<mpeg_frames::Frames>,
-    edits: Vec<mp4_edits::Edit>,
-    ogg_has_end: bool,
-}
-
-impl Facts {
-    fn read(file: &mut File) -> io::Result<Self> {
-        Ok(Self {
-            frames: mpeg_frames::find_frames(file)?,
-            edits: mp4_edits::read_edits(file)?,
-            ogg_has_end: ogg_end::has_end(file)?,
-        })
-    }
-}
-
-impl Faults {
-    fn note_damage(&mut self, frames_read: u64, sample_rate_hz: u32) {
-        if self.damaged_packets == 0 {
-            self.first_damage_seconds = frames_read as f64 / f64::from(sample_rate_hz);
-        }
-        self.damaged_packets += 1;
-    }
-}
-
-fn parameters<'a>(path: &Path, track: &'a Track) -> Result<&'a AudioCodecParameters> {
-    track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(|| {
-        Error::audio(path, "the sound is coded in a way that is not supported; convert it to FLAC")
-    })
-}
-
-fn make_decoder(
-    path: &Path,
-    parameters: &AudioCodecParameters,
-    options: &AudioDecoderOptions,
-) -> Result<(Box<dyn AudioDecoder>, String)> {
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, options)
-        .map_err(|fault| {
-            let problem = format!(
-                "the sound is coded in a way that is not supported ({fault}); expected MP3, WAV, \
-                 FLAC, Ogg Vorbis or AAC-LC; convert it, for example to FLAC"
-            );
-            Error::audio(path, problem)
-        })?;
-    let name = codec_name(decoder.codec_info().short_name, parameters.bits_per_sample);
-    Ok((decoder, name))
-}
-
-fn codec_name(short_name: &str, bits_per_sample: Option<u32>) -> String {
-    match (short_name, bits_per_sample) {
-        ("vorbis", _) => "Vorbis".to_owned(),
-        (name, Some(bits)) if name.starts_with("pcm") => {
-            let kind = if name.contains("_f") { "floating-point" } else { "integer" };
-            format!("PCM, {bits}-bit {kind}")
-        }
-        (name, _) => name.to_uppercase(),
-    }
-}
-
-fn read_tags(reader: &mut dyn FormatReader, tags: &mut Tags, gap: &mut Option<(u64, Option<u64>)>) {
-    let mut log = reader.metadata();
-    loop {
-        if let Some(revision) = log.current() {
-            tags.merge(revision);
-            *gap = gap.or(revision.media.tags.iter().find_map(itunes_gap));
-        }
-        if log.pop().is_none() {
-            return;
-        }
-    }
-}
-
-/// The tag in which iTunes writes run-in, padding and length, in hexadecimal frames.
-fn itunes_gap(tag: &symphonia::core::meta::Tag) -> Option<(u64, Option<u64>)> {
-    if !tag.raw.key.ends_with("iTunSMPB") {
-        return None;
-    }
-    let text = tag.raw.value.to_string();
-    let mut fields = text.split_whitespace().skip(1).map(|f| u64::from_str_radix(f, 16).ok());
-    let (run_in, _padding, length) = (fields.next()??, fields.next()??, fields.next()??);
-    (run_in > 0 && length > 0).then_some((run_in, Some(length)))
-}
-
-fn not_audio(path: &Path, cause: &dyn std::fmt::Display) -> Error {
-    let problem = format!(
-        "expected an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A or AIFF file, found something else or a \
-         damaged one ({cause})"
-    );
-    Error::audio(path, problem)
-}
-
-/// Mono goes to every channel; otherwise missing channels are silent and surplus ones left out.
-fn fit_channels(mut chunk: Vec<Vec<f32>>, planes: usize, wanted: usize) -> Vec<Vec<f32>> {
-    chunk.truncate(planes);
-    let frames = chunk.first().map_or(0, Vec::len);
-    if planes == 1 && wanted > 1 {
-        return vec![chunk.swap_remove(0); wanted];
-    }
-    chunk.resize_with(wanted, || vec![0.0; frames]);
-    chunk
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

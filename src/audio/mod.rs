@@ -3,14 +3,17 @@
 //! [`Song::open`] reads a whole file, [`Decoder`] streams one in bounded memory, [`Audio`] holds
 //! samples and knows how to resample, save and play them.
 
+mod container;
 mod decode;
+mod faults;
 mod find_songs;
-mod mp4_edits;
+mod mp4_boxes;
 mod mpeg_frames;
+mod no_panic;
 #[cfg(not(feature = "playback"))]
 mod no_speakers;
-mod ogg_end;
 mod playback;
+mod repaired_file;
 mod resample;
 mod samples;
 mod song;
@@ -18,6 +21,7 @@ mod song;
 mod speakers;
 mod tags;
 mod wav;
+mod wav_header;
 
 pub use decode::Decoder;
 pub use find_songs::{SONG_EXTENSIONS, find_songs};

@@ -4,7 +4,6 @@ use super::Audio;
 use crate::{Error, Result};
 use rodio::source::SeekError;
 use rodio::{ChannelCount, DeviceSinkBuilder, MixerDeviceSink, Player, SampleRate, Source};
-use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
@@ -40,6 +39,9 @@ impl Sound {
         std::thread::Builder::new()
             .name("playback".to_owned())
             .spawn(move || {
+                // ALSA prints a dozen lines where there is no device; the error says it in one.
+                #[cfg(target_os = "linux")]
+                let _silence = alsa::Output::local_error_handler();
                 let failure = Arc::default();
                 match open(&audio, &failure) {
                     Ok((device, player)) => {
@@ -120,35 +122,61 @@ fn open(audio: &Audio, failure: &Arc<Mutex<Option<String>>>) -> Result<(MixerDev
         .open_sink_or_fallback()
         .map_err(|e| unplayable(&e))?;
     device.log_on_drop(false);
-    // rodio converts rates by drawing straight lines between samples; ours is band-limited.
-    let audio = audio.resample(device.config().sample_rate().get())?;
-    let player = Player::connect_new(device.mixer());
-    player.append(Samples { audio, frame: 0, channel: 0 });
+    let config = *device.config();
+    let (player, queue) = Player::new();
+    player.append(Samples::new(audio, config.channel_count(), config.sample_rate())?);
+    // Only now: an empty queue plays silence of another rate and shape, and rodio would go on to
+    // play what is appended in that shape.
+    device.mixer().add(queue);
     Ok((device, player))
 }
 
-fn unplayable(cause: &dyn std::fmt::Display) -> Error {
+fn unplayable(cause: &dyn std::error::Error) -> Error {
+    let mut reasons = cause.to_string();
+    let mut inner = cause.source();
+    while let Some(error) = inner {
+        reasons = format!("{reasons}: {error}");
+        inner = error.source();
+    }
     Error::Playback(format!(
         "could not play through the speakers: this machine has no sound device that could be \
-         opened ({cause}); use the player that a notebook cell shows for the audio, or save it to \
-         a file"
+         opened ({reasons}); use the player that a notebook cell shows for the audio, or save it \
+         to a file"
     ))
 }
 
-/// Audio as rodio takes it: frame by frame, the channels of a frame one after the other.
+/// Audio in the device's own rate and channels, so that nothing is left for rodio to convert: it
+/// would draw straight lines between samples to change the rate.
 struct Samples {
     audio: Audio,
     frame: usize,
-    channel: usize,
+    channel: u16,
+    device_channels: ChannelCount,
+    device_rate: SampleRate,
+}
+
+impl Samples {
+    fn new(audio: &Audio, device_channels: ChannelCount, device_rate: SampleRate) -> Result<Self> {
+        let audio = if device_channels.get() == 1 { audio.to_mono() } else { audio.clone() };
+        let audio = audio.resample(device_rate.get())?;
+        Ok(Self { audio, frame: 0, channel: 0, device_channels, device_rate })
+    }
 }
 
 impl Iterator for Samples {
     type Item = f32;
 
     fn next(&mut self) -> Option<f32> {
-        let sample = *self.audio.channels()[self.channel].get(self.frame)?;
+        if self.frame >= self.audio.frames() {
+            return None;
+        }
+        // Mono goes to the left and the right; a device with more channels is silent in the rest.
+        let sample = match self.audio.channels() {
+            [mono] if self.channel < 2 => mono[self.frame],
+            channels => channels.get(usize::from(self.channel)).map_or(0.0, |c| c[self.frame]),
+        };
         self.channel += 1;
-        if self.channel == self.audio.channel_count() {
+        if self.channel == self.device_channels.get() {
             self.channel = 0;
             self.frame += 1;
         }
@@ -157,20 +185,17 @@ impl Iterator for Samples {
 }
 
 impl Source for Samples {
+    /// Rate and channels never change.
     fn current_span_len(&self) -> Option<usize> {
-        // Rate and channels never change; `None` says so.
-        None
+        if self.frame >= self.audio.frames() { Some(0) } else { None }
     }
 
     fn channels(&self) -> ChannelCount {
-        u16::try_from(self.audio.channel_count())
-            .ok()
-            .and_then(NonZero::new)
-            .unwrap_or(NonZero::<u16>::MAX)
+        self.device_channels
     }
 
     fn sample_rate(&self) -> SampleRate {
-        NonZero::new(self.audio.sample_rate_hz()).unwrap_or(NonZero::<u32>::MIN)
+        self.device_rate
     }
 
     fn total_duration(&self) -> Option<Duration> {
@@ -178,7 +203,7 @@ impl Source for Samples {
     }
 
     fn try_seek(&mut self, to: Duration) -> std::result::Result<(), SeekError> {
-        let frame = to.as_secs_f64() * f64::from(self.audio.sample_rate_hz());
+        let frame = to.as_secs_f64() * f64::from(self.device_rate.get());
         self.frame = (frame.round() as usize).min(self.audio.frames());
         Ok(())
     }

@@ -1,17 +1,18 @@
-//! The edit list of an MP4 or M4A track: which part of the coded sound is the music.
+//! The parts of an MP4 or M4A file that Symphonia does not use: the edit list of a track, which says
+//! which part of the coded sound is the music, and the length of a file that is cut short.
 //!
 //! An AAC encoder puts 1024 or more samples of run-in before the music and fills the last packet;
 //! the edit list (ISO/IEC 14496-12, 8.6.6) says how much. Symphonia reads it but does not apply it.
 
+use super::container::Gap;
+use super::repaired_file::Patches;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Where a track's music starts and how long it is, in frames of the track's own time scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which part of a track is music, in frames of the track's own time scale.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Edit {
     pub(super) track_id: u32,
-    pub(super) start_frames: u64,
-    /// `None`: to the end.
-    pub(super) length_frames: Option<u64>,
+    pub(super) gap: Gap,
 }
 
 /// One edit for each track that has an edit list.
@@ -58,12 +59,12 @@ fn read_track(
         }
     }
     let (Some(track_id), Some(list)) = (track_id, list) else { return Ok(None) };
-    let Some((start_frames, length)) = played_part(&list) else { return Ok(None) };
-    let length_frames = (length > 0 && movie_scale > 0 && track_scale > 0).then(|| {
+    let Some((run_in_frames, length)) = played_part(&list) else { return Ok(None) };
+    let music_frames = (length > 0 && movie_scale > 0 && track_scale > 0).then(|| {
         let scaled = u128::from(length) * u128::from(track_scale);
         (scaled as f64 / f64::from(movie_scale)).round() as u64
     });
-    Ok(Some(Edit { track_id, start_frames, length_frames }))
+    Ok(Some(Edit { track_id, gap: Gap { run_in_frames, music_frames } }))
 }
 
 /// Start in the track's units and length in the movie's units. Empty edits, which only delay a
@@ -96,6 +97,27 @@ impl Part {
         file.take(limit.min(self.end - self.start)).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// For a file that ends inside its last box: the box's length as it is.
+///
+/// Symphonia passes over a box that is longer than the file, and all the sound in it.
+pub(super) fn cut_short(file: &mut (impl Read + Seek)) -> io::Result<Patches> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let mut patches = Patches::default();
+    let boxes = children(file, 0, end)?;
+    let at = boxes.last().map_or(0, |b| b.end);
+    let is_mp4 = boxes.first().is_some_and(|b| &b.kind == b"ftyp");
+    if !is_mp4 || end - at < 16 {
+        return Ok(patches);
+    }
+    let size = (Part { kind: [0; 4], start: at, end }).read(file, 4)?;
+    match number(&size, 0..4) {
+        Some(1) => patches.add(at + 8, &(end - at).to_be_bytes()),
+        // 0 stands for: to the end of the file.
+        _ => patches.add(at, &u32::try_from(end - at).unwrap_or(0).to_be_bytes()),
+    }
+    Ok(patches)
 }
 
 /// The boxes between two positions; stops quietly where the file is damaged.

@@ -1,0 +1,162 @@
+//! The command line as a user meets it: the built program, files in, files out, exit codes.
+
+use neural_composer::audio::{Audio, Song};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Run {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_neural-composer"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().expect("an exit code, not a signal"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn json(run: &Run) -> Value {
+    serde_json::from_str(run.stdout.trim()).unwrap_or_else(|_| panic!("{}", run.stdout))
+}
+
+/// Twelve seconds of a four-note pattern in stereo.
+fn write_song(path: &Path) {
+    let rate = 16_000;
+    let sample = |i: usize, detune: f32| {
+        let hz = [220.0, 277.2, 329.6, 440.0][i / 4_000 % 4] * detune;
+        let fade = 1.0 - (i % 4_000) as f32 / 4_000.0;
+        (std::f32::consts::TAU * hz * i as f32 / rate as f32).sin() * 0.5 * fade
+    };
+    let channel = |detune: f32| (0..12 * rate).map(|i| sample(i, detune)).collect();
+    Audio::new(vec![channel(1.0), channel(1.01)], rate as u32).unwrap().save(path).unwrap();
+}
+
+const QUICK: [&str; 6] = ["--epochs", "2", "--layers", "lstm:32", "--batch", "4"];
+
+#[test]
+fn compose_writes_the_piece_the_model_and_the_chart_and_repeats_itself_by_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let compose = |output: &str, seed: &str| {
+        let mut arguments =
+            vec!["compose", "song.wav", "-o", output, "--seconds", "2.5", "--seed", seed, "--json"];
+        arguments.extend(QUICK);
+        let run = run(folder.path(), &arguments);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let facts = json(&run);
+        assert_eq!(facts["epochs"], 2);
+        assert!(facts["similarity"]["balance"].as_f64().unwrap() > 0.0);
+        std::fs::read(folder.path().join(output)).unwrap()
+    };
+    let (a, again, other) = (compose("a.wav", "1"), compose("b.wav", "1"), compose("c.wav", "2"));
+    assert_eq!(a, again);
+    assert_ne!(a, other);
+    let piece = Song::open(folder.path().join("a.wav")).unwrap();
+    assert_eq!(piece.audio().frames(), 40_000);
+    assert!(folder.path().join("a.safetensors").exists());
+    let chart = std::fs::read_to_string(folder.path().join("a.loss.svg")).unwrap();
+    assert!(chart.contains("<svg"));
+}
+
+#[test]
+fn the_steps_can_be_chained_through_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_song(&path.join("song.wav"));
+    let succeed = |arguments: &[&str]| {
+        let run = run(path, arguments);
+        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+        run
+    };
+    succeed(&["decode", "song.wav", "-o", "mono.wav", "--mono", "--rate", "22050"]);
+    let mono = Song::open(path.join("mono.wav")).unwrap();
+    assert_eq!((mono.audio().channel_count(), mono.audio().sample_rate_hz()), (1, 22_050));
+    assert_eq!(mono.audio().frames(), 12 * 22_050);
+
+    let mut train = vec!["train", "mono.wav", "-o", "m.safetensors", "--validation", "0.3"];
+    train.extend(QUICK);
+    succeed(&train);
+    let info = json(&succeed(&["info", "m.safetensors", "--json"]));
+    assert_eq!(info["entries"][0]["layers"], "lstm 32");
+
+    succeed(&["generate", "m.safetensors", "--seconds", "1", "--from", "song.wav"]);
+    assert_eq!(Song::open(path.join("out.wav")).unwrap().audio().duration_seconds(), 1.0);
+    succeed(&["generate", "m.safetensors", "--seconds", "1", "-o", "quiet.wav"]);
+
+    let alike = json(&succeed(&["similarity", "song.wav", "mono.wav", "--json"]));
+    assert!(alike["similarity"]["balance"].as_f64().unwrap() > 0.99, "{alike}");
+    let songs = json(&succeed(&["info", ".", "--json"]));
+    assert_eq!(songs["entries"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn songs_that_cannot_be_used_are_named_and_the_others_used() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("good.wav"));
+    std::fs::write(folder.path().join("text.mp3"), "words, words\n".repeat(500)).unwrap();
+    let mut arguments = vec!["train", ".", "--json"];
+    arguments.extend(QUICK);
+    let run = run(folder.path(), &arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(json(&run)["warnings"].to_string().contains("text.mp3"));
+}
+
+#[test]
+fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_song(&path.join("song.wav"));
+    std::fs::create_dir(path.join("empty")).unwrap();
+    std::fs::write(path.join("nothing.wav"), "").unwrap();
+    std::fs::write(path.join("text.mp3"), "words, words\n".repeat(500)).unwrap();
+    std::fs::write(path.join("old.safetensors"), "damaged").unwrap();
+    Audio::mono(vec![0.1; 1_600], 16_000).unwrap().save(path.join("short.wav")).unwrap();
+    let before = std::fs::read_dir(path).unwrap().count();
+    for (arguments, code, words) in [
+        (vec!["compose"], 1, "datasets/songs"),
+        (vec!["compose", "missing.mp3"], 1, "missing.mp3"),
+        (vec!["compose", "empty"], 1, "empty"),
+        (vec!["compose", "nothing.wav"], 1, "nothing.wav"),
+        (vec!["compose", "text.mp3"], 1, "text.mp3"),
+        (vec!["compose", "short.wav"], 1, "shorter than one training sequence"),
+        (vec!["compose", "song.wav", "-o", "no/folder/out.wav"], 1, "no/folder/out.wav"),
+        (vec!["compose", "song.wav", "--seconds", "-1"], 2, "-1"),
+        (vec!["compose", "song.wav", "--seconds", "0"], 2, "seconds"),
+        (vec!["compose", "song.wav", "--seconds", "soon"], 2, "soon"),
+        (vec!["compose", "song.wav", "--device", "tpu"], 2, "tpu"),
+        (vec!["compose", "song.wav", "--device", "cuda:99"], 2, "cuda:99"),
+        (vec!["compose", "song.wav", "--epochs", "0"], 2, "epochs"),
+        (vec!["compose", "song.wav", "--layers", "lstm:0"], 2, "units"),
+        (vec!["compose", "song.wav", "--layers", "perceptron:9"], 2, "perceptron"),
+        (vec!["compose", "song.wav", "--settings", "slow"], 2, "slow"),
+        (vec!["generate", "old.safetensors"], 1, "old.safetensors"),
+        (vec!["generate", "song.wav"], 1, "song.wav"),
+        (vec!["similarity", "song.wav", "nothing.wav"], 1, "nothing.wav"),
+        (vec!["decode", "song.wav", "--rate", "0"], 2, "0"),
+        (vec!["play", "song.wav", "--volume", "7"], 2, "volume"),
+        (vec!["dance"], 2, "dance"),
+    ] {
+        let run = run(path, &arguments);
+        assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(words), "{arguments:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    }
+    assert_eq!(std::fs::read_dir(path).unwrap().count(), before);
+}
+
+#[test]
+fn help_shows_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = run(folder.path(), &["--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.stdout.contains("Examples:") && help.stdout.contains("compose my-song.mp3"));
+}
