@@ -5,16 +5,26 @@ use ra_ap_syntax::{Edition, SourceFile};
 
 /// Whether the cell's last statement is an expression, whose value is the cell's result.
 pub fn ends_in_expression(code: &str) -> bool {
-    let body: String = code
-        .lines()
-        .map(|line| if is_command(line) { "\n".to_owned() } else { format!("{line}\n") })
-        .collect();
+    let body = without_commands(code);
     let parsed = SourceFile::parse(&format!("fn cell() {{\n{body}\n}}"), Edition::CURRENT);
     let Some(Item::Fn(function)) = parsed.tree().items().next() else { return false };
     function
         .body()
         .and_then(|body| body.stmt_list())
         .is_some_and(|statements| statements.tail_expr().is_some())
+}
+
+/// The cell with spaces where evcxr's commands are: everything else stays where it is.
+pub fn without_commands(code: &str) -> String {
+    code.split_inclusive('\n')
+        .map(|line| {
+            if !is_command(line) {
+                return line.to_owned();
+            }
+            let length = line.trim_end_matches('\n').len();
+            " ".repeat(length) + &line[length..]
+        })
+        .collect()
 }
 
 /// evcxr's commands (`:vars`) and shell lines (`!ls`) stand alone on their lines.

@@ -1,6 +1,6 @@
 //! Whether a cell is finished: what a console asks before it runs what was typed.
 
-use crate::cell_source::is_command;
+use crate::cell_source::without_commands;
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind, TextSize};
 
 /// The answer to an `is_complete_request`.
@@ -35,11 +35,8 @@ impl Completeness {
 
 /// Parses `code` as the inside of a function, as evcxr does.
 pub fn of(code: &str) -> Completeness {
-    let without_commands: String = code
-        .lines()
-        .map(|line| if is_command(line) { "\n".to_owned() } else { format!("{line}\n") })
-        .collect();
-    let code = without_commands.trim_end();
+    let code = without_commands(code);
+    let code = code.trim_end();
     if code.is_empty() {
         return Completeness::Complete;
     }

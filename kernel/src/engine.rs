@@ -3,6 +3,7 @@
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
 use crate::cell_source::{byte_offset, character_offset, described_end, ends_in_expression, line_like};
+use crate::cell_types::{Edited, OpenTypes};
 use crate::failure::Failure;
 use crate::session::{PreparedSession, Session};
 use anyhow::{Context, Result};
@@ -65,6 +66,14 @@ fn refuse(task: Task, error: &anyhow::Error) {
     }
 }
 
+/// A cell as it was typed and as it was compiled.
+pub struct Cell<'a> {
+    pub code: &'a str,
+    pub edited: &'a Edited,
+    /// Its execution count.
+    pub number: i64,
+}
+
 struct Engine {
     context: CommandContext,
     output: CellOutput,
@@ -75,7 +84,7 @@ struct Engine {
     variables: Vec<String>,
     /// To be shown in the first cell.
     warning: Option<String>,
-    _session: PreparedSession,
+    session: PreparedSession,
 }
 
 impl Engine {
@@ -99,16 +108,15 @@ impl Engine {
         // The evaluator's output comes through our own pipes.
         drop(outputs);
         let mut context = CommandContext::with_eval_context(context);
-        for code in session.first_cells() {
-            context.execute(&code).map_err(|error| anyhow::anyhow!("{error}")).with_context(
-                || format!("the notebook could not be prepared; this failed:\n{code}\n"),
-            )?;
-        }
+        context
+            .execute(&session.first_cell())
+            .map_err(|error| anyhow::anyhow!("{error}"))
+            .context("the notebook could not be prepared")?;
         let activity = output.activity.clone();
         let deaths = activity.deaths();
         let warning = session.warning();
         let variables = Vec::new();
-        Ok(Engine { context, output, activity, deaths, variables, warning, _session: session })
+        Ok(Engine { context, output, activity, deaths, variables, warning, session })
     }
 
     fn perform(&mut self, task: Task) {
@@ -133,15 +141,48 @@ impl Engine {
         self.output.begin_cell();
         let (returns, deaths) = (self.activity.stderr_returns(), self.activity.deaths());
         self.activity.begin_cell();
-        let result = self.run(code, input);
+        let (result, edited) = match self.find_types(code) {
+            Ok(edited) => (self.run(&edited.code, input), edited),
+            Err((failed, edited)) => (Ok(Err(failed)), edited),
+        };
         let interrupts = self.activity.end_cell();
         if !matches!(result, Ok(Err(Error::CompilationErrors(_)))) {
             self.activity.wait_for_stderr(returns + 1, deaths, STDERR_PATIENCE);
         }
-        let outcome = self.judge(result, code, cell, interrupts);
+        let outcome = self.judge(result, &Cell { code, edited: &edited, number: cell }, interrupts);
         self.deaths = self.activity.deaths();
         self.variables = self.variable_names();
         outcome
+    }
+
+    /// The cell with the types of its variables written out, or why it cannot be compiled.
+    fn find_types(&mut self, code: &str) -> Result<Edited, (Error, Edited)> {
+        let open = OpenTypes::of(code);
+        if open.is_empty() {
+            return Ok(Edited::unchanged(code));
+        }
+        let question = open.question();
+        let file = self.session.types_file();
+        let _ = std::fs::remove_file(&file);
+        let checked = catch_unwind(AssertUnwindSafe(|| self.context.check(&question.code)));
+        match checked {
+            Ok(Ok(errors)) if errors.is_empty() => {}
+            Ok(Ok(errors)) => return Err((Error::CompilationErrors(errors), question)),
+            Ok(Err(error)) => return Err((error, question)),
+            // evcxr's own search for the types is left.
+            Err(_) => return Ok(Edited::unchanged(code)),
+        }
+        if self.activity.interrupts() > 0 {
+            return Err((Error::Message(String::new()), question));
+        }
+        let types = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let edited = open.answered(&types.unwrap_or_default());
+        if !edited.local_variables.is_empty() {
+            let names = edited.local_variables.join(", ");
+            let note = format!("Kept for this cell only, their types have no names: {names}.\n");
+            self.output.publisher.text("stderr", &note);
+        }
+        Ok(edited)
     }
 
     fn run(
@@ -158,8 +199,7 @@ impl Engine {
     fn judge(
         &mut self,
         result: std::thread::Result<Result<EvalOutputs, Error>>,
-        code: &str,
-        cell: i64,
+        cell: &Cell,
         interrupts: u32,
     ) -> Outcome {
         let result = match result {
@@ -170,14 +210,14 @@ impl Engine {
             }
         };
         match result {
-            Ok(outputs) => self.judge_return(outputs, code),
+            Ok(outputs) => self.judge_return(outputs, cell.code),
             Err(Error::SubprocessTerminated(reason)) => Outcome::Failed(self.death(&reason)),
             Err(_) if interrupts > 0 => Outcome::Failed(Failure::told(
                 "Interrupted",
                 "stopped while compiling; nothing of the cell ran, and every variable is kept.",
             )),
             Err(Error::CompilationErrors(errors)) => {
-                Outcome::Failed(Failure::of_compilation(&errors, code, cell))
+                Outcome::Failed(Failure::of_compilation(&errors, cell))
             }
             Err(error) => Outcome::Failed(Failure::told("Error", error.to_string())),
         }

@@ -1,5 +1,6 @@
 //! What a failed cell shows: rustc's errors with their lines, panics, deaths.
 
+use crate::engine::Cell;
 use evcxr::CompilationError;
 
 /// The content of Jupyter's `error` message.
@@ -25,8 +26,8 @@ impl Failure {
     }
 
     /// rustc's errors, each with the lines of the cell it is about.
-    pub fn of_compilation(errors: &[CompilationError], code: &str, cell: i64) -> Self {
-        let traceback = errors.iter().map(|error| render(error, code, cell)).collect();
+    pub fn of_compilation(errors: &[CompilationError], cell: &Cell) -> Self {
+        let traceback = errors.iter().map(|error| render(error, cell)).collect();
         let name = errors.first().and_then(|error| error.code()).unwrap_or("error");
         let values: Vec<String> = errors.iter().map(CompilationError::message).collect();
         Failure { name: name.to_owned(), value: values.join("\n"), traceback }
@@ -41,20 +42,20 @@ struct Label {
     is_primary: bool,
 }
 
-fn render(error: &CompilationError, code: &str, cell: i64) -> String {
+fn render(error: &CompilationError, cell: &Cell) -> String {
     let mut out = match error.code() {
         Some(id) => format!("{RED}error[{id}]{PLAIN}{BOLD}: {}{PLAIN}\n", error.message()),
         None => format!("{RED}error{PLAIN}{BOLD}: {}{PLAIN}\n", error.message()),
     };
-    let labels = labels(error, code);
+    let labels = labels(error, cell);
     let last_line = labels.iter().map(|label| label.line).max().unwrap_or(0);
     let gutter = last_line.to_string().len();
     if let Some(first) = labels.iter().find(|label| label.is_primary).or(labels.first()) {
-        let place = format!("cell [{cell}]:{}:{}", first.line, first.columns.start);
+        let place = format!("cell [{}]:{}:{}", cell.number, first.line, first.columns.start);
         out += &format!("{:gutter$}{BLUE}-->{PLAIN} {place}\n", "");
         out += &format!("{:gutter$} {BLUE}|{PLAIN}\n", "");
     }
-    let lines: Vec<&str> = code.lines().collect();
+    let lines: Vec<&str> = cell.code.lines().collect();
     let mut shown: Vec<usize> = labels.iter().map(|label| label.line).collect();
     shown.sort_unstable();
     shown.dedup();
@@ -96,18 +97,20 @@ fn render(error: &CompilationError, code: &str, cell: i64) -> String {
     out
 }
 
-fn labels(error: &CompilationError, code: &str) -> Vec<Label> {
+fn labels(error: &CompilationError, cell: &Cell) -> Vec<Label> {
     let own = error.spanned_messages().iter().map(|message| (message, true));
     let helps = error.help_spanned().iter().map(|message| (message, false));
     let mut labels: Vec<Label> = own
         .chain(helps)
         .filter_map(|(message, is_own)| {
             let span = message.span?;
-            let line = code.lines().nth(span.start_line.checked_sub(1)?)?;
+            let line = cell.code.lines().nth(span.start_line.checked_sub(1)?)?;
             let width = line.chars().count();
-            let start = span.start_column.clamp(1, width + 1);
+            let typed = |column| cell.edited.typed_column(span.start_line, column);
+            let start = typed(span.start_column).clamp(1, width + 1);
             // A span over several lines is shown to the end of its first.
-            let end = if span.end_line == span.start_line { span.end_column } else { width + 1 };
+            let is_single = span.end_line == span.start_line;
+            let end = if is_single { typed(span.end_column) } else { width + 1 };
             Some(Label {
                 line: span.start_line,
                 columns: start..end.max(start + 1),

@@ -227,7 +227,9 @@ fn compile(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Value>> {
     let rpath = toolchain.library_folder();
-    let mut cargo = environment::restore(&mut Command::new(&toolchain.cargo))
+    let mut cargo = Command::new(&toolchain.cargo);
+    let mut cargo = toolchain
+        .choose(environment::restore(&mut cargo))
         .current_dir(home)
         .args(["rustc", "--release", "--lib", "--package", PACKAGE, "--crate-type", "dylib"])
         .args(["--message-format", "json-render-diagnostics", "--features", features])
@@ -324,7 +326,8 @@ fn cell_metadata(
     // The same versions as the library was built with.
     let _ = std::fs::copy(home.join("Cargo.lock"), cells.join("Cargo.lock"));
     let metadata = output(
-        environment::restore(&mut Command::new(&toolchain.cargo))
+        toolchain
+            .choose(environment::restore(&mut Command::new(&toolchain.cargo)))
             .current_dir(&cells)
             .args(["metadata", "--format-version", "1", "--offline", "--filter-platform"])
             .arg(&toolchain.host),

@@ -4,6 +4,7 @@
 mod activity;
 mod cell_output;
 mod cell_source;
+mod cell_types;
 mod completeness;
 mod engine;
 mod environment;
@@ -19,8 +20,8 @@ mod publisher;
 mod server;
 mod session;
 mod shell;
-mod tool_stand_ins;
 mod toolchain;
+mod tools;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
@@ -70,7 +71,7 @@ fn main() -> Result<()> {
     if evaluator::is_evaluator() {
         evaluator::run();
     }
-    tool_stand_ins::run_if_called();
+    tools::run_if_called();
     match Arguments::parse().command {
         Command::Run { connection_file } => run(&connection_file),
         Command::Prepare { home } => {

@@ -3,8 +3,8 @@
 use crate::environment;
 use crate::evaluator;
 use crate::library::{self, LibraryInUse};
-use crate::tool_stand_ins::{SETUP_ENV, Setup, TOOLS};
 use crate::toolchain::Toolchain;
+use crate::tools::{self, Purpose, SETUP_ENV, Setup};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,7 +42,7 @@ impl Session {
         std::fs::create_dir_all(&bin)?;
         std::fs::create_dir_all(session.cells())?;
         let program = std::env::current_exe()?;
-        for tool in TOOLS {
+        for tool in tools::NAMES {
             std::os::unix::fs::symlink(&program, bin.join(tool))?;
         }
         let settings = format!(
@@ -69,6 +69,7 @@ impl Session {
         self.folder.join("setup.json")
     }
 
+    /// The package that cells are compiled in.
     fn cells(&self) -> PathBuf {
         self.folder.join("cells")
     }
@@ -85,6 +86,7 @@ impl Session {
         };
         let (path, cargo_home) = environment::original();
         let setup = Setup {
+            purpose: Purpose::Evaluation,
             toolchain: toolchain.clone(),
             library: library.as_ref().map(|in_use| in_use.library.clone()),
             cells: self.cells(),
@@ -114,12 +116,17 @@ impl PreparedSession {
     }
 
     /// What runs before the notebook's first cell.
-    pub fn first_cells(&self) -> Vec<String> {
-        let mut cells = vec![":efmt {}".to_owned()];
+    pub fn first_cell(&self) -> String {
+        let mut cell = ":efmt {}\n".to_owned();
         if let (Some(home), Some(in_use)) = (&self.session.home, &self.library) {
-            cells.push(library::dependency_line(home, &in_use.library.features));
+            cell += &library::dependency_line(home, &in_use.library.features);
         }
-        cells
+        cell + "\n" + include_str!("first_cell.rs")
+    }
+
+    /// Where the types that a check found are left.
+    pub fn types_file(&self) -> PathBuf {
+        tools::types_file(&self.session.cells())
     }
 
     /// What the notebook should know of before its first cell.

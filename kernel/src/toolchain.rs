@@ -30,6 +30,12 @@ impl Toolchain {
         Ok(Toolchain { host: field("host:")?, version: field("release:")?, cargo, rustc, sysroot })
     }
 
+    /// Makes every tool that `command` starts one of this toolchain: a folder of a dependency may
+    /// ask rustup for another one.
+    pub fn choose<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("RUSTC", &self.rustc).env("RUSTUP_TOOLCHAIN", &self.sysroot)
+    }
+
     /// Where programs find the standard library's shared object.
     pub fn library_folder(&self) -> PathBuf {
         self.sysroot.join("lib/rustlib").join(&self.host).join("lib")
