@@ -135,10 +135,6 @@ impl Activity {
         self.changed.notify_all();
     }
 
-    pub fn evaluator(&self) -> Option<Pid> {
-        self.lock().evaluator
-    }
-
     pub fn deaths(&self) -> u64 {
         self.lock().deaths
     }

@@ -1,9 +1,11 @@
 //! The evaluation thread: owns evcxr's context and runs one task at a time.
 
 use crate::activity::Activity;
+use crate::analyser::{Analyser, Answer, QuestionKind};
 use crate::cell_output::CellOutput;
 use crate::cell_source::{byte_offset, character_offset, described_end, ends_in_expression, line_like};
 use crate::cell_types::{Edited, OpenTypes};
+use crate::definitions::Definitions;
 use crate::failure::Failure;
 use crate::session::{PreparedSession, Session};
 use anyhow::{Context, Result};
@@ -13,6 +15,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+/// How long there must be nothing to do before the analyser is loaded.
+const LOAD_DELAY: Duration = Duration::from_secs(1);
+/// How long a completion or description may keep cells waiting while the analyser loads.
+const ANALYSIS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last of a cell's standard error may take to arrive.
 const STDERR_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -34,13 +40,29 @@ pub enum Outcome {
 }
 
 /// Starts the evaluation thread; tasks wait until the evaluator is ready.
-pub fn start(session: Session, output: CellOutput) -> Result<mpsc::Sender<Task>> {
+pub fn start(
+    session: Session,
+    output: CellOutput,
+    analyser: Analyser,
+) -> Result<mpsc::Sender<Task>> {
     let (sender, tasks) = mpsc::channel();
     // rust-analyzer recurses deeply.
     let thread = std::thread::Builder::new().name("engine".to_owned()).stack_size(16 << 20);
     thread.spawn(move || {
-        let mut engine = Engine::new(session, output);
-        for task in tasks {
+        let mut engine = Engine::new(session, output, analyser);
+        let mut is_fresh = true;
+        loop {
+            // Once nothing is to be done for a moment, the analyser is loaded.
+            let task = match tasks.recv_timeout(LOAD_DELAY) {
+                Err(mpsc::RecvTimeoutError::Timeout) if is_fresh => {
+                    is_fresh = false;
+                    engine.iter_mut().for_each(|engine| engine.analyser.load());
+                    continue;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Ok(task) => task,
+            };
             match &mut engine {
                 Ok(engine) => engine.perform(task),
                 Err(error) => refuse(task, error),
@@ -85,10 +107,12 @@ struct Engine {
     /// To be shown in the first cell.
     warning: Option<String>,
     session: PreparedSession,
+    analyser: Analyser,
+    definitions: Definitions,
 }
 
 impl Engine {
-    fn new(session: Session, output: CellOutput) -> Result<Self> {
+    fn new(session: Session, output: CellOutput, analyser: Analyser) -> Result<Self> {
         let publisher = output.publisher.clone();
         let mut width = 0;
         let session = session.prepare(&mut |step| {
@@ -116,7 +140,18 @@ impl Engine {
         let deaths = activity.deaths();
         let warning = session.warning();
         let variables = Vec::new();
-        Ok(Engine { context, output, activity, deaths, variables, warning, session })
+        let definitions = Definitions::default();
+        Ok(Engine {
+            context,
+            output,
+            activity,
+            deaths,
+            variables,
+            warning,
+            session,
+            analyser,
+            definitions,
+        })
     }
 
     fn perform(&mut self, task: Task) {
@@ -210,7 +245,10 @@ impl Engine {
             }
         };
         match result {
-            Ok(outputs) => self.judge_return(outputs, cell.code),
+            Ok(outputs) => {
+                self.definitions.add(cell.code);
+                self.judge_return(outputs, cell.code)
+            }
             Err(Error::SubprocessTerminated(reason)) => Outcome::Failed(self.death(&reason)),
             Err(_) if interrupts > 0 => Outcome::Failed(Failure::told(
                 "Interrupted",
@@ -309,7 +347,7 @@ impl Engine {
 
     /// Makes sure that there is an evaluator; one may have died since the last cell.
     fn revive(&mut self) {
-        if self.activity.evaluator().is_some() && self.activity.deaths() == self.deaths {
+        if self.activity.deaths() == self.deaths {
             return;
         }
         let note = format!("The evaluator died after the last cell.{}\n", self.loss());
@@ -327,15 +365,27 @@ impl Engine {
         names
     }
 
+    /// Asks the analyser about the cell, all that was defined before standing in front of it.
+    fn analyse(&mut self, kind: QuestionKind, code: &str, position: usize) -> Option<Analysis> {
+        let mut source = self.definitions.source(self.context.variables_and_types());
+        let offset = source.len();
+        source += code;
+        let answer = self.analyser.ask(kind, source, offset + position, ANALYSIS_PATIENCE)?;
+        Some(Analysis { answer, offset })
+    }
+
     fn complete(&mut self, code: &str, cursor: usize) -> Value {
         let position = byte_offset(code, cursor);
-        let found = catch_unwind(AssertUnwindSafe(|| self.context.completions(code, position)));
-        let Ok(Ok(completions)) = found else { return no_completions(cursor) };
-        let start = character_offset(code, completions.start_offset);
-        let end = character_offset(code, completions.end_offset);
+        let Some(Analysis { answer, offset }) =
+            self.analyse(QuestionKind::Complete, code, position)
+        else {
+            return no_completions(cursor);
+        };
+        let start = character_offset(code, answer.start.saturating_sub(offset));
+        let end = character_offset(code, answer.end.saturating_sub(offset));
         let mut matches: Vec<String> = Vec::new();
         let mut types = Vec::new();
-        for completion in completions.completions {
+        for completion in answer.completions {
             if matches.contains(&completion.code) {
                 continue;
             }
@@ -356,15 +406,21 @@ impl Engine {
         if end == 0 {
             return not_found();
         }
-        let found = catch_unwind(AssertUnwindSafe(|| self.context.hover_at(code, end)));
-        match found {
-            Ok(Ok((plain, html))) if plain != "No documentation found" => json!({
+        let analysis = self.analyse(QuestionKind::Describe, &code[..end], end);
+        match analysis.and_then(|analysis| analysis.answer.description) {
+            Some((plain, html)) => json!({
                 "status": "ok", "found": true,
                 "data": { "text/plain": plain, "text/html": html }, "metadata": {},
             }),
-            _ => not_found(),
+            None => not_found(),
         }
     }
+}
+
+/// An answer, and where in its question the cell started.
+struct Analysis {
+    answer: Answer,
+    offset: usize,
 }
 
 fn no_completions(cursor: usize) -> Value {

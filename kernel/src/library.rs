@@ -199,6 +199,7 @@ fn build(
     let support = compile_support(&toolchain, folder.path())?;
     let metadata = cell_metadata(home, &toolchain, &features, folder.path())?;
     let shared_crates = shared_crates(&metadata, &crates);
+    let metadata = without_distant_packages(&metadata);
     std::fs::write(folder.path().join("metadata.json"), serde_json::to_vec(&metadata)?)?;
     File::create(folder.path().join(USE_LOCK))?;
     let library = Library {
@@ -206,7 +207,7 @@ fn build(
         toolchain,
         features,
         shared_object,
-        support: final_folder.join(support),
+        support: final_folder.join(support.file_name().context("no support was compiled")?),
         dependencies: final_folder.join("dependencies"),
         shared_crates,
         metadata: final_folder.join("metadata.json"),
@@ -290,19 +291,20 @@ fn is_shared_object(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "so" || extension == "dylib")
 }
 
-/// Compiles the evaluator's support; returns its file name.
-fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<String> {
+/// Compiles the evaluator's support into `folder`; returns the file.
+pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf> {
     let name = format!("{}evaluator_support{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let file = folder.join(name);
     let source = folder.join("evaluator_support.rs");
     std::fs::write(&source, include_str!("evaluator_support.rs"))?;
     let mut rustc = Command::new(&toolchain.rustc);
     environment::restore(&mut rustc)
         .args(["--edition", "2024", "--crate-type", "cdylib", "-C", "prefer-dynamic", "-O", "-o"])
-        .arg(folder.join(&name))
+        .arg(&file)
         .arg(format!("-Clink-arg=-Wl,-rpath,{}", toolchain.library_folder().display()))
         .arg(&source);
     output(&mut rustc)?;
-    Ok(name)
+    Ok(file)
 }
 
 /// `cargo metadata` of a package like the one evcxr makes, in a folder called
@@ -335,6 +337,39 @@ fn cell_metadata(
     let metadata = metadata.replace(&cells.display().to_string(), CELLS_PLACEHOLDER);
     std::fs::remove_dir_all(cells)?;
     Ok(serde_json::from_str(&metadata)?)
+}
+
+/// Leaves the cells' package, the library and what it depends on directly: what a cell can name,
+/// and a fifth of what the analyser would have to load.
+fn without_distant_packages(metadata: &Value) -> Value {
+    let mut metadata = metadata.clone();
+    let nodes = metadata["resolve"]["nodes"].as_array().cloned().unwrap_or_default();
+    let root = &metadata["resolve"]["root"];
+    let dependencies = |id: &Value| -> Vec<Value> {
+        let node = nodes.iter().find(|node| node["id"] == *id);
+        node.and_then(|node| node["dependencies"].as_array().cloned()).unwrap_or_default()
+    };
+    let mut kept = vec![root.clone()];
+    for library in dependencies(root) {
+        kept.extend(dependencies(&library));
+        kept.push(library);
+    }
+    let is_kept = |id: &Value| kept.contains(id);
+    for (list, id) in [("/packages", "id"), ("/resolve/nodes", "id")] {
+        if let Some(list) = metadata.pointer_mut(list).and_then(Value::as_array_mut) {
+            list.retain(|entry| is_kept(&entry[id]));
+        }
+    }
+    let nodes = metadata.pointer_mut("/resolve/nodes").and_then(Value::as_array_mut);
+    for node in nodes.into_iter().flatten() {
+        if let Some(ids) = node["dependencies"].as_array_mut() {
+            ids.retain(is_kept);
+        }
+        if let Some(dependencies) = node["deps"].as_array_mut() {
+            dependencies.retain(|dependency| is_kept(&dependency["pkg"]));
+        }
+    }
+    metadata
 }
 
 /// The library's own direct dependencies, which cells share with it when they name them.

@@ -2,10 +2,12 @@
 //! and start at once. See `README.md` beside `Cargo.toml`.
 
 mod activity;
+mod analyser;
 mod cell_output;
 mod cell_source;
 mod cell_types;
 mod completeness;
+mod definitions;
 mod engine;
 mod environment;
 mod evaluator;
@@ -24,6 +26,7 @@ mod toolchain;
 mod tools;
 
 use crate::activity::Activity;
+use crate::analyser::Analyser;
 use crate::cell_output::CellOutput;
 use crate::publisher::Publisher;
 use crate::session::Session;
@@ -71,7 +74,12 @@ fn main() -> Result<()> {
     if evaluator::is_evaluator() {
         evaluator::run();
     }
+    // The analyser's evcxr has an evaluator too, which has nothing to do.
+    evcxr::runtime_hook();
     tools::run_if_called();
+    if analyser::is_analyser() {
+        return analyser::run();
+    }
     match Arguments::parse().command {
         Command::Run { connection_file } => run(&connection_file),
         Command::Prepare { home } => {
@@ -103,7 +111,8 @@ fn run(connection_file: &Path) -> Result<()> {
     let start = {
         let (publisher, activity) = (publisher.clone(), activity.clone());
         move |wires| {
-            let engine = engine::start(session, output)?;
+            let analyser = Analyser::new(session.analyser_folder());
+            let engine = engine::start(session, output, analyser)?;
             let shell = Shell::new(wires, publisher, activity, engine);
             std::thread::Builder::new().name("shell".to_owned()).spawn(|| shell.run())?;
             Ok(())

@@ -1,5 +1,6 @@
 //! One kernel's own folder, and how evcxr is made to work in it.
 
+use crate::analyser;
 use crate::environment;
 use crate::evaluator;
 use crate::library::{self, LibraryInUse};
@@ -26,6 +27,8 @@ pub struct PreparedSession {
     session: Session,
     toolchain: Toolchain,
     library: Option<LibraryInUse>,
+    /// See `evaluator_support.rs`.
+    support: PathBuf,
 }
 
 impl Session {
@@ -45,11 +48,7 @@ impl Session {
         for tool in tools::NAMES {
             std::os::unix::fs::symlink(&program, bin.join(tool))?;
         }
-        let settings = format!(
-            "[evcxr]\ntmpdir = {:?}\nopt_level = \"3\"\n",
-            session.cells().display().to_string()
-        );
-        std::fs::write(folder.join("evcxr.toml"), settings)?;
+        write_settings(folder, &session.cells())?;
         let variables =
             [(evaluator::SOCKET_ENV, session.socket()), (SETUP_ENV, session.setup_file())];
         // SAFETY: the caller vouches for it.
@@ -74,6 +73,11 @@ impl Session {
         self.folder.join("cells")
     }
 
+    /// Where the analyser works.
+    pub fn analyser_folder(&self) -> AnalyserFolder {
+        AnalyserFolder { folder: self.folder.join("analyser") }
+    }
+
     /// Finds the library's build, or builds it, telling `progress` each step.
     pub fn prepare(self, progress: &mut dyn FnMut(&str)) -> Result<PreparedSession> {
         let library = match &self.home {
@@ -84,18 +88,25 @@ impl Session {
             Some(in_use) => in_use.library.toolchain.clone(),
             None => Toolchain::discover(&self.notebook_folder)?,
         };
+        let support = match &library {
+            Some(in_use) => in_use.library.support.clone(),
+            None => library::compile_support(&toolchain, &self.folder)?,
+        };
+        let analyser = self.analyser_folder();
+        analyser.prepare(self.home.as_deref(), library.as_ref())?;
         let (path, cargo_home) = environment::original();
-        let setup = Setup {
-            purpose: Purpose::Evaluation,
+        let setup = |purpose, cells| Setup {
+            purpose,
             toolchain: toolchain.clone(),
             library: library.as_ref().map(|in_use| in_use.library.clone()),
-            cells: self.cells(),
+            cells,
             tools: self.tools().join("bin"),
-            path,
-            cargo_home,
+            path: path.clone(),
+            cargo_home: cargo_home.clone(),
         };
-        std::fs::write(self.setup_file(), serde_json::to_vec(&setup)?)?;
-        Ok(PreparedSession { session: self, toolchain, library })
+        setup(Purpose::Evaluation, self.cells()).write(&self.setup_file())?;
+        setup(Purpose::Analysis, analyser.cells()).write(&analyser.setup_file())?;
+        Ok(PreparedSession { session: self, toolchain, library, support })
     }
 }
 
@@ -107,11 +118,11 @@ impl PreparedSession {
             .env(KERNEL_ENV, "1")
             .env_remove(SETUP_ENV)
             .current_dir(&self.session.notebook_folder);
+        let mut preload = self.support.display().to_string();
         if let Some(in_use) = &self.library {
-            let library = &in_use.library;
-            let preload = [&library.support, &library.shared_object].map(|path| path.display());
-            command.env(evaluator::PRELOAD_ENV, format!("{}:{}", preload[0], preload[1]));
+            preload += &format!(":{}", in_use.library.shared_object.display());
         }
+        command.env(evaluator::PRELOAD_ENV, preload);
         Ok(command)
     }
 
@@ -144,5 +155,56 @@ impl PreparedSession {
         let started = start();
         std::env::set_current_dir(&self.session.notebook_folder)?;
         Ok(started)
+    }
+}
+
+/// Makes the evcxr that starts in `folder` put its package into `cells`.
+fn write_settings(folder: &Path, cells: &Path) -> Result<()> {
+    let cells = cells.display().to_string();
+    let settings = format!("[evcxr]\ntmpdir = {cells:?}\nopt_level = \"3\"\n");
+    Ok(std::fs::write(folder.join("evcxr.toml"), settings)?)
+}
+
+/// The analyser's own folder, with a package and settings of its own.
+#[derive(Debug, Clone)]
+pub struct AnalyserFolder {
+    folder: PathBuf,
+}
+
+impl AnalyserFolder {
+    fn cells(&self) -> PathBuf {
+        self.folder.join("cells")
+    }
+
+    fn setup_file(&self) -> PathBuf {
+        self.folder.join("setup.json")
+    }
+
+    fn dependency_file(&self) -> PathBuf {
+        self.folder.join("dependency")
+    }
+
+    fn prepare(&self, home: Option<&Path>, library: Option<&LibraryInUse>) -> Result<()> {
+        std::fs::create_dir_all(self.cells())?;
+        write_settings(&self.folder, &self.cells())?;
+        let dependency = match (home, library) {
+            (Some(home), Some(in_use)) => {
+                library::dependency_line(home, &in_use.library.features)
+            }
+            _ => String::new(),
+        };
+        Ok(std::fs::write(self.dependency_file(), dependency)?)
+    }
+
+    /// The command that starts the analyser, once the session is prepared.
+    pub fn command(&self) -> Result<Command> {
+        let dependency = std::fs::read_to_string(self.dependency_file())?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .env(analyser::DEPENDENCY_ENV, dependency)
+            .env(SETUP_ENV, self.setup_file())
+            .env_remove(evaluator::SOCKET_ENV)
+            .current_dir(&self.folder);
+        Ok(command)
     }
 }

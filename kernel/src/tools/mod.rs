@@ -66,6 +66,10 @@ pub fn run_if_called() {
 }
 
 impl Setup {
+    pub fn write(&self, path: &Path) -> Result<()> {
+        Ok(std::fs::write(path, serde_json::to_vec(self)?)?)
+    }
+
     fn load() -> Result<Self> {
         let path = std::env::var_os(SETUP_ENV).context("called outside of a kernel")?;
         Ok(serde_json::from_slice(&std::fs::read(path)?)?)
@@ -82,14 +86,17 @@ impl Setup {
             ("cargo", words) if words.contains(&"check") => return self.check_cell(),
             ("cargo", ["metadata", "--format-version=1"]) => return self.validate_dependency(),
             ("cargo", ["metadata", "--format-version", "1"]) => println!("{}", self.libraries()?),
-            _ => {
-                return match self.purpose {
-                    Purpose::Evaluation => self.answer_minimally(tool, &words),
-                    Purpose::Analysis => self.answer_from_record(tool, arguments),
-                };
-            }
+            _ if self.knows_nothing()? => return self.answer_minimally(tool, &words),
+            _ => return self.answer_from_record(tool, arguments),
         }
         Ok(0)
+    }
+
+    /// Whether the analyser that asks is to know nothing but the cells: always when it belongs to
+    /// the evcxr that runs them; else before it depends on the library, or it would load twice.
+    fn knows_nothing(&self) -> Result<bool> {
+        let is_early = self.library.is_some() && self.dependencies()?.is_empty();
+        Ok(self.purpose == Purpose::Evaluation || is_early)
     }
 
     /// The real tool, in the environment that the kernel was started in.
