@@ -2,13 +2,14 @@
 came out. Run by the lab's Python: `execute_notebooks.py [--write-back] NOTEBOOK...`"""
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 
 from locations import CHECKOUT
@@ -22,45 +23,59 @@ def first_line(source):
     return next((line for line in source.splitlines() if line.strip()), "")[:60]
 
 
+def plain(text):
+    """The text without the terminal's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def problem_of(cell):
+    """What went wrong in an executed cell; empty when nothing did.
+
+    A compile error is an error to Jupyter. An error that `?` hands on and a panic are not: the
+    stock kernel prints their message to standard error and reports success. So what a cell with a
+    `?` prints there counts as its error. A cell with Jupyter's tag `raises-exception` may fail.
+    """
+    if "raises-exception" in cell.metadata.get("tags", []):
+        return ""
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    if errors:
+        return plain("\n".join(line for e in errors for line in e.traceback or [e.evalue]))
+    printed = "".join(
+        output.text
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stderr"
+    )
+    if "panicked at" in printed or has_question_mark(cell.source):
+        return plain(printed)
+    return ""
+
+
+def has_question_mark(source):
+    """Whether Rust code uses the operator `?`, comments and string literals aside."""
+    code = re.sub(r"//[^\n]*|\"(\\.|[^\"\\])*\"", "", source, flags=re.DOTALL)
+    return "?" in code
+
+
 def execute(path, results=RESULTS):
-    """Runs one notebook, writes `.ipynb` and `.html` to `results` even when a cell fails, and
-    returns the executed notebook and what went wrong (None when nothing did)."""
+    """Runs one notebook up to its first failing cell, writes `.ipynb` and `.html` to `results`,
+    and returns the executed notebook and what went wrong (empty when nothing did)."""
     notebook = nbformat.read(path, as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    state = {"number": 0, "started": 0.0}
-
-    def on_start(cell, cell_index):
-        state["started"] = time.monotonic()
-
-    def on_end(cell, cell_index, execute_reply):
-        state["number"] += 1
-        seconds = time.monotonic() - state["started"]
-        print(
-            f"  cell {state['number']:2} of {len(cells)}  {seconds:6.1f} s  "
-            f"{first_line(cell.source)}",
-            flush=True,
-        )
-
     client = NotebookClient(
         notebook,
         timeout=None,
         startup_timeout=KERNEL_START_SECONDS,
+        allow_errors=True,  # problem_of decides
         record_timing=False,  # an executed notebook is the same whenever it is run
         resources={"metadata": {"path": str(path.parent)}},
-        on_cell_start=on_start,
-        on_cell_executed=on_end,
     )
-    problem = None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     started = time.monotonic()
     try:
-        client.execute()
-    except CellExecutionError as error:
-        problem = f"cell {state['number']} of {len(cells)} failed:\n{error}"
-    except DeadKernelError as error:
-        problem = f"the kernel ended in cell {state['number'] + 1} of {len(cells)}: {error}"
+        problem = run_cells(client, notebook, started)
     except RuntimeError as error:
         problem = f"the kernel did not start: {error}"
-    notebook.metadata.get("language_info", {}).pop("version", None)
     results.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, results / path.name)
     html, _ = HTMLExporter().from_notebook_node(
@@ -69,6 +84,31 @@ def execute(path, results=RESULTS):
     (results / path.name).with_suffix(".html").write_text(html, encoding="utf-8")
     print(f"  {time.monotonic() - started:.1f} s in all, results in {results}", flush=True)
     return notebook, problem
+
+
+def run_cells(client, notebook, started):
+    """Runs the cells in order; what went wrong in the first that failed."""
+    indices = [
+        index
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
+    with client.setup_kernel():
+        information = client.wait_for_reply(client.kc.kernel_info())["content"]
+        notebook.metadata["language_info"] = information["language_info"]
+        print(f"  kernel ready in {time.monotonic() - started:.1f} s", flush=True)
+        for number, index in enumerate(indices, start=1):
+            cell, cell_started = notebook.cells[index], time.monotonic()
+            where = f"cell {number} of {len(indices)}"
+            try:
+                client.execute_cell(cell, index, execution_count=number)
+            except DeadKernelError:
+                return f"{where}: the kernel ended\n{cell.source}"
+            seconds = time.monotonic() - cell_started
+            print(f"  {where} {seconds:7.1f} s  {first_line(cell.source)}", flush=True)
+            if problem := problem_of(cell):
+                return f"{where} failed\n{cell.source}\n\n{problem}"
+    return ""
 
 
 def main():

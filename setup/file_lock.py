@@ -1,4 +1,4 @@
-"""A lock between processes, let go by the operating system when its holder ends, however it ends."""
+"""A lock between processes; the system lets go of it when its holder ends, however it ends."""
 
 import contextlib
 import fcntl
@@ -15,6 +15,13 @@ def try_lock(path):
     return file
 
 
+def lock(path):
+    """The open, locked file, as soon as no other process holds the lock."""
+    file = open(path, "a", encoding="utf-8")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
 @contextlib.contextmanager
 def locked(path, waiting):
     """Holds the lock for the `with` block; says `waiting` once when somebody else has it."""
@@ -22,7 +29,6 @@ def locked(path, waiting):
     file = try_lock(path)
     if file is None:
         print(waiting, flush=True)
-        file = open(path, "a", encoding="utf-8")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        file = lock(path)
     with file:
         yield

@@ -1,9 +1,7 @@
-"""What Jupyter starts for a Rust notebook of this lab: gives the kernel a private copy of the
-pre-built library, runs it there, and tidies up after it. Argument: Jupyter's connection file."""
+"""What Jupyter starts for a Rust notebook of this lab: makes a private copy of the pre-built
+library and becomes the kernel, which works there. Argument: Jupyter's connection file."""
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 
@@ -15,25 +13,21 @@ from progress import StepFailed
 def main(connection_file):
     # Standard output is the server's log: what takes long is said there.
     features = library.saved_features()
-    session, lock = library.new_session(library.ensure_template(features), features)
-    try:
-        kernel = subprocess.Popen(
-            [binary(), "--control_file", connection_file],
-            env=library.kernel_environment(session),
-            # The session counts as alive while the kernel or a child of it is.
-            pass_fds=[lock.fileno()],
-        )
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda received, _: _forward(kernel, received))
-        code = kernel.wait()
-    finally:
-        library.remove_session(session)
-    sys.exit(code if code >= 0 else 128 - code)
-
-
-def _forward(kernel, number):
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(kernel.pid, number)
+    session, alive = library.new_session(library.ensure_template(features), features)
+    # Removes the session once the kernel and its children are gone, however they went.
+    subprocess.Popen(
+        [sys.executable, library.__file__, "remove-when-dead", session.name],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # The session counts as alive while any process has this file open.
+    os.set_inheritable(alive.fileno(), True)
+    # evcxr_jupyter prints nothing there but the configuration file that it found.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    environment = library.kernel_environment(session)
+    os.execve(binary(), [binary(), "--control_file", connection_file], environment)
 
 
 if __name__ == "__main__":

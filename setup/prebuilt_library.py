@@ -24,7 +24,7 @@ import shutil
 import sys
 
 from evcxr_kernel import VERSION, binary, rust_version
-from file_lock import locked, try_lock
+from file_lock import lock, locked, try_lock
 from locations import CHECKOUT, LOGS, PYTHON, kernel_home
 from progress import run_step, say
 
@@ -109,8 +109,8 @@ def template_key(files, features):
     digest = hashlib.sha256()
     # evcxr changes the compiler flags when it finds lld, unless there is mold.
     linker = "lld" if shutil.which("lld") and not shutil.which("mold") else "default"
-    lock = (CHECKOUT / "Cargo.lock").read_bytes()
-    for part in [VERSION, rust_version(), linker, json.dumps(features), lock]:
+    versions = (CHECKOUT / "Cargo.lock").read_bytes()
+    for part in [VERSION, rust_version(), linker, json.dumps(features), versions]:
         digest.update(part if isinstance(part, bytes) else part.encode())
         digest.update(b"\0")
     for name, content in sorted(files.items()):
@@ -161,14 +161,9 @@ def _build(template, files, features):
     _write_sources(partial, files)
     shutil.copyfile(CHECKOUT / "Cargo.lock", partial / "Cargo.lock")
     write_config(partial, features)
-    crates = 0
 
-    def status_of(line):
-        nonlocal crates
-        if compiling := re.match(r"\s*Compiling (\S+)", line):
-            crates += 1
-            return f"{crates} crates, now {compiling[1]}"
-        return ""
+    def status():
+        return f"{sum(1 for _ in partial.glob('ctx/target/**/deps/*.d'))} parts"
 
     warm_up = CHECKOUT / "setup" / "warm_up_kernel.py"
     run_step(
@@ -176,9 +171,9 @@ def _build(template, files, features):
         [PYTHON, warm_up, binary()],
         LOGS / "library.log",
         environment=kernel_environment(partial),
-        status_of=status_of,
+        status=status,
     )
-    for cell in partial.glob("ctx/target/*/debug/deps/*code_*"):
+    for cell in partial.glob("ctx/target/*/debug/deps/libcode_*"):
         cell.unlink()
     partial.rename(template)
 
@@ -249,23 +244,29 @@ def new_session(template, features):
     with locked(SESSIONS / "sessions.lock", "Another kernel starts: waiting."):
         remove_dead_sessions()
         folder = SESSIONS / secrets.token_hex(4)
-        lock = try_lock(folder.with_suffix(".alive"))
+        alive = try_lock(folder.with_suffix(".alive"))
     copy_linked(template, folder)
     write_config(folder, features)
-    return folder, lock
-
-
-def remove_session(folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".alive").unlink(missing_ok=True)
+    return folder, alive
 
 
 def remove_dead_sessions():
-    """Removes what kernels left behind that were killed."""
+    """Removes what is left of kernels that were killed together with their `remove_when_dead`."""
     for mark in SESSIONS.glob("*.alive"):
-        if lock := try_lock(mark):
-            remove_session(mark.with_suffix(""))
-            lock.close()
+        if dead := try_lock(mark):
+            _remove_session(mark, dead)
+
+
+def remove_when_dead(name):
+    """Waits until no process uses the session any more and removes it."""
+    mark = SESSIONS / f"{name}.alive"
+    _remove_session(mark, lock(mark))
+
+
+def _remove_session(mark, held_lock):
+    shutil.rmtree(mark.with_suffix(""), ignore_errors=True)
+    mark.unlink(missing_ok=True)
+    held_lock.close()
 
 
 def _remove_old_templates():
@@ -277,4 +278,5 @@ def _remove_old_templates():
 
 
 if __name__ == "__main__":
-    print(ensure_template(saved_features()), file=sys.stderr)
+    if sys.argv[1] == "remove-when-dead":
+        remove_when_dead(sys.argv[2])

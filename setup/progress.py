@@ -25,11 +25,11 @@ def say(text):
 
 
 class Ticker:
-    """Shows `title`, the elapsed time and what is happening now, until the `with` block ends."""
+    """Shows `title`, the elapsed time and what `status()` says, until the `with` block ends."""
 
-    def __init__(self, title):
+    def __init__(self, title, status):
         self.title = title
-        self.status = ""
+        self.status = status
         self.started = time.monotonic()
         self._terminal = sys.stdout.isatty()
         self._finished = threading.Event()
@@ -53,7 +53,7 @@ class Ticker:
         count = 0
         while not self._finished.wait(interval):
             elapsed = clock(time.monotonic() - self.started)
-            line = f"{self.title} {elapsed} {self.status}"
+            line = f"{self.title} {elapsed} {self.status()}"
             if self._terminal:
                 width = os.get_terminal_size(sys.stdout.fileno()).columns
                 print(f"\r\033[K  {frames[count % 4]} {line}"[: width + 4], end="", flush=True)
@@ -62,16 +62,23 @@ class Ticker:
             count += 1
 
 
-def run_step(title, command, log_path, environment=None, cwd=None, status_of=str.strip):
-    """Runs `command`, showing `status_of(line)` of its latest line of output (when that is not
-    empty), and raises `StepFailed` with the end of the log when it fails."""
+def run_step(title, command, log_path, environment=None, status_of=str.strip, status=None):
+    """Runs `command`, its output kept in `log_path`, and raises `StepFailed` with the end of it
+    when the command fails.
+
+    Meanwhile it shows what `status()` returns, or else `status_of(line)` of the latest line of
+    output for which that is not empty.
+    """
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    with open(log_path, "w", encoding="utf-8") as log, Ticker(title) as ticker:
+    latest = ""
+    with (
+        open(log_path, "w", encoding="utf-8") as log,
+        Ticker(title, status or (lambda: latest)),
+    ):
         log.write(f"$ {' '.join(map(str, command))}\n")
         log.flush()
         process = subprocess.Popen(
             command,
-            cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -83,7 +90,7 @@ def run_step(title, command, log_path, environment=None, cwd=None, status_of=str
             for line in process.stdout:
                 log.write(line)
                 log.flush()
-                ticker.status = status_of(line) or ticker.status
+                latest = status_of(line) or latest
             code = process.wait()
         except BaseException:
             process.terminate()

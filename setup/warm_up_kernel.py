@@ -1,6 +1,7 @@
 """Starts a Rust kernel, runs the cell every notebook begins with, and ends: that leaves the
 library compiled in the kernel's folder. Run by the lab's Python; argument: the kernel's program."""
 
+import signal
 import subprocess
 import sys
 
@@ -35,7 +36,16 @@ def errors_of(client, cell):
     return errors
 
 
+def stop(*_):
+    """Ends at a signal, once: the kernel is still to be ended in good order."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit("stopped")
+
+
 def main(program):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     manager = ProgramKernelManager()
     manager.program = program
     manager.start_kernel(stdout=subprocess.DEVNULL)
@@ -51,7 +61,7 @@ def main(program):
         sys.exit(f"The Rust kernel ended: {error}")
     finally:
         client.stop_channels()
-        manager.shutdown_kernel()
+        manager.shutdown_kernel(now=True)
     if problems:
         sys.exit("\n".join(problems))
 

@@ -2,7 +2,7 @@
 
 pub use crate::audio::{Audio, Playback, Song, find_songs};
 pub use crate::dataset::{Dataset, DatasetSettings};
-pub use crate::display::{LossChart, Show};
+pub use crate::display::{LossChart, Player, Show};
 pub use crate::evaluate::{Similarity, similarity};
 pub use crate::features::{Blocks, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
 pub use crate::generate::{Piece, Seed};

@@ -132,6 +132,20 @@ fn validation_sequences_are_spread_evenly_and_never_trained_on() {
 }
 
 #[test]
+fn no_block_of_a_validation_sequence_is_in_a_training_sequence() {
+    let data = Dataset::from_audio(&titled(song(80)), settings(8, 2)).unwrap();
+    let (training, validation) = data.split(0.1).unwrap();
+    assert!(!training.is_empty() && validation.len() == 3);
+    // Blocks that overlapping sequences share hold the very same numbers.
+    let blocks = |indices: &[usize]| -> Vec<Vec<u32>> {
+        let rows = indices.iter().flat_map(|index| data.sequence(*index).unwrap().chunks(100));
+        rows.map(|row| row.iter().map(|number| number.to_bits()).collect()).collect()
+    };
+    let trained = blocks(&training);
+    assert!(blocks(&validation).iter().all(|block| !trained.contains(block)));
+}
+
+#[test]
 fn batches_cover_every_sequence_once_in_an_order_the_seed_decides() {
     let data = Dataset::from_audio(&titled(song(44)), settings(4, 4)).unwrap();
     let all: Vec<usize> = (0..data.len()).collect();

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from .encoding import encode
-from .mastering import loudness_lufs, mastered, sixteen_bit
+from .mastering import mastered, sixteen_bit
 from .pieces import PIECES
 
 RATE_HZ = 44100
@@ -20,16 +20,17 @@ def tags(title, composer):
             "album": "NeuralComposer training songs", "copyright": LICENCE, "comment": LICENCE}
 
 
-def finished(piece):
-    """The mastered sound of a piece at `RATE_HZ`."""
-    return mastered(piece.render(RATE_HZ), RATE_HZ, piece.target_lufs)
+def finished(piece, mono=False):
+    """The mastered sound of a piece at `RATE_HZ`, (channels x n)."""
+    sound = piece.render(RATE_HZ)
+    if mono:
+        sound = sound.mean(axis=0, keepdims=True)
+    return mastered(sound, RATE_HZ, piece.target_lufs)
 
 
 def make(piece, folder):
     started = time.monotonic()
-    sound = finished(piece)
-    if piece.mono:
-        sound = sound.mean(axis=0, keepdims=True)
+    sound = finished(piece, piece.mono)
     if piece.file_sample_rate_hz != RATE_HZ:
         sound = resample_poly(sound, piece.file_sample_rate_hz, RATE_HZ, axis=1)
     path = folder / f"{piece.name}.{piece.extension}"

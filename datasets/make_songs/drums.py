@@ -16,8 +16,8 @@ class DrumKit:
         self._rate = sample_rate_hz
         self._rng = np.random.default_rng(seed)
         fixed = np.random.default_rng(seed + 1)
-        self._ride_hz = np.exp(fixed.uniform(np.log(420), np.log(13000), 90))
-        self._ride_gain = fixed.normal(size=90) * (self._ride_hz / 3000) ** 0.25
+        self._ride_hz = np.exp(fixed.uniform(np.log(420), np.log(14000), 260))
+        self._ride_gain = fixed.normal(size=260) * (self._ride_hz / 3000) ** 0.35
         self._hat_hz = np.exp(fixed.uniform(np.log(3200), np.log(15000), 60))
         self._hat_gain = fixed.normal(size=60)
 
@@ -80,10 +80,10 @@ class DrumKit:
         return self._hat(velocity, decay=0.16, seconds=0.5)
 
     def _ride(self, velocity):
-        decay = 0.42 * (3000 / self._ride_hz) ** 0.35
+        decay = 0.26 * (3000 / self._ride_hz) ** 0.35
         wash = self._metal(self._ride_hz, self._ride_gain, decay, 1.2)
-        ping = self._metal(np.array([2750.0, 4130.0, 5420.0, 6890.0]), np.ones(4), np.full(4, 0.09), 1.2)
-        return 0.42 * velocity * high_pass(0.7 * wash + 0.6 * ping, 350, self._rate)
+        ping = self._metal(np.array([2750.0, 4130.0, 5420.0, 6890.0]), np.ones(4), np.full(4, 0.05), 1.2)
+        return 0.42 * velocity * high_pass(0.6 * wash + 0.45 * ping, 350, self._rate)
 
     def _crash(self, velocity):
         time = self._time(2.4)

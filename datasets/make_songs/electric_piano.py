@@ -33,4 +33,4 @@ class ElectricPiano:
             track.add(self.note(note.pitch, note.velocity, note.duration), note.start)
         time = np.arange(track.samples.shape[1]) / self._rate
         sway = self._tremolo_depth * np.sin(2 * np.pi * self._tremolo_hz * time)
-        return np.tanh(0.8 * track.samples) * np.stack([1.0 + sway, 1.0 - sway])
+        return np.tanh(0.3 * track.samples) * np.stack([1.0 + sway, 1.0 - sway])

@@ -53,7 +53,7 @@ def trimmed(sound, sample_rate_hz, lead_seconds=0.08, floor_db=-58.0, tail_secon
     return sound
 
 
-def mastered(sound, sample_rate_hz, target_lufs=-17.0, ceiling_db=-1.8):
+def mastered(sound, sample_rate_hz, target_lufs=-17.0, ceiling_db=-2.2):
     """Trims, brings to the loudness asked for, and limits."""
     sound = trimmed(high_pass(sound, 25.0, sample_rate_hz), sample_rate_hz)
     for _ in range(3):

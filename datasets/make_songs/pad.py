@@ -22,7 +22,7 @@ class Pad:
         track = Track(seconds, self._rate)
         length = track.samples.shape[1]
         for number, notes in enumerate(voices):
-            for cents, pan in ((-4.0, -0.7), (3.0, 0.7)):
+            for cents, pan in ((-5.0, -0.7), (0.4, 0.0), (4.0, 0.7)):
                 detuned = [Note(n.start, n.duration, n.pitch + cents / 100, n.velocity) for n in notes]
                 curves = drawn(detuned, seconds, _TOUCH, self._rng)
                 loudness = audio_rate(curves.loudness, self._rate, length)
@@ -31,4 +31,4 @@ class Pad:
                 bright = np.clip(loudness * (0.35 + 0.65 * wave), 0.0, 1.0)
                 sound = (1 - bright) * self._dark.sound(pitch) + bright * self._open.sound(pitch)
                 track.add(sound * loudness, 0.0, pan * (0.5 + 0.12 * number))
-        return track.samples / np.sqrt(2.0 * len(voices))
+        return track.samples / np.sqrt(3.0 * len(voices))

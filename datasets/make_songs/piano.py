@@ -3,7 +3,7 @@
 import numpy as np
 
 from .mixing import Track, decibels
-from .modes import body_impulse, ring, through
+from .modes import ring, through
 from .score import frequency_hz
 
 _DETUNE_CENTS = np.array([-0.35, 0.05, 0.5])

@@ -28,7 +28,7 @@ class Plucker:
     velocity_to_cutoff: float = 0.8
 
 
-GUITAR = Plucker(0.15, 1900, 6.0, 0.45, 1.1, 4e-5, 0.030, 0.05)
+GUITAR = Plucker(0.15, 1900, 7.5, 0.45, 1.1, 4e-5, 0.030, 0.05)
 HARP = Plucker(0.33, 1300, 7.0, 0.35, 0.9, 2e-5, 0.012, 0.25)
 HARPSICHORD = Plucker(0.11, 5200, 6.0, 0.50, 0.35, 1e-5, 0.020, 0.06, velocity_to_cutoff=0.1)
 BASS = Plucker(0.22, 620, 5.0, 0.30, 1.6, 8e-5, 0.010, 0.045)
@@ -37,7 +37,7 @@ BASS = Plucker(0.22, 620, 5.0, 0.30, 1.6, 8e-5, 0.010, 0.045)
 def guitar_body(sample_rate_hz, seed):
     """Air mode near 100 Hz, top plate near 200 Hz, then a thicket."""
     rng = np.random.default_rng(seed)
-    main = [(98, 0.9, 0.10), (196, 1.1, 0.08), (236, 0.7, 0.06), (389, 0.7, 0.05), (425, 0.5, 0.05)]
+    main = [(98, 0.45, 0.08), (196, 0.9, 0.07), (236, 0.7, 0.06), (389, 0.7, 0.05), (425, 0.5, 0.05)]
     return body_impulse(rng, sample_rate_hz, main, (480, 5200), 46, direct=0.45)
 
 

@@ -5,9 +5,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from from_setup import CHECKOUT
-
 import prebuilt_library
+from locations import CHECKOUT
 from prebuilt_library import copy_linked, library_files, library_manifest, template_key
 
 

@@ -1,7 +1,6 @@
 import unittest
 
-from from_setup import CHECKOUT
-
+from locations import CHECKOUT
 from progress import StepFailed
 from python_environment import python_is_accepted, read_environment
 

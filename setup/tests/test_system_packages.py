@@ -4,7 +4,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from from_setup import SETUP
+from locations import CHECKOUT
+
+SETUP = CHECKOUT / "setup"
 
 
 class SystemPackages(unittest.TestCase):
@@ -24,7 +26,7 @@ class SystemPackages(unittest.TestCase):
             "python3": "exit 0",
             "pkg-config": f"test -e {self.folder}/installed",
             "apt-get": f'echo "apt-get $*" >> {self.calls}\n'
-            f'case $1 in install) touch {self.folder}/installed;; esac',
+            f"case $1 in install) touch {self.folder}/installed;; esac",
             "sudo": ('while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"')
             if may_sudo
             else "exit 1",

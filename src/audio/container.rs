@@ -69,7 +69,8 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         return Err(not_audio(path, &"no two frames of MPEG audio follow each other"));
     }
     let mut warnings = Vec::new();
-    let (tags, itunes_gap) = read_tags(&mut *reader);
+    let (mut tags, itunes_gap) = read_tags(&mut *reader);
+    facts.wav.lists.iter().for_each(|list| tags.merge_riff_list(list));
     let track = reader
         .default_track(TrackType::Audio)
         .ok_or_else(|| Error::audio(path, "expected sound, found a file without a sound track"))?
@@ -83,7 +84,8 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let mut gap = Gap::default();
     if format == format_id::FORMAT_ID_ISOMP4 {
         let edit = facts.edits.iter().find(|e| e.track_id == track.id);
-        gap = edit.map(|e| e.gap).or(itunes_gap).unwrap_or_default();
+        let edit = edit.map(|e| e.gap(track.num_frames));
+        gap = edit.or(itunes_gap).unwrap_or_default();
     }
     let hidden_channels = facts.wav.hidden_channels;
     let channels = hidden_channels.unwrap_or(1) as u64;
@@ -197,7 +199,7 @@ pub(super) fn make_decoder(
     parameters: &AudioCodecParameters,
     gapless: bool,
 ) -> Result<(Box<dyn AudioDecoder>, String)> {
-    let options = AudioDecoderOptions::default().gapless(gapless);
+    let options = AudioDecoderOptions::default().gapless(gapless).verify(true);
     let decoder = no_panic::catch(|| {
         symphonia::default::get_codecs().make_audio_decoder(parameters, &options)
     })

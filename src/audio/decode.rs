@@ -261,10 +261,7 @@ impl Decoder {
             }
         }
         self.trim_chunk();
-        for sample in self.chunk.iter_mut().flatten().filter(|s| !s.is_finite()) {
-            *sample = 0.0;
-            self.faults.note_not_finite();
-        }
+        self.silence_what_is_not_finite();
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)
@@ -355,6 +352,19 @@ impl Decoder {
         }
     }
 
+    fn silence_what_is_not_finite(&mut self) {
+        for channel in &mut self.chunk {
+            // One pass without branches for the sound file, which is the usual one.
+            if channel.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
+                continue;
+            }
+            for sample in channel.iter_mut().filter(|s| !s.is_finite()) {
+                *sample = 0.0;
+                self.faults.note_not_finite();
+            }
+        }
+    }
+
     fn note_damage(&mut self) {
         let at = self.seconds(self.frames_read);
         self.faults.note_damage(at);
@@ -381,6 +391,10 @@ impl Decoder {
             }
             None if self.cut_off => {
                 self.faults.note(format!("the file is truncated at {found:.2} s"));
+            }
+            _ if self.decoder.finalize().verify_ok == Some(false) => {
+                let note = "the checksum does not match: some of the sound is damaged";
+                self.faults.note(note.to_owned());
             }
             _ => {}
         }

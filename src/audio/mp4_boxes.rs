@@ -12,7 +12,25 @@ use std::io::{self, Read, Seek, SeekFrom};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edit {
     pub(super) track_id: u32,
-    pub(super) gap: Gap,
+    gap: Gap,
+    /// The length is a whole number of the movie's time units; so many frames are one.
+    unit_frames: u64,
+}
+
+impl Edit {
+    /// The edit, made exact by the number of frames that the track's packets say they hold.
+    ///
+    /// A movie's time unit is often a millisecond, while the last packet's length is in frames.
+    pub(super) fn gap(&self, packet_frames: Option<u64>) -> Gap {
+        let mut gap = self.gap;
+        if let (Some(music), Some(all)) = (gap.music_frames, packet_frames.filter(|&n| n > 0)) {
+            let there = all.saturating_sub(gap.run_in_frames);
+            if music.saturating_add(self.unit_frames) > there {
+                gap.music_frames = Some(there);
+            }
+        }
+        gap
+    }
 }
 
 /// One edit for each track that has an edit list.
@@ -64,7 +82,8 @@ fn read_track(
         let scaled = u128::from(length) * u128::from(track_scale);
         (scaled as f64 / f64::from(movie_scale)).round() as u64
     });
-    Ok(Some(Edit { track_id, gap: Gap { run_in_frames, music_frames } }))
+    let unit_frames = track_scale.div_ceil(movie_scale.max(1)).into();
+    Ok(Some(Edit { track_id, gap: Gap { run_in_frames, music_frames }, unit_frames }))
 }
 
 /// Start in the track's units and length in the movie's units. Empty edits, which only delay a

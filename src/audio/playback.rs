@@ -69,7 +69,7 @@ impl Playback {
         self.sound.volume()
     }
 
-    /// Whether there is still something to play; a paused sound counts.
+    /// Whether there is still something to hear; a paused sound counts.
     pub fn is_playing(&self) -> bool {
         self.sound.is_playing()
     }
@@ -96,7 +96,7 @@ impl Playback {
         self.sound.seek(Duration::from_secs_f64(seconds.min(self.duration_seconds)))
     }
 
-    /// Waits until the sound has ended; a paused one until someone resumes or stops it.
+    /// Waits until the last sample was heard; on a paused sound until someone resumes or stops it.
     ///
     /// [`interrupt::request`] stops the sound and ends the wait.
     ///

@@ -95,6 +95,21 @@ impl Audio {
     }
 }
 
+/// Averages `channels`, all of one length, into `mixed`, which is emptied first.
+pub fn mix_to_mono(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
+    let scale = 1.0 / channels.len() as f32;
+    mixed.clear();
+    mixed.resize(channels.first().map_or(0, Vec::len), 0.0);
+    for channel in channels {
+        for (sum, sample) in mixed.iter_mut().zip(channel) {
+            *sum += sample;
+        }
+    }
+    for sum in mixed {
+        *sum *= scale;
+    }
+}
+
 impl std::fmt::Debug for Audio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -106,13 +121,4 @@ impl std::fmt::Debug for Audio {
             if self.channel_count() == 1 { "" } else { "s" }
         )
     }
-}
-
-/// Averages `channels`, all of one length, into `mixed`, which is emptied first.
-pub fn mix_to_mono(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
-    let scale = 1.0 / channels.len() as f32;
-    mixed.clear();
-    mixed.extend(
-        (0..channels[0].len()).map(|frame| channels.iter().map(|c| c[frame]).sum::<f32>() * scale),
-    );
 }

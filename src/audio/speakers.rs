@@ -4,6 +4,7 @@ use super::Audio;
 use crate::{Error, Result};
 use rodio::source::SeekError;
 use rodio::{ChannelCount, DeviceSinkBuilder, MixerDeviceSink, Player, SampleRate, Source};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ pub(super) struct Sound(Arc<Controls>);
 
 struct Controls {
     player: Player,
+    stopped: AtomicBool,
+    /// Set when the device is closed: everything was heard.
+    ended: AtomicBool,
     /// Set by the device's thread when the device is lost.
     failure: Arc<Mutex<Option<String>>>,
 }
@@ -27,7 +31,14 @@ static STARTED: Mutex<Vec<Weak<Controls>>> = Mutex::new(Vec::new());
 pub(super) fn stop_all() {
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     for controls in started.drain(..).filter_map(|c| c.upgrade()) {
-        controls.player.stop();
+        controls.stop();
+    }
+}
+
+impl Controls {
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.player.stop();
     }
 }
 
@@ -45,11 +56,19 @@ impl Sound {
                 let failure = Arc::default();
                 match open(&audio, &failure) {
                     Ok((device, player)) => {
-                        let controls = Arc::new(Controls { player, failure });
+                        let controls = Arc::new(Controls {
+                            player,
+                            stopped: AtomicBool::new(false),
+                            ended: AtomicBool::new(false),
+                            failure,
+                        });
                         let _ = sender.send(Ok(Self(controls.clone())));
                         controls.player.sleep_until_end();
-                        std::thread::sleep(DEVICE_TAIL);
+                        if !controls.stopped.load(Ordering::SeqCst) {
+                            std::thread::sleep(DEVICE_TAIL);
+                        }
                         drop(device);
+                        controls.ended.store(true, Ordering::SeqCst);
                     }
                     Err(error) => {
                         let _ = sender.send(Err(error));
@@ -73,7 +92,7 @@ impl Sound {
     }
 
     pub(super) fn stop(&self) {
-        self.0.player.stop();
+        self.0.stop();
     }
 
     pub(super) fn set_volume(&self, volume: f32) {
@@ -85,7 +104,7 @@ impl Sound {
     }
 
     pub(super) fn is_playing(&self) -> bool {
-        !self.0.player.empty()
+        !self.0.ended.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -97,6 +116,7 @@ impl Sound {
     }
 
     pub(super) fn seek(&self, to: Duration) -> Result<()> {
+        self.check()?;
         self.0.player.try_seek(to).map_err(|e| Error::Playback(format!("could not seek: {e}")))
     }
 

@@ -25,6 +25,13 @@ const NAMES: [&str; 13] = [
     "encoder",
 ];
 
+impl std::fmt::Display for Tags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<_> = self.iter().map(|(name, value)| format!("{name:13} {value}")).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
 impl Tags {
     /// The piece's title.
     pub fn title(&self) -> Option<&str> {
@@ -63,6 +70,30 @@ impl Tags {
             if let Some((name, value)) = name_and_value(tag) {
                 self.set(name, value);
             }
+        }
+    }
+
+    /// Takes over the tags in the body of a WAV file's `LIST` chunk.
+    pub(super) fn merge_riff_list(&mut self, list: &[u8]) {
+        let Some(mut rest) = list.strip_prefix(b"INFO") else { return };
+        while let Some((head, tail)) = rest.split_at_checked(8) {
+            let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+            let text = String::from_utf8_lossy(&tail[..length.min(tail.len())]).into_owned();
+            match &head[..4] {
+                b"INAM" => self.set("title", text),
+                b"IART" => self.set("artist", text),
+                b"IPRD" => self.set("album", text),
+                b"IGNR" => self.set("genre", text),
+                b"ICRD" => self.set("date", text),
+                b"IPRT" | b"ITRK" => self.set("track", text),
+                b"ICMT" => self.set("comment", text),
+                b"ICOP" => self.set("copyright", text),
+                b"ISFT" => self.set("encoder", text),
+                _ => {}
+            }
+            // Each part begins at an even place.
+            let next = length.saturating_add(length % 2);
+            rest = tail.get(next..).unwrap_or_default();
         }
     }
 

@@ -13,6 +13,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// Symphonia knows the positions of so many loudspeakers.
 const MOST_NAMED_CHANNELS: u16 = 18;
 
+/// No real file has as many in front of its sound.
+const MOST_CHUNKS: usize = 10_000;
+
+/// Tags are short; other lists are not looked at.
+const LONGEST_LIST: u64 = 1 << 16;
+const MOST_LISTS: usize = 8;
+
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const EXTENSIBLE: u16 = 0xfffe;
@@ -23,6 +30,8 @@ pub(super) struct Repair {
     pub(super) patches: Patches,
     /// The frames the header promised, where the file holds fewer.
     pub(super) promised_frames: Option<u64>,
+    /// The bodies of the `LIST` chunks, which may hold tags: Symphonia reads them and loses them.
+    pub(super) lists: Vec<Vec<u8>>,
     /// The number of channels, where the file is shown as one channel.
     pub(super) hidden_channels: Option<usize>,
 }
@@ -37,13 +46,15 @@ pub(super) fn plan(file: &mut (impl Read + Seek)) -> io::Result<Repair> {
     }
     repair.patches.add(0, b"RIFF");
     repair.patches.add(4, &u32::try_from(file_bytes - 8).unwrap_or(u32::MAX).to_le_bytes());
-    let (mut at, mut format) = (12, Format::default());
-    loop {
+    let (mut at, mut format, mut wide_length) = (12, Format::default(), None);
+    let mut has_data = false;
+    for _ in 0..MOST_CHUNKS {
         let header = read_at(file, at, 8)?;
         if header.len() < 8 {
-            return Ok(repair);
+            break;
         }
         let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+        let mut length = u64::from(length);
         match &header[..4] {
             b"fmt " => {
                 format = Format::parse(&read_at(file, at + 8, 40)?);
@@ -53,14 +64,33 @@ pub(super) fn plan(file: &mut (impl Read + Seek)) -> io::Result<Repair> {
             }
             // The count of frames in it would be that of all channels together.
             b"fact" if repair.hidden_channels.is_some() => repair.patches.add(at, b"skip"),
-            b"data" => {
-                repair.set_length(at, length, file_bytes.saturating_sub(at + 8), &format);
-                return Ok(repair);
+            // Of an RF64 file: the lengths of the file and of its data, in 64 bits.
+            b"ds64" => {
+                let lengths = read_at(file, at + 8, 16)?;
+                wide_length =
+                    lengths.get(8..).and_then(|b| b.try_into().ok().map(u64::from_le_bytes));
+            }
+            // Symphonia goes by the first; what follows may still be tags.
+            b"data" if !has_data => {
+                has_data = true;
+                length = wide_length.unwrap_or(length);
+                let there = file_bytes.saturating_sub(at + 8);
+                repair.set_length(at, length, there, &format);
+                if length == 0 || length >= there {
+                    break;
+                }
+            }
+            b"LIST" if repair.lists.len() < MOST_LISTS => {
+                repair.lists.push(read_at(file, at + 8, length.min(LONGEST_LIST))?);
             }
             _ => {}
         }
-        at += 8 + u64::from(length) + u64::from(length % 2);
+        let Some(next) = at.checked_add(8 + length % 2).and_then(|n| n.checked_add(length)) else {
+            break;
+        };
+        at = next;
     }
+    Ok(repair)
 }
 
 impl Repair {
@@ -77,15 +107,15 @@ impl Repair {
         }
     }
 
-    fn set_length(&mut self, at: u64, promised: u32, there: u64, format: &Format) {
+    fn set_length(&mut self, at: u64, promised: u64, there: u64, format: &Format) {
         // Programs that cannot go back to fill in the length write nothing or a very large number.
-        let unknown = promised == 0 || promised >= 0x7fff_0000;
-        let mut length = if unknown { there } else { u64::from(promised).min(there) };
+        let unknown = promised == 0 || (promised >= 0x7fff_0000 && promised > there);
+        let mut length = if unknown { there } else { promised.min(there) };
         if format.is_linear() {
             let frame_bytes = u64::from(format.frame_bytes);
             length -= length % frame_bytes;
-            if !unknown && u64::from(promised) > there {
-                self.promised_frames = Some(u64::from(promised) / frame_bytes);
+            if !unknown && promised > there {
+                self.promised_frames = Some(promised / frame_bytes);
             }
         }
         self.patches.add(at + 4, &u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());

@@ -190,7 +190,8 @@ impl Dataset {
     }
 
     /// Splits the sequences into those to train on and those to validate on: `fraction` of them,
-    /// evenly spread over the songs, the same ones every time.
+    /// evenly spread over the songs, the same ones every time. A sequence that shares blocks with
+    /// one of these is on neither side, so that nothing validated on was ever trained on.
     ///
     /// # Errors
     /// [`Error::Argument`] when the fraction is outside 0 to below 1, or leaves one side empty.
@@ -198,8 +199,13 @@ impl Dataset {
         if !(0.0..1.0).contains(&fraction) {
             return Err(Error::argument("validation", "a fraction from 0 to below 1", fraction));
         }
-        let (validation, training): (Vec<_>, Vec<_>) = (0..self.len())
-            .partition(|i| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor());
+        let is_validation =
+            |i: &usize| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor();
+        let (validation, others): (Vec<_>, Vec<_>) = (0..self.len()).partition(is_validation);
+        let training: Vec<_> = others
+            .into_iter()
+            .filter(|other| !validation.iter().any(|kept| self.overlap(*kept, *other)))
+            .collect();
         if training.is_empty() || (fraction > 0.0 && validation.is_empty()) {
             return Err(Error::argument(
                 "validation",
@@ -211,6 +217,12 @@ impl Dataset {
             ));
         }
         Ok((training, validation))
+    }
+
+    /// Whether two sequences share a block.
+    fn overlap(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (self.sequences[a], self.sequences[b]);
+        a.song == b.song && a.first_block.abs_diff(b.first_block) < self.settings.sequence_blocks
     }
 
     /// The row after block `block` of `song`: the next block, or a block of zeros past the end.

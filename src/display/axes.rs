@@ -87,7 +87,7 @@ impl Axis {
 
     /// Frequencies from 0 to `high_hz`, spaced as they are heard.
     pub fn frequency(high_hz: f64) -> Self {
-        let ticks = [0.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4]
+        let ticks = [0.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4]
             .into_iter()
             .filter(|hz| *hz <= high_hz)
             .map(|hz| {
@@ -186,8 +186,6 @@ pub(crate) enum Anchor {
     TopCenter,
     CenterRight,
     CenterLeft,
-    BottomLeft,
-    BottomCenter,
 }
 
 impl<DB: DrawingBackend> Paper<'_, DB> {
@@ -219,8 +217,6 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             Anchor::TopCenter => Pos::new(HPos::Center, VPos::Top),
             Anchor::CenterRight => Pos::new(HPos::Right, VPos::Center),
             Anchor::CenterLeft => Pos::new(HPos::Left, VPos::Center),
-            Anchor::BottomLeft => Pos::new(HPos::Left, VPos::Bottom),
-            Anchor::BottomCenter => Pos::new(HPos::Center, VPos::Bottom),
         };
         let style = (theme::FONT, 15.0 * self.scale)
             .into_font()

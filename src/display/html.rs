@@ -36,15 +36,23 @@ pub fn isolated(text: &str) -> String {
 /// there is one, and otherwise the reader's preference for light or dark.
 pub const STYLE: &str = include_str!("style.css");
 
-/// A picture with its caption: the vector drawing in the colours of the page's theme, and the
-/// bitmap where styles are removed (a notebook on a code host, a mail).
+/// Puts the drawings of the page in the place of their bitmaps.
+const DRAW: &str = "document.querySelectorAll('script.nc-source').forEach(source=>{\
+    source.previousElementSibling.outerHTML=source.textContent;source.remove()})";
+
+/// A picture with its caption: a bitmap, which a script replaces by the vector drawing in the colours
+/// of the page's theme.
+///
+/// The drawing waits inside a script element, because readers that take scripts and drawings away
+/// (an untrusted notebook, a code host, a mail) would leave a drawing's words behind.
 pub fn figure(picture: &Picture, caption: Option<&str>) -> String {
     let description = escape(picture.description());
     let caption = caption.map(|c| format!("<figcaption>{c}</figcaption>")).unwrap_or_default();
     format!(
         "<figure class=\"nc-figure\">{caption}\
          <img class=\"nc-static\" alt=\"{description}\" width=\"{}\" height=\"{}\" \
-         src=\"data:image/png;base64,{}\">{}</figure>",
+         src=\"data:image/png;base64,{}\"><script class=\"nc-source\" type=\"image/svg+xml\">{}\
+         </script><script>{DRAW}</script></figure>",
         picture.width_px(),
         picture.height_px(),
         picture.png_base64(),

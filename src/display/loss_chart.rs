@@ -81,7 +81,8 @@ impl LossChart {
     }
 
     /// How much of the previous smoothed value is kept, from 0 (raw values only) to below 1; usually
-    /// 0.6. It is an exponential moving average without the pull towards its start, as in Adam.
+    /// 0.6. An exponential moving average runs forwards and another backwards, and their mean is
+    /// drawn: it does not lag behind the raw values.
     pub fn smoothing(mut self, kept: f64) -> Self {
         self.smoothing = if kept.is_nan() { 0.0 } else { kept.clamp(0.0, 0.999) };
         self
@@ -135,7 +136,7 @@ impl LossChart {
         if high <= 0.0 || low >= high * 0.99 {
             return None;
         }
-        let ticks = [0.0, high].map(|v| (v, compact(v))).to_vec();
+        let ticks = [0.0, high].map(|v| (v, rate_label(v))).to_vec();
         let scale = super::axes::Scale::Linear;
         Some(Axis { scale, low: 0.0, high: high * 1.08, ticks, label: "" })
     }
@@ -307,21 +308,39 @@ fn text_width(text: &str) -> f64 {
         .map_or(text.chars().count() as f64 * 7.0, |(width, _)| f64::from(width))
 }
 
-/// The run with one of its losses replaced by a moving average; values that are not finite stay.
+/// A learning rate in at most seven characters: `0.001`, `2.5e-4`.
+fn rate_label(rate: f64) -> String {
+    let plain = compact(rate);
+    if plain.len() <= 6 { plain } else { format!("{rate:.1e}") }
+}
+
+/// The run with both losses replaced by the moving average of one of them; values that are not
+/// finite stay.
 fn smoothed(run: &LossRun, loss: fn(&LossPoint) -> Option<f64>, kept: f64) -> LossRun {
-    let (mut average, mut weight) = (0.0, 0.0);
+    let values: Vec<Option<f64>> = run.points.iter().map(loss).collect();
+    let forwards = moving_average(values.iter().copied(), kept);
+    let backwards = moving_average(values.iter().rev().copied(), kept);
+    let averages = forwards.iter().zip(backwards.iter().rev()).map(|(a, b)| 0.5 * (a + b));
     let mut result = run.clone();
-    for point in &mut result.points {
-        let value = loss(point);
-        if let Some(v) = value.filter(|v| v.is_finite()) {
-            average = kept * average + (1.0 - kept) * v;
-            weight = kept * weight + (1.0 - kept);
-        }
-        let smooth = value.map(|v| if v.is_finite() { average / weight } else { v });
-        point.validation_loss = smooth;
-        point.train_loss = smooth.unwrap_or(f64::NAN);
+    for ((point, value), average) in result.points.iter_mut().zip(values).zip(averages) {
+        point.validation_loss = value.map(|v| if v.is_finite() { average } else { v });
+        point.train_loss = point.validation_loss.unwrap_or(f64::NAN);
     }
     result
+}
+
+/// Exponential moving average without the pull towards its start (the correction that Adam makes).
+fn moving_average(values: impl Iterator<Item = Option<f64>>, kept: f64) -> Vec<f64> {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    values
+        .map(|value| {
+            if let Some(v) = value.filter(|v| v.is_finite()) {
+                sum = kept * sum + (1.0 - kept) * v;
+                weight = kept * weight + (1.0 - kept);
+            }
+            sum / weight
+        })
+        .collect()
 }
 
 /// Connected lines in pixels; at most two points per pixel column, the extremes, so that a run of

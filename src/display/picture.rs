@@ -1,7 +1,7 @@
 //! A drawn picture in both its forms, bitmap and vector.
 
 use super::axes::{Frame, Paper};
-use super::theme::{self, PNG_SCALE};
+use super::theme;
 use crate::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -21,12 +21,12 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Width in CSS pixels; the PNG has twice as many.
+    /// Width in CSS pixels; a PNG of lines has twice as many.
     pub fn width_px(&self) -> u32 {
         self.width_px
     }
 
-    /// Height in CSS pixels; the PNG has twice as many.
+    /// Height in CSS pixels; a PNG of lines has twice as many.
     pub fn height_px(&self) -> u32 {
         self.height_px
     }
@@ -92,6 +92,12 @@ pub(crate) trait Drawing {
     /// The alternative text.
     fn description(&self) -> String;
 
+    /// Device pixels per CSS pixel in the bitmap: 2 keeps lines crisp on dense screens, 1 keeps a
+    /// picture of many colours small.
+    fn density(&self) -> u32 {
+        2
+    }
+
     /// Coloured cells that lie under everything `draw` puts down.
     fn raster(&self) -> Option<Raster> {
         None
@@ -114,14 +120,14 @@ pub(crate) trait Drawing {
 
     fn draw_bitmap(&self, raster: Option<&Raster>) -> Result<Vec<u8>> {
         let (width, height) = self.size();
-        let (width, height) = (width * PNG_SCALE, height * PNG_SCALE);
+        let (width, height) = (width * self.density(), height * self.density());
         let mut pixels = vec![0xff; (width * height * 3) as usize];
         if let Some(raster) = raster {
-            paint_cells(&mut pixels, width, raster);
+            paint_cells(&mut pixels, width, raster, self.density());
         }
         {
             let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-            self.draw(&Paper { area: &area, scale: f64::from(PNG_SCALE) })?;
+            self.draw(&Paper { area: &area, scale: f64::from(self.density()) })?;
             area.present().map_err(|e| Error::Picture(e.to_string()))?;
         }
         encode(&pixels, width, height)
@@ -145,9 +151,9 @@ pub(crate) trait Drawing {
     }
 }
 
-fn paint_cells(pixels: &mut [u8], width: u32, raster: &Raster) {
+fn paint_cells(pixels: &mut [u8], width: u32, raster: &Raster, density: u32) {
     let frame = raster.frame;
-    let scale = PNG_SCALE as i32;
+    let scale = density as i32;
     let (columns, rows) = ((frame.width() * scale) as usize, (frame.height() * scale) as usize);
     for y in 0..rows {
         let row = y * raster.rows / rows;

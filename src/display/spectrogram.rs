@@ -66,8 +66,8 @@ const FRAME: Frame =
     Frame { left: 66, top: 12, right: theme::WIDTH_PX as i32 - 84, bottom: 12 + 256 };
 const BAR: Frame = Frame { left: FRAME.right + 14, right: FRAME.right + 28, ..FRAME };
 
-/// Colours in the palette; fewer compress better, and 96 steps over 80 dB are finer than the eye.
-const SHADES: usize = 96;
+/// Colours in the palette; fewer compress better, and 64 steps of 1.25 dB look smooth.
+const SHADES: usize = 64;
 
 pub(crate) fn palette() -> Vec<[u8; 3]> {
     (0..SHADES).map(|i| ColorMap::Magma.rgb(i as f32 / (SHADES - 1) as f32)).collect()
@@ -149,6 +149,10 @@ impl Drawing for Spectrogram<'_> {
             self.top_db,
             self.top_db - RANGE_DB
         )
+    }
+
+    fn density(&self) -> u32 {
+        1
     }
 
     fn raster(&self) -> Option<Raster> {

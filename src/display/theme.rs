@@ -7,9 +7,6 @@ use std::sync::OnceLock;
 /// Width of a picture in CSS pixels: fits the output column of a notebook.
 pub const WIDTH_PX: u32 = 860;
 
-/// Device pixels per CSS pixel in bitmaps, so that lines stay crisp on dense screens.
-pub(crate) const PNG_SCALE: u32 = 2;
-
 /// Paper.
 pub(crate) const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 /// Text and axes.
@@ -18,8 +15,6 @@ pub(crate) const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 pub(crate) const MUTED: RGBColor = RGBColor(0x6b, 0x6b, 0x6b);
 /// Grid lines.
 pub(crate) const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
-/// The outer envelope of a waveform.
-pub(crate) const PEAK: RGBColor = RGBColor(0x8c, 0xbf, 0xe0);
 
 /// Series colours that colour-blind readers can tell apart (M. Okabe and K. Ito, "Color Universal
 /// Design", 2008); the palest of their eight is left out, it vanishes on white.
@@ -35,11 +30,6 @@ pub(crate) const SERIES: [RGBColor; 6] = [
 /// The colour of the `index`-th series; they repeat after six.
 pub(crate) fn series(index: usize) -> RGBColor {
     SERIES[index % SERIES.len()]
-}
-
-/// `#RRGGBB`, as plotters writes it into SVG.
-pub(crate) fn css(color: RGBColor) -> String {
-    format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2)
 }
 
 /// The family name that pictures use; in bitmaps it is the embedded font, in SVG the viewer's own.

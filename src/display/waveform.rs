@@ -33,50 +33,81 @@ pub fn waveform(audio: &Audio) -> Result<Picture> {
 /// # Errors
 /// As [`waveform`].
 pub fn waveform_from(audio: &Audio, start_seconds: f64) -> Result<Picture> {
-    let lanes = audio.channel_count().min(MOST_CHANNELS);
-    let columns = (theme::WIDTH_PX as i32 - LEFT - RIGHT_MARGIN) as usize;
-    let envelopes = audio.channels()[..lanes].iter().map(|c| Envelope::of(c, columns)).collect();
-    Waveform {
-        envelopes,
-        channels: audio.channel_count(),
-        start_seconds,
-        seconds: audio.duration_seconds(),
-    }
-    .picture()
+    let count = audio.channel_count();
+    let lane = |(index, channel): (usize, &Vec<f32>)| Lane {
+        name: match (count, index) {
+            (1, _) => String::new(),
+            (2, 0) => "left".into(),
+            (2, _) => "right".into(),
+            _ => (index + 1).to_string(),
+        },
+        envelope: Envelope::of(channel, COLUMNS),
+        color: theme::SERIES[0],
+    };
+    let lanes: Vec<_> = audio.channels().iter().take(MOST_CHANNELS).enumerate().map(lane).collect();
+    let subject = match count {
+        1 => "one channel".to_owned(),
+        n if n > lanes.len() => format!("the first {} of {n} channels", lanes.len()),
+        n => format!("{n} channels"),
+    };
+    Waveform { lanes, subject, start_seconds, seconds: audio.duration_seconds() }.picture()
+}
+
+/// Waveforms of several pieces on one time axis, named A, B and so on as they come.
+///
+/// # Errors
+/// As [`waveform`].
+pub(crate) fn waveforms(pieces: &[(&str, &Audio)]) -> Result<Picture> {
+    let seconds = pieces.iter().map(|(_, audio)| audio.duration_seconds()).fold(0.0, f64::max);
+    let lane = |(index, (_, audio)): (usize, &(&str, &Audio))| {
+        let share = audio.duration_seconds() / seconds.max(1e-9);
+        let columns = (COLUMNS as f64 * share).round().max(1.0) as usize;
+        Lane {
+            name: char::from(b'A' + (index % 26) as u8).to_string(),
+            envelope: Envelope::of(&audio.to_mono().channels()[0], columns),
+            color: theme::series(index),
+        }
+    };
+    let lanes: Vec<_> = pieces.iter().take(MOST_CHANNELS).enumerate().map(lane).collect();
+    let subject = format!("{} pieces on one time axis", pieces.len());
+    Waveform { lanes, subject, start_seconds: 0.0, seconds }.picture()
 }
 
 const LEFT: i32 = 66;
 const RIGHT_MARGIN: i32 = 14;
+const GAP: i32 = 10;
+const COLUMNS: usize = (theme::WIDTH_PX as i32 - LEFT - RIGHT_MARGIN) as usize;
+
+struct Lane {
+    name: String,
+    envelope: Envelope,
+    color: RGBColor,
+}
 
 struct Waveform {
-    envelopes: Vec<Envelope>,
-    channels: usize,
+    lanes: Vec<Lane>,
+    /// What the lanes are, in words.
+    subject: String,
     start_seconds: f64,
     seconds: f64,
 }
 
 impl Waveform {
     fn lane_height(&self) -> i32 {
-        if self.envelopes.len() == 1 { 130 } else { 84 }
+        if self.lanes.len() == 1 { 130 } else { 84 }
     }
 }
 
 impl Drawing for Waveform {
     fn size(&self) -> (u32, u32) {
-        let lanes = self.envelopes.len() as i32;
-        (theme::WIDTH_PX, (12 + lanes * (self.lane_height() + 8) + 42) as u32)
+        let lanes = self.lanes.len() as i32;
+        (theme::WIDTH_PX, (12 + lanes * (self.lane_height() + GAP) + 42) as u32)
     }
 
     fn description(&self) -> String {
-        let peak = self.envelopes.iter().map(Envelope::peak).fold(0.0, f32::max);
-        let channels = match self.channels {
-            1 => "one channel".to_owned(),
-            n if n > self.envelopes.len() => {
-                format!("the first {} of {n} channels", self.envelopes.len())
-            }
-            n => format!("{n} channels"),
-        };
-        format!("Waveform of {:.1} seconds, {channels}, peak {peak:.2} of 1.", self.seconds)
+        let peak = self.lanes.iter().map(|lane| lane.envelope.peak()).fold(0.0, f32::max);
+        let (seconds, subject) = (self.seconds, &self.subject);
+        format!("Waveform of {seconds:.1} seconds, {subject}, peak {peak:.2} of 1.")
     }
 
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()> {
@@ -84,18 +115,11 @@ impl Drawing for Waveform {
         let end = self.start_seconds + self.seconds.max(1e-3);
         let time = Axis::time(self.start_seconds, end, 9);
         let mut frame = Frame { left: LEFT, right, top: 12, bottom: 12 };
-        for (channel, envelope) in self.envelopes.iter().enumerate() {
+        for lane in &self.lanes {
             frame.bottom = frame.top + self.lane_height();
-            draw_lane(paper, frame, &time, envelope)?;
-            if self.envelopes.len() > 1 {
-                let name = match (self.channels, channel) {
-                    (2, 0) => "left".to_owned(),
-                    (2, 1) => "right".to_owned(),
-                    _ => (channel + 1).to_string(),
-                };
-                paper.upward_text(&name, (f64::from(LEFT) - 58.0, frame.y(0.5)))?;
-            }
-            frame.top = frame.bottom + 8;
+            draw_lane(paper, frame, &time, lane)?;
+            paper.upward_text(&lane.name, (f64::from(LEFT) - 58.0, frame.y(0.5)))?;
+            frame.top = frame.bottom + GAP;
         }
         frame.top = frame.bottom;
         paper.horizontal_axis(frame, &time, false)
@@ -106,19 +130,21 @@ fn draw_lane<DB: DrawingBackend>(
     paper: &Paper<'_, DB>,
     frame: Frame,
     time: &Axis,
-    envelope: &Envelope,
+    lane: &Lane,
 ) -> Result<()> {
+    let envelope = &lane.envelope;
     // Quiet pieces are shown larger: the axis says how much.
     let top = [0.05, 0.1, 0.25, 0.5, 1.0]
         .into_iter()
         .find(|top| *top >= f64::from(envelope.peak()))
         .unwrap_or_else(|| f64::from(envelope.peak()));
-    let ticks = [-top, 0.0, top].map(|v| (v, super::axes::compact(v)));
+    let ticks = if frame.height() < 100 { vec![0.0, top] } else { vec![-top, 0.0, top] };
+    let ticks = ticks.into_iter().map(|v| (v, super::axes::compact(v)));
     let level = Axis {
         scale: super::axes::Scale::Linear,
         low: -top,
         high: top,
-        ticks: ticks.to_vec(),
+        ticks: ticks.collect(),
         label: "",
     };
     for (value, _) in &time.ticks {
@@ -140,11 +166,11 @@ fn draw_lane<DB: DrawingBackend>(
         let lower = (0..columns).rev().map(|i| (x(i), y(low(i)).max(upper[i].1 + 1.0)));
         upper.iter().copied().chain(lower).collect::<Vec<_>>()
     };
-    paper.polygon(band(&|i| envelope.low[i], &|i| envelope.high[i]), theme::PEAK)?;
+    paper.polygon(band(&|i| envelope.low[i], &|i| envelope.high[i]), lane.color.mix(0.45))?;
     let within = |v: f32, i: usize| v.clamp(envelope.low[i], envelope.high[i]);
     paper.polygon(
         band(&|i| within(-envelope.rms[i], i), &|i| within(envelope.rms[i], i)),
-        theme::SERIES[0],
+        lane.color,
     )?;
     mark_clipping(paper, frame, &level, envelope)
 }

@@ -1,6 +1,6 @@
 use crate::Result;
 use crate::audio::{Playback, Song};
-use crate::display::{Bundle, Live, Output, Progress};
+use crate::display::{Bundle, Live, Output, Player, Progress};
 use crate::evaluate::{self, Similarity};
 use crate::generate::{self, Piece, Seed};
 use crate::model::Network;
@@ -27,7 +27,7 @@ impl Network {
         let mut live = Live::to(output);
         let piece = generate::blocks(self, &seed.into(), seconds, &mut |done, total| {
             let line = format!(
-                "composed {:.1} of {:.1} s, {:.0} times as fast as it plays",
+                "composed {:.1} of {:.1} s, at {:.0} times the speed of playing",
                 done as f64 * block_seconds,
                 total as f64 * block_seconds,
                 done as f64 * block_seconds / start.elapsed().as_secs_f64().max(1e-9),
@@ -56,6 +56,11 @@ impl Piece {
     /// What [`Audio::play`](crate::audio::Audio::play) reports, most often that there are no speakers.
     pub fn play(&self) -> Result<Playback> {
         self.audio().play()
+    }
+
+    /// A player that switches between the piece and `song` at the same position.
+    pub fn beside(&self, song: &Song) -> Player {
+        Player::new("A new piece", self.audio()).compared_with(song.title(), song.audio())
     }
 
     /// How alike it is to `song`.

@@ -1,9 +1,9 @@
 //! What a notebook shows of each type.
 
 use crate::Result;
-use crate::audio::{Audio, Song};
+use crate::audio::{Audio, Song, Tags};
 use crate::dataset::Dataset;
-use crate::display::{self, Bundle, Show, SpectrogramView, shown_in_notebooks};
+use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
 use crate::evaluate::Similarity;
 use crate::features::Spectrogram;
 use crate::generate::Piece;
@@ -26,23 +26,20 @@ impl Show for Spectrogram {
 
 impl Show for Audio {
     fn bundle(&self) -> Result<Bundle> {
-        let picture = display::waveform(self)?;
-        let plain = format!("{self:?}");
-        Ok(Bundle::from_picture("", picture, &plain))
+        Player::new("", self).bundle()
     }
 }
 
 impl Show for Song {
     fn bundle(&self) -> Result<Bundle> {
-        let picture = display::waveform(self.audio())?;
-        Ok(Bundle::from_picture(self.title(), picture, &format!("{self:?}")))
+        let by = self.tags().artist().map_or(String::new(), |artist| format!("{artist} · "));
+        Player::new(self.title(), self.audio()).details(&format!("{by}{}", self.codec())).bundle()
     }
 }
 
 impl Show for Piece {
     fn bundle(&self) -> Result<Bundle> {
-        let picture = display::waveform(self.audio())?;
-        Ok(Bundle::from_picture(&self.to_string(), picture, &self.to_string()))
+        Player::new("A new piece", self.audio()).details(&self.to_string()).bundle()
     }
 }
 
@@ -57,5 +54,16 @@ macro_rules! shown_as_text {
     )+};
 }
 
-shown_as_text!(Dataset, Network, Similarity, Device);
-shown_in_notebooks!(Audio, Song, Spectrogram, Dataset, History, Piece, Network, Similarity, Device);
+shown_as_text!(Dataset, Network, Similarity, Device, Tags);
+shown_in_notebooks!(
+    Audio,
+    Song,
+    Tags,
+    Spectrogram,
+    Dataset,
+    History,
+    Piece,
+    Network,
+    Similarity,
+    Device
+);

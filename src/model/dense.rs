@@ -1,7 +1,13 @@
 //! The dense layer: every output sees every input.
 
-use candle_core::{D, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp3, D, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
+};
 
+use super::cpu::few_rows::{Lanes, add_transposed, repeated};
+use super::cpu::matrix::{Into, Matrix, add_column_sums, product};
+use super::cpu::storage::{values, with_values};
+use super::gradients;
 use crate::{Error, Result};
 
 /// A dense (fully connected) layer, `y = x Wᵀ + b`, in the layout of PyTorch's `nn.Linear`.
@@ -79,7 +85,25 @@ impl Dense {
                 format!("{:?}", input.dims()),
             ));
         }
-        composed(input, &self.weight, Some(&self.bias))
+        if input.dtype() != self.weight.dtype() {
+            return Err(Error::argument(
+                "input",
+                format!("{:?} values, as the weight's", self.weight.dtype()),
+                format!("{:?}", input.dtype()),
+            ));
+        }
+        match (input.device(), input.dtype()) {
+            _ if input.elem_count() == 0 => composed(input, &self.weight, Some(&self.bias)),
+            (Device::Cpu, DType::F32) => self.fused::<f32>(input),
+            (Device::Cpu, DType::F64) => self.fused::<f64>(input),
+            _ => composed(input, &self.weight, Some(&self.bias)),
+        }
+    }
+
+    fn fused<T: Lanes>(&self, input: &Tensor) -> Result<Tensor> {
+        let operation = Product::<T>(std::marker::PhantomData);
+        let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
+        Ok(input.contiguous()?.apply_op3(&weight, &bias, operation)?)
     }
 }
 
@@ -96,4 +120,74 @@ pub(crate) fn composed(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -
         None => product,
     };
     Ok(output.reshape(shape)?)
+}
+
+/// The layer as one operation: no transposed copies, one matrix product for each gradient.
+struct Product<T>(std::marker::PhantomData<T>);
+
+impl<T: Lanes> CustomOp3 for Product<T> {
+    fn name(&self) -> &'static str {
+        "dense"
+    }
+
+    fn cpu_fwd(
+        &self,
+        input: &CpuStorage,
+        input_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let (outputs, inputs) = weight_layout.shape().dims2()?;
+        let input: &[T] = values(input, input_layout)?;
+        let rows = input.len() / inputs;
+        let mut output = repeated::<T>(values(bias, bias_layout)?, rows);
+        add_transposed(&mut output, outputs, input, rows, values(weight, weight_layout)?);
+        let mut shape = input_layout.dims().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = outputs;
+        }
+        Ok((T::to_cpu_storage_owned(output), Shape::from(shape)))
+    }
+
+    fn bwd(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (outputs, inputs) = weight.dims2()?;
+        let rows = input.elem_count() / inputs;
+        let gradient = gradient.contiguous()?;
+        with_values::<T, _>(&gradient, |gradient| {
+            let gradient_matrix = Matrix::new(gradient, rows, outputs);
+            let d_weight = with_values(input, |input| {
+                gradients::compute(weight, |values, into| {
+                    let input = Matrix::new(input, rows, inputs);
+                    product(values, inputs, gradient_matrix.t(), input, into);
+                })
+            })?;
+            let d_bias = gradients::compute(bias, |values, into| {
+                if into == Into::Overwrite {
+                    values.fill(T::ZERO);
+                }
+                add_column_sums(gradient, values);
+            })?;
+            let d_input = if input.track_op() {
+                let mut d_input = vec![T::ZERO; input.elem_count()];
+                with_values(weight, |weight| {
+                    let weight = Matrix::new(weight, outputs, inputs);
+                    product(&mut d_input, inputs, gradient_matrix, weight, Into::Overwrite);
+                    Ok(())
+                })?;
+                Some(Tensor::from_vec(d_input, input.shape(), input.device())?)
+            } else {
+                None
+            };
+            Ok((d_input, d_weight, d_bias))
+        })
+    }
 }

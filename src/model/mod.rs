@@ -1,9 +1,11 @@
 //! The networks: their configuration, parameters, layers and files.
 
 mod config;
+pub(crate) mod cpu;
 pub mod dense;
 mod device;
 mod file;
+pub mod gradients;
 mod network;
 mod parameters;
 pub mod recurrent;

@@ -170,7 +170,7 @@ fn dense(
     let bound = 1.0 / (inputs as f64).sqrt();
     let weight = parameters.uniform(&format!("{prefix}.weight"), (outputs, inputs), bound)?;
     let bias = parameters.uniform(&format!("{prefix}.bias"), outputs, bound)?;
-    Ok(Dense::new(weight, bias)?)
+    Dense::new(weight, bias)
 }
 
 /// A recurrent layer drawn as in PyTorch: uniform within ±1/√units.
@@ -190,5 +190,5 @@ fn recurrent_layer(
     let weight_hh = draw("weight_hh", vec![rows, units])?;
     let bias_ih = draw("bias_ih", vec![rows])?;
     let bias_hh = draw("bias_hh", vec![rows])?;
-    Ok(Recurrent::new(cell, weight_ih, weight_hh, bias_ih, bias_hh)?)
+    Recurrent::new(cell, weight_ih, weight_hh, bias_ih, bias_hh)
 }

@@ -1,6 +1,7 @@
 //! Training: loop, optimizers, checkpoints, progress.
 
 mod history;
+pub mod loss;
 mod observer;
 pub mod optimizer;
 mod run;

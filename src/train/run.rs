@@ -1,5 +1,5 @@
 use super::optimizer::{Optimizer, RmsProp, Rule};
-use super::{EpochRecord, History, Observer, Position, Stop, Training};
+use super::{EpochRecord, History, Observer, Position, Stop, Training, loss};
 use crate::dataset::{Batch, Dataset};
 use crate::model::Network;
 use crate::{Error, Result, interrupt};
@@ -121,7 +121,7 @@ fn named_variables(network: &Network) -> Vec<(String, Var)> {
 
 fn batch_loss(network: &Network, batch: &Batch) -> Result<Tensor> {
     let (predicted, _) = network.forward(&batch.inputs, None)?;
-    Ok(candle_nn::loss::mse(&predicted, &batch.targets)?)
+    loss::mean_squared_error(&predicted, &batch.targets)
 }
 
 /// The mean loss over the sequences `indices`, or nothing when there are none.

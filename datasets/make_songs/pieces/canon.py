@@ -30,7 +30,7 @@ _FINAL = ["F#5", "A4", "D4"]
 _GROUNDS = 8
 _END = 8.0 * _GROUNDS
 _TEMPO = Tempo([(0, 58), (8, 61), (32, 63), (52, 62), (58, 59), (61.5, 52), (63.7, 38), (64, 44)])
-_LOUDNESS = dynamics([(0, 0.50), (8, 0.52), (24, 0.57), (40, 0.68), (48, 0.66), (57, 0.86), (62, 0.80),
+_LOUDNESS = dynamics([(0, 0.64), (8, 0.58), (24, 0.60), (40, 0.68), (48, 0.66), (57, 0.82), (62, 0.76),
                       (64, 0.70)])
 _START = 0.15
 
@@ -106,7 +106,11 @@ def _render(sample_rate_hz):
     mix = mix + 0.62 * cellos.play(_ground(rng), seconds)
     harpsichord = PluckedStrings(HARPSICHORD, sample_rate_hz, seed=40)
     mix = mix + decibels(-4.0) * harpsichord.play(_continuo(rng), seconds, pan_per_octave=0.1, pan=-0.15)
-    return room(mix, sample_rate_hz, seed=9, decay_seconds=2.1, wet_db=-9.0, pre_delay_seconds=0.022,
+    # All draw the last chord out to almost nothing.
+    time = np.arange(mix.shape[1]) / sample_rate_hz
+    last = _TEMPO.seconds(_END) + _START
+    mix = mix * np.interp(time, [last, last + 0.6, last + 3.9], [1.0, 0.9, 0.25])
+    return room(mix, sample_rate_hz, seed=9, decay_seconds=2.1, wet_db=-10.5, pre_delay_seconds=0.022,
                 darkness=0.5)
 
 

@@ -86,7 +86,7 @@ def _notes(rng):
         notes.append(Note(start, max(held, 0.12), midi, velocity))
     last = _TEMPO.seconds(_END) + 0.1
     for number, midi in enumerate(pitches("A2 E3 A3 C4 E4 A4")):
-        notes.append(Note(last + 0.06 * number, 4.5, midi, 0.44 - 0.02 * number))
+        notes.append(Note(last + 0.06 * number, 4.5, midi, 0.37 - 0.015 * number))
     return notes, last + 7.0
 
 

@@ -177,8 +177,8 @@ def _render(sample_rate_hz):
     bass = PluckedStrings(BASS, sample_rate_hz, seed=62).play(_bass(rng), seconds)
     # Each stem at its own loudness, then the room that suits it.
     stems = [
-        (DrumKit(sample_rate_hz, seed=60).play(_drums(rng), seconds), -21.0, 0.5, -15.0),
-        (np.tanh(1.5 * bass), -21.5, 0.3, -40.0),
+        (DrumKit(sample_rate_hz, seed=60).play(_drums(rng), seconds), -18.5, 0.5, -15.0),
+        (np.tanh(1.5 * bass), -22.5, 0.3, -40.0),
         (ElectricPiano(sample_rate_hz).play(_keys(rng), seconds), -24.5, 1.4, -14.0),
         (SynthLead(sample_rate_hz, seed=61).play(_lead(rng), seconds, 0.75 * 60.0 / _BPM), -21.5, 1.6, -13.0),
     ]
@@ -186,7 +186,11 @@ def _render(sample_rate_hz):
     for number, (sound, lufs, decay_seconds, wet_db) in enumerate(stems):
         sound = sound * decibels(lufs - loudness_lufs(sound, sample_rate_hz))
         mix = mix + room(sound, sample_rate_hz, 70 + number, decay_seconds, wet_db, darkness=0.4)
-    return compressed(mix, sample_rate_hz, threshold_db=-20.0, ratio=1.8)
+    # The form as loudness: a quiet start, the bridge up, the last verse widest.
+    time = np.arange(mix.shape[1]) / sample_rate_hz
+    bars, level_db = [0, 2, 2.1, 9.5, 10, 17.5, 18, 26], [-4.0, -2.0, 0.0, 0.0, 1.2, 1.2, 2.0, 2.0]
+    form = decibels(np.interp(time, [_seconds(4.0 * bar) for bar in bars], level_db))
+    return form * compressed(mix, sample_rate_hz, threshold_db=-18.0, ratio=1.7)
 
 
 PIECE = Piece(

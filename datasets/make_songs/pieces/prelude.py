@@ -20,6 +20,7 @@ _CLOSE = [
     "C2 C3 F3 A3 C4 F4 C4 A3 C4 A3 F3 A3 F3 D3 F3 D3",
     "C2 B2 G4 B4 D5 F5 D5 B4 D5 B4 G4 B4 D4 F4 E4 D4",
 ]
+_CLOSE_AT = 80.0
 _FINAL = "C2 C3 E4 G4 C5"
 
 _TEMPO = Tempo([
@@ -29,7 +30,7 @@ _TEMPO = Tempo([
 _LOUDNESS = dynamics([
     (0, 0.34), (8, 0.42), (14, 0.38), (18, 0.52), (24, 0.56), (30, 0.46), (38, 0.50), (43, 0.38),
     (45, 0.48), (50, 0.44), (54, 0.52), (60, 0.42), (68, 0.40), (73, 0.34), (76, 0.36), (80, 0.40),
-    (84, 0.44), (88, 0.36), (91, 0.25), (92, 0.34),
+    (83.5, 0.42), (85, 0.36), (87.5, 0.27), (88, 0.40), (91, 0.27), (92, 0.34),
 ])
 # How much the fingers lean on each sixteenth of the half bar.
 _STRESS = [1.12, 0.88, 0.92, 0.98, 1.10, 0.86, 0.92, 1.00]
@@ -46,7 +47,7 @@ def _sixteenths():
                 events.append((4 * number + 2 * half + step / 4, bar[voice], _STRESS[step] * softer))
     for number, bar in enumerate(_CLOSE, start=len(bars)):
         for step, midi in enumerate(pitches(bar)):
-            events.append((4 * number + step / 4, midi, 1.1 if step < 2 else 0.95))
+            events.append((4 * number + step / 4, midi, 0.82 if step < 2 else 0.95))
     return events, 4.0 * (len(bars) + len(_CLOSE))
 
 
@@ -56,8 +57,10 @@ def _notes(rng):
     notes = []
     for beat, midi, stress in events:
         start, velocity = shift(_TEMPO.seconds(beat), _LOUDNESS(beat) * stress)
-        # The pedal is changed with the harmony, just after the bar line.
-        lifted = _TEMPO.seconds(4.0 * np.floor(beat / 4.0) + 4.0) + 0.07
+        # The pedal is changed with the harmony, just after the bar line; in the close, where the
+        # figure sinks into the bass, every half bar, while the first two notes stay held.
+        span = 2.0 if beat >= _CLOSE_AT and beat % 4.0 >= 0.5 else 4.0
+        lifted = _TEMPO.seconds(span * np.floor(beat / span) + span) + 0.07
         notes.append(Note(start + 0.1, lifted - start, midi, velocity))
     chord_at = _TEMPO.seconds(final_beat) + 0.1
     for number, midi in enumerate(pitches(_FINAL)):

@@ -64,7 +64,7 @@ def _render(sample_rate_hz):
     rng = np.random.default_rng(432)
     seconds = _TEMPO.seconds(41) + 4.0
     mix = Track(seconds, sample_rate_hz)
-    mix.add_stereo(Pad(sample_rate_hz, seed=50).play(_pad_voices(), seconds), gain=decibels(-14.0))
+    mix.add_stereo(Pad(sample_rate_hz, seed=50).play(_pad_voices(), seconds), gain=decibels(-12.0))
     harp = PluckedStrings(HARP, sample_rate_hz, seed=51).play(_harp_notes(rng), seconds, pan_per_octave=0.2)
     mix.add_stereo(harp, gain=decibels(-8.0))
     mix.add(Flute(sample_rate_hz, seed=52).play(_flute_notes(rng), seconds), 0.0, 0.05, decibels(-3.0))

@@ -6,9 +6,12 @@
 
 mod cell;
 mod composed;
+mod fused;
+mod gates;
+mod sequence;
 mod state;
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 pub use cell::Cell;
 pub use state::State;
@@ -172,7 +175,11 @@ impl Recurrent {
             }
             None => self.zero_state(batch)?,
         };
-        composed::forward(self, input, &state)
+        match (input.device(), input.dtype()) {
+            (Device::Cpu, DType::F32) => fused::forward::<f32>(self, input, &state),
+            (Device::Cpu, DType::F64) => fused::forward::<f64>(self, input, &state),
+            _ => composed::forward(self, input, &state),
+        }
     }
 
     fn check_state(&self, state: &State, batch: usize) -> Result<()> {

@@ -4,6 +4,7 @@
 //! each of them, so that a checkpoint can hold both.
 
 mod composed;
+mod fused;
 mod rule;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use candle_core::{DType, Device, Tensor, Var};
 
 pub use rule::{AdamW, RmsProp, RmsPropTorch, Rule, Sgd};
 
+use crate::model::gradients::Sink;
 use crate::{Error, Result};
 
 /// Updates a set of named parameters by one [`Rule`].
@@ -25,8 +27,8 @@ use crate::{Error, Result};
 /// let rule = Rule::Sgd(Sgd::default());
 /// let mut optimizer = Optimizer::new(rule, vec![("weight".into(), weight.clone())])?;
 /// for _ in 0..20 {
-///     let gradients = weight.as_tensor().sqr()?.sum_all()?.backward()?;
-///     optimizer.step(&gradients, 0.25)?;
+///     let loss = weight.as_tensor().sqr()?.sum_all()?;
+///     optimizer.minimize(&loss, 0.25)?;
 /// }
 /// let largest = weight.as_tensor().abs()?.max_all()?.to_scalar::<f32>()?;
 /// assert!(largest < 1e-5);
@@ -38,6 +40,7 @@ pub struct Optimizer {
     clip_norm: Option<f64>,
     steps: u64,
     parameters: Vec<Parameter>,
+    sink: Sink,
 }
 
 /// A parameter and what the rule remembers about it.
@@ -67,7 +70,7 @@ impl Optimizer {
                 Ok(Parameter { name, value, memory })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { rule, clip_norm: None, steps: 0, parameters })
+        Ok(Self { rule, clip_norm: None, steps: 0, parameters, sink: Sink::default() })
     }
 
     /// Scales gradients down together wherever their norm, taken over all parameters, is above
@@ -93,6 +96,17 @@ impl Optimizer {
         self.steps
     }
 
+    /// Computes the gradients of `loss`, a scalar, and makes one step with `learning_rate`: what
+    /// `step(&loss.backward()?, learning_rate)` does, in less time and memory, because the memory of
+    /// the gradients is kept for the next step.
+    ///
+    /// # Errors
+    /// As [`Self::step`]; [`Error::Tensor`] where Candle cannot differentiate.
+    pub fn minimize(&mut self, loss: &Tensor, learning_rate: f64) -> Result<()> {
+        let gradients = self.sink.backward(loss)?;
+        self.step(&gradients, learning_rate)
+    }
+
     /// Makes one step with `learning_rate`. A parameter without a gradient stays as it is.
     ///
     /// # Errors
@@ -108,16 +122,16 @@ impl Optimizer {
             ));
         }
         for Parameter { name, value, .. } in &self.parameters {
-            if let Some(gradient) = gradients.get(value.as_tensor()) {
-                if gradient.dims() != value.dims() || gradient.dtype() != value.dtype() {
-                    return Err(Error::Data(format!(
-                        "gradient of {name}: expected {:?} {:?}, found {:?} {:?}",
-                        value.dtype(),
-                        value.dims(),
-                        gradient.dtype(),
-                        gradient.dims()
-                    )));
-                }
+            if let Some(gradient) = gradients.get(value.as_tensor())
+                && (gradient.dims() != value.dims() || gradient.dtype() != value.dtype())
+            {
+                return Err(Error::Data(format!(
+                    "gradient of {name}: expected {:?} {:?}, found {:?} {:?}",
+                    value.dtype(),
+                    value.dims(),
+                    gradient.dtype(),
+                    gradient.dims()
+                )));
             }
         }
         let scale = match self.clip_norm {
@@ -129,15 +143,16 @@ impl Optimizer {
         };
         self.steps += 1;
         for parameter in &mut self.parameters {
-            if let Some(gradient) = gradients.get(parameter.value.as_tensor()) {
-                composed::update(
-                    &self.rule,
-                    parameter,
-                    gradient,
-                    learning_rate,
-                    scale,
-                    self.steps,
-                )?;
+            let Some(gradient) = gradients.get(parameter.value.as_tensor()) else { continue };
+            let (rule, step) = (&self.rule, self.steps);
+            match (gradient.device(), gradient.dtype()) {
+                (Device::Cpu, DType::F32) => {
+                    fused::update::<f32>(rule, parameter, gradient, learning_rate, scale, step)?;
+                }
+                (Device::Cpu, DType::F64) => {
+                    fused::update::<f64>(rule, parameter, gradient, learning_rate, scale, step)?;
+                }
+                _ => composed::update(rule, parameter, gradient, learning_rate, scale, step)?,
             }
         }
         Ok(())
@@ -151,7 +166,14 @@ impl Optimizer {
         let mut squares = 0.;
         for parameter in &self.parameters {
             if let Some(gradient) = gradients.get(parameter.value.as_tensor()) {
-                squares += gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                squares += match (gradient.device(), gradient.dtype()) {
+                    (Device::Cpu, DType::F32) => fused::sum_of_squares::<f32>(gradient)?,
+                    (Device::Cpu, DType::F64) => fused::sum_of_squares::<f64>(gradient)?,
+                    _ => {
+                        let gradient = gradient.to_dtype(DType::F32)?;
+                        f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?)
+                    }
+                };
             }
         }
         Ok(squares.sqrt())

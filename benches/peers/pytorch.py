@@ -1,0 +1,41 @@
+"""Trains one epoch on the CPU with PyTorch for each line on standard input; answers its seconds."""
+
+import json
+import sys
+import time
+
+import torch
+
+
+class Network(torch.nn.Module):
+    def __init__(self, kind, features, dense_in, hidden, layers):
+        super().__init__()
+        self.dense_in = torch.nn.Linear(features, hidden) if dense_in else torch.nn.Identity()
+        make = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "simple-rnn": torch.nn.RNN}[kind]
+        width = hidden if dense_in else features
+        self.recurrent = make(width, hidden, num_layers=layers, batch_first=True)
+        self.dense_out = torch.nn.Linear(hidden, features)
+
+    def forward(self, values):
+        values, _ = self.recurrent(self.dense_in(values))
+        return self.dense_out(values)
+
+
+def main():
+    s = json.loads(sys.argv[1])
+    network = Network(s["kind"], s["features"], s["dense_in"], s["hidden"], s["layers"])
+    optimizer = torch.optim.RMSprop(network.parameters(), lr=s["rate"])
+    shape = (s["batch"], s["steps"], s["features"])
+    inputs, targets = torch.randn(shape), torch.randn(shape)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(s["batches"]):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.mse_loss(network(inputs), targets)
+            loss.backward()
+            optimizer.step()
+        print(time.perf_counter() - start, flush=True)
+
+
+main()

@@ -1,0 +1,401 @@
+//! Training epochs of recurrent networks: ours, candle-nn's, PyTorch's and Keras's, in one run.
+//!
+//! ```text
+//! PEERS_PYTHON=/path/to/python cargo bench --bench recurrent -- [FILTER...] [--rounds N] [--against NAME...]
+//! ```
+//!
+//! `PEERS_PYTHON` names a Python with torch and/or keras (`KERAS_PYTHON` another one for Keras, if the
+//! two do not live together); what is not installed is left out. A filter is a part of a line's name:
+//! `course`, `lstm`, `wide`. `--against` names contenders (`PyTorch`, `Keras`, `candle-nn`), all by
+//! default. They take turns, round after round, so that what else the machine does falls on all alike;
+//! medians, their ratios, and the ratios of the best rounds are printed. A machine that others work on
+//! disturbs contenders with many threads most: trust the figures of a quiet one.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::rnn::{GRUConfig, LSTMConfig, RNN};
+use candle_nn::{Linear, Module, Optimizer as _, VarBuilder, VarMap};
+use neural_composer::Result;
+use neural_composer::model::dense::Dense;
+use neural_composer::model::recurrent::{Cell, Recurrent};
+use neural_composer::train::loss::mean_squared_error;
+use neural_composer::train::optimizer::{Optimizer, RmsProp, Rule};
+
+/// A network and the data of one epoch.
+#[derive(Clone, Copy)]
+struct Shape {
+    name: &'static str,
+    features: usize,
+    /// A dense layer from the features to the hidden units comes first.
+    dense_in: bool,
+    hidden: usize,
+    layers: usize,
+    steps: usize,
+    batch: usize,
+    batches: usize,
+}
+
+const SHAPES: [Shape; 3] = [
+    Shape {
+        name: "course-1-layer",
+        features: 22050,
+        dense_in: true,
+        hidden: 1024,
+        layers: 1,
+        steps: 40,
+        batch: 5,
+        batches: 4,
+    },
+    Shape {
+        name: "course-3-layers",
+        features: 22050,
+        dense_in: true,
+        hidden: 1024,
+        layers: 3,
+        steps: 40,
+        batch: 5,
+        batches: 4,
+    },
+    Shape {
+        name: "wide-batch",
+        features: 256,
+        dense_in: false,
+        hidden: 256,
+        layers: 3,
+        steps: 200,
+        batch: 32,
+        batches: 4,
+    },
+];
+
+const KINDS: [Cell; 3] = [Cell::Lstm, Cell::Gru, Cell::SimpleRnn];
+const RATE: f64 = 1e-4;
+
+impl Shape {
+    fn data(&self) -> Result<(Tensor, Tensor)> {
+        let shape = (self.batch, self.steps, self.features);
+        let draw = || Tensor::randn(0f32, 1., shape, &Device::Cpu);
+        Ok((draw()?, draw()?))
+    }
+
+    /// Multiplications and additions of the matrix products of one epoch, forwards and backwards.
+    fn operations(&self, cell: Cell) -> f64 {
+        let rows = (self.batch * self.steps * self.batches) as f64;
+        let dense = (self.features * self.hidden) as f64;
+        // Each weight takes part in three products; the first layer's input needs no gradient.
+        let first = if self.dense_in { self.hidden } else { self.features };
+        let mut weights = 3. * dense + if self.dense_in { 2. * dense } else { 0. };
+        for layer in 0..self.layers {
+            let width = if layer == 0 { first } else { self.hidden };
+            let rows_of_weight = (cell.gates() * self.hidden) as f64;
+            let input_products = if layer == 0 && !self.dense_in { 2. } else { 3. };
+            weights += rows_of_weight * (input_products * width as f64 + 3. * self.hidden as f64);
+        }
+        2. * rows * weights
+    }
+}
+
+/// Something that can train for an epoch; gives its seconds.
+trait Contender {
+    fn epoch(&mut self) -> Result<f64>;
+}
+
+struct Ours {
+    shape: Shape,
+    dense_in: Option<Dense>,
+    layers: Vec<Recurrent>,
+    dense_out: Dense,
+    optimizer: Optimizer,
+    data: (Tensor, Tensor),
+}
+
+impl Ours {
+    fn new(shape: Shape, cell: Cell) -> Result<Self> {
+        let mut parameters = Vec::new();
+        let mut draw = |dims: &[usize], width: usize| -> Result<Tensor> {
+            let bound = 1. / (width as f32).sqrt();
+            let value = Var::from_tensor(&Tensor::rand(-bound, bound, dims, &Device::Cpu)?)?;
+            parameters.push((parameters.len().to_string(), value.clone()));
+            Ok(value.as_tensor().clone())
+        };
+        let mut dense = |outputs, inputs| -> Result<Dense> {
+            Dense::new(draw(&[outputs, inputs], inputs)?, draw(&[outputs], inputs)?)
+        };
+        let dense_in =
+            if shape.dense_in { Some(dense(shape.hidden, shape.features)?) } else { None };
+        let dense_out = dense(shape.features, shape.hidden)?;
+        let mut layers = Vec::new();
+        for layer in 0..shape.layers {
+            let width = if layer == 0 && !shape.dense_in { shape.features } else { shape.hidden };
+            let rows = cell.gates() * shape.hidden;
+            layers.push(Recurrent::new(
+                cell,
+                draw(&[rows, width], shape.hidden)?,
+                draw(&[rows, shape.hidden], shape.hidden)?,
+                draw(&[rows], shape.hidden)?,
+                draw(&[rows], shape.hidden)?,
+            )?);
+        }
+        let optimizer = Optimizer::new(Rule::RmsProp(RmsProp::default()), parameters)?;
+        Ok(Self { shape, dense_in, layers, dense_out, optimizer, data: shape.data()? })
+    }
+}
+
+impl Contender for Ours {
+    fn epoch(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        for _ in 0..self.shape.batches {
+            let mut values = match &self.dense_in {
+                Some(layer) => layer.forward(&self.data.0)?,
+                None => self.data.0.clone(),
+            };
+            for layer in &self.layers {
+                values = layer.forward(&values, None)?.0;
+            }
+            let loss = mean_squared_error(&self.dense_out.forward(&values)?, &self.data.1)?;
+            self.optimizer.minimize(&loss, RATE)?;
+        }
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+struct CandleNn {
+    shape: Shape,
+    dense_in: Option<Linear>,
+    layers: Vec<Layer>,
+    dense_out: Linear,
+    optimizer: candle_nn::AdamW,
+    data: (Tensor, Tensor),
+}
+
+enum Layer {
+    Lstm(candle_nn::rnn::LSTM),
+    Gru(candle_nn::rnn::GRU),
+}
+
+impl Layer {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::Lstm(lstm) => lstm.states_to_tensor(&lstm.seq(input)?)?,
+            Self::Gru(gru) => {
+                let states: Vec<_> = gru.seq(input)?.iter().map(|s| s.h().clone()).collect();
+                Tensor::stack(&states, 1)?
+            }
+        })
+    }
+}
+
+impl CandleNn {
+    /// `None` for a kind that candle-nn does not have.
+    fn new(shape: Shape, cell: Cell) -> Result<Option<Self>> {
+        let variables = VarMap::new();
+        let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let dense_in = if shape.dense_in {
+            Some(candle_nn::linear(shape.features, shape.hidden, builder.pp("in"))?)
+        } else {
+            None
+        };
+        let mut layers = Vec::new();
+        for layer in 0..shape.layers {
+            let width = if layer == 0 && !shape.dense_in { shape.features } else { shape.hidden };
+            let part = builder.pp(format!("layer{layer}"));
+            layers.push(match cell {
+                Cell::Lstm => Layer::Lstm(candle_nn::rnn::lstm(
+                    width,
+                    shape.hidden,
+                    LSTMConfig::default(),
+                    part,
+                )?),
+                Cell::Gru => {
+                    let config = GRUConfig::default();
+                    Layer::Gru(candle_nn::rnn::gru(width, shape.hidden, config, part)?)
+                }
+                _ => return Ok(None),
+            });
+        }
+        let dense_out = candle_nn::linear(shape.hidden, shape.features, builder.pp("out"))?;
+        let optimizer = candle_nn::AdamW::new_lr(variables.all_vars(), RATE)?;
+        Ok(Some(Self { shape, dense_in, layers, dense_out, optimizer, data: shape.data()? }))
+    }
+}
+
+impl Contender for CandleNn {
+    fn epoch(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        for _ in 0..self.shape.batches {
+            let mut values = match &self.dense_in {
+                Some(layer) => layer.forward(&self.data.0)?,
+                None => self.data.0.clone(),
+            };
+            for layer in &self.layers {
+                values = layer.forward(&values)?;
+            }
+            let loss = candle_nn::loss::mse(&self.dense_out.forward(&values)?, &self.data.1)?;
+            self.optimizer.backward_step(&loss)?;
+        }
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
+/// A peer in Python, which trains one epoch for each line it is sent.
+struct Peer {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// `None` if there is no such Python, or it lacks the peer.
+    fn new(variable: &str, script: &str, shape: Shape, cell: Cell) -> Option<Self> {
+        let python = std::env::var(variable).or_else(|_| std::env::var("PEERS_PYTHON")).ok()?;
+        let script = format!("{}/benches/peers/{script}", env!("CARGO_MANIFEST_DIR"));
+        let settings = serde_json::json!({
+            "kind": cell.name(),
+            "features": shape.features,
+            "dense_in": shape.dense_in,
+            "hidden": shape.hidden,
+            "layers": shape.layers,
+            "steps": shape.steps,
+            "batch": shape.batch,
+            "batches": shape.batches,
+            "rate": RATE,
+        });
+        let mut child = Command::new(python)
+            .args([script, settings.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let (input, output) = (child.stdin.take()?, child.stdout.take()?);
+        let mut peer = Self { child, input, output: BufReader::new(output) };
+        let mut line = String::new();
+        let ready = peer.output.read_line(&mut line).is_ok() && line.trim() == "ready";
+        ready.then_some(peer)
+    }
+}
+
+impl Contender for Peer {
+    fn epoch(&mut self) -> Result<f64> {
+        let broken = || neural_composer::Error::Data("a peer stopped answering".into());
+        writeln!(self.input, "epoch").map_err(|_| broken())?;
+        let mut line = String::new();
+        self.output.read_line(&mut line).map_err(|_| broken())?;
+        line.trim().parse().map_err(|_| broken())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Seconds that one matrix product of the course's dense layer takes, times the epoch's operations over
+/// its own: what the epoch would take if nothing but matrix products at that rate were done.
+struct MatrixLimit {
+    left: Tensor,
+    right: Tensor,
+    factor: f64,
+}
+
+impl MatrixLimit {
+    fn new(shape: Shape, cell: Cell) -> Result<Self> {
+        let (rows, inner, columns) = (1024, 1024, 4096);
+        let draw = |dims| Tensor::randn(0f32, 1., dims, &Device::Cpu);
+        let operations = 2. * (rows * inner * columns) as f64;
+        Ok(Self {
+            left: draw((rows, inner))?,
+            right: draw((inner, columns))?,
+            factor: shape.operations(cell) / operations,
+        })
+    }
+}
+
+impl Contender for MatrixLimit {
+    fn epoch(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        for _ in 0..4 {
+            self.left.matmul(&self.right)?;
+        }
+        Ok(start.elapsed().as_secs_f64() / 4. * self.factor)
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Result<()> {
+    let wanted = |name: &str| against.is_empty() || against.iter().any(|other| other == name);
+    let mut contenders: Vec<(&str, Box<dyn Contender>)> =
+        vec![("ours", Box::new(Ours::new(shape, cell)?))];
+    let peers = [
+        ("PyTorch", "PEERS_PYTHON", "pytorch.py"),
+        ("Keras", "KERAS_PYTHON", "keras_tensorflow.py"),
+    ];
+    for (name, variable, script) in peers {
+        if wanted(name)
+            && let Some(peer) = Peer::new(variable, script, shape, cell)
+        {
+            contenders.push((name, Box::new(peer)));
+        }
+    }
+    if wanted("candle-nn")
+        && let Some(candle) = CandleNn::new(shape, cell)?
+    {
+        contenders.push(("candle-nn", Box::new(candle)));
+    }
+    contenders.push(("matrix products alone", Box::new(MatrixLimit::new(shape, cell)?)));
+    let mut seconds = vec![Vec::new(); contenders.len()];
+    for round in 0..=rounds {
+        for ((_, contender), seconds) in contenders.iter_mut().zip(&mut seconds) {
+            let elapsed = contender.epoch()?;
+            // The first round fills caches and compiles graphs.
+            if round > 0 {
+                seconds.push(elapsed);
+            }
+        }
+    }
+    let medians: Vec<f64> = seconds.iter_mut().map(|seconds| median(seconds)).collect();
+    println!("{} {cell}", shape.name);
+    for (((name, _), median), sorted) in contenders.iter().zip(&medians).zip(&seconds) {
+        println!(
+            "  {name:22} {median:8.3} s   ours / it = {:5.2}   (best rounds {:5.2})",
+            medians[0] / median,
+            seconds[0][0] / sorted[0]
+        );
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let mut rounds = 5;
+    let (mut filters, mut against) = (Vec::new(), Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => (),
+            "--rounds" => {
+                let count = arguments.next().and_then(|count| count.parse().ok());
+                rounds = count.filter(|count| *count > 0).unwrap_or(rounds);
+            }
+            "--against" => against.extend(arguments.next()),
+            _ => filters.push(argument),
+        }
+    }
+    for shape in SHAPES {
+        for cell in KINDS {
+            let name = format!("{} {cell}", shape.name);
+            if filters.iter().all(|filter| name.contains(filter.as_str())) {
+                compare(shape, cell, rounds, &against)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! The player in a cell: waveform and spectrogram with a moving playhead, one piece or several to
+//! compare.
+
+mod flac;
+mod prediction;
+mod preview;
+
+use super::axes::Axis;
+use super::bundle::Bundle;
+use super::envelope::Envelope;
+use super::html::{escape, isolated};
+use super::picture::Raster;
+use super::spectrogram::{self, SpectrogramView};
+use super::{plain, waveform};
+use crate::audio::Audio;
+use crate::features::{Spectrogram, StftSettings};
+use crate::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use preview::Preview;
+use std::fmt::Write as _;
+
+/// Columns of the waveform in the page.
+const COLUMNS: usize = 1600;
+
+/// Columns and rows of the spectrogram in the page.
+const SPECTROGRAM: (usize, usize) = (800, 160);
+
+/// A player for one piece of audio, or for several on one time axis with instant switching.
+///
+/// The sound is inside the page as FLAC. Its size is limited: audio that does not fit is given as
+/// one channel, at 22,050 Hz or with reduced precision, and the player says so.
+///
+/// ```
+/// use neural_composer::{audio::Audio, display::Player};
+/// let tone = |hz: f32| {
+///     let samples = (0..22_050).map(|n| (n as f32 * hz * 2.85e-4).sin() * 0.4).collect();
+///     Audio::mono(samples, 22_050)
+/// };
+/// let player = Player::new("A", &tone(440.0)?).compared_with("E", &tone(659.3)?);
+/// player.bundle()?.emit();
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Player {
+    pieces: Vec<(String, Audio)>,
+    details: String,
+    limit_bytes: Option<usize>,
+}
+
+impl Player {
+    /// A player for `audio`; `title` may be any text.
+    pub fn new(title: &str, audio: &Audio) -> Self {
+        let pieces = vec![(title.to_owned(), audio.clone())];
+        Self { pieces, details: String::new(), limit_bytes: None }
+    }
+
+    /// Adds a piece to switch to at the same position.
+    pub fn compared_with(mut self, title: &str, audio: &Audio) -> Self {
+        self.pieces.push((title.to_owned(), audio.clone()));
+        self
+    }
+
+    /// A line beside the title: where the piece comes from, how it was made.
+    pub fn details(mut self, text: &str) -> Self {
+        self.details = text.to_owned();
+        self
+    }
+
+    /// The most bytes that the sound of all pieces together takes in the page. Usual: about
+    /// 14 kB a second, 0.6 MB at least and 2.4 MB at most.
+    pub fn limit_bytes(mut self, bytes: usize) -> Self {
+        self.limit_bytes = Some(bytes);
+        self
+    }
+
+    fn limit(&self) -> usize {
+        let seconds: f64 = self.pieces.iter().map(|(_, audio)| audio.duration_seconds()).sum();
+        self.limit_bytes.unwrap_or((seconds * 14e3).clamp(600e3, 2.4e6) as usize)
+    }
+
+    /// Makes the player: HTML with the sound inside, the waveform as still picture, and text.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a piece is empty, [`Error::Picture`] when the waveform cannot be drawn.
+    pub fn bundle(&self) -> Result<Bundle> {
+        if let Some((title, _)) = self.pieces.iter().find(|(_, audio)| audio.frames() == 0) {
+            return Err(Error::Data(format!("{title}: there is nothing to play, it is empty")));
+        }
+        // base64 makes four characters of three bytes; each piece gets a share by its length.
+        let bytes = self.limit() as f64 * 0.75;
+        let seconds: f64 = self.pieces.iter().map(|(_, audio)| audio.duration_seconds()).sum();
+        let mut tracks = String::new();
+        let mut notes = Vec::new();
+        for (title, audio) in &self.pieces {
+            let share = bytes * audio.duration_seconds() / seconds;
+            let preview = Preview::of(audio, share as usize)?;
+            tracks += &track(title, audio, &preview)?;
+            if !preview.given_up.is_empty() {
+                let whose = match self.pieces.len() {
+                    1 => String::new(),
+                    _ => format!("{}: ", isolated(title)),
+                };
+                notes.push(format!("{whose}{}", preview.given_up));
+            }
+        }
+        let pieces: Vec<_> = self.pieces.iter().map(|(t, a)| (t.as_str(), a)).collect();
+        let picture = match pieces.as_slice() {
+            [(_, audio)] => waveform::waveform(audio)?,
+            _ => waveform::waveforms(&pieces)?,
+        };
+        let mut body = format!(
+            "<style>{}</style><section class=\"nc-player\" aria-label=\"{}\" \
+             data-lm-suppress-shortcuts=\"true\">{}",
+            include_str!("player.css").trim_end(),
+            escape(&format!("Player: {}", self.names())),
+            self.header()
+        );
+        let _ = write!(
+            body,
+            "<img class=\"nc-still\" alt=\"{}\" width=\"{}\" src=\"data:image/png;base64,{}\">{tracks}",
+            escape(picture.description()),
+            picture.width_px(),
+            picture.png_base64()
+        );
+        if !notes.is_empty() {
+            let _ = write!(
+                body,
+                "<p class=\"nc-note\">Preview of limited size ({}). The full quality is in the \
+                 variable; save it to a file to hear it.</p>",
+                notes.join("; ")
+            );
+        }
+        let script = include_str!("player.js").trim_end();
+        let _ = write!(body, "<script>{script}</script></section>");
+        Ok(Bundle::new(&body, Some(picture), &self.plain()))
+    }
+
+    fn names(&self) -> String {
+        self.pieces.iter().map(|(title, _)| title.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn header(&self) -> String {
+        let title = match self.pieces.as_slice() {
+            [(title, _)] => isolated(title),
+            pieces => format!("Comparing {} pieces", pieces.len()),
+        };
+        let details = match self.details.as_str() {
+            "" => String::new(),
+            text => format!("<small><bdi>{}</bdi></small>", escape(text)),
+        };
+        format!("<header>{title}{details}</header>")
+    }
+
+    fn plain(&self) -> String {
+        let mut text = String::new();
+        for (title, audio) in &self.pieces {
+            let mono = audio.to_mono();
+            let envelope = Envelope::of(&mono.channels()[0], 60);
+            let levels: Vec<f32> =
+                envelope.rms.iter().map(|rms| 20.0 * rms.max(1e-6).log10()).collect();
+            let top = levels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let _ = writeln!(
+                text,
+                "{title}  {} {}\n{}",
+                plain::clock(audio.duration_seconds()),
+                self.details,
+                plain::sparkline(&levels, top - 40.0, top)
+            );
+        }
+        text
+    }
+}
+
+/// One piece: the plain audio element that works everywhere, and what the script draws.
+fn track(title: &str, audio: &Audio, preview: &Preview) -> Result<String> {
+    let channels: Vec<&[f32]> = audio.channels().iter().take(2).map(Vec::as_slice).collect();
+    let columns = COLUMNS.min(audio.frames());
+    let envelopes: Vec<_> = channels.iter().map(|c| Envelope::of(c, columns)).collect();
+    let peak = envelopes.iter().map(Envelope::peak).fold(0.0, f32::max);
+    let step = 127.0 / peak.max(1e-9);
+    let mut peaks = Vec::with_capacity(2 * columns * envelopes.len());
+    for envelope in &envelopes {
+        for (low, high) in envelope.low.iter().zip(&envelope.high) {
+            peaks.push((low * step).round() as i8 as u8);
+            peaks.push((high * step).round() as i8 as u8);
+        }
+    }
+    let power = |column: usize| {
+        let sum: f32 = envelopes.iter().map(|e| e.rms[column] * e.rms[column]).sum();
+        sum / envelopes.len() as f32
+    };
+    // Half decibels below full scale.
+    let levels: Vec<u8> = (0..columns)
+        .map(|c| (-20.0 * power(c).max(1e-13).log10()).round().clamp(0.0, 255.0) as u8)
+        .collect();
+    let mean = (0..columns).map(power).sum::<f32>() / columns as f32;
+    let (raster, top_hz) = small_spectrogram(audio)?;
+    Ok(format!(
+        "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.flac\" data-seconds=\"{:.4}\" \
+         data-channels=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
+         data-peaks=\"{}\" data-levels=\"{}\" data-spectrogram=\"{}\">\
+         <audio controls preload=\"auto\" aria-label=\"{}\" src=\"data:audio/flac;base64,{}\">\
+         </audio></div>",
+        escape(title),
+        file_name(title),
+        audio.duration_seconds(),
+        channels.len(),
+        10.0 * mean.max(1e-12).log10(),
+        BASE64.encode(peaks),
+        BASE64.encode(levels),
+        BASE64.encode(raster.png()?),
+        escape(title),
+        BASE64.encode(&preview.flac),
+    ))
+}
+
+/// A spectrogram of a few hundred columns, and its highest frequency.
+fn small_spectrogram(audio: &Audio) -> Result<(Raster, f64)> {
+    let (columns, rows) = SPECTROGRAM;
+    let settings = StftSettings {
+        window_samples: 2048,
+        hop_samples: (audio.frames() / (3 * columns)).max(128),
+    };
+    let levels = Spectrogram::of(audio, settings)?;
+    let view = SpectrogramView {
+        power_db: levels.power_db(),
+        bins: levels.bins(),
+        hop_seconds: levels.hop_seconds(),
+        bin_hz: levels.bin_hz(),
+        start_seconds: 0.0,
+    };
+    let top_hz = levels.bin_hz() * (levels.bins() - 1) as f64;
+    let columns = columns.min(levels.frames());
+    let top_db = spectrogram::loudest(view.power_db);
+    let cells = spectrogram::cells(&view, &Axis::frequency(top_hz), columns, rows, top_db);
+    let frame = super::axes::Frame { left: 0, top: 0, right: 0, bottom: 0 };
+    Ok((Raster { frame, columns, rows, cells, palette: spectrogram::palette() }, top_hz))
+}
+
+/// A title as a file name that every system takes: letters, digits, hyphens.
+fn file_name(title: &str) -> String {
+    let mut name = String::new();
+    for c in title.chars().take(60) {
+        if c.is_ascii_alphanumeric() {
+            name.push(c);
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    let name = name.trim_end_matches('-');
+    if name.is_empty() { "audio".into() } else { name.into() }
+}
+
+impl super::Show for Player {
+    fn bundle(&self) -> Result<Bundle> {
+        Player::bundle(self)
+    }
+}
+
+super::shown_in_notebooks!(Player);

@@ -1,0 +1,157 @@
+//! The sound inside a player: as good as a size limit allows.
+
+use super::flac::{self, BLOCK};
+use super::prediction;
+use crate::Result;
+use crate::audio::Audio;
+use crate::display::plain::{clock, count};
+
+/// A FLAC file for a page, and what was given up to make it small.
+#[derive(Clone, Debug)]
+pub(super) struct Preview {
+    pub flac: Vec<u8>,
+    /// In words, for the reader; empty when nothing was given up.
+    pub given_up: String,
+}
+
+/// The lowest rate a preview is resampled to.
+const LOW_RATE_HZ: u32 = 22_050;
+
+/// Bits a second that a preview of reduced precision has at least; longer audio is cut.
+const LEAST_BITS_PER_SECOND: f64 = 56_000.0;
+
+impl Preview {
+    /// Tries, in this order: everything at 16 bits; one channel; one channel at 22,050 Hz; the same
+    /// with reduced precision; and, for very long audio, only its beginning.
+    pub fn of(audio: &Audio, limit_bytes: usize) -> Result<Self> {
+        let mut given_up = Vec::new();
+        if audio.channel_count() <= 2
+            && let Some(flac) = fitting(&to_16_bits(audio), audio.sample_rate_hz(), limit_bytes)
+        {
+            return Ok(Self { flac, given_up: String::new() });
+        }
+        let mut mono = audio.to_mono();
+        let longest = limit_bytes as f64 * 8.0 / LEAST_BITS_PER_SECOND;
+        if audio.duration_seconds() > longest {
+            let (kept, all) = (clock(longest), clock(audio.duration_seconds()));
+            given_up.push(format!("only the first {kept} of {all}"));
+            mono = mono.excerpt(0.0, longest);
+        }
+        if audio.channel_count() > 1 {
+            given_up.push("one channel".into());
+            if let Some(flac) = fitting(&to_16_bits(&mono), mono.sample_rate_hz(), limit_bytes) {
+                return Ok(Self { flac, given_up: given_up.join(", ") });
+            }
+        }
+        if mono.sample_rate_hz() > LOW_RATE_HZ {
+            mono = mono.resample(LOW_RATE_HZ)?;
+            given_up.push(format!("{} Hz", count(LOW_RATE_HZ.into())));
+        }
+        let mut samples = to_16_bits(&mono);
+        let rate = mono.sample_rate_hz();
+        if let Some(flac) = fitting(&samples, rate, limit_bytes) {
+            return Ok(Self { flac, given_up: given_up.join(", ") });
+        }
+        given_up.push("reduced precision".into());
+        let given_up = given_up.join(", ");
+        let Some(original) = samples.pop() else { return Ok(Self { flac: vec![], given_up }) };
+        let mut bits = bits_that_fit(&original, rate, limit_bytes);
+        loop {
+            let flac = flac::encode(&[coarser(&original, bits)], rate);
+            if flac.len() <= limit_bytes || bits < 1.0 {
+                return Ok(Self { flac, given_up });
+            }
+            bits -= 0.05 + 8.0 * (flac.len() - limit_bytes) as f64 / original.len() as f64;
+        }
+    }
+}
+
+/// How many bits a sample [`coarser`] may leave, tried on a few blocks.
+fn bits_that_fit(samples: &[i32], sample_rate_hz: u32, limit_bytes: usize) -> f64 {
+    let wanted = 0.98 * limit_bytes as f64 * 8.0 / samples.len().max(1) as f64;
+    let probe = probes(samples).unwrap_or_else(|| samples.to_vec());
+    let mut bits = wanted;
+    for _ in 0..2 {
+        let size = flac::encode(&[coarser(&probe, bits)], sample_rate_hz).len();
+        bits += wanted - size as f64 * 8.0 / probe.len().max(1) as f64;
+    }
+    bits
+}
+
+/// Blocks from all over a long channel; nothing for a short one.
+fn probes(channel: &[i32]) -> Option<Vec<i32>> {
+    const PROBES: usize = 24;
+    let blocks = channel.len() / BLOCK;
+    if blocks < 3 * PROBES {
+        return None;
+    }
+    let starts = (0..PROBES).map(|i| (2 * i + 1) * blocks / (2 * PROBES) * BLOCK);
+    Some(starts.flat_map(|start| channel[start..start + BLOCK].iter().copied()).collect())
+}
+
+fn to_16_bits(audio: &Audio) -> Vec<Vec<i32>> {
+    // A NaN becomes 0.
+    let sample = |s: &f32| (s * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i32;
+    audio.channels().iter().map(|c| c.iter().map(sample).collect()).collect()
+}
+
+/// The encoded file if it is small enough. Long audio that clearly does not fit is refused after a
+/// look at a few blocks.
+fn fitting(channels: &[Vec<i32>], sample_rate_hz: u32, limit_bytes: usize) -> Option<Vec<u8>> {
+    if let Some(probes) = channels.iter().map(|c| probes(c)).collect::<Option<Vec<_>>>() {
+        let share = channels[0].len() as f64 / probes[0].len() as f64;
+        let size = flac::encode(&probes, sample_rate_hz).len() as f64 * share;
+        if size > 1.2 * limit_bytes as f64 {
+            return None;
+        }
+    }
+    let file = flac::encode(channels, sample_rate_hz);
+    (file.len() <= limit_bytes).then_some(file)
+}
+
+/// Rounds samples to multiples of a power of two, chosen block by block, such that FLAC needs about
+/// `bits` bits a sample. The rounding noise is given the shape of the music's own spectrum, under
+/// which it hides (B. Atal and M. Schroeder, "Predictive coding of speech signals and subjective
+/// error criteria", 1979).
+fn coarser(samples: &[i32], bits: f64) -> Vec<i32> {
+    /// Leans the noise from the shape of the spectrum (1) towards white (0).
+    const SHAPE: f64 = 0.9;
+    /// What Rice codes take on top of the logarithm of the residual's mean size.
+    const CODE_BITS: f64 = 2.0;
+    let mut rounded = Vec::with_capacity(samples.len());
+    let mut errors = [0f64; prediction::ORDER];
+    for block in samples.chunks(BLOCK) {
+        let Some(a) = prediction::coefficients(block) else {
+            rounded.extend_from_slice(block);
+            errors = [0.0; prediction::ORDER];
+            continue;
+        };
+        let step = f64::from(1 << step_bits(block, &a, bits - CODE_BITS));
+        let mut shape = a;
+        shape.iter_mut().enumerate().for_each(|(i, a)| *a *= SHAPE.powi(i as i32 + 1));
+        let (lowest, highest) = ((-32_768.0 / step).ceil(), (32_767.0 / step).floor());
+        for sample in block {
+            let wanted =
+                f64::from(*sample) + errors.iter().zip(&shape).map(|(e, s)| e * s).sum::<f64>();
+            let value = (wanted / step).round().clamp(lowest, highest) * step;
+            errors.copy_within(0..prediction::ORDER - 1, 1);
+            // At full scale the error cannot be fed on without end.
+            errors[0] = (value - f64::from(*sample)).clamp(-16.0 * step, 16.0 * step);
+            rounded.push(value as i32);
+        }
+    }
+    rounded
+}
+
+/// How many low bits a block can lose.
+fn step_bits(block: &[i32], a: &[f64], bits: f64) -> u32 {
+    let residual: f64 = block
+        .windows(a.len() + 1)
+        .map(|w| {
+            let past = w[..a.len()].iter().rev().zip(a).map(|(p, a)| f64::from(*p) * a);
+            (f64::from(w[a.len()]) - past.sum::<f64>()).abs()
+        })
+        .sum();
+    let mean = residual / block.len() as f64;
+    (mean.max(1e-9).log2() - bits).ceil().clamp(0.0, 12.0) as u32
+}

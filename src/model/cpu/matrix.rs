@@ -1,0 +1,124 @@
+//! Matrices laid over slices, and their products.
+
+use gemm::{Parallelism, gemm};
+use rayon::prelude::*;
+
+use super::Real;
+
+/// A matrix over a slice it does not own.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// Rows one after the other, each `columns` long.
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
+        Self::strided(data, rows, columns, columns)
+    }
+
+    /// Rows that begin every `row_stride` values; each is `columns` long.
+    ///
+    /// # Panics
+    /// If the matrix does not lie within `data`: a mistake of the caller, not of any input.
+    pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
+        assert!(rows > 0 && columns > 0 && columns <= row_stride);
+        assert!((rows - 1) * row_stride + columns <= data.len());
+        Self { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// The transposed matrix, without moving anything.
+    #[must_use]
+    pub fn t(self) -> Self {
+        Self {
+            data: self.data,
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+        }
+    }
+}
+
+/// What a product does with the values its destination holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Into {
+    /// Replaces them.
+    Overwrite,
+    /// Adds to them.
+    Add,
+}
+
+/// `destination = left · right`, or `+=`; the destination's rows begin every `row_stride` values.
+///
+/// Runs on all threads of the current rayon pool.
+///
+/// # Panics
+/// If the shapes do not fit: a mistake of the caller, not of any input.
+pub fn product<T: Real>(
+    destination: &mut [T],
+    row_stride: usize,
+    left: Matrix<'_, T>,
+    right: Matrix<'_, T>,
+    into: Into,
+) {
+    let (rows, columns, inner) = (left.rows, right.columns, left.columns);
+    assert_eq!(inner, right.rows);
+    assert!(columns <= row_stride && (rows - 1) * row_stride + columns <= destination.len());
+    let threads = rayon::current_num_threads();
+    // Below this a product is done sooner than threads are woken.
+    let small = rows * columns * inner < 32 * 32 * 32;
+    let parallelism =
+        if threads < 2 || small { Parallelism::None } else { Parallelism::Rayon(threads) };
+    // SAFETY: `Matrix::strided` checked that every element of the two operands lies within its slice,
+    // the assertion above does so for the destination, which nothing else can refer to while it is
+    // borrowed mutably; slices are shorter than `isize::MAX`, so the strides fit.
+    unsafe {
+        gemm(
+            rows,
+            columns,
+            inner,
+            destination.as_mut_ptr(),
+            1,
+            row_stride as isize,
+            into == Into::Add,
+            left.data.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.data.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            T::ONE,
+            T::ONE,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+/// Adds the sum of each column of a matrix, whose rows are as long as `sums`, to `sums`.
+pub fn add_column_sums<T: Real>(data: &[T], sums: &mut [T]) {
+    /// Rows that one task sums; fixed, so that the result does not depend on the machine.
+    const ROWS: usize = 64;
+    fn add<T: Real>(sums: &mut [T], row: &[T]) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += *value;
+        }
+    }
+    let columns = sums.len();
+    let parts: Vec<Vec<T>> = data
+        .par_chunks(ROWS * columns)
+        .map(|rows| {
+            let mut part = vec![T::ZERO; columns];
+            rows.chunks_exact(columns).for_each(|row| add(&mut part, row));
+            part
+        })
+        .collect();
+    parts.iter().for_each(|part| add(sums, part));
+}
