@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Marks the process; its value is the notebook's dependency on the library.
 pub const DEPENDENCY_ENV: &str = "NEURAL_COMPOSER_KERNEL_ANALYSER";
+/// How long the analyser is kept without being asked.
+const IDLE_LIMIT: Duration = Duration::from_secs(600);
 /// The analyser gives way to the cells, by this much in Unix's niceness.
 const NICENESS: i32 = 5;
 
@@ -132,6 +134,7 @@ pub struct Analyser {
     folder: AnalyserFolder,
     running: Option<Running>,
     asked: u64,
+    last_asked: Instant,
 }
 
 struct Running {
@@ -142,12 +145,19 @@ struct Running {
 
 impl Analyser {
     pub fn new(folder: AnalyserFolder) -> Self {
-        Analyser { folder, running: None, asked: 0 }
+        Analyser { folder, running: None, asked: 0, last_asked: Instant::now() }
     }
 
     /// Starts loading, without waiting for it.
     pub fn load(&mut self) {
         let _ = self.send(QuestionKind::Load, "std::mem::sw".to_owned(), 12);
+    }
+
+    /// Gives its memory back if it was not asked for long; the next question starts another one.
+    pub fn rest(&mut self) {
+        if self.last_asked.elapsed() > IDLE_LIMIT {
+            self.end();
+        }
     }
 
     /// Asks, and waits for the answer as long as `patience`.
@@ -178,6 +188,7 @@ impl Analyser {
 
     fn send(&mut self, kind: QuestionKind, source: String, position: usize) -> Result<u64> {
         self.asked += 1;
+        self.last_asked = Instant::now();
         let question = Question { number: self.asked, kind, source, position };
         let line = serde_json::to_string(&question)?;
         if self.running.is_none() {

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long there must be nothing to do before the analyser is loaded.
 const LOAD_DELAY: Duration = Duration::from_secs(1);
+/// How often an idle kernel looks whether its analyser should rest.
+const REST_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a completion or description may keep cells waiting while the analyser loads.
 const ANALYSIS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last of a cell's standard error may take to arrive.
@@ -53,13 +55,17 @@ pub fn start(
         let mut is_fresh = true;
         loop {
             // Once nothing is to be done for a moment, the analyser is loaded.
-            let task = match tasks.recv_timeout(LOAD_DELAY) {
+            let wait = if is_fresh { LOAD_DELAY } else { REST_INTERVAL };
+            let task = match tasks.recv_timeout(wait) {
                 Err(mpsc::RecvTimeoutError::Timeout) if is_fresh => {
                     is_fresh = false;
                     engine.iter_mut().for_each(|engine| engine.analyser.load());
                     continue;
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    engine.iter_mut().for_each(|engine| engine.analyser.rest());
+                    continue;
+                }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Ok(task) => task,
             };
@@ -437,7 +443,7 @@ fn not_found() -> Value {
 fn explain(reason: &str) -> String {
     let known = [
         ("SIGKILL", "killed (SIGKILL), most likely because memory ran out"),
-        ("SIGSEGV", "segmentation fault (SIGSEGV)"),
+        ("SIGSEGV", "segmentation fault (SIGSEGV): a bad pointer, or recursion without end"),
         ("SIGBUS", "bus error (SIGBUS)"),
         ("SIGILL", "illegal instruction (SIGILL)"),
         ("SIGFPE", "arithmetic fault (SIGFPE)"),

@@ -9,7 +9,9 @@ use crate::output_stream::EVALUATOR_TAG;
 use anyhow::{Context, Result, bail};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::{Signal, getpid, kill_current_process_group, setpgid};
+use rustix::process::{
+    Resource, Rlimit, Signal, getpid, kill_current_process_group, setpgid, setrlimit,
+};
 use std::ffi::c_void;
 use std::io::{BufRead, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
@@ -62,6 +64,7 @@ impl Evaluator {
         // Its own process group, so that the kernel can end it with everything it started.
         setpgid(None, None).context("could not lead a process group")?;
         ignore_interrupts()?;
+        die_of_faults();
         prefer_as_victim();
         let link = connect()?;
         std::thread::spawn(move || die_with_kernel(link));
@@ -155,6 +158,18 @@ fn ignore_interrupts() -> Result<()> {
     signal_hook::flag::register(signal_hook::consts::SIGINT, nothing)
         .context("could not handle SIGINT")?;
     Ok(())
+}
+
+/// Rust's own handler of memory faults lets a process live on whose fault was sent by another, and
+/// evcxr's may hang while it looks at the stack. Nor is a core file wanted beside the notebook.
+fn die_of_faults() {
+    for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL] {
+        // SAFETY: the default action is not a function that could be unsound.
+        unsafe { libc::signal(fault, libc::SIG_DFL) };
+    }
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // Core files are a nuisance, not an error.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 /// When memory runs out, the evaluator is the process to end, not the kernel or Jupyter.

@@ -9,14 +9,17 @@ use crate::environment;
 use crate::toolchain::{Toolchain, output};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 const PACKAGE: &str = "neural-composer";
 const CRATE: &str = "neural_composer";
@@ -27,6 +30,9 @@ const USE_LOCK: &str = "in-use";
 pub const FEATURES_ENV: &str = "NEURAL_COMPOSER_FEATURES";
 /// Stands for the folder of a kernel's cells in recorded files.
 pub const CELLS_PLACEHOLDER: &str = "@NEURAL_COMPOSER_CELLS@";
+
+/// The process group of the cargo that builds the library, or 0.
+static BUILDING: AtomicI32 = AtomicI32::new(0);
 
 /// A finished build, as its folder describes itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -238,6 +244,7 @@ fn compile(
         .arg(target_folder(home))
         .args(["--", "-C", "prefer-dynamic"])
         .arg(format!("-Clink-arg=-Wl,-rpath,{}", rpath.display()))
+        .process_group(0)
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "100")
         .env("CARGO_TERM_COLOR", "never")
@@ -246,6 +253,9 @@ fn compile(
         .stderr(Stdio::piped())
         .spawn()
         .context("could not run cargo")?;
+    // Ends with whoever waits for it, and its compilers with it.
+    let group = i32::try_from(cargo.id()).ok().and_then(Pid::from_raw);
+    BUILDING.store(group.map_or(0, Pid::as_raw_pid), Ordering::Relaxed);
     let stdout = cargo.stdout.take().context("cargo has no output")?;
     let reader = std::thread::spawn(move || {
         let lines = std::io::BufRead::lines(BufReader::new(stdout));
@@ -273,11 +283,19 @@ fn compile(
         }
     }
     let status = cargo.wait()?;
+    BUILDING.store(0, Ordering::Relaxed);
     let artifacts = reader.join().unwrap_or_default();
     if !status.success() {
         bail!("the library does not compile:\n{}", complaint.trim());
     }
     Ok(artifacts)
+}
+
+/// Ends a build that is going on in this process, if one is.
+pub fn stop_building() {
+    if let Some(group) = Pid::from_raw(BUILDING.load(Ordering::Relaxed)) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
 }
 
 /// `Building [=> ] 12/213: candle-core` in cargo's words, or none.

@@ -126,6 +126,7 @@ fn run(connection_file: &Path) -> Result<()> {
     let served =
         runtime.block_on(server::serve(&connection, publisher, messages, activity.clone(), start));
     activity.kill_all();
+    library::stop_building();
     // The engine may be in the middle of a cell: nothing waits for it.
     let cleared = folder.close();
     if let Err(error) = served {

@@ -33,7 +33,9 @@ impl Toolchain {
     /// Makes every tool that `command` starts one of this toolchain: a folder of a dependency may
     /// ask rustup for another one.
     pub fn choose<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.env("RUSTC", &self.rustc).env("RUSTUP_TOOLCHAIN", &self.sysroot)
+        // Not `RUSTC`: build scripts that watch it would all run again, and with them half the crates
+        // that the command line is built from as well.
+        command.env("RUSTUP_TOOLCHAIN", &self.sysroot)
     }
 
     /// Where programs find the standard library's shared object.
