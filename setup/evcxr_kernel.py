@@ -3,22 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
 
 from file_lock import locked
 from locations import LOGS, user_cache
-from progress import StepFailed, run_step, say
+from progress import run_step, say
+from rust_toolchain import rust_version
 
 VERSION = "0.22.0"
-
-
-def rust_version():
-    """What `rustc -vV` prints: version, commit and host of the compiler in use."""
-    try:
-        answer = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StepFailed(f"rustc -vV: {error}") from error
-    return answer.stdout
 
 
 def installation():

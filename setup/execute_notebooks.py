@@ -2,6 +2,7 @@
 came out. Run by the lab's Python: `execute_notebooks.py [--write-back] NOTEBOOK...`"""
 
 import argparse
+import queue
 import re
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
+from nbclient.util import run_sync
 from nbconvert import HTMLExporter
 
 from locations import CHECKOUT
@@ -17,6 +19,7 @@ from locations import CHECKOUT
 RESULTS = CHECKOUT / "target" / "notebooks"
 # A kernel starts in seconds, unless the library's sources changed since the lab was prepared.
 KERNEL_START_SECONDS = 3600
+STOCK_KERNEL = "neural-composer-stock"
 
 
 def first_line(source):
@@ -37,8 +40,7 @@ def problem_of(cell):
     """
     if "raises-exception" in cell.metadata.get("tags", []):
         return ""
-    errors = [output for output in cell.outputs if output.output_type == "error"]
-    if errors:
+    if errors := failed_for_jupyter(cell):
         return plain("\n".join(line for e in errors for line in e.traceback or [e.evalue]))
     printed = "".join(
         output.text
@@ -48,6 +50,10 @@ def problem_of(cell):
     if "panicked at" in printed or has_question_mark(cell.source):
         return plain(printed)
     return ""
+
+
+def failed_for_jupyter(cell):
+    return [output for output in cell.outputs if output.output_type == "error"]
 
 
 def has_question_mark(source):
@@ -86,6 +92,30 @@ def execute(path, results=RESULTS):
     return notebook, problem
 
 
+async def collect_late_output(client, cell, index):
+    """Waits for what the cell printed to standard error. The stock kernel sends it on whenever it
+    comes to it, often after it has reported the cell's end; but it keeps the lines in order, so
+    all is there once a line printed afterwards is."""
+    mark = f"neural-composer: end of cell {index}"
+    request = client.kc.execute(f'eprintln!("{mark}");', store_history=False)
+    printed = ended = False
+    while not (printed and ended):
+        try:
+            message = await client.kc.get_iopub_msg(timeout=5)
+        except queue.Empty:
+            if not await client.km.is_alive():
+                raise DeadKernelError("Kernel died") from None
+            continue
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            if content["text"].strip() == mark:
+                printed = True
+            else:
+                client.process_message(message, cell, index)
+        elif message["msg_type"] == "status" and message["parent_header"]["msg_id"] == request:
+            ended = content["execution_state"] == "idle"
+
+
 def run_cells(client, notebook, started):
     """Runs the cells in order; what went wrong in the first that failed."""
     indices = [
@@ -106,6 +136,11 @@ def run_cells(client, notebook, started):
                 return f"{where}: the kernel ended\n{cell.source}"
             seconds = time.monotonic() - cell_started
             print(f"  {where} {seconds:7.1f} s  {first_line(cell.source)}", flush=True)
+            if client.kernel_name == STOCK_KERNEL and not failed_for_jupyter(cell):
+                run_sync(collect_late_output)(client, cell, index)
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = number
             if problem := problem_of(cell):
                 return f"{where} failed\n{cell.source}\n\n{problem}"
     return ""

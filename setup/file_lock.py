@@ -15,13 +15,6 @@ def try_lock(path):
     return file
 
 
-def lock(path):
-    """The open, locked file, as soon as no other process holds the lock."""
-    file = open(path, "a", encoding="utf-8")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
-
-
 @contextlib.contextmanager
 def locked(path, waiting):
     """Holds the lock for the `with` block; says `waiting` once when somebody else has it."""
@@ -29,6 +22,7 @@ def locked(path, waiting):
     file = try_lock(path)
     if file is None:
         print(waiting, flush=True)
-        file = lock(path)
+        file = open(path, "a", encoding="utf-8")
+        fcntl.flock(file, fcntl.LOCK_EX)
     with file:
         yield

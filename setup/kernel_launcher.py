@@ -14,9 +14,9 @@ def main(connection_file):
     # Standard output is the server's log: what takes long is said there.
     features = library.saved_features()
     session, alive = library.new_session(library.ensure_template(features), features)
-    # Removes the session once the kernel and its children are gone, however they went.
+    watcher = os.path.join(os.path.dirname(__file__), "kernel_watcher.py")
     subprocess.Popen(
-        [sys.executable, library.__file__, "remove-when-dead", session.name],
+        [sys.executable, watcher, session.name, str(os.getpid()), str(os.getppid())],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ Both are one cargo workspace:
                  checkout never changes the types under a running kernel
     ctx/         evcxr's folder (EVCXR_TMPDIR)
     config/      evcxr's configuration (EVCXR_CONFIG_DIR): the dependency on library/
+    rust-src/    the standard library's sources, for rust-analyzer
 """
 
 import hashlib
@@ -21,12 +22,12 @@ import os
 import re
 import secrets
 import shutil
-import sys
 
-from evcxr_kernel import VERSION, binary, rust_version
-from file_lock import lock, locked, try_lock
+from evcxr_kernel import VERSION, binary
+from file_lock import locked, try_lock
 from locations import CHECKOUT, LOGS, PYTHON, kernel_home
 from progress import run_step, say
+from rust_toolchain import rust_version, standard_library_sources
 
 # What the library is compiled from, besides its Cargo.toml.
 SOURCES = ["build.rs", "src", "assets"]
@@ -55,6 +56,15 @@ rpath = true
 # player) and a cell links in a moment. Each cell would hold its own copy otherwise.
 LIBRARY_CRATE_TYPE = 'crate-type = ["dylib"]'
 
+# rust-analyzer, which tells evcxr the types of variables, would spend most of a kernel's start on
+# the two hundred crates below the library. Its view of the workspace ends at the library, whose
+# public types are its own: `cargo metadata`, which it asks, heeds RUSTFLAGS, and evcxr sets its
+# own RUSTFLAGS when it compiles.
+DEPENDENCIES_HEADER = "[target.'cfg(not(types_only))'.dependencies"
+ANALYZER_RUSTFLAGS = "--cfg types_only"
+# For the same reason it sees no more of the standard library's sources than cells can name.
+STANDARD_CRATES = ["core", "alloc", "std"]
+
 CTX_MANIFEST = """\
 [package]
 name = "ctx"
@@ -78,7 +88,7 @@ def library_manifest(manifest):
         if header := re.match(r"\[+([^\]]+)\]", line):
             keeping = not left_out.match(header[1])
         if keeping:
-            kept.append(line)
+            kept.append(re.sub(r"^\[dependencies", DEPENDENCIES_HEADER, line))
             if line.strip() == "[lib]":
                 has_lib = True
                 kept.append(LIBRARY_CRATE_TYPE)
@@ -197,7 +207,14 @@ def _write_sources(folder, files):
 
 
 def write_config(folder, features):
-    """evcxr's configuration for the kernel that works in `folder`."""
+    """What the kernel that works in `folder` is told: evcxr's configuration, and the sources of
+    the standard library for rust-analyzer."""
+    sources = folder / "rust-src"
+    shutil.rmtree(sources, ignore_errors=True)
+    if (all_sources := standard_library_sources()).is_dir():
+        sources.mkdir()
+        for crate in STANDARD_CRATES:
+            (sources / crate).symlink_to(all_sources / crate)
     config = folder / "config"
     config.mkdir(exist_ok=True)
     # JSON's strings and lists are TOML's too.
@@ -215,9 +232,12 @@ def kernel_environment(folder):
         name: value
         for name, value in os.environ.items()
         # These would change what cargo builds, and so build it again.
-        if name not in ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_INCREMENTAL")
+        if name not in ("CARGO_ENCODED_RUSTFLAGS", "CARGO_INCREMENTAL")
         and not name.startswith("CARGO_PROFILE_")
     }
+    environment["RUSTFLAGS"] = ANALYZER_RUSTFLAGS
+    if (folder / "rust-src").is_dir():
+        environment["RUST_SRC_PATH"] = str(folder / "rust-src")
     environment["EVCXR_TMPDIR"] = str(folder / "ctx")
     environment["EVCXR_CONFIG_DIR"] = str(folder / "config")
     # evcxr_jupyter updates the user's own Rust kernel when it finds one: here it finds none.
@@ -231,6 +251,8 @@ def copy_linked(source, target):
     target.mkdir(parents=True)
     for entry in os.scandir(source):
         copy = target / entry.name
+        if entry.is_symlink():
+            continue  # made anew by write_config
         if entry.is_dir(follow_symlinks=False):
             copy_linked(entry.path, copy)
         elif entry.stat().st_size >= LINK_FROM_BYTES and "ctx" not in entry.name:
@@ -251,22 +273,20 @@ def new_session(template, features):
 
 
 def remove_dead_sessions():
-    """Removes what is left of kernels that were killed together with their `remove_when_dead`."""
+    """Removes the sessions that no process uses any more."""
     for mark in SESSIONS.glob("*.alive"):
-        if dead := try_lock(mark):
-            _remove_session(mark, dead)
+        remove_session_if_dead(mark.stem)
 
 
-def remove_when_dead(name):
-    """Waits until no process uses the session any more and removes it."""
+def remove_session_if_dead(name):
+    """Whether no process used the session; then it is gone now."""
     mark = SESSIONS / f"{name}.alive"
-    _remove_session(mark, lock(mark))
-
-
-def _remove_session(mark, held_lock):
-    shutil.rmtree(mark.with_suffix(""), ignore_errors=True)
-    mark.unlink(missing_ok=True)
-    held_lock.close()
+    lock = try_lock(mark)
+    if lock:
+        shutil.rmtree(SESSIONS / name, ignore_errors=True)
+        mark.unlink(missing_ok=True)
+        lock.close()
+    return bool(lock)
 
 
 def _remove_old_templates():
@@ -275,8 +295,3 @@ def _remove_old_templates():
         shutil.rmtree(path, ignore_errors=True)
     for partial in TEMPLATES.glob("*.partial"):
         shutil.rmtree(partial, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "remove-when-dead":
-        remove_when_dead(sys.argv[2])

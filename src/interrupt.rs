@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
+/// Set in the notebook kernel's evaluator: a request then holds until its cell has returned.
+static HOLDS_FOR_CELL: AtomicBool = AtomicBool::new(false);
+
 /// Exit status of a program that was ended by Ctrl-C.
 const INTERRUPTED_STATUS: i32 = 130;
 
@@ -17,10 +20,14 @@ pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Forgets an earlier request. The kernel calls this before each cell, so that the flag stays
-/// raised until the cell that was interrupted has returned.
+/// Forgets an earlier request; each long job calls this when it starts.
+///
+/// In NeuralComposer's notebook kernel this does nothing: there one press of the stop button ends
+/// every job of the cell, and the kernel forgets the request before the next cell.
 pub fn clear() {
-    REQUESTED.store(false, Ordering::Relaxed);
+    if !HOLDS_FOR_CELL.load(Ordering::Relaxed) {
+        REQUESTED.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Makes Ctrl-C (SIGINT) raise the flag instead of ending the program; a second one, sent before
@@ -52,8 +59,9 @@ fn install(handler: impl FnMut() + Send + 'static) -> std::io::Result<()> {
 // SAFETY: no other crate exports a symbol of this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn neural_composer_interrupt_listen() {
-    if let Err(error) = install(request) {
-        eprintln!("the stop button will not work in this notebook: {error}");
+    match install(request) {
+        Ok(()) => HOLDS_FOR_CELL.store(true, Ordering::Relaxed),
+        Err(error) => eprintln!("the stop button will not work in this notebook: {error}"),
     }
 }
 
@@ -61,5 +69,5 @@ pub extern "C" fn neural_composer_interrupt_listen() {
 // SAFETY: no other crate exports a symbol of this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn neural_composer_interrupt_clear() {
-    clear();
+    REQUESTED.store(false, Ordering::Relaxed);
 }

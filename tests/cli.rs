@@ -160,3 +160,33 @@ fn help_shows_examples() {
     assert_eq!(help.code, 0);
     assert!(help.stdout.contains("Examples:") && help.stdout.contains("compose my-song.mp3"));
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_was_learnt_and_ends_with_130() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_neural-composer"))
+        .args(["train", "song.wav", "-o", "m.safetensors", "--epochs", "1000000"])
+        .args(["--layers", "lstm:16", "--batch", "4", "--json"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Two lines of progress: it is training.
+    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+    let training = progress.by_ref().filter(|line| line.as_ref().unwrap().starts_with("epoch"));
+    assert_eq!(training.take(2).count(), 2);
+    let process = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+    progress.for_each(drop);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let facts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(facts["interrupted"], true);
+    let info = run(folder.path(), &["info", "m.safetensors", "--json"]);
+    assert!(json(&info)["entries"][0]["updates"].as_u64().unwrap() > 0);
+}

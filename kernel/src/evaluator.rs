@@ -63,7 +63,6 @@ impl Evaluator {
     fn start() -> Result<Self> {
         // Its own process group, so that the kernel can end it with everything it started.
         setpgid(None, None).context("could not lead a process group")?;
-        ignore_interrupts()?;
         die_of_faults();
         prefer_as_victim();
         let link = connect()?;
@@ -75,6 +74,9 @@ impl Evaluator {
             variable_store: std::ptr::null_mut(),
         };
         evaluator.preload();
+        if evaluator.clear_interrupt.is_none() {
+            ignore_interrupts()?;
+        }
         Ok(evaluator)
     }
 
@@ -151,13 +153,10 @@ fn mark(stream: &mut impl Write, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// A stop button pressed before any library listens must not end the process.
+/// Where no library listens, the stop button must not end the process. A handler rather than
+/// ignoring the signal, which the processes that a cell starts would inherit.
 fn ignore_interrupts() -> Result<()> {
-    // The handler does nothing; a blocking system call of the cell still returns early.
-    let nothing = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, nothing)
-        .context("could not handle SIGINT")?;
-    Ok(())
+    ctrlc::try_set_handler(|| {}).context("could not handle SIGINT")
 }
 
 /// Rust's own handler of memory faults lets a process live on whose fault was sent by another, and

@@ -1,5 +1,6 @@
 //! Tells Jupyter about this kernel.
 
+use crate::library::FEATURES_ENV;
 use crate::session::HOME_ENV;
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -10,7 +11,7 @@ pub const NAME: &str = "neural-composer";
 const DISPLAY_NAME: &str = "Rust (NeuralComposer)";
 
 /// Writes `kernel.json` below `data`, Jupyter's data folder; returns the folder it is in.
-pub fn install(data: &Path, home: Option<&Path>) -> Result<PathBuf> {
+pub fn install(data: &Path, home: Option<&Path>, features: Option<&str>) -> Result<PathBuf> {
     let folder = data.join("kernels").join(NAME);
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("could not make the folder {}", folder.display()))?;
@@ -21,6 +22,9 @@ pub fn install(data: &Path, home: Option<&Path>) -> Result<PathBuf> {
             .canonicalize()
             .with_context(|| format!("there is no checkout at {}", home.display()))?;
         env[HOME_ENV] = home.display().to_string().into();
+    }
+    if let Some(features) = features {
+        env[FEATURES_ENV] = features.into();
     }
     let spec = json!({
         "argv": [program.display().to_string(), "run", "--connection-file", "{connection_file}"],

@@ -26,7 +26,7 @@ const CRATE: &str = "neural_composer";
 const DESCRIPTION: &str = "library.json";
 /// Held (shared) by every kernel that uses the build.
 const USE_LOCK: &str = "in-use";
-/// Features to build the library with, separated by commas.
+/// Features to build the library with, separated by commas; its default ones if this is not set.
 pub const FEATURES_ENV: &str = "NEURAL_COMPOSER_FEATURES";
 /// Stands for the folder of a kernel's cells in recorded files.
 pub const CELLS_PLACEHOLDER: &str = "@NEURAL_COMPOSER_CELLS@";
@@ -39,7 +39,8 @@ static BUILDING: AtomicI32 = AtomicI32::new(0);
 pub struct Library {
     pub home: PathBuf,
     pub toolchain: Toolchain,
-    pub features: String,
+    /// See [`FEATURES_ENV`].
+    pub features: Option<String>,
     /// The shared object that cells link to.
     pub shared_object: PathBuf,
     /// What the evaluator loads first: flushing and panic messages.
@@ -75,10 +76,17 @@ fn target_folder(home: &Path) -> PathBuf {
 }
 
 /// The line that makes a cell depend on the library.
-pub fn dependency_line(home: &Path, features: &str) -> String {
-    let features: Vec<&str> = features.split(',').filter(|name| !name.is_empty()).collect();
+pub fn dependency_line(home: &Path, features: Option<&str>) -> String {
     let path = home.display().to_string();
-    format!(":dep {PACKAGE} = {{ path = {path:?}, features = {features:?} }}")
+    let Some(features) = features else { return format!(":dep {PACKAGE} = {{ path = {path:?} }}") };
+    let features: Vec<&str> = features.split(',').filter(|name| !name.is_empty()).collect();
+    format!(
+        ":dep {PACKAGE} = {{ path = {path:?}, default-features = false, features = {features:?} }}"
+    )
+}
+
+fn wanted_features() -> Option<String> {
+    std::env::var(FEATURES_ENV).ok()
 }
 
 /// The library as `home` stands now, built if it has to be. `progress` is told each step.
@@ -99,8 +107,8 @@ pub fn provide(home: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryInU
         return Ok(library);
     }
     let toolchain = Toolchain::discover(home)?;
-    let features = std::env::var(FEATURES_ENV).unwrap_or_default();
-    let fingerprint = fingerprint(home, &toolchain, &features)?;
+    let features = wanted_features();
+    let fingerprint = fingerprint(home, &toolchain, features.as_deref())?;
     build(home, &builds, toolchain, features, &fingerprint, progress)?;
     remember(&builds, &fingerprint)?;
     let library = current(home, &builds)
@@ -117,8 +125,8 @@ fn current(home: &Path, builds: &Path) -> Option<LibraryInUse> {
     flock(&lock, FlockOperation::NonBlockingLockShared).ok()?;
     let library: Library =
         serde_json::from_slice(&std::fs::read(folder.join(DESCRIPTION)).ok()?).ok()?;
-    let features = std::env::var(FEATURES_ENV).unwrap_or_default();
-    let now = fingerprint(home, &library.toolchain, &features).ok()?;
+    let features = wanted_features();
+    let now = fingerprint(home, &library.toolchain, features.as_deref()).ok()?;
     (library.home == home && now == name.trim()).then_some(LibraryInUse { library, _lock: lock })
 }
 
@@ -130,7 +138,7 @@ fn remember(builds: &Path, fingerprint: &str) -> Result<()> {
 }
 
 /// Names everything a build depends on.
-fn fingerprint(home: &Path, toolchain: &Toolchain, features: &str) -> Result<String> {
+fn fingerprint(home: &Path, toolchain: &Toolchain, features: Option<&str>) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     toolchain.stamp()?.hash(&mut hasher);
@@ -170,13 +178,13 @@ fn build(
     home: &Path,
     builds: &Path,
     toolchain: Toolchain,
-    features: String,
+    features: Option<String>,
     fingerprint: &str,
     progress: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("building-").tempdir_in(builds)?;
     let final_folder = builds.join(fingerprint);
-    let artifacts = compile(home, &toolchain, &features, progress)?;
+    let artifacts = compile(home, &toolchain, features.as_deref(), progress)?;
     progress("preparing the notebooks' build");
     let dependencies = folder.path().join("dependencies");
     std::fs::create_dir(&dependencies)?;
@@ -203,7 +211,7 @@ fn build(
     }
     let shared_object = shared_object.context("cargo did not make the library's shared object")?;
     let support = compile_support(&toolchain, folder.path())?;
-    let metadata = cell_metadata(home, &toolchain, &features, folder.path())?;
+    let metadata = cell_metadata(home, &toolchain, features.as_deref(), folder.path())?;
     let shared_crates = shared_crates(&metadata, &crates);
     let metadata = without_distant_packages(&metadata);
     std::fs::write(folder.path().join("metadata.json"), serde_json::to_vec(&metadata)?)?;
@@ -230,7 +238,7 @@ fn build(
 fn compile(
     home: &Path,
     toolchain: &Toolchain,
-    features: &str,
+    features: Option<&str>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Value>> {
     let rpath = toolchain.library_folder();
@@ -239,7 +247,8 @@ fn compile(
         .choose(environment::restore(&mut cargo))
         .current_dir(home)
         .args(["rustc", "--release", "--lib", "--package", PACKAGE, "--crate-type", "dylib"])
-        .args(["--message-format", "json-render-diagnostics", "--features", features])
+        .args(["--message-format", "json-render-diagnostics"])
+        .args(features.map(|list| ["--no-default-features", "--features", list]).into_iter().flatten())
         .arg("--target-dir")
         .arg(target_folder(home))
         .args(["--", "-C", "prefer-dynamic"])
@@ -330,7 +339,7 @@ pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf> 
 fn cell_metadata(
     home: &Path,
     toolchain: &Toolchain,
-    features: &str,
+    features: Option<&str>,
     folder: &Path,
 ) -> Result<Value> {
     let cells = folder.join("cells");

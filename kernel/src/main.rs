@@ -67,6 +67,10 @@ enum Command {
         /// The checkout of the library that notebooks use.
         #[arg(long, value_name = "DIR")]
         home: Option<PathBuf>,
+        /// The features to build the library with, separated by commas, instead of its default
+        /// ones.
+        #[arg(long, value_name = "LIST")]
+        features: Option<String>,
     },
 }
 
@@ -87,9 +91,9 @@ fn main() -> Result<()> {
             library::provide(&home, &mut |step| eprintln!("{step}"))?;
             Ok(())
         }
-        Command::Install { prefix, home } => {
+        Command::Install { prefix, home, features } => {
             let data = kernelspec::data_folder(prefix.as_deref())?;
-            let folder = kernelspec::install(&data, home.as_deref())?;
+            let folder = kernelspec::install(&data, home.as_deref(), features.as_deref())?;
             println!("Installed the kernel in {}.", folder.display());
             Ok(())
         }

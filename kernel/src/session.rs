@@ -130,7 +130,7 @@ impl PreparedSession {
     pub fn first_cell(&self) -> String {
         let mut cell = ":efmt {}\n".to_owned();
         if let (Some(home), Some(in_use)) = (&self.session.home, &self.library) {
-            cell += &library::dependency_line(home, &in_use.library.features);
+            cell += &library::dependency_line(home, in_use.library.features.as_deref());
         }
         cell + "\n" + include_str!("first_cell.rs")
     }
@@ -189,7 +189,7 @@ impl AnalyserFolder {
         write_settings(&self.folder, &self.cells())?;
         let dependency = match (home, library) {
             (Some(home), Some(in_use)) => {
-                library::dependency_line(home, &in_use.library.features)
+                library::dependency_line(home, in_use.library.features.as_deref())
             }
             _ => String::new(),
         };

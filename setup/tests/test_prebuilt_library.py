@@ -14,8 +14,11 @@ class LibraryManifest(unittest.TestCase):
     def test_keeps_what_the_library_needs_and_nothing_of_the_workspace(self):
         original = tomllib.loads((CHECKOUT / "Cargo.toml").read_text(encoding="utf-8"))
         made = tomllib.loads(library_manifest((CHECKOUT / "Cargo.toml").read_text("utf-8")))
-        for section in ("package", "features", "dependencies"):
+        for section in ("package", "features"):
             self.assertEqual(made[section], original[section])
+        for_compilers = made["target"]["cfg(not(types_only))"]["dependencies"]
+        self.assertEqual(for_compilers, original["dependencies"])
+        self.assertNotIn("dependencies", made)
         self.assertEqual(made["lib"]["crate-type"], ["dylib"])
         self.assertFalse({"workspace", "profile", "dev-dependencies", "bin"} & set(made))
 

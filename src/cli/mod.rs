@@ -11,7 +11,7 @@ mod similarity;
 mod train;
 
 use clap::{Parser, Subcommand};
-use neural_composer::Error;
+use neural_composer::{Error, interrupt};
 use report::Report;
 use std::process::ExitCode;
 
@@ -52,6 +52,9 @@ enum Command {
 /// Reads the arguments, does the job, prints the result.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = interrupt::listen() {
+        eprintln!("neural-composer: note: Ctrl-C ends at once, without a result: {error}");
+    }
     let result = match arguments.command {
         Command::Compose(command) => command.run(),
         Command::Decode(command) => command.run(),

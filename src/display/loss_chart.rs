@@ -2,22 +2,8 @@ use super::axes::{Anchor, Axis, Frame, Paper, compact};
 use super::picture::{Drawing, Picture};
 use super::theme;
 use crate::Result;
+use crate::train::EpochRecord;
 use plotters::prelude::*;
-
-/// One epoch of a training run, as the chart shows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LossPoint {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// Mean loss over the epoch's training batches.
-    pub train_loss: f64,
-    /// Mean loss over the validation data, where there is any.
-    pub validation_loss: Option<f64>,
-    /// The optimizer's step size during the epoch.
-    pub learning_rate: f64,
-    /// How long the epoch took.
-    pub seconds: f64,
-}
 
 /// The epochs of one training run and the name it has in a legend.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,14 +11,14 @@ pub struct LossRun {
     /// Shown beside the run's line where several are overlaid.
     pub name: String,
     /// In order of their epochs.
-    pub points: Vec<LossPoint>,
+    pub points: Vec<EpochRecord>,
 }
 
 impl LossRun {
     /// The epoch with the lowest validation loss, or training loss where there is no validation.
-    pub fn best(&self) -> Option<&LossPoint> {
+    pub fn best(&self) -> Option<&EpochRecord> {
         let validated = self.points.iter().any(|p| p.validation_loss.is_some());
-        let key = |p: &LossPoint| if validated { p.validation_loss } else { Some(p.train_loss) };
+        let key = |p: &EpochRecord| if validated { p.validation_loss } else { Some(p.train_loss) };
         self.points
             .iter()
             .filter(|p| key(p).is_some_and(f64::is_finite))
@@ -46,9 +32,10 @@ impl LossRun {
 /// values; a dot marks the best epoch. The learning rate gets a lane of its own when it changes.
 ///
 /// ```
-/// use neural_composer::display::{LossChart, LossPoint, LossRun};
+/// use neural_composer::display::{LossChart, LossRun};
+/// use neural_composer::train::EpochRecord;
 /// let points = (1..=20)
-///     .map(|epoch| LossPoint {
+///     .map(|epoch| EpochRecord {
 ///         epoch,
 ///         train_loss: 1.0 / epoch as f64,
 ///         validation_loss: Some(1.2 / epoch as f64),
@@ -199,7 +186,7 @@ impl Drawing for LossChart {
         for (index, run) in self.runs.iter().enumerate() {
             self.draw_run(paper, frame, &epochs, &losses, index, run)?;
             if let Some(rates) = &rates {
-                let rate = |p: &LossPoint| Some(p.learning_rate);
+                let rate = |p: &EpochRecord| Some(p.learning_rate);
                 for piece in pieces(run, rate, lowest, &epochs, rates) {
                     paper.line(piece, theme::series(index), 1.5)?;
                 }
@@ -219,8 +206,8 @@ impl LossChart {
         index: usize,
         run: &LossRun,
     ) -> Result<()> {
-        let train = |p: &LossPoint| Some(p.train_loss);
-        let validation = |p: &LossPoint| p.validation_loss;
+        let train = |p: &EpochRecord| Some(p.train_loss);
+        let validation = |p: &EpochRecord| p.validation_loss;
         // A single run shows its two losses in two colours, several runs have a colour each.
         let train_color = theme::series(index);
         let validation_color =
@@ -316,7 +303,7 @@ fn rate_label(rate: f64) -> String {
 
 /// The run with both losses replaced by the moving average of one of them; values that are not
 /// finite stay.
-fn smoothed(run: &LossRun, loss: fn(&LossPoint) -> Option<f64>, kept: f64) -> LossRun {
+fn smoothed(run: &LossRun, loss: fn(&EpochRecord) -> Option<f64>, kept: f64) -> LossRun {
     let values: Vec<Option<f64>> = run.points.iter().map(loss).collect();
     let forwards = moving_average(values.iter().copied(), kept);
     let backwards = moving_average(values.iter().rev().copied(), kept);
@@ -347,7 +334,7 @@ fn moving_average(values: impl Iterator<Item = Option<f64>>, kept: f64) -> Vec<f
 /// a million epochs costs no more than one of a thousand.
 fn pieces(
     run: &LossRun,
-    value: fn(&LossPoint) -> Option<f64>,
+    value: fn(&EpochRecord) -> Option<f64>,
     frame: Frame,
     horizontal: &Axis,
     vertical: &Axis,

@@ -23,7 +23,7 @@ pub(crate) use bundle::shown_in_notebooks;
 pub use bundle::{Bundle, Show};
 pub use colormap::ColorMap;
 pub use live::{FRAME_INTERVAL, Live, Progress};
-pub use loss_chart::{LossChart, LossPoint, LossRun};
+pub use loss_chart::{LossChart, LossRun};
 pub use output::{Destination, Output};
 pub use picture::Picture;
 pub use player::Player;

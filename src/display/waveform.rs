@@ -115,9 +115,14 @@ impl Drawing for Waveform {
         let end = self.start_seconds + self.seconds.max(1e-3);
         let time = Axis::time(self.start_seconds, end, 9);
         let mut frame = Frame { left: LEFT, right, top: 12, bottom: 12 };
+        // Quiet pieces are shown larger: the axis says how much.
+        let peak =
+            self.lanes.iter().map(|lane| f64::from(lane.envelope.peak())).fold(0.0, f64::max);
+        let steps = [0.05, 0.1, 0.25, 0.5, 1.0];
+        let top = steps.into_iter().find(|top| *top >= peak).unwrap_or(peak);
         for lane in &self.lanes {
             frame.bottom = frame.top + self.lane_height();
-            draw_lane(paper, frame, &time, lane)?;
+            draw_lane(paper, frame, &time, lane, top)?;
             paper.upward_text(&lane.name, (f64::from(LEFT) - 58.0, frame.y(0.5)))?;
             frame.top = frame.bottom + GAP;
         }
@@ -131,13 +136,9 @@ fn draw_lane<DB: DrawingBackend>(
     frame: Frame,
     time: &Axis,
     lane: &Lane,
+    top: f64,
 ) -> Result<()> {
     let envelope = &lane.envelope;
-    // Quiet pieces are shown larger: the axis says how much.
-    let top = [0.05, 0.1, 0.25, 0.5, 1.0]
-        .into_iter()
-        .find(|top| *top >= f64::from(envelope.peak()))
-        .unwrap_or_else(|| f64::from(envelope.peak()));
     let ticks = if frame.height() < 100 { vec![0.0, top] } else { vec![-top, 0.0, top] };
     let ticks = ticks.into_iter().map(|v| (v, super::axes::compact(v)));
     let level = Axis {

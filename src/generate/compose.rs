@@ -1,6 +1,7 @@
 use super::{Piece, Seed};
 use crate::audio::Audio;
-use crate::model::Network;
+use crate::model::recurrent::State;
+use crate::model::{Network, NetworkState};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
 
@@ -31,8 +32,9 @@ pub fn blocks(
     let seed_rows = seed.rows_for(network)?;
     let steps = seed_rows.len() / width;
     let input = Tensor::from_vec(seed_rows, (1, steps, width), device)?;
-    let (predicted, mut state) = network.forward(&input, None)?;
-    let mut block = predicted.narrow(1, steps - 1, 1)?.contiguous()?;
+    let (predicted, state) = network.forward(&input, None)?;
+    let mut block = predicted.narrow(1, steps - 1, 1)?.contiguous()?.detach();
+    let mut state = detached(&state);
 
     let mut rows: Vec<f32> = Vec::with_capacity(count * width);
     for done in 1..=count {
@@ -42,7 +44,7 @@ pub fn blocks(
             break;
         }
         let (next, after) = network.forward(&block, Some(&state))?;
-        (block, state) = (next, after);
+        (block, state) = (next.detach(), detached(&after));
     }
     if rows.is_empty() {
         return Err(Error::Interrupted("before the first block was composed".into()));
@@ -61,6 +63,12 @@ pub fn blocks(
     samples.truncate(wanted);
     let audio = Audio::mono(samples, blocks.sample_rate_hz)?;
     Ok(Piece::new(audio, seed.origin(), network, interrupted))
+}
+
+/// Without the graph that led to it: nothing is differentiated here, and the graph would grow with
+/// every block.
+fn detached(state: &NetworkState) -> NetworkState {
+    state.iter().map(State::detach).collect()
 }
 
 /// Refuses a length that cannot be composed; a job checks it before it trains.

@@ -1,5 +1,5 @@
 use crate::dataset::Dataset;
-use crate::display::{Bundle, Live, LossChart, LossPoint, LossRun, Output, Progress, Show, plain};
+use crate::display::{Bundle, Live, LossChart, LossRun, Output, Progress, Show, plain};
 use crate::model::Network;
 use crate::train::{self, History, Observer, Position, Training};
 use crate::{Error, Result, atomic_file};
@@ -94,14 +94,7 @@ impl History {
 
     /// The losses as one of several runs in a [`LossChart`].
     pub fn named(&self, name: &str) -> LossRun {
-        let point = |epoch: &train::EpochRecord| LossPoint {
-            epoch: epoch.epoch,
-            train_loss: epoch.train_loss,
-            validation_loss: epoch.validation_loss,
-            learning_rate: epoch.learning_rate,
-            seconds: epoch.seconds,
-        };
-        LossRun { name: name.to_owned(), points: self.epochs.iter().map(point).collect() }
+        LossRun { name: name.to_owned(), points: self.epochs.clone() }
     }
 
     /// Writes the chart as an SVG picture.

@@ -52,8 +52,7 @@ pub fn run(
         for batch in batches.on(&device) {
             let batch = batch?;
             let batch_loss = batch_loss(network, &batch)?;
-            let gradients = batch_loss.backward()?;
-            optimizer.step(&gradients, settings.learning_rate)?;
+            optimizer.minimize(&batch_loss, settings.learning_rate)?;
             network.updates += 1;
             loss.add(&batch_loss, &batch)?;
             position.batch += 1;

@@ -33,11 +33,14 @@ async function open(options = {}) {
 }
 const positions = (player) => player.locator("audio").evaluateAll((all) => all.map((a) => a.currentTime));
 const near = (a, b, within, what) => assert(Math.abs(a - b) <= within, `${what}: ${a}, expected ${b} ± ${within}`);
-const ink = (player) => player.locator(".nc-cover").evaluate((canvas) => {
-  // The column of the playhead: the rightmost one in its colour, as a fraction of the width.
+// Where the playhead is drawn and where the sound is, both as fractions and at one moment.
+const playhead = (player) => player.locator(".nc-cover").evaluate(async (canvas) => {
+  await new Promise(requestAnimationFrame);
+  const audio = canvas.closest(".nc-player").querySelector("audio");
+  const heard = audio.currentTime / Number(canvas.parentElement.getAttribute("aria-valuemax"));
   const { data, width } = canvas.getContext("2d").getImageData(0, canvas.height >> 1, canvas.width, 1);
   const columns = [...Array(width).keys()].filter((x) => data[4 * x + 3] > 200);
-  return columns.length ? columns.at(-1) / width : -1;
+  return [columns.length ? columns.at(-1) / width : -1, heard];
 });
 
 const page = await open();
@@ -54,7 +57,8 @@ for (let i = 0; i < count; i++) {
   await page.waitForTimeout(1200);
   const [after] = await positions(player);
   assert(after > 0.6, `plays: after 1.2 s at ${after}`);
-  near(await ink(player), after / seconds, 0.2 / seconds + 0.01, "the playhead follows");
+  const [drawn, heard] = await playhead(player);
+  near(drawn, heard, 0.15 / seconds + 0.005, "the playhead follows");
   assert.match(await player.locator(".nc-level").textContent(), /−?\d+ dB/);
   if (i > 0) {
     const others = await players.locator("audio").evaluateAll((all) => all.filter((a) => !a.paused && !a.closest(".nc-player").contains(document.activeElement)).length);
@@ -88,15 +92,15 @@ for (let i = 0; i < count; i++) {
   // Keys.
   await stage.focus();
   await page.keyboard.press("Escape");
-  await page.keyboard.press("Home");
-  await page.waitForTimeout(150);
-  assert((await positions(player))[0] < 0.6, "Home goes to the start");
-  await page.keyboard.press("ArrowRight");
-  await page.waitForTimeout(150);
-  near((await positions(player))[0], Math.min(5, seconds), 0.7, "an arrow moves by five seconds");
   await page.keyboard.press("Space");
   await page.waitForTimeout(150);
   assert(await player.locator("audio").first().evaluate((a) => a.paused), "Space pauses");
+  await page.keyboard.press("Home");
+  await page.waitForTimeout(150);
+  assert.equal((await positions(player))[0], 0, "Home goes to the start");
+  await page.keyboard.press("ArrowRight");
+  await page.waitForTimeout(150);
+  near((await positions(player))[0], Math.min(5, seconds), 0.01, "an arrow moves by five seconds");
   // The spectrogram, and switching where there are several pieces.
   await player.getByRole("button", { name: /Spectrogram/ }).click();
   assert(await player.locator(".nc-area img").first().evaluate((i) => i.decode().then(() => i.naturalWidth > 100)), "spectrogram");
@@ -104,6 +108,9 @@ for (let i = 0; i < count; i++) {
   if (await tabs.count()) {
     await player.getByRole("button", { name: "Play" }).click();
     await page.waitForTimeout(700);
+    // Both start within a few milliseconds; on a busy machine the one not heard may need to catch up.
+    const apart = () => positions(player).then(([a, b]) => Math.abs(a - b));
+    for (let k = 0; k < 20 && (await apart()) > 0.05; k++) await page.waitForTimeout(250);
     await tabs.nth(1).click();
     await page.waitForTimeout(300);
     const state = await player.locator("audio").evaluateAll((all) => all.map((a) => [a.currentTime, a.muted, a.paused]));

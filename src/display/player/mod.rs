@@ -94,15 +94,10 @@ impl Player {
         let mut notes = Vec::new();
         for (title, audio) in &self.pieces {
             let share = bytes * audio.duration_seconds() / seconds;
-            let preview = Preview::of(audio, share as usize)?;
-            tracks += &track(title, audio, &preview)?;
-            if !preview.given_up.is_empty() {
-                let whose = match self.pieces.len() {
-                    1 => String::new(),
-                    _ => format!("{}: ", isolated(title)),
-                };
-                notes.push(format!("{whose}{}", preview.given_up));
-            }
+            let mono = audio.to_mono();
+            let preview = Preview::of(audio, &mono, share as usize)?;
+            tracks += &track(title, audio, &mono, &preview)?;
+            notes.push(preview.given_up);
         }
         let pieces: Vec<_> = self.pieces.iter().map(|(t, a)| (t.as_str(), a)).collect();
         let picture = match pieces.as_slice() {
@@ -113,7 +108,7 @@ impl Player {
             "<style>{}</style><section class=\"nc-player\" aria-label=\"{}\" \
              data-lm-suppress-shortcuts=\"true\">{}",
             include_str!("player.css").trim_end(),
-            escape(&format!("Player: {}", self.names())),
+            escape(format!("Player {}", self.names()).trim_end()),
             self.header()
         );
         let _ = write!(
@@ -123,17 +118,28 @@ impl Player {
             picture.width_px(),
             picture.png_base64()
         );
-        if !notes.is_empty() {
+        if let Some(given_up) = self.given_up(&notes) {
             let _ = write!(
                 body,
-                "<p class=\"nc-note\">Preview of limited size ({}). The full quality is in the \
-                 variable; save it to a file to hear it.</p>",
-                notes.join("; ")
+                "<p class=\"nc-note\">Preview of limited size: {given_up}. The variable holds the \
+                 full quality; save it to a file to hear that.</p>"
             );
         }
         let script = include_str!("player.js").trim_end();
         let _ = write!(body, "<script>{script}</script></section>");
         Ok(Bundle::new(&body, Some(picture), &self.plain()))
+    }
+
+    /// What the previews lack, as HTML; once where it is the same for all pieces.
+    fn given_up(&self, notes: &[String]) -> Option<String> {
+        let first = notes.first()?;
+        if notes.iter().all(|note| note == first) {
+            return (!first.is_empty()).then(|| first.clone());
+        }
+        let named = self.pieces.iter().zip(notes).filter(|(_, note)| !note.is_empty());
+        let each: Vec<_> =
+            named.map(|((title, _), note)| format!("{}: {note}", isolated(title))).collect();
+        Some(each.join("; "))
     }
 
     fn names(&self) -> String {
@@ -142,6 +148,7 @@ impl Player {
 
     fn header(&self) -> String {
         let title = match self.pieces.as_slice() {
+            [(title, _)] if title.is_empty() => String::new(),
             [(title, _)] => isolated(title),
             pieces => format!("Comparing {} pieces", pieces.len()),
         };
@@ -149,14 +156,16 @@ impl Player {
             "" => String::new(),
             text => format!("<small><bdi>{}</bdi></small>", escape(text)),
         };
+        if title.is_empty() && details.is_empty() {
+            return String::new();
+        }
         format!("<header>{title}{details}</header>")
     }
 
     fn plain(&self) -> String {
         let mut text = String::new();
         for (title, audio) in &self.pieces {
-            let mono = audio.to_mono();
-            let envelope = Envelope::of(&mono.channels()[0], 60);
+            let envelope = Envelope::of(&audio.channels()[0], 60);
             let levels: Vec<f32> =
                 envelope.rms.iter().map(|rms| 20.0 * rms.max(1e-6).log10()).collect();
             let top = levels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -173,7 +182,7 @@ impl Player {
 }
 
 /// One piece: the plain audio element that works everywhere, and what the script draws.
-fn track(title: &str, audio: &Audio, preview: &Preview) -> Result<String> {
+fn track(title: &str, audio: &Audio, mono: &Audio, preview: &Preview) -> Result<String> {
     let channels: Vec<&[f32]> = audio.channels().iter().take(2).map(Vec::as_slice).collect();
     let columns = COLUMNS.min(audio.frames());
     let envelopes: Vec<_> = channels.iter().map(|c| Envelope::of(c, columns)).collect();
@@ -194,18 +203,19 @@ fn track(title: &str, audio: &Audio, preview: &Preview) -> Result<String> {
     let levels: Vec<u8> = (0..columns)
         .map(|c| (-20.0 * power(c).max(1e-13).log10()).round().clamp(0.0, 255.0) as u8)
         .collect();
-    let mean = (0..columns).map(power).sum::<f32>() / columns as f32;
-    let (raster, top_hz) = small_spectrogram(audio)?;
+    let mean = envelopes.iter().map(|e| e.loudness().powi(2)).sum::<f32>() / channels.len() as f32;
+    let (raster, top_hz) = small_spectrogram(mono)?;
     Ok(format!(
         "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.flac\" data-seconds=\"{:.4}\" \
-         data-channels=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
+         data-channels=\"{}\" data-rate=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
          data-peaks=\"{}\" data-levels=\"{}\" data-spectrogram=\"{}\">\
-         <audio controls preload=\"auto\" aria-label=\"{}\" src=\"data:audio/flac;base64,{}\">\
+         <audio controls preload=\"metadata\" aria-label=\"{}\" src=\"data:audio/flac;base64,{}\">\
          </audio></div>",
         escape(title),
         file_name(title),
         audio.duration_seconds(),
         channels.len(),
+        preview.sample_rate_hz,
         10.0 * mean.max(1e-12).log10(),
         BASE64.encode(peaks),
         BASE64.encode(levels),

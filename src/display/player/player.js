@@ -47,6 +47,25 @@
     return element;
   };
 
+  // A decoded sound as a WAV file in memory. Browsers seek in PCM at once and exactly; Chromium can
+  // hang on a seek to the last tenths of a FLAC file.
+  const wave = (sound) => {
+    const channels = sound.numberOfChannels, frames = sound.length, size = 2 * channels * frames;
+    const view = new DataView(new ArrayBuffer(44 + size));
+    const text = (at, word) => [...word].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
+    text(0, "RIFF"); view.setUint32(4, 36 + size, true); text(8, "WAVEfmt ");
+    view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, channels, true);
+    view.setUint32(24, sound.sampleRate, true); view.setUint32(28, 2 * channels * sound.sampleRate, true);
+    view.setUint16(32, 2 * channels, true); view.setUint16(34, 16, true);
+    text(36, "data"); view.setUint32(40, size, true);
+    const samples = new Int16Array(view.buffer, 44);
+    for (let c = 0; c < channels; c++) {
+      const data = sound.getChannelData(c);
+      for (let i = 0; i < frames; i++) samples[i * channels + c] = clamp(Math.round(data[i] * 32768), -32768, 32767);
+    }
+    return URL.createObjectURL(new Blob([view], { type: "audio/wav" }));
+  };
+
   class Track {
     constructor(element) {
       const data = element.dataset;
@@ -62,8 +81,27 @@
       this.audio = element.querySelector("audio");
       this.audio.controls = false;
       this.audio.hidden = true;
+      this.source = this.audio.src;
+      this.rate = Number(data.rate);
       this.file = data.file;
       this.spectrogram = data.spectrogram;
+    }
+    // Decodes the sound, once. What cannot be decoded is left to the audio element itself.
+    prepare() {
+      return (this.prepared ??= (async () => {
+        try {
+          const file = bytes(this.source.slice(this.source.indexOf(",") + 1)).buffer;
+          const sound = await new OfflineAudioContext(1, 1, this.rate).decodeAudioData(file);
+          this.audio.src = wave(sound);
+          await new Promise((resolve, reject) => {
+            this.audio.addEventListener("loadedmetadata", resolve, { once: true });
+            this.audio.addEventListener("error", reject, { once: true });
+          });
+        } catch {
+          this.audio.src = this.source;
+        }
+        this.ready = true;
+      })());
     }
     // Decibels below full scale around a time.
     level(time) {
@@ -91,6 +129,7 @@
       this.listen();
       this.applyVolume();
       this.draw();
+      this.refresh();
     }
     get track() { return this.tracks[this.current]; }
     get playing() { return !this.leader.paused && !this.leader.ended; }
@@ -131,7 +170,8 @@
         "drag: seek · shift + drag: loop a part · space: play · arrows, home, end: move" + (several ? " · A, B …: switch" : ""));
       this.element.append(bar);
       if (several) this.element.append(this.buildTabs());
-      this.element.append(this.stage, this.panels, hint);
+      const notes = this.element.querySelectorAll(".nc-note");
+      this.element.append(this.stage, this.panels, hint, ...notes);
       this.element.classList.add("nc-ready");
     }
 
@@ -158,9 +198,13 @@
         this.applyVolume();
       });
       this.save.addEventListener("click", () => {
-        this.save.href = this.track.audio.currentSrc || this.track.audio.src;
+        this.save.href = this.track.source;
         this.save.download = this.track.file;
       });
+      // A little before it is wanted, so that play starts at once.
+      for (const sign of ["pointerenter", "focusin"]) {
+        this.element.addEventListener(sign, () => this.tracks.forEach((t) => t.prepare()), { once: true });
+      }
       this.element.addEventListener("keydown", (event) => this.key(event));
       this.stage.addEventListener("pointerdown", (event) => this.grab(event));
       this.stage.addEventListener("pointermove", (event) => this.hover(event));
@@ -170,7 +214,7 @@
         track.audio.addEventListener("ended", () => this.ended());
         track.audio.addEventListener("pause", () => this.refresh());
         track.audio.addEventListener("play", () => this.refresh());
-        track.audio.addEventListener("error", () => this.fail());
+        track.audio.addEventListener("error", () => track.ready && this.fail());
       }
       root.addEventListener("nc-player-starts", (event) => {
         if (event.detail !== this.element) this.pause();
@@ -246,11 +290,14 @@
 
     toggle() { this.playing ? this.pause() : this.play(); }
 
-    play() {
+    async play() {
       root.dispatchEvent(new CustomEvent("nc-player-starts", { detail: this.element }));
       const region = this.region;
       if (this.position >= region.end - 0.02 || this.position < region.start - 0.02) this.seek(region.start);
-      this.align(true);
+      this.wanted = true;
+      await Promise.all(this.tracks.map((t) => t.prepare()));
+      if (!this.wanted) return;
+      this.align();
       const started = this.tracks
         .filter((t) => this.position < t.length)
         .map((t) => t.audio.play());
@@ -259,6 +306,7 @@
     }
 
     pause() {
+      this.wanted = false;
       for (const track of this.tracks) track.audio.pause();
       this.refresh();
     }
@@ -269,16 +317,31 @@
 
     seek(time) {
       this.position = clamp(time, 0, this.seconds);
-      this.align(true);
+      this.align();
       if (this.wasPlaying) this.wake();
       this.refresh();
     }
 
-    // Puts every audio element to the position; while playing only those that drifted.
-    align(force) {
-      for (const track of this.tracks) {
-        const wanted = Math.min(this.position, track.length);
-        if (force || Math.abs(track.audio.currentTime - wanted) > 0.04) track.audio.currentTime = wanted;
+    // Puts every audio element to the position.
+    align() {
+      for (const { audio, length, ready } of this.tracks) {
+        if (!ready) continue;
+        const wanted = Math.min(this.position, length);
+        audio.playbackRate = 1;
+        if (Math.abs(audio.currentTime - wanted) > 0.005) audio.currentTime = wanted;
+      }
+    }
+
+    // Pieces that are not heard catch up with the one that is, by running a little faster or slower:
+    // no seek, so that a switch finds them ready.
+    follow() {
+      const leader = this.leader;
+      for (const { audio } of this.tracks) {
+        if (audio === leader || audio.paused || audio.seeking) continue;
+        const behind = leader.currentTime - audio.currentTime;
+        if (Math.abs(behind) > 2) audio.currentTime = leader.currentTime;
+        const rate = Math.abs(behind) < 0.012 ? 1 : clamp(1 + 2 * behind, 0.5, 3);
+        if (Math.abs(audio.playbackRate - rate) > 0.02 || rate === 1) audio.playbackRate = rate;
       }
     }
 
@@ -327,7 +390,8 @@
       this.current = index;
       this.tabs.forEach((tab, i) => tab.setAttribute("aria-checked", String(i === index)));
       const heard = this.track.audio;
-      if (this.wasPlaying && Math.abs(heard.currentTime - this.position) > 0.04 && this.position < this.track.length) heard.currentTime = this.position;
+      heard.playbackRate = 1;
+      if (this.wasPlaying && Math.abs(heard.currentTime - this.position) > 0.1 && this.position < this.track.length) heard.currentTime = this.position;
       if (this.wasPlaying) this.wake();
       this.applyVolume();
       this.draw();
@@ -348,7 +412,7 @@
       const area = make("div", { class: "nc-area" }, picture, line);
       const warp = (hz) => Math.log1p(hz / 700) / Math.log1p(track.topHz / 700);
       for (const hz of [200, 1000, 2000, 5000, 10000, 20000]) {
-        if (hz > track.topHz * 0.97) continue;
+        if (warp(hz) > 0.96) continue;
         const tick = make("span", {}, hz >= 1000 ? hz / 1000 + " kHz" : hz + " Hz");
         tick.style.bottom = 100 * warp(hz) + "%";
         area.append(tick);
@@ -394,12 +458,9 @@
       const { start, end } = this.region;
       if (this.loop && this.position >= end - 0.005) {
         this.position = start;
-        this.align(true);
+        this.align();
         this.wake();
-      } else if (this.position - (this.aligned ?? -9) > 1 || this.position < (this.aligned ?? 0)) {
-        this.aligned = this.position;
-        this.align(false);
-      }
+      } else if (this.tracks.length > 1) this.follow();
       this.refresh();
     }
 

@@ -10,6 +10,7 @@ use crate::display::plain::{clock, count};
 #[derive(Clone, Debug)]
 pub(super) struct Preview {
     pub flac: Vec<u8>,
+    pub sample_rate_hz: u32,
     /// In words, for the reader; empty when nothing was given up.
     pub given_up: String,
 }
@@ -23,14 +24,16 @@ const LEAST_BITS_PER_SECOND: f64 = 56_000.0;
 impl Preview {
     /// Tries, in this order: everything at 16 bits; one channel; one channel at 22,050 Hz; the same
     /// with reduced precision; and, for very long audio, only its beginning.
-    pub fn of(audio: &Audio, limit_bytes: usize) -> Result<Self> {
-        let mut given_up = Vec::new();
+    ///
+    /// `mono` is `audio` mixed to one channel.
+    pub fn of(audio: &Audio, mono: &Audio, limit_bytes: usize) -> Result<Self> {
         if audio.channel_count() <= 2
-            && let Some(flac) = fitting(&to_16_bits(audio), audio.sample_rate_hz(), limit_bytes)
+            && let Some(flac) = fitting(audio, limit_bytes)
         {
-            return Ok(Self { flac, given_up: String::new() });
+            return Ok(Self::new(flac, audio, &[]));
         }
-        let mut mono = audio.to_mono();
+        let mut given_up = Vec::new();
+        let mut mono = mono.clone();
         let longest = limit_bytes as f64 * 8.0 / LEAST_BITS_PER_SECOND;
         if audio.duration_seconds() > longest {
             let (kept, all) = (clock(longest), clock(audio.duration_seconds()));
@@ -39,37 +42,39 @@ impl Preview {
         }
         if audio.channel_count() > 1 {
             given_up.push("one channel".into());
-            if let Some(flac) = fitting(&to_16_bits(&mono), mono.sample_rate_hz(), limit_bytes) {
-                return Ok(Self { flac, given_up: given_up.join(", ") });
+            if let Some(flac) = fitting(&mono, limit_bytes) {
+                return Ok(Self::new(flac, &mono, &given_up));
             }
         }
         if mono.sample_rate_hz() > LOW_RATE_HZ {
             mono = mono.resample(LOW_RATE_HZ)?;
             given_up.push(format!("{} Hz", count(LOW_RATE_HZ.into())));
         }
-        let mut samples = to_16_bits(&mono);
-        let rate = mono.sample_rate_hz();
-        if let Some(flac) = fitting(&samples, rate, limit_bytes) {
-            return Ok(Self { flac, given_up: given_up.join(", ") });
+        if let Some(flac) = fitting(&mono, limit_bytes) {
+            return Ok(Self::new(flac, &mono, &given_up));
         }
         given_up.push("reduced precision".into());
-        let given_up = given_up.join(", ");
-        let Some(original) = samples.pop() else { return Ok(Self { flac: vec![], given_up }) };
+        let (original, rate) = (to_16_bits(&mono.channels()[0]), mono.sample_rate_hz());
         let mut bits = bits_that_fit(&original, rate, limit_bytes);
         loop {
             let flac = flac::encode(&[coarser(&original, bits)], rate);
             if flac.len() <= limit_bytes || bits < 1.0 {
-                return Ok(Self { flac, given_up });
+                return Ok(Self::new(flac, &mono, &given_up));
             }
             bits -= 0.05 + 8.0 * (flac.len() - limit_bytes) as f64 / original.len() as f64;
         }
+    }
+
+    fn new(flac: Vec<u8>, encoded: &Audio, given_up: &[String]) -> Self {
+        let sample_rate_hz = encoded.sample_rate_hz();
+        Self { flac, sample_rate_hz, given_up: given_up.join(", ") }
     }
 }
 
 /// How many bits a sample [`coarser`] may leave, tried on a few blocks.
 fn bits_that_fit(samples: &[i32], sample_rate_hz: u32, limit_bytes: usize) -> f64 {
     let wanted = 0.98 * limit_bytes as f64 * 8.0 / samples.len().max(1) as f64;
-    let probe = probes(samples).unwrap_or_else(|| samples.to_vec());
+    let probe: Vec<i32> = probes(samples).map_or_else(|| samples.to_vec(), |p| p.concat());
     let mut bits = wanted;
     for _ in 0..2 {
         let size = flac::encode(&[coarser(&probe, bits)], sample_rate_hz).len();
@@ -79,33 +84,38 @@ fn bits_that_fit(samples: &[i32], sample_rate_hz: u32, limit_bytes: usize) -> f6
 }
 
 /// Blocks from all over a long channel; nothing for a short one.
-fn probes(channel: &[i32]) -> Option<Vec<i32>> {
+fn probes<T>(channel: &[T]) -> Option<Vec<&[T]>> {
     const PROBES: usize = 24;
     let blocks = channel.len() / BLOCK;
     if blocks < 3 * PROBES {
         return None;
     }
     let starts = (0..PROBES).map(|i| (2 * i + 1) * blocks / (2 * PROBES) * BLOCK);
-    Some(starts.flat_map(|start| channel[start..start + BLOCK].iter().copied()).collect())
+    Some(starts.map(|start| &channel[start..start + BLOCK]).collect())
 }
 
-fn to_16_bits(audio: &Audio) -> Vec<Vec<i32>> {
-    // A NaN becomes 0.
-    let sample = |s: &f32| (s * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i32;
-    audio.channels().iter().map(|c| c.iter().map(sample).collect()).collect()
+fn to_16_bits(samples: &[f32]) -> Vec<i32> {
+    // The conversion cuts off decimals and takes NaN for 0.
+    let sample = |s: &f32| {
+        let scaled = s * 32_768.0;
+        ((scaled + 0.5f32.copysign(scaled)) as i32).clamp(-32_768, 32_767)
+    };
+    samples.iter().map(sample).collect()
 }
 
 /// The encoded file if it is small enough. Long audio that clearly does not fit is refused after a
 /// look at a few blocks.
-fn fitting(channels: &[Vec<i32>], sample_rate_hz: u32, limit_bytes: usize) -> Option<Vec<u8>> {
-    if let Some(probes) = channels.iter().map(|c| probes(c)).collect::<Option<Vec<_>>>() {
-        let share = channels[0].len() as f64 / probes[0].len() as f64;
-        let size = flac::encode(&probes, sample_rate_hz).len() as f64 * share;
-        if size > 1.2 * limit_bytes as f64 {
+fn fitting(audio: &Audio, limit_bytes: usize) -> Option<Vec<u8>> {
+    let rate = audio.sample_rate_hz();
+    let probe = |channel: &Vec<f32>| Some(to_16_bits(&probes(channel)?.concat()));
+    if let Some(probes) = audio.channels().iter().map(probe).collect::<Option<Vec<_>>>() {
+        let share = audio.frames() as f64 / probes[0].len() as f64;
+        if flac::encode(&probes, rate).len() as f64 * share > 1.2 * limit_bytes as f64 {
             return None;
         }
     }
-    let file = flac::encode(channels, sample_rate_hz);
+    let channels: Vec<_> = audio.channels().iter().map(|c| to_16_bits(c)).collect();
+    let file = flac::encode(&channels, rate);
     (file.len() <= limit_bytes).then_some(file)
 }
 
@@ -118,6 +128,8 @@ fn coarser(samples: &[i32], bits: f64) -> Vec<i32> {
     const SHAPE: f64 = 0.9;
     /// What Rice codes take on top of the logarithm of the residual's mean size.
     const CODE_BITS: f64 = 2.0;
+    // `round` is a function call on processors of the oldest kind, which builds are made for.
+    let rounded_to_whole = |v: f64| f64::from((v + 0.5f64.copysign(v)) as i32);
     let mut rounded = Vec::with_capacity(samples.len());
     let mut errors = [0f64; prediction::ORDER];
     for block in samples.chunks(BLOCK) {
@@ -133,7 +145,7 @@ fn coarser(samples: &[i32], bits: f64) -> Vec<i32> {
         for sample in block {
             let wanted =
                 f64::from(*sample) + errors.iter().zip(&shape).map(|(e, s)| e * s).sum::<f64>();
-            let value = (wanted / step).round().clamp(lowest, highest) * step;
+            let value = rounded_to_whole(wanted / step).clamp(lowest, highest) * step;
             errors.copy_within(0..prediction::ORDER - 1, 1);
             // At full scale the error cannot be fed on without end.
             errors[0] = (value - f64::from(*sample)).clamp(-16.0 * step, 16.0 * step);
@@ -153,5 +165,5 @@ fn step_bits(block: &[i32], a: &[f64], bits: f64) -> u32 {
         })
         .sum();
     let mean = residual / block.len() as f64;
-    (mean.max(1e-9).log2() - bits).ceil().clamp(0.0, 12.0) as u32
+    (mean.max(1e-9).log2() - bits).ceil().clamp(0.0, 14.0) as u32
 }

@@ -20,9 +20,9 @@ pub const PANEL: usize = 32;
 /// Up to this many rows the matrix is best read as it lies.
 pub const FEW: usize = 8;
 
-/// Columns of the output that [`Lanes::row_sums`] works on at a time: wide enough for memory to be
-/// read in long runs, narrow enough for the sums to stay in the first cache.
-const BLOCK: usize = 8 * PANEL;
+/// Into how many parts a sum over a matrix's rows is cut for threads to share it: fixed, so that the
+/// result does not depend on the machine.
+const PARTS: usize = 8;
 
 /// Rows of equal length at a regular distance.
 #[derive(Clone, Copy, Debug)]
@@ -128,31 +128,62 @@ impl<'a, T: Lanes> Weights<'a, T> {
     pub fn multiply(&self, rows: Rows<'_, T>, panels: &mut [T], parallel: bool) {
         let columns = self.columns();
         debug_assert_eq!(panels.len(), panels_len(rows.count, columns));
-        let block = match self {
-            Self::Plain { .. } => BLOCK,
-            _ => PANEL,
-        };
-        let one = |(index, panels): (usize, &mut [T])| {
-            let first = index * block;
-            let width = block.min(columns - first);
-            match self {
-                Self::Transposed { matrix, .. } => {
-                    T::dots(rows, &matrix[first * rows.width..][..width * rows.width], panels);
-                }
-                Self::Plain { matrix, .. } => {
-                    T::row_sums(rows, &matrix[first..], columns, width, panels);
-                }
-                Self::Packed { panels: packed, .. } => {
-                    let size = PANEL * rows.width;
-                    T::panel(rows, &packed[index * size..][..size], panels);
-                }
+        if let Self::Plain { matrix, .. } = self {
+            sum_rows(rows, matrix, columns, panels, parallel);
+            return;
+        }
+        let one = |(index, panel): (usize, &mut [T])| match self {
+            Self::Packed { panels: packed, .. } => {
+                let size = PANEL * rows.width;
+                T::panel(rows, &packed[index * size..][..size], panel);
+            }
+            Self::Plain { matrix, .. } | Self::Transposed { matrix, .. } => {
+                let first = index * PANEL;
+                let width = PANEL.min(columns - first);
+                T::dots(rows, &matrix[first * rows.width..][..width * rows.width], panel);
             }
         };
-        let chunk = block * rows.count;
+        let chunk = PANEL * rows.count;
         if parallel {
             panels.par_chunks_mut(chunk).enumerate().for_each(one);
         } else {
             panels.chunks_mut(chunk).enumerate().for_each(one);
+        }
+    }
+}
+
+/// `rows · matrix` into panels. The matrix is read from beginning to end, for memory to keep up: threads
+/// take runs of its rows, and what they get is summed.
+fn sum_rows<T: Lanes>(
+    rows: Rows<'_, T>,
+    matrix: &[T],
+    columns: usize,
+    panels: &mut [T],
+    parallel: bool,
+) {
+    let part = if parallel { rows.width.div_ceil(PARTS) } else { rows.width };
+    let parts = rows.width.div_ceil(part);
+    let mut sums = vec![T::ZERO; parts * rows.count * columns];
+    let one = |(index, sums): (usize, &mut [T])| {
+        let first = index * part;
+        let width = part.min(rows.width - first);
+        let rows = Rows { data: &rows.data[first..], width, ..rows };
+        T::row_sums(rows, &matrix[first * columns..][..width * columns], columns, sums);
+    };
+    if parallel {
+        sums.par_chunks_mut(rows.count * columns).enumerate().for_each(one);
+    } else {
+        one((0, &mut sums));
+    }
+    for (index, panel) in panels.chunks_exact_mut(PANEL * rows.count).enumerate() {
+        let first = index * PANEL;
+        let width = PANEL.min(columns - first);
+        for (row, run) in panel.chunks_exact_mut(PANEL).enumerate() {
+            run.fill(T::ZERO);
+            for sums in sums.chunks_exact(rows.count * columns) {
+                let sums = &sums[row * columns + first..][..width];
+                run.iter_mut().zip(sums).for_each(|(sum, part)| *sum += *part);
+            }
         }
     }
 }
@@ -176,7 +207,11 @@ pub fn each_run<T>(
 /// `row`, `count` times.
 pub fn repeated<T: Real>(row: &[T], count: usize) -> Vec<T> {
     let mut rows = vec![T::ZERO; row.len() * count];
-    rows.par_chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    if rows.len() > 1 << 18 {
+        rows.par_chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    } else {
+        rows.chunks_exact_mut(row.len()).for_each(|copy| copy.copy_from_slice(row));
+    }
     rows
 }
 
@@ -216,15 +251,8 @@ pub trait Lanes: Real {
     /// One panel of `rows · matrixᵀ`; `matrix` holds the panel's columns as rows of `rows.width`.
     fn dots(rows: Rows<'_, Self>, matrix: &[Self], panel: &mut [Self]);
 
-    /// Some panels of `rows · matrix`: `columns` columns from the beginning of `matrix`, whose rows
-    /// begin every `stride` values.
-    fn row_sums(
-        rows: Rows<'_, Self>,
-        matrix: &[Self],
-        stride: usize,
-        columns: usize,
-        panels: &mut [Self],
-    );
+    /// Adds `rows · matrix` to `sums`, whose rows, like the matrix's, are `columns` long.
+    fn row_sums(rows: Rows<'_, Self>, matrix: &[Self], columns: usize, sums: &mut [Self]);
 
     /// One panel from values that were put in order: `rows.width` times [`PANEL`] of them.
     fn panel(rows: Rows<'_, Self>, packed: &[Self], panel: &mut [Self]);
@@ -240,18 +268,10 @@ impl Lanes for f64 {
         }
     }
 
-    fn row_sums(
-        rows: Rows<'_, Self>,
-        matrix: &[Self],
-        stride: usize,
-        columns: usize,
-        panels: &mut [Self],
-    ) {
-        for column in 0..columns {
-            for row in 0..rows.count {
-                let weights = matrix[column..].iter().step_by(stride);
-                panels[(column / PANEL * rows.count + row) * PANEL + column % PANEL] =
-                    rows.row(row).iter().zip(weights).map(|(a, b)| a * b).sum();
+    fn row_sums(rows: Rows<'_, Self>, matrix: &[Self], columns: usize, sums: &mut [Self]) {
+        for (row, sums) in sums.chunks_exact_mut(columns).enumerate() {
+            for (value, weights) in rows.row(row).iter().zip(matrix.chunks_exact(columns)) {
+                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
             }
         }
     }
@@ -273,14 +293,8 @@ impl Lanes for f32 {
         Arch::new().dispatch(Dots { rows, matrix, panel });
     }
 
-    fn row_sums(
-        rows: Rows<'_, Self>,
-        matrix: &[Self],
-        stride: usize,
-        columns: usize,
-        panels: &mut [Self],
-    ) {
-        Arch::new().dispatch(RowSums { rows, matrix, stride, columns, panels });
+    fn row_sums(rows: Rows<'_, Self>, matrix: &[Self], columns: usize, sums: &mut [Self]) {
+        Arch::new().dispatch(RowSums { rows, matrix, columns, sums });
     }
 
     fn panel(rows: Rows<'_, Self>, packed: &[Self], panel: &mut [Self]) {
@@ -377,9 +391,8 @@ fn dots_tile<S: Simd, const C: usize, const R: usize>(
 struct RowSums<'a> {
     rows: Rows<'a, f32>,
     matrix: &'a [f32],
-    stride: usize,
     columns: usize,
-    panels: &'a mut [f32],
+    sums: &'a mut [f32],
 }
 
 impl WithSimd for RowSums<'_> {
@@ -387,56 +400,65 @@ impl WithSimd for RowSums<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows, matrix, stride, columns, panels } = self;
-        panels.fill(0.);
+        let Self { rows, matrix, columns, sums } = self;
         let mut inner = 0;
         while inner < rows.width {
-            let matrix = &matrix[inner * stride..];
-            inner += if rows.width - inner >= 4 {
-                add_matrix_rows::<S, 4>(simd, rows, inner, matrix, stride, columns, panels)
-            } else {
-                add_matrix_rows::<S, 1>(simd, rows, inner, matrix, stride, columns, panels)
-            };
+            let four = rows.width - inner >= 4;
+            let matrix = &matrix[inner * columns..];
+            let mut pairs = sums.chunks_exact_mut(2 * columns);
+            for (pair, sums) in pairs.by_ref().enumerate() {
+                if four {
+                    add_matrix_rows::<S, 4, 2>(simd, rows, 2 * pair, inner, matrix, sums);
+                } else {
+                    add_matrix_rows::<S, 1, 2>(simd, rows, 2 * pair, inner, matrix, sums);
+                }
+            }
+            let last = pairs.into_remainder();
+            if !last.is_empty() && four {
+                add_matrix_rows::<S, 4, 1>(simd, rows, rows.count - 1, inner, matrix, last);
+            } else if !last.is_empty() {
+                add_matrix_rows::<S, 1, 1>(simd, rows, rows.count - 1, inner, matrix, last);
+            }
+            inner += if four { 4 } else { 1 };
         }
     }
 }
 
-/// Adds what `N` rows of the matrix, from row `inner` on, give to all sums.
+/// Adds what `N` rows of the matrix, the first for value `inner`, give to `R` rows of sums from `row` on.
 #[inline(always)]
-fn add_matrix_rows<S: Simd, const N: usize>(
+fn add_matrix_rows<S: Simd, const N: usize, const R: usize>(
     simd: S,
     rows: Rows<'_, f32>,
+    row: usize,
     inner: usize,
     matrix: &[f32],
-    stride: usize,
-    columns: usize,
-    panels: &mut [f32],
-) -> usize {
-    let weights: [&[f32]; N] = std::array::from_fn(|n| &matrix[n * stride..][..columns]);
-    for (index, panel) in panels.chunks_exact_mut(PANEL * rows.count).enumerate() {
-        let first = index * PANEL;
-        let width = PANEL.min(columns - first);
-        let weights = weights.map(|weights| &weights[first..][..width]);
-        let lanes = weights.map(|weights| S::as_simd_f32s(weights));
-        for (row, run) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let factors: [f32; N] = std::array::from_fn(|n| rows.row(row)[inner + n]);
-            let splats = factors.map(|factor| simd.splat_f32s(factor));
-            let (sums, rest) = S::as_mut_simd_f32s(&mut run[..width]);
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let mut value = *sum;
-                for n in 0..N {
-                    value = simd.mul_add_e_f32s(splats[n], lanes[n].0[i], value);
-                }
-                *sum = value;
+    sums: &mut [f32],
+) {
+    let columns = sums.len() / R;
+    let weights: [&[f32]; N] = std::array::from_fn(|n| &matrix[n * columns..][..columns]);
+    let lanes = weights.map(|weights| S::as_simd_f32s(weights));
+    let factors: [[f32; N]; R] =
+        std::array::from_fn(|r| std::array::from_fn(|n| rows.row(row + r)[inner + n]));
+    let splats = factors.map(|factors| factors.map(|factor| simd.splat_f32s(factor)));
+    let mut out = sums.chunks_exact_mut(columns);
+    let out: [_; R] = std::array::from_fn(|_| S::as_mut_simd_f32s(out.next().unwrap_or_default()));
+    for i in 0..columns / S::F32_LANES {
+        let weight: [S::f32s; N] = std::array::from_fn(|n| lanes[n].0[i]);
+        for r in 0..R {
+            let mut sum = out[r].0[i];
+            for n in 0..N {
+                sum = simd.mul_add_e_f32s(splats[r][n], weight[n], sum);
             }
-            for (i, sum) in rest.iter_mut().enumerate() {
-                for n in 0..N {
-                    *sum += factors[n] * lanes[n].1[i];
-                }
+            out[r].0[i] = sum;
+        }
+    }
+    for r in 0..R {
+        for (i, sum) in out[r].1.iter_mut().enumerate() {
+            for n in 0..N {
+                *sum += factors[r][n] * lanes[n].1[i];
             }
         }
     }
-    N
 }
 
 struct Panel<'a> {

@@ -8,11 +8,11 @@ use super::Real;
 /// A matrix over a slice it does not own.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
-    data: &'a [T],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+    pub(super) data: &'a [T],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
 }
 
 impl<'a, T> Matrix<'a, T> {
@@ -44,6 +44,25 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+impl<T: Copy> Matrix<'_, T> {
+    /// The part with (first, how many) rows and columns.
+    #[inline(always)]
+    pub(super) fn part(
+        self,
+        (row, rows): (usize, usize),
+        (column, columns): (usize, usize),
+    ) -> Self {
+        let start = row * self.row_stride + column * self.column_stride;
+        Self { data: &self.data[start..], rows, columns, ..self }
+    }
+
+    /// One value.
+    #[cfg(test)]
+    pub(super) fn at(self, row: usize, column: usize) -> T {
+        self.data[row * self.row_stride + column * self.column_stride]
+    }
+}
+
 /// What a product does with the values its destination holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Into {
@@ -69,6 +88,9 @@ pub fn product<T: Real>(
     let (rows, columns, inner) = (left.rows, right.columns, left.columns);
     assert_eq!(inner, right.rows);
     assert!(columns <= row_stride && (rows - 1) * row_stride + columns <= destination.len());
+    if T::blocked_product(destination, row_stride, left, right, into) {
+        return;
+    }
     let threads = rayon::current_num_threads();
     // Below this a product is done sooner than threads are woken.
     let small = rows * columns * inner < 32 * 32 * 32;
@@ -112,13 +134,15 @@ pub fn add_column_sums<T: Real>(data: &[T], sums: &mut [T]) {
         }
     }
     let columns = sums.len();
-    let parts: Vec<Vec<T>> = data
-        .par_chunks(ROWS * columns)
-        .map(|rows| {
-            let mut part = vec![T::ZERO; columns];
-            rows.chunks_exact(columns).for_each(|row| add(&mut part, row));
-            part
-        })
-        .collect();
+    let part = |rows: &[T]| {
+        let mut part = vec![T::ZERO; columns];
+        rows.chunks_exact(columns).for_each(|row| add(&mut part, row));
+        part
+    };
+    if data.len() <= 1 << 16 {
+        data.chunks(ROWS * columns).for_each(|rows| add(sums, &part(rows)));
+        return;
+    }
+    let parts: Vec<Vec<T>> = data.par_chunks(ROWS * columns).map(part).collect();
     parts.iter().for_each(|part| add(sums, part));
 }

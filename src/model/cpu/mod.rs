@@ -1,5 +1,6 @@
 //! Arithmetic on slices for the layers that have a form of their own on the CPU.
 
+mod blocked;
 pub mod elementwise;
 pub mod few_rows;
 pub mod matrix;

@@ -1,5 +1,7 @@
 //! The number types that the CPU forms compute in.
 
+use super::blocked;
+use super::matrix::{Into, Matrix};
 use candle_core::{CpuStorage, Result, WithDType, bail};
 
 /// `f32` or `f64`, with the functions that gates need, written so that loops over them vectorise.
@@ -17,6 +19,18 @@ pub trait Real: WithDType + std::ops::Neg<Output = Self> + std::iter::Sum<Self> 
 
     /// The square root.
     fn sqrt(self) -> Self;
+
+    /// A product by a form of our own, where there is a better one than the general form; `false` if
+    /// nothing was done.
+    fn blocked_product(
+        _destination: &mut [Self],
+        _row_stride: usize,
+        _left: Matrix<'_, Self>,
+        _right: Matrix<'_, Self>,
+        _into: Into,
+    ) -> bool {
+        false
+    }
 
     /// The values of a storage of this number type, to change in place.
     ///
@@ -82,6 +96,16 @@ impl Real for f32 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         Self::sqrt(self)
+    }
+
+    fn blocked_product(
+        destination: &mut [Self],
+        row_stride: usize,
+        left: Matrix<'_, Self>,
+        right: Matrix<'_, Self>,
+        into: Into,
+    ) -> bool {
+        blocked::product(destination, row_stride, left, right, into)
     }
 
     fn values_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {

@@ -41,7 +41,19 @@ impl Extent {
     fn sequences_per_thread<T>(self) -> Option<usize> {
         let threads = rayon::current_num_threads();
         let bytes = self.gates.weight_rows() * self.gates.hidden * size_of::<T>();
-        (self.batch >= 4 * threads && bytes <= CACHED_BYTES).then(|| self.batch.div_ceil(threads))
+        (self.is_large() && self.batch >= 4 * threads && bytes <= CACHED_BYTES)
+            .then(|| self.batch.div_ceil(threads))
+    }
+
+    /// Multiplications of all steps, above which other threads are woken at all.
+    const fn is_large(self) -> bool {
+        self.steps * self.batch * self.gates.weight_rows() * self.gates.hidden > 1 << 19
+    }
+
+    /// Does `work` on a thread of the pool if it is large: from there, the pool's other threads are
+    /// called without waking this one in between.
+    fn in_pool(self, work: impl FnOnce() + Send) {
+        if self.is_large() { rayon::scope(|_| work()) } else { work() }
     }
 
     /// Multiplications of one step, above which waking other threads pays.
@@ -77,7 +89,7 @@ pub fn forward<T: Lanes>(
     let weights = Weights::transposed(weight_hh, rows, at_a_time, batch * steps);
     let run = |part: ForwardPart<'_, T>| part.run(&weights, alone.is_none());
     match alone {
-        None => run(ForwardPart { extent, initial, gates, outputs, cells }),
+        None => extent.in_pool(|| run(ForwardPart { extent, initial, gates, outputs, cells })),
         Some(count) => {
             let of_gates = count * steps * extent.gates.row();
             // Where there are no cell values every thread takes an empty part of them.
@@ -206,7 +218,8 @@ pub fn backward<T: Lanes>(
     let weights = Weights::plain(weight_hh, layout.hidden, at_a_time, batch * steps);
     let run = |part: BackwardPart<'_, T>| part.run(&weights, alone.is_none());
     match alone {
-        None => run(BackwardPart { extent, initial, upstream, gradient, hidden, cell }),
+        None => extent
+            .in_pool(|| run(BackwardPart { extent, initial, upstream, gradient, hidden, cell })),
         Some(count) => {
             let of_state = count * layout.hidden;
             let mut cells: Vec<_> = if cell.is_empty() {

@@ -1,0 +1,476 @@
+//! Large matrix products in `f32` on x86-64 with wide vectors.
+//!
+//! The general product of the `gemm` crate reaches about a third of what two cores with AVX-512 can
+//! do, and its threads wait for each other many times in one product, which costs dearly on a machine
+//! that does something else beside. Here each task computes a rectangle of the result on its own, in
+//! blocks that stay in its core's cache: the scheme of Goto and van de Geijn (Anatomy of
+//! High-Performance Matrix Multiplication, 2008), with one difference. The operand whose values are
+//! spread over a vector one by one need not be put in order where its rows lie along the inner
+//! dimension; and since either operand can take that part (by computing the transposed result), the
+//! smaller one is put in order and the larger one, a layer's weights, read as it lies.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::matrix::{Into, Matrix};
+
+/// Values of the ordered operand that a task holds at a time: a core's second cache.
+const BLOCK: usize = 1 << 18;
+
+/// Steps along the inner dimension at a time, where not all of it fits.
+const DEPTH: usize = 512;
+
+/// Rows of the result that a task finishes at a time, where all of the inner dimension fits; a multiple
+/// of every tile's height.
+const BAND: usize = 96;
+
+/// What putting one value in order costs, in multiplications.
+const ORDERING: usize = 32;
+
+/// Computes `destination = left · right` (or `+=`); `false` if this machine or shape is better served by
+/// the general product, and nothing was done.
+pub fn product(
+    destination: &mut [f32],
+    row_stride: usize,
+    left: Matrix<'_, f32>,
+    right: Matrix<'_, f32>,
+    into: Into,
+) -> bool {
+    if left.rows * right.columns * left.columns < 1 << 18 || left.rows < 8 || right.columns < 8 {
+        return false;
+    }
+    // The operand to be spread is read as it lies where its inner dimension is contiguous.
+    let transposed = left.column_stride == 1 && right.row_stride == 1 && left.rows < right.columns;
+    let (spread, ordered) = if transposed { (right.t(), left.t()) } else { (left, right) };
+    let problem = Problem {
+        spread,
+        ordered,
+        destination: Destination { start: destination.as_mut_ptr(), row_stride, transposed, into },
+    };
+    Arch::new().dispatch(problem)
+}
+
+/// Where the result goes.
+#[derive(Clone, Copy)]
+struct Destination {
+    start: *mut f32,
+    row_stride: usize,
+    /// Whether the transposed result is computed.
+    transposed: bool,
+    into: Into,
+}
+
+// SAFETY: tasks write through the pointer only inside `Destination::write`, each to rectangles of its
+// own (`Problem::with_simd` splits the result into disjoint ones), while `product` holds the borrow.
+unsafe impl Send for Destination {}
+// SAFETY: as above.
+unsafe impl Sync for Destination {}
+
+impl Destination {
+    /// Writes `sums`, rows of `stride` values, to the rectangle of the computed result that begins at
+    /// (`row`, `column`) and is `rows` by `columns` large.
+    ///
+    /// # Safety
+    /// The rectangle must lie within the result, and no other task may write any of it.
+    #[inline(always)]
+    unsafe fn write(
+        self,
+        (row, rows): (usize, usize),
+        (column, columns): (usize, usize),
+        sums: &[f32],
+        stride: usize,
+    ) {
+        let (lines, values) = if self.transposed { (columns, rows) } else { (rows, columns) };
+        let (first_line, first) = if self.transposed { (column, row) } else { (row, column) };
+        for line in 0..lines {
+            let start = (first_line + line) * self.row_stride + first;
+            // SAFETY: within the result and ours alone, as the caller promises.
+            let out = unsafe { std::slice::from_raw_parts_mut(self.start.add(start), values) };
+            if self.transposed {
+                let sums = sums[line..].iter().step_by(stride);
+                match self.into {
+                    Into::Overwrite => out.iter_mut().zip(sums).for_each(|(o, s)| *o = *s),
+                    Into::Add => out.iter_mut().zip(sums).for_each(|(o, s)| *o += *s),
+                }
+            } else {
+                let sums = &sums[line * stride..][..values];
+                match self.into {
+                    Into::Overwrite => out.copy_from_slice(sums),
+                    Into::Add => out.iter_mut().zip(sums).for_each(|(o, s)| *o += *s),
+                }
+            }
+        }
+    }
+}
+
+struct Problem<'a> {
+    spread: Matrix<'a, f32>,
+    ordered: Matrix<'a, f32>,
+    destination: Destination,
+}
+
+impl WithSimd for Problem<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> bool {
+        match S::F32_LANES {
+            16 => self.run::<12>(16),
+            8 => self.run::<6>(8),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Problem<'_> {
+    /// Splits the result among tasks; tiles are `HEIGHT` rows high.
+    fn run<const HEIGHT: usize>(self, lanes: usize) {
+        let (rows, columns) = (self.spread.rows, self.ordered.columns);
+        // Two tasks for each thread, so that a thread that was held up can be helped.
+        let tasks = 2 * rayon::current_num_threads();
+        let part = |whole: usize, parts: usize, unit: usize| {
+            whole.div_ceil(parts).next_multiple_of(unit).min(whole)
+        };
+        let ordering = if self.spread.column_stride == 1 { 0 } else { ORDERING };
+        let sizes = (1..=tasks)
+            .filter(|across| tasks % across == 0)
+            .map(|across| {
+                let down = tasks / across;
+                (part(rows, down, HEIGHT), part(columns, across, 2 * lanes))
+            })
+            .min_by_key(|(rows, columns)| {
+                rows * columns.next_multiple_of(lanes) + ORDERING * columns + ordering * rows
+            });
+        let Some((task_rows, task_columns)) = sizes else { return };
+        let across = columns.div_ceil(task_columns);
+        (0..rows.div_ceil(task_rows) * across).into_par_iter().for_each(|task| {
+            let (row, column) = (task / across * task_rows, task % across * task_columns);
+            let part = Part {
+                problem: &self,
+                rows: (row, task_rows.min(rows - row)),
+                columns: (column, task_columns.min(columns - column)),
+            };
+            Arch::new().dispatch(part);
+        });
+    }
+}
+
+/// One task's rectangle: (first, how many) rows and columns of the computed result.
+struct Part<'a> {
+    problem: &'a Problem<'a>,
+    rows: (usize, usize),
+    columns: (usize, usize),
+}
+
+impl WithSimd for Part<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.run::<S, 12>(simd),
+            _ => self.run::<S, 6>(simd),
+        }
+    }
+}
+
+impl Part<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const HEIGHT: usize>(self, simd: S) {
+        let Self { problem, rows: (first_row, rows), columns: (first_column, columns) } = self;
+        let Problem { spread, ordered, destination } = problem;
+        let inner = spread.columns;
+        let panel = 2 * S::F32_LANES;
+        let padded = |width: usize| width.next_multiple_of(S::F32_LANES);
+        let whole_fits = inner * padded(columns).min(8 * panel) <= BLOCK;
+        let depth = if whole_fits { inner } else { DEPTH };
+        let width = (BLOCK / depth / panel * panel).max(panel).min(columns);
+        let band = if whole_fits { BAND.min(rows) } else { rows };
+        let mut order = vec![0.; depth * padded(width)];
+        let mut heap =
+            if spread.column_stride == 1 { Vec::new() } else { vec![0.; depth * BAND.min(rows)] };
+        let mut sums = vec![0.; band * padded(width)];
+        for column in (0..columns).step_by(width) {
+            let width = width.min(columns - column);
+            let stride = padded(width);
+            for band_row in (0..rows).step_by(band) {
+                let band = band.min(rows - band_row);
+                for from in (0..inner).step_by(depth) {
+                    let depth = depth.min(inner - from);
+                    if band_row == 0 || !whole_fits {
+                        let block = ordered.part((from, depth), (first_column + column, width));
+                        order_panels::<S>(block, &mut order);
+                    }
+                    for row in (0..band).step_by(BAND) {
+                        let count = BAND.min(band - row);
+                        let start = first_row + band_row + row;
+                        let block = spread.part((start, count), (from, depth));
+                        let sums = &mut sums[row * stride..];
+                        let fresh = from == 0;
+                        if spread.column_stride == 1 {
+                            tiles::<S, HEIGHT, false>(simd, block, &order, sums, stride, fresh);
+                        } else {
+                            order_tiles::<HEIGHT>(block, &mut heap);
+                            let block = Matrix { data: &heap, ..block };
+                            tiles::<S, HEIGHT, true>(simd, block, &order, sums, stride, fresh);
+                        }
+                    }
+                }
+                // SAFETY: within this task's rectangle, which is within the result.
+                unsafe {
+                    destination.write(
+                        (first_row + band_row, band),
+                        (first_column + column, width),
+                        &sums,
+                        stride,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Puts a block of the ordered operand into panels of two vectors: for each step along the inner
+/// dimension, the panel's values. A last panel of at most one vector is one vector wide; what is
+/// missing of it is zero.
+#[inline(always)]
+fn order_panels<S: Simd>(block: Matrix<'_, f32>, order: &mut [f32]) {
+    let depth = block.rows;
+    let mut column = 0;
+    let mut rest = order;
+    while column < block.columns {
+        let left = block.columns - column;
+        let wide = if left > S::F32_LANES { 2 * S::F32_LANES } else { S::F32_LANES };
+        let width = wide.min(left);
+        let (panel, after) = rest.split_at_mut(depth * wide);
+        if block.column_stride == 1 {
+            for (step, out) in panel.chunks_exact_mut(wide).enumerate() {
+                let values = &block.data[step * block.row_stride + column..][..width];
+                out[..width].copy_from_slice(values);
+                out[width..].fill(0.);
+            }
+        } else {
+            // Some steps at a time, so that what is written stays in the first cache.
+            for from in (0..depth).step_by(64) {
+                let steps = 64.min(depth - from);
+                let panel = &mut panel[from * wide..][..steps * wide];
+                for offset in 0..wide {
+                    let out = panel[offset..].iter_mut().step_by(wide);
+                    if offset >= width {
+                        out.for_each(|out| *out = 0.);
+                        continue;
+                    }
+                    let start = (column + offset) * block.column_stride + from * block.row_stride;
+                    let values = block.data[start..].iter().step_by(block.row_stride);
+                    out.zip(values).for_each(|(out, value)| *out = *value);
+                }
+            }
+        }
+        rest = after;
+        column += width;
+    }
+}
+
+/// The heights of the tiles that a number of rows is cut into.
+#[inline(always)]
+fn height<const HEIGHT: usize>(left: usize) -> usize {
+    match left {
+        left if left >= HEIGHT => HEIGHT,
+        left if left >= 8 && HEIGHT > 8 => 8,
+        left if left >= 4 => 4,
+        left if left >= 2 => 2,
+        _ => 1,
+    }
+}
+
+/// Puts a block of the spread operand, whose columns are contiguous, into tiles: for each step along the
+/// inner dimension, the tile's values.
+#[inline(always)]
+fn order_tiles<const HEIGHT: usize>(block: Matrix<'_, f32>, heap: &mut [f32]) {
+    let mut row = 0;
+    let mut rest = heap;
+    while row < block.rows {
+        let height = height::<HEIGHT>(block.rows - row);
+        let (tile, after) = rest.split_at_mut(height * block.columns);
+        for (step, out) in tile.chunks_exact_mut(height).enumerate() {
+            let values = &block.data[step * block.column_stride + row * block.row_stride..];
+            for (out, value) in out.iter_mut().zip(values.iter().step_by(block.row_stride)) {
+                *out = *value;
+            }
+        }
+        rest = after;
+        row += height;
+    }
+}
+
+/// `sums = block · order` (or `+=` unless `fresh`), tile by tile; `ORDERED` tells whether the block's
+/// values were put in order by [`order_tiles`].
+#[inline(always)]
+fn tiles<S: Simd, const HEIGHT: usize, const ORDERED: bool>(
+    simd: S,
+    block: Matrix<'_, f32>,
+    order: &[f32],
+    sums: &mut [f32],
+    stride: usize,
+    fresh: bool,
+) {
+    let mut row = 0;
+    while row < block.rows {
+        let height = height::<HEIGHT>(block.rows - row);
+        let tile = Tile {
+            values: if ORDERED {
+                &block.data[row * block.columns..]
+            } else {
+                &block.data[row * block.row_stride..]
+            },
+            row_stride: block.row_stride,
+            depth: block.columns,
+            order,
+            sums: &mut sums[row * stride..],
+            stride,
+            fresh,
+        };
+        match height {
+            12 => tile.run::<S, 12, ORDERED>(simd),
+            8 => tile.run::<S, 8, ORDERED>(simd),
+            6 => tile.run::<S, 6, ORDERED>(simd),
+            4 => tile.run::<S, 4, ORDERED>(simd),
+            2 => tile.run::<S, 2, ORDERED>(simd),
+            _ => tile.run::<S, 1, ORDERED>(simd),
+        }
+        row += height;
+    }
+}
+
+/// Some rows of a block against all panels.
+struct Tile<'a> {
+    values: &'a [f32],
+    row_stride: usize,
+    depth: usize,
+    order: &'a [f32],
+    sums: &'a mut [f32],
+    stride: usize,
+    fresh: bool,
+}
+
+impl Tile<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const R: usize, const ORDERED: bool>(self, simd: S) {
+        let Self { values, row_stride, depth, order, sums, stride, fresh } = self;
+        let furthest = if ORDERED { R * depth } else { (R - 1) * row_stride + depth };
+        assert!(furthest <= values.len() && (R - 1) * row_stride <= isize::MAX as usize);
+        let mut column = 0;
+        let mut rest = order;
+        while column < stride {
+            let sums = &mut sums[column..];
+            let wide = if stride - column > S::F32_LANES { 2 } else { 1 };
+            let (panel, after) = rest.split_at(depth * wide * S::F32_LANES);
+            let panel = S::as_simd_f32s(panel).0;
+            // SAFETY: `furthest` was checked above.
+            unsafe {
+                if wide == 2 {
+                    sum_tile::<S, 2, R, ORDERED>(
+                        simd, values, row_stride, panel, sums, stride, fresh,
+                    );
+                } else {
+                    sum_tile::<S, 1, R, ORDERED>(
+                        simd, values, row_stride, panel, sums, stride, fresh,
+                    );
+                }
+            }
+            rest = after;
+            column += wide * S::F32_LANES;
+        }
+    }
+}
+
+/// The innermost loop: `R` rows by `V` vectors of sums, held in registers.
+///
+/// # Safety
+/// `values` must hold `R` times `panel.len() / V` values one after the other if `ORDERED`, else `R` rows
+/// of that many at a distance of `row_stride`.
+#[inline(always)]
+unsafe fn sum_tile<S: Simd, const V: usize, const R: usize, const ORDERED: bool>(
+    simd: S,
+    values: &[f32],
+    row_stride: usize,
+    panel: &[S::f32s],
+    sums: &mut [f32],
+    stride: usize,
+    fresh: bool,
+) {
+    let mut tile = [[simd.splat_f32s(0.); V]; R];
+    let (step, row_stride) = if ORDERED { (R, 1) } else { (1, row_stride) };
+    let mut at = values.as_ptr();
+    for vectors in panel.chunks_exact(V) {
+        for r in 0..R {
+            // SAFETY: row `r` at the present step, which the caller promises is there.
+            let value = simd.splat_f32s(unsafe { *at.add(r * row_stride) });
+            for v in 0..V {
+                tile[r][v] = simd.mul_add_e_f32s(value, vectors[v], tile[r][v]);
+            }
+        }
+        at = at.wrapping_add(step);
+    }
+    for (r, tile) in tile.iter().enumerate() {
+        let out = &mut sums[r * stride..][..V * S::F32_LANES];
+        let out = S::as_mut_simd_f32s(out).0;
+        for (out, sum) in out.iter_mut().zip(tile) {
+            *out = if fresh { *sum } else { simd.add_f32s(*out, *sum) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 37 + seed * 101) % 211) as f32 / 211. - 0.5).collect()
+    }
+
+    /// The matrix `rows` by `columns` over `data`, whose rows or else columns lie in one piece.
+    fn laid(data: &[f32], rows: usize, columns: usize, by_columns: bool) -> Matrix<'_, f32> {
+        if by_columns {
+            Matrix::new(data, columns, rows).t()
+        } else {
+            Matrix::new(data, rows, columns)
+        }
+    }
+
+    #[test]
+    fn products_agree_with_plain_sums_for_every_layout_and_odd_shapes() {
+        let shapes = [(8, 2100, 16), (37, 50, 211), (200, 64, 97), (97, 1300, 33), (13, 700, 531)];
+        for (rows, inner, columns) in shapes {
+            let (left, right) = (filled(rows * inner, 1), filled(inner * columns, 2));
+            for layout in 0..4 {
+                let left = laid(&left, rows, inner, layout & 1 > 0);
+                let right = laid(&right, inner, columns, layout & 2 > 0);
+                for into in [Into::Overwrite, Into::Add] {
+                    let stride = columns + 3;
+                    let mut destination = vec![1f32; rows * stride];
+                    if !product(&mut destination, stride, left, right, into) {
+                        continue;
+                    }
+                    for row in 0..rows {
+                        for column in 0..columns {
+                            let exact: f64 = (0..inner)
+                                .map(|k| {
+                                    f64::from(left.at(row, k)) * f64::from(right.at(k, column))
+                                })
+                                .sum();
+                            let before = if into == Into::Add { 1. } else { 0. };
+                            let found = f64::from(destination[row * stride + column]);
+                            assert!(
+                                (found - exact - before).abs() < 1e-5 * (1. + exact.abs()),
+                                "{rows}x{inner}x{columns}, layout {layout}: {found} for {exact}"
+                            );
+                        }
+                        assert_eq!(destination[row * stride + columns..][..3], [1.; 3]);
+                    }
+                }
+            }
+        }
+    }
+}

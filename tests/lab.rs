@@ -1,0 +1,89 @@
+//! What a notebook shows of the library's own types.
+
+use neural_composer::audio::{Audio, Song};
+use neural_composer::dataset::{Dataset, DatasetSettings};
+use neural_composer::display::{self, Show};
+use neural_composer::features::{Blocks, SpectrumLayout};
+use neural_composer::train::{EpochRecord, History, Stop};
+
+const HOSTILE: &str = "<img src=x onerror=alert(1)></script>\"'& \u{202e}שלום 🎹 EVCXR_END_CONTENT";
+
+fn tone(hz: f32, seconds: f32) -> Audio {
+    let rate = 22_050;
+    let sample = |i: usize| (std::f32::consts::TAU * hz * i as f32 / rate as f32).sin() * 0.5;
+    Audio::mono((0..(seconds * rate as f32) as usize).map(sample).collect(), rate).unwrap()
+}
+
+fn history(epochs: usize) -> History {
+    let record = |epoch: usize| EpochRecord {
+        epoch,
+        train_loss: 1.0 / epoch as f64,
+        validation_loss: Some(1.5 / epoch as f64),
+        learning_rate: 1e-3,
+        seconds: 0.5,
+    };
+    History {
+        epochs: (1..=epochs).map(record).collect(),
+        stop: Stop::Finished,
+        device: "CPU".into(),
+    }
+}
+
+fn hostile_song(folder: &std::path::Path) -> Song {
+    let path = folder.join("<b>x & y <img src=q onerror=1>🎹.wav");
+    tone(440.0, 2.0).save(&path).unwrap();
+    Song::open(&path).unwrap()
+}
+
+fn dataset(song: &Song) -> Dataset {
+    let blocks = Blocks { sample_rate_hz: 8_000, block_samples: 100, layout: SpectrumLayout::Half };
+    let settings = DatasetSettings { blocks, sequence_blocks: 4, stride_blocks: 4 };
+    Dataset::from_songs(std::slice::from_ref(song), settings).unwrap()
+}
+
+#[test]
+fn every_display_has_html_plain_text_and_where_it_is_a_picture_a_png() {
+    let folder = tempfile::tempdir().unwrap();
+    let song = hostile_song(folder.path());
+    let spectrogram = song.spectrogram().unwrap();
+    let data = dataset(&song);
+    let shown: [(&dyn Show, bool); 5] = [
+        (&song, true),
+        (song.audio(), true),
+        (&spectrogram, true),
+        (&history(10), true),
+        (&data, false),
+    ];
+    for (value, is_picture) in shown {
+        let bundle = value.bundle().unwrap();
+        let data = bundle.data();
+        assert!(!data["text/plain"].trim().is_empty());
+        assert!(data["text/html"].contains('<'));
+        assert_eq!(data.contains_key("image/png"), is_picture);
+        if let Some(picture) = bundle.picture() {
+            assert!(!picture.description().is_empty());
+            assert!(picture.png().starts_with(b"\x89PNG"));
+        }
+        for fetched in ["src=\"http", "href=\"http", "src=\"//", "@import", "url(http"] {
+            assert!(!bundle.html().contains(fetched), "{fetched}");
+        }
+    }
+}
+
+#[test]
+fn titles_and_file_names_are_text_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let song = hostile_song(folder.path());
+    let data = dataset(&song);
+    let player = display::Player::new(HOSTILE, song.audio())
+        .details(HOSTILE)
+        .compared_with(HOSTILE, song.audio());
+    let bundles = [song.bundle().unwrap(), data.bundle().unwrap(), player.bundle().unwrap()];
+    for bundle in &bundles {
+        let html = bundle.html().to_lowercase();
+        assert!(!html.contains("<img src=x") && !html.contains("<img src=q"), "{html}");
+        assert!(!html.contains("<b>x"), "an element from a file name");
+        assert!(html.contains("&lt;"), "the text itself is still there");
+        assert!(!bundle.data().values().any(|form| form.contains("EVCXR_")));
+    }
+}
