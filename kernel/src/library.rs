@@ -117,6 +117,11 @@ pub fn provide(home: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryInU
     Ok(library)
 }
 
+/// Whether a kernel started now would find the library built.
+pub fn is_built(home: &Path) -> bool {
+    current(home, &builds_folder(home)).is_some()
+}
+
 /// The build that was made last, if it still is what would be built.
 fn current(home: &Path, builds: &Path) -> Option<LibraryInUse> {
     let name = std::fs::read_to_string(builds.join("current")).ok()?;

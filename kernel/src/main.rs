@@ -57,6 +57,9 @@ enum Command {
         /// The checkout of the library.
         #[arg(long, value_name = "DIR")]
         home: PathBuf,
+        /// Build nothing; the exit status is 0 if the build is there and 1 if it is not.
+        #[arg(long)]
+        check: bool,
     },
     /// Tell Jupyter about this kernel.
     Install {
@@ -86,8 +89,11 @@ fn main() -> Result<()> {
     }
     match Arguments::parse().command {
         Command::Run { connection_file } => run(&connection_file),
-        Command::Prepare { home } => {
+        Command::Prepare { home, check } => {
             let home = home.canonicalize().context("there is no checkout there")?;
+            if check {
+                std::process::exit(i32::from(!library::is_built(&home)));
+            }
             library::provide(&home, &mut |step| eprintln!("{step}"))?;
             Ok(())
         }

@@ -19,8 +19,9 @@ const INPUT_POLL: Duration = Duration::from_millis(50);
 
 pub struct Shell {
     requests: Receiver<JupyterMessage>,
-    /// Received already, not yet answered.
-    waiting: VecDeque<JupyterMessage>,
+    /// Received already, not yet answered: what was there when a cell failed. Cells among it are
+    /// not run.
+    behind_failure: VecDeque<JupyterMessage>,
     replies: tokio::sync::mpsc::UnboundedSender<JupyterMessage>,
     inputs: Arc<Inputs>,
     publisher: Publisher,
@@ -44,7 +45,7 @@ impl Shell {
         };
         Shell {
             requests: wires.shell_requests,
-            waiting: VecDeque::new(),
+            behind_failure: VecDeque::new(),
             replies: wires.shell_replies,
             inputs: Arc::new(inputs),
             publisher,
@@ -57,14 +58,34 @@ impl Shell {
     /// Answers requests until the kernel ends.
     pub fn run(mut self) {
         self.publisher.status("starting");
-        while let Some(request) = self.waiting.pop_front().or_else(|| self.requests.recv().ok()) {
+        loop {
+            let behind_failure = self.behind_failure.pop_front();
+            let is_aborted = behind_failure.as_ref().is_some_and(is_cell);
+            let Some(request) = behind_failure.or_else(|| self.requests.recv().ok()) else { return };
             self.publisher.set_parent(&request);
             self.publisher.status("busy");
-            if let Some((kind, reply)) = self.answer(&request) {
+            let answer = if is_aborted {
+                Some(("execute_reply", self.aborted()))
+            } else {
+                self.answer(&request)
+            };
+            if let Some((kind, reply)) = answer {
+                let stops = kind == "execute_reply" && reply["status"] == "error";
                 let _ = self.replies.send(message(kind, reply, Some(&request)));
+                if stops && content(&request)["stop_on_error"].as_bool().unwrap_or(true) {
+                    self.behind_failure.extend(self.requests.try_iter());
+                }
             }
             self.publisher.status("idle");
         }
+    }
+
+    /// The reply to a cell that was sent before an earlier one failed.
+    fn aborted(&self) -> Value {
+        json!({
+            "status": "aborted", "execution_count": self.execution_count,
+            "ename": "Aborted", "evalue": "an earlier cell failed", "traceback": [],
+        })
     }
 
     fn answer(&mut self, request: &JupyterMessage) -> Option<(&'static str, Value)> {
@@ -151,9 +172,6 @@ impl Shell {
                     "ename": failure.name, "evalue": failure.value, "traceback": failure.traceback,
                 });
                 self.publisher.publish("error", content.clone());
-                if flag("stop_on_error", true) {
-                    self.abort_waiting_cells();
-                }
                 content["status"] = "error".into();
                 content["execution_count"] = cell.into();
                 content
@@ -164,25 +182,10 @@ impl Shell {
             }),
         }
     }
+}
 
-    /// Cells sent before one failed are not run.
-    fn abort_waiting_cells(&mut self) {
-        while let Ok(request) = self.requests.try_recv() {
-            self.waiting.push_back(request);
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        for request in waiting {
-            if request.message_type() == "execute_request" {
-                let content = json!({
-                    "status": "aborted", "execution_count": self.execution_count,
-                    "ename": "Aborted", "evalue": "an earlier cell failed", "traceback": [],
-                });
-                let _ = self.replies.send(message("execute_reply", content, Some(&request)));
-            } else {
-                self.waiting.push_back(request);
-            }
-        }
-    }
+fn is_cell(request: &JupyterMessage) -> bool {
+    request.message_type() == "execute_request"
 }
 
 fn succeeded(cell: i64, payload: Value) -> Value {

@@ -1,5 +1,6 @@
 """A notebook without a front end: starts a kernel, runs cells, keeps what they show and when."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,25 +13,37 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "setup"))
+
+import own_kernel  # noqa: E402
+from locations import kernel_home  # noqa: E402
+
 KERNEL = "neural-composer"
 START_SECONDS = 600
 
 
 def program() -> Path:
-    """The kernel's program: named by the environment, or where cargo puts it."""
+    """The kernel's program: named by the environment, or as `./lab` installed it."""
     named = os.environ.get("NEURAL_COMPOSER_KERNEL_PROGRAM")
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = Path(named) if named else ROOT / target / "release" / "neural-composer-kernel"
+    path = Path(named) if named else own_kernel.binary()
     if not path.is_file():
-        sys.exit(f"{path} is missing: run cargo build --release --package neural-composer-kernel")
+        sys.exit(f"{path} is missing: run ./lab --prepare")
     return path
+
+
+def features() -> list[str]:
+    """`--features` as the lab was prepared with, so that its build of the library is used."""
+    prepared = kernel_home() / "features.json"
+    if not prepared.exists():
+        return []
+    return ["--features", ",".join(json.loads(prepared.read_text(encoding="utf-8")))]
 
 
 def install(prefix: Path, home: Path | None = ROOT) -> KernelSpecManager:
     """Installs the kernel below `prefix`, with the library at `home` or without it."""
     command = [str(program()), "install", "--prefix", str(prefix)]
     if home is not None:
-        command += ["--home", str(home)]
+        command += ["--home", str(home), *features()]
     subprocess.run(command, check=True, capture_output=True)
     return KernelSpecManager(kernel_dirs=[str(prefix / "share" / "jupyter" / "kernels")])
 
