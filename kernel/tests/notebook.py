@@ -20,6 +20,7 @@ from locations import kernel_home  # noqa: E402
 
 KERNEL = "neural-composer"
 START_SECONDS = 600
+ANALYSER_SECONDS = 120
 
 
 def program() -> Path:
@@ -133,7 +134,9 @@ class Notebook:
                 if not self.manager.is_alive():
                     raise RuntimeError("the kernel died") from None
                 continue
-            if message["parent_header"].get("msg_id") != request:
+            parent = message["parent_header"]
+            # The manager's session is a clone of the client's: its interrupts have the same numbers.
+            if (parent.get("msg_id"), parent.get("msg_type")) != (request, "execute_request"):
                 continue
             kind, content = message["msg_type"], message["content"]
             messages.append((time.monotonic() - begun, kind, content))
@@ -152,8 +155,26 @@ class Notebook:
             if message["parent_header"].get("msg_id") == request:
                 return message["content"]
 
+    def wait_for_analyser(self):
+        """Waits until the analyser, which loads in the background, completes."""
+        await_analyser(self.client)
+
     def interrupt(self):
         self.manager.interrupt_kernel()
+
+
+def await_analyser(client):
+    code = "std::mem::sw"
+    deadline = time.monotonic() + ANALYSER_SECONDS
+    while time.monotonic() < deadline:
+        request = client.complete(code, len(code))
+        while True:
+            reply = client.get_shell_msg(timeout=60)
+            if reply["parent_header"].get("msg_id") == request:
+                break
+        if reply["content"]["matches"]:
+            return
+    raise TimeoutError("the analyser does not complete anything")
 
 
 def descendants(process_id: int) -> set[int]:

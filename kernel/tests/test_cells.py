@@ -90,13 +90,20 @@ def test_failed_cells_stop_those_behind(plain):
     assert plain.run("2 + 2").result == "4"
 
 
+# Not to be turned into a loop.
+ENDLESS_RECURSION = """
+    fn down(n: u64) -> u64 { let held = std::hint::black_box([n; 99]); down(held[3] + 1) + held[9] }
+    down(0)
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
         ("std::process::abort();", "SIGABRT"),
         ("unsafe { std::ptr::null_mut::<u8>().write(1) };", "SIG"),
         ("std::process::exit(3);", "status 3"),
-        ("fn down(n: u64) -> u64 { if n == u64::MAX { 0 } else { down(n + 1) + 1 } }\ndown(0)", "SIG"),
+        pytest.param(ENDLESS_RECURSION, "SIG", id="endless recursion"),
         ("let big: Vec<u8> = Vec::with_capacity(1usize << 62);", "capacity|SIGABRT"),
     ],
 )

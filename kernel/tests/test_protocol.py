@@ -5,6 +5,8 @@ import os
 import jupyter_kernel_test
 import pytest
 
+from notebook import await_analyser
+
 DISPLAY = (
     'println!("\\u{1e}neural-composer/1 {}", '
     'r#"{"op":"display","data":{"image/svg+xml":"<svg/>"}}"#);'
@@ -47,6 +49,11 @@ class TestKernel(jupyter_kernel_test.KernelTests):
     code_inspect_sample = "std::fs::read_to_string"
     code_clear_output = CLEAR
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        await_analyser(cls.kc)
+
 
 class TestWelcome(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = "neural-composer"
@@ -79,6 +86,7 @@ def test_execution_counts(plain):
 
 
 def test_completion_counts_characters_and_knows_the_notebook(plain):
+    plain.wait_for_analyser()
     plain.run("let melody = vec![1.5f32];\nfn play_melody(speed: f32) -> f32 { speed }")
     code = 'let é = "♪"; melody.le'
     reply = plain.reply(plain.client.complete(code, len(code)))
@@ -90,6 +98,7 @@ def test_completion_counts_characters_and_knows_the_notebook(plain):
 
 
 def test_inspection_of_a_call_in_progress(plain):
+    plain.wait_for_analyser()
     plain.run("/// Plays it.\nfn play_song(speed: f32) -> f32 { speed }")
     code = "play_song(1.0, "
     reply = plain.reply(plain.client.inspect(code, len(code)))
