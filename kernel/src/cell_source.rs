@@ -31,7 +31,8 @@ pub fn without_commands(code: &str) -> String {
 pub fn is_command(line: &str) -> bool {
     let line = line.trim_start();
     let starts_word = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    line.strip_prefix('!').is_some_and(starts_word) || line.strip_prefix(':').is_some_and(starts_word)
+    line.strip_prefix('!').is_some_and(starts_word)
+        || line.strip_prefix(':').is_some_and(starts_word)
 }
 
 /// The byte offset of a cursor that Jupyter counts in characters.

@@ -231,7 +231,10 @@ impl Type {
     /// Reads a type as MIR writes it.
     fn of(written: &str) -> Self {
         // A function's own type, `fn(i32) -> i32 {path}`, is used as the pointer it coerces to.
-        let written = match (written.starts_with("fn(") || written.starts_with("unsafe fn("), written.rsplit_once(" {")) {
+        let written = match (
+            written.starts_with("fn(") || written.starts_with("unsafe fn("),
+            written.rsplit_once(" {"),
+        ) {
             (true, Some((pointer, _))) => pointer,
             _ => written,
         };
@@ -299,7 +302,8 @@ mod tests {
 
     #[test]
     fn only_open_types_are_asked_for() {
-        let cell = ":dep x = \"1\"\nlet a: u8 = 1; let b = 2;\nfor i in 0..3 { let c = i; }\nlet d;";
+        let cell =
+            ":dep x = \"1\"\nlet a: u8 = 1; let b = 2;\nfor i in 0..3 { let c = i; }\nlet d;";
         assert_eq!(
             OpenTypes::of(cell).question().code,
             ":dep x = \"1\"\nlet a: u8 = 1; let b = 2; neural_composer_type_of::<0, _>(&b);\n\
@@ -321,7 +325,10 @@ mod tests {
             answered("let f = |x| x;", &["{closure@src/lib.rs:1:9: 1:12}"]),
             "neural_composer_cell_local! { let f = |x| x; }"
         );
-        assert_eq!(answered("let f = max;", &["fn(i32) -> i32 {std::cmp::max}"]), "let f: fn(i32) -> i32 = max;");
+        assert_eq!(
+            answered("let f = max;", &["fn(i32) -> i32 {std::cmp::max}"]),
+            "let f: fn(i32) -> i32 = max;"
+        );
         assert_eq!(answered("let a = f();", &[]), "let a = f();");
     }
 
@@ -339,9 +346,8 @@ mod tests {
         let code = "let é = f(); g(é);";
         let edited = OpenTypes::of(code).answered(&BTreeMap::from([(0, "u8".to_owned())]));
         assert_eq!(edited.code, "let é: u8 = f(); g(é);");
-        let column = |text: &str, part: &str| {
-            text[..text.find(part).expect("is there")].chars().count() + 1
-        };
+        let column =
+            |text: &str, part: &str| text[..text.find(part).expect("is there")].chars().count() + 1;
         let shifted = column(&edited.code, "g(");
         assert_eq!(edited.typed_column(1, shifted), column(code, "g("));
         assert_eq!(edited.typed_column(1, 2), 2);

@@ -103,8 +103,7 @@ fn is_unterminated(kind: SyntaxKind, text: &str) -> bool {
                 return !text.trim_end_matches('#').ends_with('"') || body.is_empty();
             };
             // A quote behind an odd number of backslashes belongs to the string.
-            !text.starts_with('r')
-                && (body.len() - body.trim_end_matches('\\').len()) % 2 == 1
+            !text.starts_with('r') && (body.len() - body.trim_end_matches('\\').len()) % 2 == 1
         }
         _ => false,
     }

@@ -3,7 +3,9 @@
 use crate::activity::Activity;
 use crate::analyser::{Analyser, Answer, QuestionKind};
 use crate::cell_output::CellOutput;
-use crate::cell_source::{byte_offset, character_offset, described_end, ends_in_expression, line_like};
+use crate::cell_source::{
+    byte_offset, character_offset, described_end, ends_in_expression, line_like,
+};
 use crate::cell_types::{Edited, OpenTypes};
 use crate::definitions::Definitions;
 use crate::failure::Failure;
@@ -231,9 +233,8 @@ impl Engine {
         code: &str,
         input: &InputReader,
     ) -> std::thread::Result<Result<EvalOutputs, Error>> {
-        let mut callbacks = EvalCallbacks {
-            input_reader: &|request| input(&request.prompt, request.is_password),
-        };
+        let mut callbacks =
+            EvalCallbacks { input_reader: &|request| input(&request.prompt, request.is_password) };
         catch_unwind(AssertUnwindSafe(|| self.context.execute_with_callbacks(code, &mut callbacks)))
     }
 
@@ -296,8 +297,11 @@ impl Engine {
         if let Some(error) = error {
             return Outcome::Failed(Failure::told("Error", error));
         }
-        let of_commands: Map<String, Value> =
-            outputs.content_by_mime_type.into_iter().map(|(mime, text)| (mime, text.into())).collect();
+        let of_commands: Map<String, Value> = outputs
+            .content_by_mime_type
+            .into_iter()
+            .map(|(mime, text)| (mime, text.into()))
+            .collect();
         Outcome::Done(result.or((!of_commands.is_empty()).then_some(of_commands)))
     }
 
@@ -332,7 +336,8 @@ impl Engine {
             format!("the evaluator died: {}.", explain(reason))
         };
         words += &self.loss();
-        let name = if self.activity.killed_by_interrupt() { "Interrupted" } else { "EvaluatorDied" };
+        let name =
+            if self.activity.killed_by_interrupt() { "Interrupted" } else { "EvaluatorDied" };
         Failure::told(name, words)
     }
 

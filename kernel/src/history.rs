@@ -78,7 +78,8 @@ fn tail(mut entries: Vec<&Entry>, count: Option<i64>) -> Vec<&Entry> {
 
 /// Shell-style matching of the whole text: `*` is any text, `?` any character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {

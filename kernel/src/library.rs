@@ -253,7 +253,12 @@ fn compile(
         .current_dir(home)
         .args(["rustc", "--release", "--lib", "--package", PACKAGE, "--crate-type", "dylib"])
         .args(["--message-format", "json-render-diagnostics"])
-        .args(features.map(|list| ["--no-default-features", "--features", list]).into_iter().flatten())
+        .args(
+            features
+                .map(|list| ["--no-default-features", "--features", list])
+                .into_iter()
+                .flatten(),
+        )
         .arg("--target-dir")
         .arg(target_folder(home))
         .args(["--", "-C", "prefer-dynamic"])
@@ -325,7 +330,11 @@ fn is_shared_object(path: &Path) -> bool {
 
 /// Compiles the evaluator's support into `folder`; returns the file.
 pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf> {
-    let name = format!("{}evaluator_support{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let name = format!(
+        "{}evaluator_support{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
     let file = folder.join(name);
     let source = folder.join("evaluator_support.rs");
     std::fs::write(&source, include_str!("evaluator_support.rs"))?;

@@ -8,8 +8,6 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-
-
 const DISPLAY_TAG: &[u8] = "\u{1e}neural-composer/1 ".as_bytes();
 /// Lines of the evaluator itself: `began`, `returned`, `error`, `panic`.
 pub const EVALUATOR_TAG: &str = "\u{1e}neural-composer-evaluator ";

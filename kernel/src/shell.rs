@@ -61,7 +61,9 @@ impl Shell {
         loop {
             let behind_failure = self.behind_failure.pop_front();
             let is_aborted = behind_failure.as_ref().is_some_and(is_cell);
-            let Some(request) = behind_failure.or_else(|| self.requests.recv().ok()) else { return };
+            let Some(request) = behind_failure.or_else(|| self.requests.recv().ok()) else {
+                return;
+            };
             self.publisher.set_parent(&request);
             self.publisher.status("busy");
             let answer = if is_aborted {

@@ -62,7 +62,11 @@ impl Setup {
         fits.then_some(shared)
     }
 
-    fn extra_crates(&self, extra: &[String], admission: Option<&UnixStream>) -> Result<ExtraCrates> {
+    fn extra_crates(
+        &self,
+        extra: &[String],
+        admission: Option<&UnixStream>,
+    ) -> Result<ExtraCrates> {
         let mut hasher = DefaultHasher::new();
         extra.hash(&mut hasher);
         let folder = self.cells.join("extra");
@@ -123,7 +127,9 @@ impl Setup {
             };
             dependencies = file.parent().map(Path::to_owned).or(dependencies);
             let is_wanted = extra.iter().any(|line| {
-                line.split(' ').next().is_some_and(|wanted| wanted.replace('-', "_") == name.replace('-', "_"))
+                line.split(' ')
+                    .next()
+                    .is_some_and(|wanted| wanted.replace('-', "_") == name.replace('-', "_"))
             });
             if is_wanted {
                 named.push((name.replace('-', "_"), file));

@@ -133,9 +133,9 @@ impl Setup {
     /// evcxr asks whether a dependency exists; ours do.
     fn validate_dependency(&self) -> Result<i32> {
         let known = |name: &String| {
-            self.library.as_ref().is_some_and(|library| {
-                name == LIBRARY || library.shared_crates.contains_key(name)
-            })
+            self.library
+                .as_ref()
+                .is_some_and(|library| name == LIBRARY || library.shared_crates.contains_key(name))
         };
         if self.dependencies()?.iter().all(|(name, _)| known(name)) {
             return Ok(0);
