@@ -30,15 +30,15 @@ pub fn clear() {
     }
 }
 
-/// Makes Ctrl-C (SIGINT) raise the flag instead of ending the program; a second one, sent before
-/// the first was cleared, ends it with status 130.
+/// Makes Ctrl-C (SIGINT) raise the flag instead of ending the program; a second one, sent before the
+/// first was cleared, ends it with status 130. Call it once, from a program's `main`. It holds even
+/// where the parent had SIGINT ignored, as shells do for background jobs: who sends it means it.
 ///
-/// Call it once, from a program's `main`. In NeuralComposer's notebook kernel it is called for you,
-/// and the kernel decides what a second interrupt does.
+/// In NeuralComposer's notebook kernel it is called for you, and the kernel decides what a second
+/// interrupt does.
 ///
 /// # Errors
-///
-/// If the system refuses the handler, or one is installed already.
+/// When the system refuses the handler.
 pub fn listen() -> std::io::Result<()> {
     install(|| {
         if requested() {
@@ -49,7 +49,7 @@ pub fn listen() -> std::io::Result<()> {
 }
 
 fn install(handler: impl FnMut() + Send + 'static) -> std::io::Result<()> {
-    ctrlc::try_set_handler(handler).map_err(|error| match error {
+    ctrlc::set_handler(handler).map_err(|error| match error {
         ctrlc::Error::System(error) => error,
         error => std::io::Error::other(error),
     })

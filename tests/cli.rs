@@ -168,7 +168,9 @@ fn ctrl_c_keeps_what_was_learnt_and_ends_with_130() {
     use std::process::Stdio;
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_neural-composer"))
+    // As a shell starts a background job: with SIGINT ignored. It is heard all the same.
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' INT; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_neural-composer")])
         .args(["train", "song.wav", "-o", "m.safetensors", "--epochs", "1000000"])
         .args(["--layers", "lstm:16", "--batch", "4", "--json"])
         .current_dir(folder.path())

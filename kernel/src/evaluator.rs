@@ -156,7 +156,7 @@ fn mark(stream: &mut impl Write, what: &str) -> Result<()> {
 /// Where no library listens, the stop button must not end the process. A handler rather than
 /// ignoring the signal, which the processes that a cell starts would inherit.
 fn ignore_interrupts() -> Result<()> {
-    ctrlc::try_set_handler(|| {}).context("could not handle SIGINT")
+    ctrlc::set_handler(|| {}).context("could not handle SIGINT")
 }
 
 /// Rust's own handler of memory faults lets a process live on whose fault was sent by another, and
