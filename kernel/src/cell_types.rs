@@ -98,7 +98,8 @@ impl<'a> OpenTypes<'a> {
             }
         }
         lets.retain(|found| {
-            !found.variables.is_empty() && !(found.is_complete && found.is_single_name)
+            let is_known = found.is_complete && found.is_single_name;
+            !found.variables.is_empty() && !is_known
         });
         OpenTypes { code, lets }
     }

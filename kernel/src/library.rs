@@ -442,10 +442,10 @@ fn remove_unused(builds: &Path, keep: &str) {
         if folder.file_name().is_some_and(|name| name == keep) {
             continue;
         }
-        if let Ok(lock) = File::open(folder.join(USE_LOCK)) {
-            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                let _ = std::fs::remove_dir_all(&folder);
-            }
+        if let Ok(lock) = File::open(folder.join(USE_LOCK))
+            && flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            let _ = std::fs::remove_dir_all(&folder);
         }
     }
 }
