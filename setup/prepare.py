@@ -7,6 +7,7 @@ from evcxr_kernel import ensure_evcxr
 from file_lock import locked
 from kernelspecs import register_kernels
 from locations import LAB
+from own_kernel import ensure_own_kernel
 from prebuilt_library import ensure_template, save_features
 from progress import StepFailed
 from python_environment import ensure_python_environment
@@ -16,15 +17,18 @@ from rust_toolchain import ensure_standard_library_sources
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--features", default="", help="cargo features, separated by commas")
+    parser.add_argument("--stock", action="store_true", help="prepare the stock kernel as well")
     options = parser.parse_args()
     features = sorted(name for name in options.features.split(",") if name)
     with locked(LAB / "prepare.lock", "Another ./lab prepares this checkout: waiting for it."):
         ensure_python_environment()
         ensure_standard_library_sources()
-        ensure_evcxr()
-        ensure_template(features)
+        ensure_own_kernel(features)
+        if options.stock:
+            ensure_evcxr()
+            ensure_template(features)
         save_features(features)
-        register_kernels()
+        register_kernels(features)
 
 
 if __name__ == "__main__":
