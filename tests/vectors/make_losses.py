@@ -2,8 +2,8 @@
 
     python make_losses.py        (needs torch and numpy; writes losses.safetensors here)
 
-Mean squared, mean absolute and Huber loss are torch.nn.functional's own. The spectral loss is written
-here with complex tensors and autograd, from the definition in the documentation of SpectralLoss.
+Mean squared, mean absolute and Huber loss are those of torch.nn.functional. The spectral loss is
+written here with complex tensors and autograd, from the definition in the documentation of SpectralLoss.
 """
 
 from pathlib import Path

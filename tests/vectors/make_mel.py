@@ -7,7 +7,6 @@ from pathlib import Path
 
 import librosa
 import numpy as np
-
 from tensor_file import write
 
 RATE, HOP = 8_000, 352
@@ -20,14 +19,30 @@ samples = samples.astype(np.float32)
 
 WINDOW, BANDS = 512, 20
 power = librosa.feature.melspectrogram(
-    y=samples.astype(np.float64), sr=RATE, n_fft=WINDOW, hop_length=HOP, center=True,
-    pad_mode="constant", power=2.0, n_mels=BANDS, fmin=40, fmax=3_500, htk=False, norm=None,
+    y=samples.astype(np.float64),
+    sr=RATE,
+    n_fft=WINDOW,
+    hop_length=HOP,
+    center=True,
+    pad_mode="constant",
+    power=2.0,
+    n_mels=BANDS,
+    fmin=40,
+    fmax=3_500,
+    htk=False,
+    norm=None,
 )
 scale = 2 / librosa.filters.get_window("hann", WINDOW, fftbins=True).sum()
 db = np.maximum(10 * np.log10(np.maximum(power * scale**2, 1e-30)), -100)
 chroma = librosa.feature.chroma_stft(
-    y=samples.astype(np.float64), sr=RATE, n_fft=1_024, hop_length=HOP, center=True,
-    pad_mode="constant", tuning=0.0, norm=np.inf,
+    y=samples.astype(np.float64),
+    sr=RATE,
+    n_fft=1_024,
+    hop_length=HOP,
+    center=True,
+    pad_mode="constant",
+    tuning=0.0,
+    norm=np.inf,
 )
 write(
     Path(__file__).with_name("mel.safetensors"),
