@@ -66,8 +66,9 @@ def has_question_mark(source):
 
 
 def execute(path, kernel=None, results=RESULTS):
-    """Runs one notebook up to its first failing cell, on `kernel` or the one it names, writes `.ipynb` and `.html` to `results`,
-    and returns the executed notebook and what went wrong (empty when nothing did)."""
+    """Runs one notebook up to its first failing cell, on `kernel` or the one it names, writes
+    `.ipynb` and `.html` to `results`, and returns the executed notebook and what went wrong
+    (empty when nothing did)."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

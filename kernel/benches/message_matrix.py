@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import KernelManager  # noqa: E402
-from notebook import KERNEL, Notebook, descendants, install  # noqa: E402
 from paired_with_stock import stock_specs  # noqa: E402
+
+from notebook import KERNEL, Notebook, descendants, install  # noqa: E402
 
 PATIENCE_SECONDS = 20
 
@@ -137,18 +138,48 @@ ROWS = [
     ("stream, line by line while the cell runs", lambda n, c: early(n, c, "sleep_print")),
     ("stream, unfinished lines while the cell runs", lambda n, c: early(n, c, "partial")),
     ("execute_result", lambda n, c: n.run(c["value"]).result == "2"),
-    ("display_data, two pictures in a cell", lambda n, c: len(n.run(c["pictures"]).contents("display_data")) == 2),
-    ("update_display_data", lambda n, c: len(n.run(c["update"]).contents("update_display_data")) == 1),
+    (
+        "display_data, two pictures in a cell",
+        lambda n, c: len(n.run(c["pictures"]).contents("display_data")) == 2,
+    ),
+    (
+        "update_display_data",
+        lambda n, c: len(n.run(c["update"]).contents("update_display_data")) == 1,
+    ),
     ("clear_output", lambda n, c: len(n.run(c["clear"]).contents("clear_output")) == 1),
-    ("error, and status error in the reply", lambda n, c: n.run(c["error"]).reply.get("ename") is not None),
+    (
+        "error, and status error in the reply",
+        lambda n, c: n.run(c["error"]).reply.get("ename") is not None,
+    ),
     ("a panic or exception is an error", lambda n, c: n.run(c["caught"]).status == "error"),
     ("an error by `?` is an error", lambda n, c: n.run(c["question"]).status == "error"),
     ("input_request", asks_for_input),
-    ("complete_reply", lambda n, c: bool((answers(n, n.client.complete(c["complete"])) or {}).get("matches"))),
-    ("inspect_reply", lambda n, c: bool((answers(n, n.client.inspect(c["inspect"])) or {}).get("found"))),
-    ("is_complete_reply: incomplete", lambda n, c: (answers(n, n.client.is_complete(c["incomplete"])) or {}).get("status") == "incomplete"),
-    ("is_complete_reply: invalid", lambda n, c: (answers(n, n.client.is_complete(c["invalid"])) or {}).get("status") == "invalid"),
-    ("history_reply", lambda n, c: bool((answers(n, n.client.history(hist_access_type="tail", n=2)) or {}).get("history"))),
+    (
+        "complete_reply",
+        lambda n, c: bool((answers(n, n.client.complete(c["complete"])) or {}).get("matches")),
+    ),
+    (
+        "inspect_reply",
+        lambda n, c: bool((answers(n, n.client.inspect(c["inspect"])) or {}).get("found")),
+    ),
+    (
+        "is_complete_reply: incomplete",
+        lambda n, c: (
+            (answers(n, n.client.is_complete(c["incomplete"])) or {}).get("status") == "incomplete"
+        ),
+    ),
+    (
+        "is_complete_reply: invalid",
+        lambda n, c: (
+            (answers(n, n.client.is_complete(c["invalid"])) or {}).get("status") == "invalid"
+        ),
+    ),
+    (
+        "history_reply",
+        lambda n, c: bool(
+            (answers(n, n.client.history(hist_access_type="tail", n=2)) or {}).get("history")
+        ),
+    ),
     ("comm_info_reply", lambda n, c: answers(n, n.client.comm_info()) is not None),
     ("payload: page", lambda n, c: bool(n.run(c["page"]).reply.get("payload"))),
     ("an interrupted loop ends, variables kept or named", kept_or_named),
@@ -160,14 +191,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stock", required=True, help="the program evcxr_jupyter")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         kernels = [
             ("this kernel", install(folder / "ours", home=None), KERNEL, RUST),
-            ("stock evcxr 0.22", stock_specs(folder / "stock", options.stock, folder / "cells"), "stock", RUST),
+            (
+                "stock evcxr 0.22",
+                stock_specs(folder / "stock", options.stock, folder / "cells"),
+                "stock",
+                RUST,
+            ),
             ("ipykernel", KernelSpecManager(), "python3", PYTHON),
         ]
-        table = {"iopub_welcome": []} | {name: [] for name, _ in ROWS} | {"nothing left after shutdown": []}
+        table = (
+            {"iopub_welcome": []}
+            | {name: [] for name, _ in ROWS}
+            | {"nothing left after shutdown": []}
+        )
         for _, specs, kernel, cells in kernels:
             table["iopub_welcome"].append(welcome(specs, kernel, cells))
             notebook = Notebook(specs, kernel)

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
+
 from notebook import KERNEL, ROOT, Notebook, descendants, install, resident_megabytes  # noqa: E402
 
 # Cells as notebooks have them; the first binds the first variable.
@@ -27,7 +28,7 @@ CELLS = [
     "samples.len()",
     "let peak = samples.iter().fold(0.0f32, |m, s| m.max(s.abs()));",
     "peak",
-    "println!(\"{:.3}\", peak);",
+    'println!("{:.3}", peak);',
     "fn rms(x: &[f32]) -> f32 { (x.iter().map(|s| s * s).sum::<f32>() / x.len() as f32).sqrt() }",
     "rms(&samples)",
     "#[derive(Debug, Clone)] struct Block { start: usize, level: f32 }",
@@ -36,9 +37,9 @@ CELLS = [
     "blocks[0].clone()",
     "let (loud, quiet): (Vec<Block>, Vec<Block>) = blocks.iter().cloned().partition(|b| b.level > 0.7);",
     "(loud.len(), quiet.len())",
-    "let text = std::fs::read_to_string(\"/etc/hostname\")?;",
+    'let text = std::fs::read_to_string("/etc/hostname")?;',
     "text.trim().len() > 0",
-    "for b in blocks.iter().take(3) { println!(\"{} {:.2}\", b.start, b.level); }",
+    'for b in blocks.iter().take(3) { println!("{} {:.2}", b.start, b.level); }',
     "let mut total = 0.0f64; for b in &blocks { total += b.level as f64; }",
     "total / blocks.len() as f64",
 ]
@@ -94,8 +95,8 @@ def main():
     parser.add_argument("--without-library", action="store_true")
     options = parser.parse_args()
     home = None if options.without_library else ROOT
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         ours = install(folder / "ours", home=home)
         stock = stock_specs(folder / "stock", options.stock, folder / "cells")
         first = "1" if home is None else options.first

@@ -135,7 +135,7 @@ class Notebook:
                     raise RuntimeError("the kernel died") from None
                 continue
             parent = message["parent_header"]
-            # The manager's session is a clone of the client's: its interrupts have the same numbers.
+            # The manager's session is a clone of the client's: its interrupts bear the same ids.
             if (parent.get("msg_id"), parent.get("msg_type")) != (request, "execute_request"):
                 continue
             kind, content = message["msg_type"], message["content"]

@@ -7,7 +7,7 @@ from notebook import Notebook
 
 def test_values_and_variables(plain):
     assert plain.run("1 + 1").result == "2"
-    assert plain.run("let x = 5; let words = vec![\"a\".to_owned()];").status == "ok"
+    assert plain.run('let x = 5; let words = vec!["a".to_owned()];').status == "ok"
     assert plain.run("x * 2").result == "10"
     assert plain.run("words.len()").result == "1"
     assert plain.run("()").result is None
@@ -55,7 +55,7 @@ def test_items_and_redefinition(plain):
 
 
 def test_compile_errors_show_the_line(plain):
-    cell = plain.run("let é = 1;\nlet y: u32 = \"a\"; let z = é;")
+    cell = plain.run('let é = 1;\nlet y: u32 = "a"; let z = é;')
     error = cell.contents("error")[0]
     assert cell.status == cell.reply["status"] == "error"
     assert error["ename"] == "E0308"
@@ -121,8 +121,10 @@ def test_deaths_have_reasons(plain_specs, code, reason):
 
 
 def test_input(plain):
-    code = 'println!("EVCXR_INPUT_REQUEST:your name? "); let mut line = String::new(); ' \
-        "std::io::stdin().read_line(&mut line)?; println!(\"hello {}\", line.trim());"
+    code = (
+        'println!("EVCXR_INPUT_REQUEST:your name? "); let mut line = String::new(); '
+        'std::io::stdin().read_line(&mut line)?; println!("hello {}", line.trim());'
+    )
     started = plain.start(code, allow_stdin=True)
     question = plain.client.get_stdin_msg(timeout=60)
     assert question["msg_type"] == "input_request"

@@ -79,7 +79,7 @@ def test_interrupting_compilation_stops_it(plain, delay):
     """A cell that takes rustc many seconds, stopped at several moments."""
     plain.run("let survivor = 7;")
     functions = "".join(
-        f"fn f{n}(v: &mut Vec<String>) {{ v.push(format!(\"{{}} {{:?}}\", {n}, v)); v.sort(); }}\n"
+        f'fn f{n}(v: &mut Vec<String>) {{ v.push(format!("{{}} {{:?}}", {n}, v)); v.sort(); }}\n'
         for n in range(600)
     )
     calls = "".join(f"f{n}(&mut v);" for n in range(600))
@@ -104,8 +104,10 @@ def command(process_id: int) -> str:
 
 
 def test_interrupting_a_question_to_the_user(plain):
-    code = 'println!("EVCXR_INPUT_REQUEST:name? "); let mut line = String::new(); ' \
-        "std::io::stdin().read_line(&mut line)?; println!(\"[{}]\", line.trim());"
+    code = (
+        'println!("EVCXR_INPUT_REQUEST:name? "); let mut line = String::new(); '
+        'std::io::stdin().read_line(&mut line)?; println!("[{}]", line.trim());'
+    )
     started = plain.start(code, allow_stdin=True)
     plain.client.get_stdin_msg(timeout=60)
     plain.interrupt()

@@ -100,12 +100,8 @@ def test_large_displays_and_invalid_bytes(plain):
         f'}}}}}}}}", "A".repeat({megabytes} << 20));'
     )
     cell = plain.run(code)
-    assert [len(c["data"]["image/png"]) for c in cell.contents("display_data")] == [
-        megabytes << 20
-    ]
-    cell = plain.run(
-        "use std::io::Write; std::io::stdout().write_all(b\"a\\xff\\xfeb\\n\")?;"
-    )
+    assert [len(c["data"]["image/png"]) for c in cell.contents("display_data")] == [megabytes << 20]
+    cell = plain.run('use std::io::Write; std::io::stdout().write_all(b"a\\xff\\xfeb\\n")?;')
     assert cell.status == "ok" and cell.stdout == "a\ufffd\ufffdb\n"
 
 

@@ -16,7 +16,10 @@ def test_kernels_at_once(specs, count):
     try:
         for _ in range(count):
             notebooks.append(Notebook(specs))
-        started = [n.start(f"use neural_composer::prelude::*; let mine = {i};") for i, n in enumerate(notebooks)]
+        started = [
+            n.start(f"use neural_composer::prelude::*; let mine = {i};")
+            for i, n in enumerate(notebooks)
+        ]
         for notebook, cell in zip(notebooks, started, strict=True):
             assert notebook.finish(cell, timeout=300).status == "ok"
         for number, notebook in enumerate(notebooks):

@@ -80,9 +80,7 @@ def test_execution_counts(plain):
     assert plain.run("3", store_history=False).reply["execution_count"] == first + 1
     silent = plain.run("4", silent=True)
     assert silent.result is None and not silent.contents("execute_input")
-    assert plain.run("5").contents("execute_input") == [
-        {"code": "5", "execution_count": first + 2}
-    ]
+    assert plain.run("5").contents("execute_input") == [{"code": "5", "execution_count": first + 2}]
 
 
 def test_completion_counts_characters_and_knows_the_notebook(plain):

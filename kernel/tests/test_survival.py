@@ -11,7 +11,9 @@ from notebook import Notebook, descendants
 
 ROUNDS = 100
 PANIC = "panic"
-WORK = 'for i in 0..400 { println!("{i}"); std::thread::sleep(std::time::Duration::from_millis(2)); }'
+WORK = (
+    'for i in 0..400 { println!("{i}"); std::thread::sleep(std::time::Duration::from_millis(2)); }'
+)
 
 
 def evaluators(notebook) -> list[int]:
@@ -36,7 +38,9 @@ def test_a_hundred_deaths(plain_specs):
             how = chance.choice([signal.SIGSEGV, signal.SIGKILL, PANIC])
             if how == PANIC:
                 steps = chance.randrange(50)
-                cell = notebook.run(f'for i in 0..{steps} {{ println!("{{i}}"); }} panic!("{number}");')
+                cell = notebook.run(
+                    f'for i in 0..{steps} {{ println!("{{i}}"); }} panic!("{number}");'
+                )
                 assert cell.error.startswith("Panic"), cell.error
             else:
                 started = notebook.start(WORK)
