@@ -212,12 +212,12 @@ def main():
             table["iopub_welcome"].append(welcome(specs, kernel, cells))
             notebook = Notebook(specs, kernel)
             notebook.run(cells["define"])
-            for name, probe in ROWS:
+            for row, probe in ROWS:
                 try:
-                    table[name].append(bool(probe(notebook, cells)))
+                    table[row].append(bool(probe(notebook, cells)))
                 except (TimeoutError, RuntimeError, Empty) as error:
-                    print(f"{kernel}: {name}: {error!r}", file=sys.stderr)
-                    table[name].append(False)
+                    print(f"{kernel}: {row}: {error!r}", file=sys.stderr)
+                    table[row].append(False)
                 if not notebook.manager.is_alive():
                     notebook = Notebook(specs, kernel)
             family = descendants(notebook.process_id)

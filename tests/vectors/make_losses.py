@@ -3,7 +3,8 @@
     python make_losses.py        (needs torch and numpy; writes losses.safetensors here)
 
 Mean squared, mean absolute and Huber loss are those of torch.nn.functional. The spectral loss is
-written here with complex tensors and autograd, from the definition in the documentation of SpectralLoss.
+written here with complex tensors and autograd, from the definition in the documentation of
+SpectralLoss.
 """
 
 from pathlib import Path
