@@ -191,8 +191,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stock", required=True, help="the program evcxr_jupyter")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
         kernels = [
             ("this kernel", install(folder / "ours", home=None), KERNEL, RUST),
             (
@@ -228,8 +228,8 @@ def main():
             )
     print("| message or behaviour | " + " | ".join(name for name, *_ in kernels) + " |")
     print("|---|" + "---|" * len(kernels))
-    for name, found in table.items():
-        print(f"| {name} | " + " | ".join("yes" if yes else "no" for yes in found) + " |")
+    for row, found in table.items():
+        print(f"| {row} | " + " | ".join("yes" if yes else "no" for yes in found) + " |")
 
 
 if __name__ == "__main__":
