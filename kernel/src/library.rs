@@ -362,7 +362,7 @@ fn cell_metadata(
     let dependency = dependency_line(home, features);
     let dependency = dependency.trim_start_matches(":dep ");
     let manifest = format!(
-        "[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
+        "[workspace]\n[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
          [lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n[dependencies]\n{dependency}\n"
     );
     std::fs::write(cells.join("Cargo.toml"), manifest)?;
