@@ -9,15 +9,19 @@
 //! `course`, `lstm`, `wide`. `--against` names contenders (`PyTorch`, `Keras`, `candle-nn`), all by
 //! default. They take turns, round after round, so that what else the machine does falls on all alike;
 //! medians, their ratios, and the ratios of the best rounds are printed. A machine that others work on
-//! disturbs contenders with many threads most: trust the figures of a quiet one.
+//! disturbs contenders with many threads most: trust the figures of a quiet one, or the processor time
+//! of all threads (the least of a round, which waiting in a loop adds to), most of all with one thread
+//! each: `RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PEERS_THREADS=1`.
+
+mod cost;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::rnn::{GRUConfig, LSTMConfig, RNN};
 use candle_nn::{Linear, Module, Optimizer as _, VarBuilder, VarMap};
+use cost::Cost;
 use neural_composer::Result;
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
@@ -98,9 +102,9 @@ impl Shape {
     }
 }
 
-/// Something that can train for an epoch; gives its seconds.
+/// Something that can train for an epoch.
 trait Contender {
-    fn epoch(&mut self) -> Result<f64>;
+    fn epoch(&mut self) -> Result<Cost>;
 }
 
 struct Ours {
@@ -145,20 +149,21 @@ impl Ours {
 }
 
 impl Contender for Ours {
-    fn epoch(&mut self) -> Result<f64> {
-        let start = Instant::now();
-        for _ in 0..self.shape.batches {
-            let mut values = match &self.dense_in {
-                Some(layer) => layer.forward(&self.data.0)?,
-                None => self.data.0.clone(),
-            };
-            for layer in &self.layers {
-                values = layer.forward(&values, None)?.0;
+    fn epoch(&mut self) -> Result<Cost> {
+        Cost::of(|| {
+            for _ in 0..self.shape.batches {
+                let mut values = match &self.dense_in {
+                    Some(layer) => layer.forward(&self.data.0)?,
+                    None => self.data.0.clone(),
+                };
+                for layer in &self.layers {
+                    values = layer.forward(&values, None)?.0;
+                }
+                let loss = mean_squared_error(&self.dense_out.forward(&values)?, &self.data.1)?;
+                self.optimizer.minimize(&loss, RATE)?;
             }
-            let loss = mean_squared_error(&self.dense_out.forward(&values)?, &self.data.1)?;
-            self.optimizer.minimize(&loss, RATE)?;
-        }
-        Ok(start.elapsed().as_secs_f64())
+            Ok(())
+        })
     }
 }
 
@@ -223,20 +228,21 @@ impl CandleNn {
 }
 
 impl Contender for CandleNn {
-    fn epoch(&mut self) -> Result<f64> {
-        let start = Instant::now();
-        for _ in 0..self.shape.batches {
-            let mut values = match &self.dense_in {
-                Some(layer) => layer.forward(&self.data.0)?,
-                None => self.data.0.clone(),
-            };
-            for layer in &self.layers {
-                values = layer.forward(&values)?;
+    fn epoch(&mut self) -> Result<Cost> {
+        Cost::of(|| {
+            for _ in 0..self.shape.batches {
+                let mut values = match &self.dense_in {
+                    Some(layer) => layer.forward(&self.data.0)?,
+                    None => self.data.0.clone(),
+                };
+                for layer in &self.layers {
+                    values = layer.forward(&values)?;
+                }
+                let loss = candle_nn::loss::mse(&self.dense_out.forward(&values)?, &self.data.1)?;
+                self.optimizer.backward_step(&loss)?;
             }
-            let loss = candle_nn::loss::mse(&self.dense_out.forward(&values)?, &self.data.1)?;
-            self.optimizer.backward_step(&loss)?;
-        }
-        Ok(start.elapsed().as_secs_f64())
+            Ok(())
+        })
     }
 }
 
@@ -279,12 +285,16 @@ impl Peer {
 }
 
 impl Contender for Peer {
-    fn epoch(&mut self) -> Result<f64> {
+    fn epoch(&mut self) -> Result<Cost> {
         let broken = || neural_composer::Error::Data("a peer stopped answering".into());
         writeln!(self.input, "epoch").map_err(|_| broken())?;
         let mut line = String::new();
         self.output.read_line(&mut line).map_err(|_| broken())?;
-        line.trim().parse().map_err(|_| broken())
+        let mut seconds = line.split_whitespace().map(|number| number.parse::<f64>());
+        match (seconds.next(), seconds.next()) {
+            (Some(Ok(wall)), Some(Ok(processor))) => Ok(Cost { wall, processor }),
+            _ => Err(broken()),
+        }
     }
 }
 
@@ -317,18 +327,37 @@ impl MatrixLimit {
 }
 
 impl Contender for MatrixLimit {
-    fn epoch(&mut self) -> Result<f64> {
-        let start = Instant::now();
-        for _ in 0..4 {
-            self.left.matmul(&self.right)?;
-        }
-        Ok(start.elapsed().as_secs_f64() / 4. * self.factor)
+    fn epoch(&mut self) -> Result<Cost> {
+        let Cost { wall, processor } = Cost::of(|| {
+            for _ in 0..4 {
+                self.left.matmul(&self.right)?;
+            }
+            Ok(())
+        })?;
+        let factor = self.factor / 4.;
+        Ok(Cost { wall: wall * factor, processor: processor * factor })
     }
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Of all rounds.
+struct Figures {
+    median: f64,
+    best: f64,
+    /// The least of a round.
+    processor: f64,
+}
+
+impl Figures {
+    fn new(costs: &[Cost]) -> Self {
+        let mut walls: Vec<f64> = costs.iter().map(|cost| cost.wall).collect();
+        walls.sort_by(f64::total_cmp);
+        let least = |least: f64, cost: &Cost| least.min(cost.processor);
+        Self {
+            median: walls[walls.len() / 2],
+            best: walls[0],
+            processor: costs.iter().fold(f64::INFINITY, least),
+        }
+    }
 }
 
 fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Result<()> {
@@ -352,23 +381,28 @@ fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Resul
         contenders.push(("candle-nn", Box::new(candle)));
     }
     contenders.push(("matrix products alone", Box::new(MatrixLimit::new(shape, cell)?)));
-    let mut seconds = vec![Vec::new(); contenders.len()];
+    let mut costs = vec![Vec::new(); contenders.len()];
     for round in 0..=rounds {
-        for ((_, contender), seconds) in contenders.iter_mut().zip(&mut seconds) {
-            let elapsed = contender.epoch()?;
+        for ((_, contender), costs) in contenders.iter_mut().zip(&mut costs) {
+            let cost = contender.epoch()?;
             // The first round fills caches and compiles graphs.
             if round > 0 {
-                seconds.push(elapsed);
+                costs.push(cost);
             }
         }
     }
-    let medians: Vec<f64> = seconds.iter_mut().map(|seconds| median(seconds)).collect();
+    let figures: Vec<Figures> = costs.iter().map(|costs| Figures::new(costs)).collect();
     println!("{} {cell}", shape.name);
-    for (((name, _), median), sorted) in contenders.iter().zip(&medians).zip(&seconds) {
+    for ((name, _), it) in contenders.iter().zip(&figures) {
+        let ours = &figures[0];
         println!(
-            "  {name:22} {median:8.3} s   ours / it = {:5.2}   (best rounds {:5.2})",
-            medians[0] / median,
-            seconds[0][0] / sorted[0]
+            "  {name:22} {:8.3} s   ours / it = {:5.2}   (best rounds {:5.2})   \
+             processor {:8.3} s, ours / it = {:5.2}",
+            it.median,
+            ours.median / it.median,
+            ours.best / it.best,
+            it.processor,
+            ours.processor / it.processor
         );
     }
     Ok(())

@@ -43,12 +43,13 @@ fn write_song(path: &Path) {
 const QUICK: [&str; 6] = ["--epochs", "2", "--layers", "lstm:32", "--batch", "4"];
 
 #[test]
-fn compose_writes_the_piece_the_model_and_the_chart_and_repeats_itself_by_seed() {
+fn the_courses_method_writes_the_piece_the_model_and_the_chart_and_repeats_itself_by_seed() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));
     let compose = |output: &str, seed: &str| {
         let mut arguments =
             vec!["compose", "song.wav", "-o", output, "--seconds", "2.5", "--seed", seed, "--json"];
+        arguments.extend(["--model", "spectral"]);
         arguments.extend(QUICK);
         let run = run(folder.path(), &arguments);
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -65,6 +66,25 @@ fn compose_writes_the_piece_the_model_and_the_chart_and_repeats_itself_by_seed()
     assert!(folder.path().join("a.safetensors").exists());
     let chart = std::fs::read_to_string(folder.path().join("a.loss.svg")).unwrap();
     assert!(chart.contains("<svg"));
+}
+
+#[test]
+fn compose_makes_a_piece_of_grains_and_repeats_itself_by_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let compose = |output: &str, seed: &str| {
+        let mut arguments =
+            vec!["compose", "song.wav", "-o", output, "--seconds", "2.5", "--seed", seed, "--json"];
+        arguments.extend(["--steps", "3"]);
+        let run = run(folder.path(), &arguments);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(json(&run)["grains"].as_u64().unwrap() > 5);
+        std::fs::read(folder.path().join(output)).unwrap()
+    };
+    let (a, again, other) = (compose("a.wav", "1"), compose("b.wav", "1"), compose("c.wav", "2"));
+    assert_eq!(a, again);
+    assert_ne!(a, other);
+    assert!(folder.path().join("a.loss.svg").exists());
 }
 
 #[test]
@@ -140,23 +160,26 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
         (vec!["compose", "empty"], 1, "empty"),
         (vec!["compose", "nothing.wav"], 1, "nothing.wav"),
         (vec!["compose", "text.mp3"], 1, "text.mp3"),
-        (vec!["compose", "short.wav"], 1, "shorter than one training sequence"),
+        (vec!["compose", "short.wav"], 1, "short.wav: has sound for 1 grain"),
+        (vec!["train", "short.wav"], 1, "shorter than one training sequence"),
         (vec!["compose", "song.wav", "-o", "no/folder/out.wav"], 1, "no/folder/out.wav"),
         (vec!["compose", "song.wav", "--seconds", "-1"], 2, "-1"),
         (vec!["compose", "song.wav", "--seconds", "0"], 2, "seconds"),
         (vec!["compose", "song.wav", "--seconds", "soon"], 2, "soon"),
         (vec!["compose", "song.wav", "--device", "tpu"], 2, "tpu"),
-        (vec!["compose", "song.wav", "--device", "cuda:99"], 2, "cuda:99"),
-        (vec!["compose", "song.wav", "--epochs", "0"], 2, "epochs"),
-        (vec!["compose", "song.wav", "--layers", "lstm:0"], 2, "units"),
-        (vec!["compose", "song.wav", "--layers", "perceptron:9"], 2, "perceptron"),
-        (vec!["compose", "song.wav", "--layers", "0*lstm:9"], 2, "0*lstm"),
-        (vec!["compose", "song.wav", "--layers", "lstm:8,gru:9:residual"], 2, "residual"),
-        (vec!["compose", "song.wav", "--layers", "lstm:9", "--loss", "l3"], 2, "l3"),
-        (vec!["compose", "song.wav", "--layers", "lstm:9", "--dropout", "1"], 2, "dropout"),
-        (vec!["compose", "song.wav", "--schedule", "linear"], 2, "linear"),
-        (vec!["compose", "song.wav", "--optimizer", "adam"], 2, "adam"),
-        (vec!["compose", "song.wav", "--settings", "slow"], 2, "slow"),
+        (vec!["compose", "song.wav", "--adventurous", "2"], 2, "adventurous"),
+        (vec!["compose", "song.wav", "--model", "drum"], 2, "drum"),
+        (vec!["train", "song.wav", "--device", "cuda:99"], 2, "cuda:99"),
+        (vec!["train", "song.wav", "--epochs", "0"], 2, "epochs"),
+        (vec!["train", "song.wav", "--layers", "lstm:0"], 2, "units"),
+        (vec!["train", "song.wav", "--layers", "perceptron:9"], 2, "perceptron"),
+        (vec!["train", "song.wav", "--layers", "0*lstm:9"], 2, "0*lstm"),
+        (vec!["train", "song.wav", "--layers", "lstm:8,gru:9:residual"], 2, "residual"),
+        (vec!["train", "song.wav", "--layers", "lstm:9", "--loss", "l3"], 2, "l3"),
+        (vec!["train", "song.wav", "--layers", "lstm:9", "--dropout", "1"], 2, "dropout"),
+        (vec!["train", "song.wav", "--schedule", "linear"], 2, "linear"),
+        (vec!["train", "song.wav", "--optimizer", "adam"], 2, "adam"),
+        (vec!["train", "song.wav", "--settings", "slow"], 2, "slow"),
         (vec!["generate", "old.safetensors"], 1, "old.safetensors"),
         (vec!["generate", "song.wav"], 1, "song.wav"),
         (vec!["similarity", "song.wav", "nothing.wav"], 1, "nothing.wav"),

@@ -1,16 +1,19 @@
 use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
 use super::report::Report;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use neural_composer::Result;
 use neural_composer::audio::Decoder;
+use neural_composer::dataset::grains::SongSource;
 use neural_composer::display::Output;
-use neural_composer::generate::Seed;
-use neural_composer::{Result, evaluate};
+use neural_composer::evaluate::{self, Judgement};
+use neural_composer::features::PitchBands;
+use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Piece, Seed};
 use std::path::PathBuf;
 
 /// Do the whole job: train on songs, compose a piece, write it
 ///
-/// Writes the piece, and beside it the model (out.safetensors) and the loss over the epochs
-/// (out.loss.svg).
+/// Writes the piece, and beside it the loss over the epochs (out.loss.svg); with --model spectral the
+/// model (out.safetensors), too. Options for networks, data and epochs are those of --model spectral.
 #[derive(Args)]
 pub struct Compose {
     #[command(flatten)]
@@ -21,12 +24,74 @@ pub struct Compose {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
+    /// grains: a new order of the songs' own grains; spectral: the course's method, block by block
+    #[arg(long, value_enum, default_value_t = Model::Grains)]
+    model: Model,
+    /// From 0, close to the songs' ways, to 1, far from them (grains)
+    #[arg(long, default_value_t = 0.5)]
+    adventurous: f64,
+    /// Optimizer steps (grains)
+    #[arg(long, default_value_t = 300)]
+    steps: usize,
+}
+
+/// How to compose.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Model {
+    Grains,
+    Spectral,
 }
 
 impl Compose {
     pub fn run(self) -> Result<Report> {
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
+        match self.model {
+            Model::Grains => self.grains(),
+            Model::Spectral => self.spectral(),
+        }
+    }
+
+    fn grains(self) -> Result<Report> {
+        let options = GrainOptions::adventurous(self.adventurous)?;
+        let files = self.training.song_files()?;
+        let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
+        let mut learning = GrainLearning::seeded(self.training.seed);
+        learning.training.steps = self.steps;
+        let composer = GrainComposer::learn_to(Output::for_progress(), &songs, &learning)?;
+        eprintln!("{}\n{}", composer.pool(), composer.network());
+        let seed = self.training.seed;
+        let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
+        let chart = beside(&self.output, "loss.svg");
+        piece.save(&self.output)?;
+        composer.history().save_chart(&chart)?;
+        let history = composer.history();
+        let report = match judged(&piece, &files) {
+            Ok(judgement) => Report::default()
+                .fact("judgement", super::judge::facts(&judgement))
+                .line(judgement.to_string()),
+            Err(error) => Report::default().warn([format!("not judged: {error}")]),
+        };
+        Ok(report
+            .line(format!("{}: {piece}", self.output.display()))
+            .line(format!("{}: the loss while it learned", chart.display()))
+            .fact("output", self.output.display().to_string())
+            .fact("chart", chart.display().to_string())
+            .fact("seconds", piece.audio().duration_seconds())
+            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("seed_from", piece.seed())
+            .fact("joins_seconds", piece.joins_seconds())
+            .fact("grains", composer.pool().grains().len())
+            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
+            .fact("training_seconds", history.seconds())
+            .warn(composer.pool().skipped().iter().map(|problem| format!("not used: {problem}")))
+            .interrupted(
+                piece.was_interrupted()
+                    || history.stop == neural_composer::train::Stop::Interrupted,
+            ))
+    }
+
+    fn spectral(self) -> Result<Report> {
         let data = self.training.dataset()?;
         let (network, history) = self.training.train(&data)?;
         let piece = network.compose_to(
@@ -68,4 +133,13 @@ impl Compose {
         }
         Ok(report)
     }
+}
+
+/// What the judge says of `piece`; songs that could not be used are left out here, too.
+fn judged(piece: &Piece, files: &[PathBuf]) -> Result<Judgement> {
+    let songs: Vec<_> = files
+        .iter()
+        .filter_map(|path| Decoder::open(path).ok()?.read_mono_at(PitchBands::RATE_HZ).ok())
+        .collect();
+    evaluate::judge(piece.audio(), &songs.iter().collect::<Vec<_>>())
 }

@@ -5,6 +5,7 @@
 //! could not be used is kept, with the reason, in [`Dataset::skipped`].
 
 mod batch;
+pub mod grains;
 mod settings;
 
 pub use batch::{Batch, Batches};

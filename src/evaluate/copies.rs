@@ -1,5 +1,6 @@
 //! How much of a piece is copied, and from where.
 
+use super::bands_of;
 use super::matching::{Frames, Match, along, best_matches};
 use crate::audio::Audio;
 use crate::features::PitchBands;
@@ -113,7 +114,11 @@ impl Change {
 /// [`Error::Data`] when `piece` is shorter than two seconds or a song cannot be used;
 /// [`Error::Interrupted`] on a request to stop.
 pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
-    let piece = PitchBands::of(piece)?;
+    of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)
+}
+
+/// As [`copies`], of what was computed already.
+pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copies> {
     let window = frames_in(WINDOW_SECONDS, 1);
     if piece.frames() < window {
         return Err(Error::Data(format!(
@@ -125,12 +130,11 @@ pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
     let mut best = vec![Found::default(); piece.frames() + 1 - window];
     let mut longest_run = 0;
     for (index, song) in songs.iter().enumerate() {
-        let song = PitchBands::of(song)?;
-        for change in changes_to_look_at(&piece, &song)? {
+        for change in changes_to_look_at(piece, song)? {
             if interrupt::requested() {
                 return Err(Error::Interrupted("while copies were looked for".into()));
             }
-            let (piece, source) = change.frames(&piece, &song, 1);
+            let (piece, source) = change.frames(piece, song, 1);
             for (best, found) in best.iter_mut().zip(best_matches(&piece, &source, window)) {
                 if found.correlation > best.at.correlation {
                     *best = Found { at: found, song: index, change };

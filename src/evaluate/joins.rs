@@ -1,5 +1,6 @@
 //! Where a piece jumps from one place of its songs to another, and how much that is heard.
 
+use super::bands_of;
 use super::matching::{Frames, Match, best_matches, correlation_at};
 use crate::Result;
 use crate::audio::Audio;
@@ -41,12 +42,13 @@ pub struct Joins {
 /// # Errors
 /// What resampling reports.
 pub fn joins(piece: &Audio, songs: &[&Audio]) -> Result<Joins> {
-    let piece_bands = PitchBands::of(piece)?;
-    let piece = Frames::of(&piece_bands, 1, 0);
-    let songs = songs
-        .iter()
-        .map(|song| Ok(Frames::of(&PitchBands::of(song)?, 1, 0)))
-        .collect::<Result<Vec<_>>>()?;
+    Ok(of_bands(&PitchBands::of(piece)?, &bands_of(songs)?))
+}
+
+/// As [`joins`], of what was computed already.
+pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Joins {
+    let piece = Frames::of(piece, 1, 0);
+    let songs: Vec<Frames> = songs.iter().map(|song| Frames::of(song, 1, 0)).collect();
     // For each window of the piece the song, and the place in it, that it resembles most.
     let mut origins = vec![(0, Match::default()); (piece.len() + 1).saturating_sub(WINDOW)];
     for (number, song) in songs.iter().enumerate() {
@@ -89,12 +91,12 @@ pub fn joins(piece: &Audio, songs: &[&Audio]) -> Result<Joins> {
         }
     }
     let ratio = median(&mut at_joins).zip(median(&mut natural)).map(|(a, b)| a / b.max(1e-6));
-    Ok(Joins {
+    Joins {
         seconds: jumps.iter().map(|jump| jump.0 as f64 * PitchBands::HOP_SECONDS).collect(),
         traced: f64::from(traced) / origins.len().max(1) as f64,
         spectral_change: ratio,
         loudness_step_db: median(&mut steps),
-    })
+    }
 }
 
 impl Frames {

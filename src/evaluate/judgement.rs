@@ -1,7 +1,8 @@
 //! Everything that can be said of a piece without listening.
 
-use super::{Copies, Joins, StyleDistance, Texture, copies, joins, style_distance, texture};
+use super::{Copies, Joins, StyleDistance, Texture, bands_of, copies, joins, style, texture};
 use crate::audio::Audio;
+use crate::features::PitchBands;
 use crate::{Error, Result};
 use std::fmt;
 
@@ -44,14 +45,16 @@ pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
     if songs.is_empty() {
         return Err(Error::argument("songs", "at least one", 0));
     }
-    let textures = songs.iter().map(|song| texture(song)).collect::<Result<Vec<_>>>()?;
+    let (piece_bands, song_bands) = (PitchBands::of(piece)?, bands_of(songs)?);
+    let textures: Vec<Texture> =
+        songs.iter().zip(&song_bands).map(|(song, bands)| texture::of_bands(song, bands)).collect();
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     Ok(Judgement {
-        style: style_distance(piece, songs)?,
-        copies: copies(piece, songs)?,
-        joins: joins(piece, songs)?,
-        texture: texture(piece)?,
+        style: style::of_bands(&piece_bands, &song_bands)?,
+        copies: copies::of_bands(&piece_bands, &song_bands)?,
+        joins: joins::of_bands(&piece_bands, &song_bands),
+        texture: texture::of_bands(piece, &piece_bands),
         song_texture: Texture {
             stillness: mean(|t| t.stillness),
             flatness_db: mean(|t| t.flatness_db),

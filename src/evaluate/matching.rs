@@ -151,16 +151,14 @@ pub(super) fn along(
     }
     let count = (window * piece.bands) as f64;
     for start in first..=end - window {
-        let (mean, deviation) = piece.statistics(start, window);
         let other = (start as isize + diagonal) as usize;
-        let (other_mean, other_deviation) = source.statistics(other, window);
+        let windows = (piece.statistics(start, window), source.statistics(other, window));
         let flat = count * FLAT_DB * FLAT_DB;
-        if deviation < flat || other_deviation < flat {
+        if windows.0.1 < flat || windows.1.1 < flat {
             continue;
         }
         let product = products[start - first + window] - products[start - first];
-        let covariance = product - count * mean * other_mean;
-        visit(start, (covariance / (deviation * other_deviation).sqrt()) as f32);
+        visit(start, pearson(product, count, windows));
     }
 }
 
@@ -179,10 +177,15 @@ pub(super) fn correlation_at(
     }
     let dots = (0..window).map(|t| dot(piece.frame(start + t), source.frame(other + t)));
     let product: f64 = dots.map(f64::from).sum();
-    let (mean, deviation) = piece.statistics(start, window);
-    let (other_mean, other_deviation) = source.statistics(other, window);
-    let covariance = product - (window * piece.bands) as f64 * mean * other_mean;
-    (covariance / (deviation * other_deviation).sqrt().max(1e-9)) as f32
+    let windows = (piece.statistics(start, window), source.statistics(other, window));
+    pearson(product, (window * piece.bands) as f64, windows)
+}
+
+/// Pearson's correlation of `count` pairs of values from the sum of their products and, for each side,
+/// mean and summed squared deviation.
+fn pearson(product: f64, count: f64, (a, b): ((f64, f64), (f64, f64))) -> f32 {
+    let covariance = product - count * a.0 * b.0;
+    (covariance / (a.1 * b.1).sqrt().max(1e-9)) as f32
 }
 
 /// In eight sums, so that the compiler may use vector instructions.

@@ -14,3 +14,12 @@ pub use judgement::{Judgement, judge};
 pub use similarity::{Similarity, similarity};
 pub use style::{StyleDistance, style_distance};
 pub use texture::{Texture, texture};
+
+use crate::Result;
+use crate::audio::Audio;
+use crate::features::PitchBands;
+
+/// What every part of the judge looks at.
+fn bands_of(songs: &[&Audio]) -> Result<Vec<PitchBands>> {
+    songs.iter().map(|song| PitchBands::of(song)).collect()
+}

@@ -1,5 +1,6 @@
 //! How far a piece is from the style of its songs.
 
+use super::bands_of;
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::{Error, Result};
@@ -56,6 +57,11 @@ impl fmt::Display for StyleDistance {
 /// # Errors
 /// [`Error::Data`] when one of the sounds is silent or too short (three seconds).
 pub fn style_distance(piece: &Audio, songs: &[&Audio]) -> Result<StyleDistance> {
+    of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)
+}
+
+/// As [`style_distance`], of what was computed already.
+pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<StyleDistance> {
     let piece = windows(piece, "the piece")?;
     let (mut all, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
     for song in songs {
@@ -75,8 +81,7 @@ pub fn style_distance(piece: &Audio, songs: &[&Audio]) -> Result<StyleDistance> 
 const FEATURES: usize = 29;
 type Features = [f64; FEATURES];
 
-fn windows(audio: &Audio, what: &str) -> Result<Vec<Features>> {
-    let bands = PitchBands::of(audio)?;
+fn windows(bands: &PitchBands, what: &str) -> Result<Vec<Features>> {
     let rows: Vec<&[f32]> = bands.rows().collect();
     let features: Vec<Features> = rows.windows(WINDOW).step_by(HOP).filter_map(features).collect();
     if features.len() < LEAST_WINDOWS {

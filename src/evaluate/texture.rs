@@ -30,7 +30,11 @@ const STILL: f64 = 0.98;
 /// # Errors
 /// What resampling reports.
 pub fn texture(audio: &Audio) -> Result<Texture> {
-    let bands = PitchBands::of(audio)?;
+    Ok(of_bands(audio, &PitchBands::of(audio)?))
+}
+
+/// As [`texture`], with the bands of `audio` computed already.
+pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Texture {
     let sounding = |row: &&[f32]| row.iter().any(|level| *level > SILENT_DB);
     let rows: Vec<&[f32]> = bands.rows().collect();
     let mut flatness: Vec<f64> =
@@ -48,12 +52,12 @@ pub fn texture(audio: &Audio) -> Result<Texture> {
     let step = |channel: &Vec<f32>| {
         channel.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
     };
-    Ok(Texture {
+    Texture {
         stillness: still as f64 / pairs.len().max(1) as f64,
         flatness_db: flatness.get(flatness.len() / 2).copied().unwrap_or(0.0),
         silence: 1.0 - flatness.len() as f64 / rows.len().max(1) as f64,
         largest_step: audio.channels().iter().map(step).fold(0.0, f32::max),
-    })
+    }
 }
 
 /// The geometric over the arithmetic mean of the bands' power.

@@ -1,5 +1,6 @@
 use super::StftSettings;
 use super::stft::Stft;
+use super::triangle::Triangle;
 use crate::audio::Audio;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -92,23 +93,26 @@ impl LogMel {
     pub fn of(audio: &Audio, settings: MelSettings) -> Result<Self> {
         settings.check()?;
         let mono = audio.to_mono().resample(settings.sample_rate_hz)?;
-        Self::of_samples(&mono.channels()[0], settings)
+        Self::of_samples(&mono.channels()[0], settings, 0)
     }
 
-    /// The bands of samples that are at the settings' rate already.
-    pub(crate) fn of_samples(samples: &[f32], settings: MelSettings) -> Result<Self> {
+    /// The bands of samples that are at the settings' rate already, as they would be if the sound were
+    /// `semitones` higher: the spectrum is read as if it lay there, the time stays as it is.
+    pub(crate) fn of_samples(
+        samples: &[f32],
+        settings: MelSettings,
+        semitones: i32,
+    ) -> Result<Self> {
         settings.check()?;
         let stft = Stft::new(StftSettings {
             window_samples: settings.window_samples,
             hop_samples: settings.hop_samples,
         })?;
-        let triangles = triangles(&settings);
+        let triangles = triangles(&settings, 2f64.powf(f64::from(semitones) / 12.0));
         let scale = stft.scale() * stft.scale();
         let db = stft.map_frames(samples, settings.bands, |spectrum, row| {
             for (to, triangle) in row.iter_mut().zip(&triangles) {
-                let bins = spectrum[triangle.first_bin..].iter().zip(&triangle.weights);
-                let power: f32 = bins.map(|(bin, weight)| bin.norm_sqr() * weight).sum();
-                *to = (10.0 * (power * scale).max(1e-30).log10()).max(Self::FLOOR_DB);
+                *to = triangle.level_db(spectrum, scale, Self::FLOOR_DB);
             }
         });
         Ok(Self { db: db.into(), settings })
@@ -145,28 +149,17 @@ impl LogMel {
     }
 }
 
-/// A band: the weights of the bins from `first_bin` on, all others being 0.
-struct Triangle {
-    first_bin: usize,
-    weights: Vec<f32>,
-}
-
-fn triangles(settings: &MelSettings) -> Vec<Triangle> {
+/// The bands over a spectrum whose frequencies are all multiplied by `ratio`.
+fn triangles(settings: &MelSettings, ratio: f64) -> Vec<Triangle> {
     let (low, high) = (hz_to_mel(settings.low_hz), hz_to_mel(settings.high_hz));
     let step = (high - low) / (settings.bands + 1) as f64;
     let corner_hz = |index: usize| mel_to_hz(low + step * index as f64);
-    let bin_hz = f64::from(settings.sample_rate_hz) / settings.window_samples as f64;
+    let bin_hz = ratio * f64::from(settings.sample_rate_hz) / settings.window_samples as f64;
     let bins = settings.window_samples / 2 + 1;
     (0..settings.bands)
         .map(|band| {
             let (left, peak, right) = (corner_hz(band), corner_hz(band + 1), corner_hz(band + 2));
-            let weight = |bin: usize| {
-                let hz = bin as f64 * bin_hz;
-                ((hz - left) / (peak - left)).min((right - hz) / (right - peak)).max(0.0) as f32
-            };
-            let first_bin = ((left / bin_hz).ceil() as usize).min(bins);
-            let end = ((right / bin_hz).ceil() as usize).clamp(first_bin, bins);
-            Triangle { first_bin, weights: (first_bin..end).map(weight).collect() }
+            Triangle::new(left, peak, right, bin_hz, bins)
         })
         .collect()
 }

@@ -5,17 +5,26 @@
 //! eyes, and for comparing sounds; [`PitchBands`] is the same in semitones. [`LogMel`] is what the
 //! ear makes of it, in few numbers, and [`Chroma`] tells which notes sound.
 
+mod beats;
 mod blocks;
 mod chroma;
 mod mel;
 mod normaliser;
+mod novelty;
 mod pitch_bands;
+mod principal;
 mod spectrogram;
 mod stft;
+mod transpose;
+mod triangle;
 
+pub use beats::Beats;
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
 pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
 pub use mel::{LogMel, MelSettings};
 pub use normaliser::{MIN_DEVIATION, Normaliser};
+pub use novelty::section_boundaries;
 pub use pitch_bands::PitchBands;
+pub use principal::PrincipalComponents;
 pub use spectrogram::{Spectrogram, StftSettings};
+pub(crate) use transpose::transposed;

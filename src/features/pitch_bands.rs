@@ -1,4 +1,5 @@
 use super::stft::Stft;
+use super::triangle::Triangle;
 use super::{Spectrogram, StftSettings};
 use crate::Result;
 use crate::audio::Audio;
@@ -54,10 +55,9 @@ impl PitchBands {
         let filters = filters();
         let scale = stft.scale().powi(2);
         let mut levels_db = stft.map_frames(&mono.channels()[0], Self::BANDS, |spectrum, row| {
-            let power: Vec<f32> = spectrum.iter().map(|bin| bin.norm_sqr() * scale).collect();
-            row.iter_mut()
-                .zip(&filters)
-                .for_each(|(level, filter)| *level = filter.level_db(&power));
+            for (level, filter) in row.iter_mut().zip(&filters) {
+                *level = filter.level_db(spectrum, scale, Spectrogram::FLOOR_DB);
+            }
         });
         let loudest = levels_db.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for level in &mut levels_db {
@@ -89,42 +89,16 @@ impl PitchBands {
     }
 }
 
-/// A triangle over the bins of a spectrum.
-struct Filter {
-    first_bin: usize,
-    weights: Vec<f32>,
-}
-
-impl Filter {
-    fn level_db(&self, power: &[f32]) -> f32 {
-        let bins = power[self.first_bin..].iter().zip(&self.weights);
-        let power: f32 = bins.map(|(power, weight)| weight * power).sum();
-        (10.0 * power.max(1e-30).log10()).max(Spectrogram::FLOOR_DB)
-    }
-}
-
-fn filters() -> Vec<Filter> {
+fn filters() -> Vec<Triangle> {
     let bin_hz = f64::from(PitchBands::RATE_HZ) / PitchBands::WINDOW_SAMPLES as f64;
+    let bins = PitchBands::WINDOW_SAMPLES / 2 + 1;
     let semitone = 2f64.powf(1.0 / 12.0);
     (0..PitchBands::BANDS)
         .map(|band| {
             let center = PitchBands::center_hz(band) / bin_hz;
             // At least one bin to each side, so that low bands are not empty.
             let (below, above) = (center / semitone, center * semitone);
-            let (below, above) = (below.min(center - 1.0), above.max(center + 1.0));
-            let first_bin = below.ceil().max(0.0) as usize;
-            let weights = (first_bin..=above.floor() as usize)
-                .map(|bin| {
-                    let bin = bin as f64;
-                    let side = if bin < center {
-                        (bin - below) / (center - below)
-                    } else {
-                        (above - bin) / (above - center)
-                    };
-                    side as f32
-                })
-                .collect();
-            Filter { first_bin, weights }
+            Triangle::new(below.min(center - 1.0), center, above.max(center + 1.0), 1.0, bins)
         })
         .collect()
 }

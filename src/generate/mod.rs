@@ -4,9 +4,11 @@
 //! remember is carried along, so that each block costs the same.
 
 mod compose;
+pub mod grains;
 mod piece;
 mod seed;
 
 pub use compose::{blocks, check_length};
+pub use grains::{GrainComposer, GrainLearning, GrainOptions};
 pub use piece::Piece;
 pub use seed::Seed;

@@ -8,12 +8,23 @@ pub struct Piece {
     audio: Audio,
     seed: String,
     network: String,
+    joins_seconds: Vec<f64>,
     interrupted: bool,
 }
 
 impl Piece {
     pub(super) fn new(audio: Audio, seed: String, network: &Network, interrupted: bool) -> Self {
-        Self { audio, seed, network: network.to_string(), interrupted }
+        Self::from_grains(audio, seed, network.to_string(), Vec::new(), interrupted)
+    }
+
+    pub(super) fn from_grains(
+        audio: Audio,
+        seed: String,
+        network: String,
+        joins_seconds: Vec<f64>,
+        interrupted: bool,
+    ) -> Self {
+        Self { audio, seed, network, joins_seconds, interrupted }
     }
 
     /// The sound.
@@ -29,6 +40,11 @@ impl Piece {
     /// The network in words.
     pub fn network(&self) -> &str {
         &self.network
+    }
+
+    /// When it jumps from one place of a song to another; never, when it was not made from grains.
+    pub fn joins_seconds(&self) -> &[f64] {
+        &self.joins_seconds
     }
 
     /// Whether the user stopped it before it had the length asked for.

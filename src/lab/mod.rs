@@ -4,6 +4,7 @@
 //! with a progress line, and a piece can be saved, played and compared.
 
 mod composing;
+mod grains;
 mod showing;
 mod training;
 

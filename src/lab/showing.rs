@@ -3,10 +3,11 @@
 use crate::Result;
 use crate::audio::{Audio, Song, Tags};
 use crate::dataset::Dataset;
+use crate::dataset::grains::GrainPool;
 use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
 use crate::evaluate::{Judgement, Similarity};
 use crate::features::Spectrogram;
-use crate::generate::Piece;
+use crate::generate::{GrainComposer, Piece};
 use crate::model::{Device, Network};
 use crate::train::History;
 
@@ -21,6 +22,13 @@ impl Show for Spectrogram {
         })?;
         let plain = picture.description().to_owned();
         Ok(Bundle::from_picture("", picture, &plain))
+    }
+}
+
+impl Show for GrainComposer {
+    fn bundle(&self) -> Result<Bundle> {
+        let text = format!("{}\n{}\n{}", self.pool(), self.network(), self.history());
+        Ok(Bundle::from_text(&text))
     }
 }
 
@@ -54,13 +62,15 @@ macro_rules! shown_as_text {
     )+};
 }
 
-shown_as_text!(Dataset, Network, Similarity, Judgement, Device, Tags);
+shown_as_text!(Dataset, GrainPool, Network, Similarity, Judgement, Device, Tags);
 shown_in_notebooks!(
     Audio,
     Song,
     Tags,
     Spectrogram,
     Dataset,
+    GrainComposer,
+    GrainPool,
     History,
     Piece,
     Network,

@@ -123,6 +123,11 @@ impl StackLayer {
         Ok(Self { norm, recurrent, residual: config.residual })
     }
 
+    /// The recurrent layer without what surrounds it.
+    pub fn recurrent(&self) -> &Recurrent {
+        &self.recurrent
+    }
+
     /// The layer's output, (batch, steps, units), and its state after the last step.
     pub fn forward(
         &self,
@@ -140,7 +145,7 @@ impl StackLayer {
 }
 
 /// A dense layer drawn as in PyTorch: uniform within ±1/√inputs.
-fn dense(
+pub(super) fn dense(
     parameters: &mut Parameters,
     prefix: &str,
     inputs: usize,
@@ -160,7 +165,7 @@ fn norm(parameters: &mut Parameters, prefix: &str, width: usize) -> Result<Layer
 }
 
 /// A recurrent layer drawn as in PyTorch: uniform within ±1/√units.
-fn recurrent(
+pub(super) fn recurrent(
     parameters: &mut Parameters,
     prefix: &str,
     cell: Cell,

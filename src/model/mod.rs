@@ -12,6 +12,7 @@ mod layers;
 mod network;
 mod norm;
 mod parameters;
+mod pointer;
 pub mod recurrent;
 
 pub use activation::Activation;
@@ -23,3 +24,4 @@ pub(crate) use layers::Layers;
 pub use network::{Network, NetworkState};
 pub use norm::LayerNorm;
 pub use parameters::Parameters;
+pub use pointer::{Pointer, PointerConfig};

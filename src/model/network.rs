@@ -1,6 +1,6 @@
 use super::config::NetworkConfig;
 use super::layers::Layers;
-use super::recurrent::State;
+use super::recurrent::{Recurrent, State};
 use super::{Device, Dropout, Parameters};
 use crate::dataset::{Dataset, DatasetSettings};
 use crate::features::Normaliser;
@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 ///
 /// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
 /// `dense_out.bias`; each `recurrent.N` is one `torch.nn.LSTM`, `GRU` or `RNN`, and each `norms.N`
-/// (where a layer's input is normalised) and `norm_out` one `torch.nn.LayerNorm`.
+/// (where a layer's input is normalised) and `norm_out` one `torch.nn.LayerNorm`. So a PyTorch module
+/// with `nn.Linear`s and an `nn.ModuleList` of these names loads a network's file with
+/// `load_state_dict(..., strict=False)`; what it leaves over are the statistics of the normalisation.
 pub struct Network {
     config: NetworkConfig,
     dataset: DatasetSettings,
@@ -114,6 +116,45 @@ impl Network {
 
     pub(crate) fn layers(&self) -> &Layers {
         &self.layers
+    }
+
+    /// The recurrent layers, first to last, without what surrounds them; they see every step of an
+    /// optimizer. [`recurrent::save_pytorch`](super::recurrent::save_pytorch) writes layers that are
+    /// alike as one PyTorch module.
+    pub fn recurrent_layers(&self) -> Vec<Recurrent> {
+        self.layers.stack().iter().map(|layer| layer.recurrent().clone()).collect()
+    }
+
+    /// Takes over the weights of `layers`, for instance those that
+    /// [`recurrent::load_pytorch`](super::recurrent::load_pytorch) read. If they do not fit, the
+    /// network stays as it was.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when their number, kinds or sizes are not those of the network's layers.
+    pub fn set_recurrent_layers(&mut self, layers: &[Recurrent]) -> Result<()> {
+        let describe = |layers: &[Recurrent]| {
+            let each = layers.iter().map(|layer| {
+                format!("{}:{} of {}", layer.cell(), layer.hidden_size(), layer.input_size())
+            });
+            if layers.is_empty() { "none".into() } else { each.collect::<Vec<_>>().join(", ") }
+        };
+        let (expected, found) = (describe(&self.recurrent_layers()), describe(layers));
+        if expected != found {
+            return Err(Error::argument("layers", expected, found));
+        }
+        let mut pairs = Vec::new();
+        for (index, layer) in layers.iter().enumerate() {
+            for (part, tensor) in layer.parts() {
+                let variable = &self.variables[&format!("recurrent.{index}.{part}_l0")];
+                let tensor = tensor.to_dtype(variable.dtype())?.to_device(variable.device())?;
+                // A copy, because the layers may be the network's own.
+                pairs.push((variable, tensor.detach().copy()?));
+            }
+        }
+        for (variable, tensor) in pairs {
+            variable.set(&tensor)?;
+        }
+        Ok(())
     }
 
     /// The network's shape.

@@ -8,13 +8,17 @@ pub mod loss;
 pub mod memory;
 mod observer;
 pub mod optimizer;
+mod pointing;
 mod recompute;
 mod run;
 pub mod schedule;
 mod settings;
+mod soft_targets;
 
 pub use history::{EpochRecord, History, Stop};
 pub use observer::{Observer, Position, Silent};
+pub(crate) use pointing::input_row;
+pub use pointing::{PointerTraining, point};
 pub use recompute::Recompute;
 pub use run::run;
 pub use settings::{Checkpoints, Training};

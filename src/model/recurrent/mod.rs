@@ -3,9 +3,12 @@
 //! The definitions, the gate order and the layout of weights are those of PyTorch's `nn.RNN`,
 //! `nn.GRU` and `nn.LSTM` with `batch_first=True`, so weights travel between the two unchanged.
 //! A stack of layers is a `Vec<Recurrent>`: each one's output is the next one's input.
+//! [`load_pytorch`] and [`save_pytorch`] read and write such a stack as the weights of one PyTorch
+//! module; [`Recurrent::from_keras`] and [`Recurrent::to_keras`] go between a layer and Keras's arrays.
 
 mod cell;
 mod composed;
+mod exchange;
 mod fused;
 mod gates;
 mod sequence;
@@ -14,6 +17,7 @@ mod state;
 use candle_core::{DType, Device, Tensor};
 
 pub use cell::Cell;
+pub use exchange::{KerasWeights, load_pytorch, save_pytorch};
 pub use state::State;
 
 use crate::{Error, Result};

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+pub use super::soft_targets::{SoftTargets, soft_cross_entropy};
 pub use pointwise::{huber, mean_absolute_error, mean_squared_error};
 pub use spectral::SpectralLoss;
 

@@ -1,0 +1,14 @@
+//! Songs cut into grains: the notes-long pieces of sound that the grain composer puts together anew.
+//!
+//! A grain is about 0.2 s long and begins on a beat or a fraction of one. Each is in the pool several
+//! times: as it is, and transposed; such an entry is called a candidate. Only numbers are kept, no
+//! sound: candidate `c` is grain `c / shifts`, transposed by shift `c % shifts`.
+
+mod cut;
+mod describe;
+mod pool;
+mod source;
+
+pub use cut::{Grain, PHASES, Phase};
+pub use pool::{Chapter, GrainPool, GrainSettings, PoolSong};
+pub use source::SongSource;

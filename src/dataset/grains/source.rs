@@ -1,0 +1,78 @@
+use crate::audio::{Audio, Decoder, Song};
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Where the samples of a song are: in a file, read when they are needed, or in memory.
+#[derive(Clone, Debug)]
+pub enum SongSource {
+    /// A file; nothing of it stays in memory.
+    File(PathBuf),
+    /// An opened song.
+    Song(Song),
+    /// Any sound, under a name.
+    Audio {
+        /// What people call it.
+        title: String,
+        /// The samples.
+        audio: Audio,
+    },
+}
+
+impl SongSource {
+    /// All samples, all channels.
+    ///
+    /// # Errors
+    /// What [`Song::open`] reports, for a file.
+    pub fn audio(&self) -> Result<Audio> {
+        match self {
+            Self::File(path) => Decoder::open(path)?.read_all(),
+            Self::Song(song) => Ok(song.audio().clone()),
+            Self::Audio { audio, .. } => Ok(audio.clone()),
+        }
+    }
+
+    /// What people call it.
+    pub fn title(&self) -> String {
+        match self {
+            Self::File(path) => {
+                path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+            }
+            Self::Song(song) => song.title().to_owned(),
+            Self::Audio { title, .. } => title.clone(),
+        }
+    }
+
+    /// The file, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Song(song) => Some(song.path()),
+            Self::Audio { .. } => None,
+        }
+    }
+}
+
+/// A number that tells one sound from another: of its samples, rounded to 16 bits, so that the same
+/// file gives the same number whatever decoded the last bit.
+pub(super) fn fingerprint(audio: &Audio) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let mut hash = OFFSET;
+    let mut add = |value: u64| hash = (hash ^ value).wrapping_mul(PRIME);
+    add(u64::from(audio.sample_rate_hz()));
+    for channel in audio.channels() {
+        add(channel.len() as u64);
+        for sample in channel.iter().step_by(16) {
+            add((sample * 32_767.0).round() as i16 as u16 as u64);
+        }
+    }
+    hash
+}
+
+/// Names the song in an error about what is in it.
+pub(super) fn unusable(source: &SongSource, problem: &str) -> Error {
+    match source.path() {
+        Some(path) => Error::audio(path, problem),
+        None => Error::Data(format!("{}: {problem}", source.title())),
+    }
+}

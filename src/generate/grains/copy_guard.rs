@@ -1,0 +1,161 @@
+use crate::Result;
+use crate::dataset::grains::GrainPool;
+use crate::features::LogMel;
+use candle_core::{Device, Tensor};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Tells how much the last seconds of a piece sound like some place of the songs.
+///
+/// The grains of a piece keep the mel bands that they have in their songs; how well a row of grains
+/// fits a place is therefore the sum of how well each grain fits there, and what one grain fits is
+/// computed once. Transposed grains count as they are in the song: a transposed copy is a copy.
+pub(super) struct CopyGuard {
+    songs: Vec<SongMel>,
+    hop_seconds: f64,
+    bands: usize,
+    /// By grain: its products with every place of every song.
+    products: HashMap<usize, Rc<Vec<Vec<f32>>>>,
+    /// Grains in the order in which their products were last asked for, the oldest first.
+    asked: Vec<usize>,
+}
+
+struct SongMel {
+    /// Rows with the mean of all songs taken away: (frames, bands).
+    rows: Tensor,
+    values: Vec<f32>,
+    /// Sums and sums of squares of all rows before each.
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+/// How much of a piece is looked at, in seconds.
+const WINDOW_SECONDS: f64 = 1.9;
+/// Grains whose products are kept.
+const KEPT: usize = 48;
+/// Bands are not told apart below this much under the song's loudest.
+const RANGE_DB: f32 = 80.0;
+
+impl CopyGuard {
+    pub(super) fn new(pool: &GrainPool) -> Result<Self> {
+        let bands = pool.songs()[0].mel.bands();
+        let hop_seconds = pool.songs()[0].mel.hop_seconds();
+        let clipped = |mel: &LogMel| -> Vec<f32> {
+            let loudest = mel.db().iter().copied().fold(LogMel::FLOOR_DB, f32::max);
+            mel.db().iter().map(|db| db.max(loudest - RANGE_DB)).collect()
+        };
+        let mut all: Vec<Vec<f32>> = pool.songs().iter().map(|song| clipped(&song.mel)).collect();
+        let count: usize = all.iter().map(Vec::len).sum();
+        let mean = all.iter().flatten().map(|db| f64::from(*db)).sum::<f64>() / count as f64;
+        let songs = all
+            .iter_mut()
+            .map(|values| {
+                values.iter_mut().for_each(|db| *db -= mean as f32);
+                let (mut sums, mut squares) = (vec![0.0], vec![0.0]);
+                let (mut sum, mut square) = (0.0, 0.0);
+                for row in values.chunks_exact(bands) {
+                    sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
+                    square += row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+                    sums.push(sum);
+                    squares.push(square);
+                }
+                let shape = (values.len() / bands, bands);
+                let rows = Tensor::from_slice(values, shape, &Device::Cpu)?;
+                Ok(SongMel { rows, values: std::mem::take(values), sums, squares })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { songs, hop_seconds, bands, products: HashMap::new(), asked: Vec::new() })
+    }
+
+    /// The largest correlation of the end of `piece`, grains of the pool one after the other, with any
+    /// place of the songs; `None` while the piece is shorter than the window.
+    pub(super) fn closest(&mut self, pool: &GrainPool, piece: &[usize]) -> Result<Option<f64>> {
+        let mut frames = 0;
+        let least = (WINDOW_SECONDS / self.hop_seconds).round() as usize;
+        let mut window = Vec::new();
+        for grain in piece.iter().rev() {
+            window.push(*grain);
+            frames += self.frames_of(pool, *grain).len();
+            if frames >= least {
+                break;
+            }
+        }
+        if frames < least {
+            return Ok(None);
+        }
+        window.reverse();
+        let (mut sum, mut squares, mut parts, mut offset) = (0.0, 0.0, Vec::new(), 0);
+        for grain in window {
+            let (song, range) = (pool.grains()[grain].song, self.frames_of(pool, grain));
+            let mel = &self.songs[song];
+            sum += mel.sums[range.end] - mel.sums[range.start];
+            squares += mel.squares[range.end] - mel.squares[range.start];
+            parts.push((offset, self.products_of(pool, grain)?));
+            offset += range.len();
+        }
+        let count = (frames * self.bands) as f64;
+        let deviation = (squares / count - (sum / count).powi(2)).max(0.0).sqrt();
+        let mut closest = -1.0f64;
+        let mut fits = Vec::new();
+        for (index, song) in self.songs.iter().enumerate() {
+            let places = (song.sums.len()).saturating_sub(frames);
+            fits.clear();
+            fits.resize(places, 0.0f32);
+            for (offset, products) in &parts {
+                for (fit, product) in fits.iter_mut().zip(&products[index][*offset..]) {
+                    *fit += product;
+                }
+            }
+            for (place, fit) in fits.iter().enumerate() {
+                let there = song.sums[place + frames] - song.sums[place];
+                let there_squares = song.squares[place + frames] - song.squares[place];
+                let spread = (there_squares / count - (there / count).powi(2)).max(0.0).sqrt();
+                let common = f64::from(*fit) / count - sum / count * (there / count);
+                closest = closest.max(common / (spread * deviation).max(1e-9));
+            }
+        }
+        Ok(Some(closest))
+    }
+
+    /// The frames of a grain in its song.
+    fn frames_of(&self, pool: &GrainPool, grain: usize) -> std::ops::Range<usize> {
+        let grain = &pool.grains()[grain];
+        let last = self.songs[grain.song].sums.len() - 1;
+        let frame = |seconds: f64| ((seconds / self.hop_seconds).round() as usize).min(last);
+        frame(grain.start_seconds)..frame(grain.end_seconds)
+    }
+
+    /// For every song and every place in it, the product of the grain with what is there.
+    fn products_of(&mut self, pool: &GrainPool, grain: usize) -> Result<Rc<Vec<Vec<f32>>>> {
+        self.asked.retain(|other| *other != grain);
+        self.asked.push(grain);
+        if let Some(known) = self.products.get(&grain) {
+            return Ok(known.clone());
+        }
+        if self.asked.len() > KEPT {
+            let oldest = self.asked.remove(0);
+            self.products.remove(&oldest);
+        }
+        let range = self.frames_of(pool, grain);
+        let own = &self.songs[pool.grains()[grain].song];
+        let patch = &own.values[range.start * self.bands..range.end * self.bands];
+        let patch = Tensor::from_slice(patch, (range.len(), self.bands), &Device::Cpu)?.t()?;
+        let mut all = Vec::with_capacity(self.songs.len());
+        for song in &self.songs {
+            // Rows of the song × frames of the grain; a place's product runs along a diagonal.
+            let pairs: Vec<f32> = song.rows.matmul(&patch)?.flatten_all()?.to_vec1()?;
+            let (rows, frames) = (song.sums.len() - 1, range.len());
+            let mut products = vec![0.0; rows];
+            for frame in 0..frames {
+                let diagonal = pairs.iter().skip(frame * frames + frame).step_by(frames);
+                for (product, pair) in products.iter_mut().zip(diagonal) {
+                    *product += pair;
+                }
+            }
+            all.push(products);
+        }
+        let all = Rc::new(all);
+        self.products.insert(grain, all.clone());
+        Ok(all)
+    }
+}

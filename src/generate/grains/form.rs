@@ -1,0 +1,94 @@
+use crate::dataset::grains::GrainPool;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// The plan of a piece: which section of the songs it dwells on when.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    sections: Vec<Planned>,
+    /// Where the piece ends: the song whose ending it takes.
+    pub(super) last_song: usize,
+}
+
+/// A section of the piece.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    pub(super) from_seconds: f64,
+    /// The grains of the songs' section that it is made of.
+    pub(super) grains: Range<usize>,
+    /// Sections of one letter sound alike.
+    pub(super) letter: usize,
+}
+
+/// About how long a section of the piece is.
+const SECTION_SECONDS: f64 = 9.0;
+/// How often a section returns rather than being new, and how often a new one is of the same song.
+const RETURNS: f64 = 0.45;
+const SAME_SONG: f64 = 0.7;
+
+impl Form {
+    /// Plans `seconds`: the first section is the first of a song, the last its last; in between,
+    /// sections are drawn, and some return.
+    pub(super) fn plan(pool: &GrainPool, seconds: f64, random: &mut ChaCha8Rng) -> Self {
+        let song = random.random_range(0..pool.songs().len());
+        let all: Vec<(usize, Range<usize>)> = pool
+            .songs()
+            .iter()
+            .enumerate()
+            .flat_map(|(index, song)| song.sections.iter().map(move |s| (index, s.clone())))
+            .collect();
+        let of_song = |song: usize| all.iter().position(|(other, _)| *other == song).unwrap_or(0);
+        let first = of_song(song);
+        let last = all.iter().rposition(|(other, _)| *other == song).unwrap_or(first);
+        let count = ((seconds / SECTION_SECONDS).round() as usize).max(1);
+        let mut letters = vec![first];
+        while letters.len() < count {
+            let before = letters[letters.len() - 1];
+            let known: Vec<usize> =
+                letters.iter().copied().filter(|letter| *letter != before).collect();
+            let unused: Vec<usize> = (0..all.len())
+                .filter(|section| *section != last && !letters.contains(section))
+                .collect();
+            let same_song = random.random_bool(SAME_SONG);
+            let fresh: Vec<usize> = unused
+                .iter()
+                .copied()
+                .filter(|section| !same_song || all[*section].0 == all[before].0)
+                .collect();
+            let fresh = if fresh.is_empty() { unused } else { fresh };
+            let returns = fresh.is_empty() || random.random_bool(RETURNS);
+            let choices = if returns && !known.is_empty() { &known } else { &fresh };
+            letters.push(match choices.len() {
+                0 => before,
+                count => choices[random.random_range(0..count)],
+            });
+        }
+        if count > 1 {
+            letters[count - 1] = last;
+        }
+        let sections = letters.iter().enumerate().map(|(index, letter)| Planned {
+            from_seconds: seconds * index as f64 / count as f64,
+            grains: all[*letter].1.clone(),
+            letter: *letter,
+        });
+        Self { sections: sections.collect(), last_song: song }
+    }
+
+    /// The number of the section at a time of the piece.
+    pub(super) fn index_at(&self, seconds: f64) -> usize {
+        let after = self.sections.partition_point(|section| section.from_seconds <= seconds);
+        after.saturating_sub(1)
+    }
+
+    pub(super) fn section(&self, index: usize) -> &Planned {
+        &self.sections[index]
+    }
+
+    /// The earlier sections of the same letter.
+    pub(super) fn earlier_alike(&self, index: usize) -> HashSet<usize> {
+        let letter = self.sections[index].letter;
+        (0..index).filter(|other| self.sections[*other].letter == letter).collect()
+    }
+}

@@ -1,0 +1,294 @@
+use super::walk::Placed;
+use crate::audio::Audio;
+use crate::dataset::grains::GrainPool;
+use crate::features::transposed;
+use crate::{Error, Result, interrupt};
+
+/// A crossfade, which ends where the new run begins.
+const FADE_SECONDS: f64 = 0.030;
+/// How far the new run may be moved for its waves to meet those of the old one.
+const ALIGN_SECONDS: f64 = 0.012;
+/// How much before a join is compared in loudness.
+const LEVEL_SECONDS: f64 = 0.100;
+/// Sound that is kept around a run, for all of these; and more, for the phase vocoder to get going.
+const MARGIN_SECONDS: f64 = 0.160;
+const WARM_UP_SECONDS: f64 = 0.200;
+/// A step in loudness that is left as it is, and the most that is taken away and added, in decibels.
+const FREE_STEP_DB: f32 = 1.0;
+const MOST_SOFTER_DB: f32 = 9.0;
+const MOST_LOUDER_DB: f32 = 3.0;
+/// How fast a correction fades away.
+const RELAXING_SECONDS: f64 = 0.8;
+/// How long the end fades if the song's own end is cut off.
+const LAST_FADE_SECONDS: f64 = 0.4;
+/// What a piece's peaks are held under.
+const LARGEST_PEAK: f32 = 0.99;
+
+/// A stretch of a song that is played as it is.
+struct Run {
+    song: usize,
+    shift: i32,
+    source_seconds: f64,
+    at_seconds: f64,
+    seconds: f64,
+    /// Its sound with margins on both sides.
+    clip: Vec<Vec<f32>>,
+}
+
+/// A piece of `seconds` from placed grains, and when its joins are.
+pub(super) fn render(
+    pool: &GrainPool,
+    placed: &[Placed],
+    seconds: f64,
+) -> Result<(Audio, Vec<f64>)> {
+    let mut runs = runs(pool, placed);
+    let songs = pool.songs();
+    let used = || runs.iter().map(|run| &songs[run.song]);
+    let rate = used().map(|song| song.sample_rate_hz).max().unwrap_or(44_100);
+    let channels = used().map(|song| song.channel_count).max().unwrap_or(1);
+    if let Some(last) = runs.last_mut() {
+        last.seconds = last.seconds.max(seconds - last.at_seconds);
+    }
+    fetch(pool, &mut runs, rate, channels)?;
+    let frames = (seconds * f64::from(rate)).round() as usize;
+    let mut piece = Joiner::new(rate, channels, frames);
+    for run in &runs {
+        piece.join(run);
+    }
+    let joins = runs.iter().skip(1).map(|run| run.at_seconds).collect();
+    Ok((piece.finish()?, joins))
+}
+
+/// Grains that follow each other in the song, together.
+fn runs(pool: &GrainPool, placed: &[Placed]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut before = None;
+    for place in placed {
+        let grain = &pool.grains()[pool.grain_of(place.candidate)];
+        let goes_on = before.is_some_and(|before| pool.next_of(before) == Some(place.candidate));
+        match runs.last_mut() {
+            Some(run) if goes_on => run.seconds += grain.seconds(),
+            _ => runs.push(Run {
+                song: grain.song,
+                shift: pool.shift_of(place.candidate),
+                source_seconds: grain.start_seconds,
+                at_seconds: place.at_seconds,
+                seconds: grain.seconds(),
+                clip: Vec::new(),
+            }),
+        }
+        before = Some(place.candidate);
+    }
+    runs
+}
+
+/// Reads the sound of all runs, one song at a time.
+fn fetch(pool: &GrainPool, runs: &mut [Run], rate: u32, channels: usize) -> Result<()> {
+    let samples = |seconds: f64| (seconds * f64::from(rate)).round() as isize;
+    for (index, song) in pool.songs().iter().enumerate() {
+        if !runs.iter().any(|run| run.song == index) {
+            continue;
+        }
+        if interrupt::requested() {
+            return Err(Error::Interrupted("before the piece was put together".into()));
+        }
+        let audio = song.source.audio()?.resample(rate)?;
+        for run in runs.iter_mut().filter(|run| run.song == index) {
+            let warm_up = if run.shift == 0 { 0 } else { samples(WARM_UP_SECONDS) };
+            let around = samples(MARGIN_SECONDS) + warm_up;
+            let first = samples(run.source_seconds) - around;
+            let count = samples(run.seconds) + 2 * around;
+            let excerpt: Vec<Vec<f32>> = (0..channels)
+                .map(|channel| {
+                    // A mono song sounds from both sides.
+                    let from = &audio.channels()[channel.min(audio.channel_count() - 1)];
+                    let at = |i: isize| usize::try_from(i).ok().and_then(|i| from.get(i));
+                    (first..first + count).map(|i| at(i).copied().unwrap_or(0.0)).collect()
+                })
+                .collect();
+            let mut clip = transposed(&excerpt, rate, run.shift)?;
+            for channel in &mut clip {
+                let kept = channel.len() - warm_up as usize;
+                channel.truncate(kept);
+                channel.drain(..warm_up as usize);
+            }
+            run.clip = clip;
+        }
+    }
+    Ok(())
+}
+
+/// A piece while runs are joined to it.
+struct Joiner<'a> {
+    rate: f64,
+    output: Vec<Vec<f32>>,
+    frames: usize,
+    /// The run that sounds, where its clip's first sample lies in the piece, and its gain.
+    sounding: Option<(&'a Run, isize, Gain)>,
+    /// The piece is written up to here.
+    written: usize,
+}
+
+/// A correction of loudness that fades away.
+#[derive(Clone, Copy)]
+struct Gain {
+    decibels: f32,
+    since: isize,
+}
+
+impl Gain {
+    fn at(self, sample: isize, rate: f64) -> f32 {
+        let seconds = (sample - self.since).max(0) as f64 / rate;
+        let decibels = self.decibels * (-seconds / RELAXING_SECONDS).exp() as f32;
+        10f32.powf(decibels / 20.0)
+    }
+}
+
+impl<'a> Joiner<'a> {
+    fn new(rate: u32, channels: usize, frames: usize) -> Self {
+        let output = vec![vec![0.0; frames]; channels];
+        Self { rate: f64::from(rate), output, frames, sounding: None, written: 0 }
+    }
+
+    fn samples(&self, seconds: f64) -> isize {
+        (seconds * self.rate).round() as isize
+    }
+
+    fn join(&mut self, run: &'a Run) {
+        let begin = self.samples(run.at_seconds);
+        let margin = self.samples(MARGIN_SECONDS);
+        let Some((old, old_first, old_gain)) = self.sounding else {
+            self.sounding = Some((run, begin - margin, Gain { decibels: 0.0, since: 0 }));
+            return;
+        };
+        let fade = self.samples(FADE_SECONDS).min(begin);
+        self.write_until((begin - fade).max(0) as usize);
+        let first = self.aligned(old, old_first, run, begin, fade);
+        let gain = self.matched(old, old_first, old_gain, run, first, begin);
+        let likeness = likeness(old, begin - fade - old_first, run, begin - fade - first, fade);
+        for at in begin - fade..begin.min(self.frames as isize) {
+            let share = ((at - begin + fade) as f32 + 0.5) / fade as f32;
+            let (rising, falling) = (share * std::f32::consts::FRAC_PI_2).sin_cos();
+            let (rising, falling) = (rising * rising, falling * falling);
+            // Waves that are alike add up in amplitude, others in power.
+            let power = rising * rising + falling * falling + 2.0 * rising * falling * likeness;
+            let scale = power.max(0.1).sqrt().recip();
+            let old_scale = falling * scale * old_gain.at(at, self.rate);
+            let new_scale = rising * scale * gain.at(at, self.rate);
+            for (channel, output) in self.output.iter_mut().enumerate() {
+                output[at as usize] = old_scale * sample(old, channel, at - old_first)
+                    + new_scale * sample(run, channel, at - first);
+            }
+        }
+        self.written = (begin.max(0) as usize).min(self.frames);
+        self.sounding = Some((run, first, gain));
+    }
+
+    /// Where the clip's first sample lies so that the waves of the two meet.
+    fn aligned(&self, old: &Run, old_first: isize, run: &Run, begin: isize, fade: isize) -> isize {
+        let usual = begin - self.samples(MARGIN_SECONDS);
+        let reach = self.samples(ALIGN_SECONDS);
+        let moved = |by: isize| {
+            let first = usual + by;
+            let alike = likeness(old, begin - fade - old_first, run, begin - fade - first, fade);
+            // The beat is kept where moving gains little.
+            alike - 0.15 * by.unsigned_abs() as f32 / reach.max(1) as f32
+        };
+        let step = (self.rate / 22_050.0).round().max(1.0) as isize;
+        let coarse = (-reach..=reach).step_by(2 * step as usize);
+        let best = |places: &mut dyn Iterator<Item = isize>| {
+            let scored = places.map(|by| (moved(by), by));
+            scored.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, by)| by)
+        };
+        let near = best(&mut coarse.into_iter());
+        usual + best(&mut (near - 2 * step..=near + 2 * step))
+    }
+
+    /// The gain that makes what leads into the new run as loud as what sounds before it.
+    fn matched(
+        &self,
+        old: &Run,
+        old_first: isize,
+        old_gain: Gain,
+        run: &Run,
+        first: isize,
+        begin: isize,
+    ) -> Gain {
+        let length = self.samples(LEVEL_SECONDS);
+        let level = |run: &Run, from: isize| {
+            let squares: f32 = (0..run.clip.len())
+                .flat_map(|channel| (from..from + length).map(move |at| sample(run, channel, at)))
+                .map(|sample| sample * sample)
+                .sum();
+            10.0 * (squares / (length as f32 * run.clip.len() as f32)).max(1e-9).log10()
+        };
+        let before =
+            level(old, begin - length - old_first) + 20.0 * old_gain.at(begin, self.rate).log10();
+        let step = before - level(run, begin - length - first);
+        let corrected = step.signum() * (step.abs() - FREE_STEP_DB).max(0.0);
+        let decibels = corrected.clamp(-MOST_SOFTER_DB, MOST_LOUDER_DB);
+        Gain { decibels, since: begin }
+    }
+
+    /// Writes the sounding run up to `end`.
+    fn write_until(&mut self, end: usize) {
+        let end = end.min(self.frames);
+        if let Some((run, first, gain)) = self.sounding {
+            for at in self.written..end {
+                let scale = gain.at(at as isize, self.rate);
+                for (channel, output) in self.output.iter_mut().enumerate() {
+                    output[at] = scale * sample(run, channel, at as isize - first);
+                }
+            }
+        }
+        self.written = end.max(self.written);
+    }
+
+    fn finish(mut self) -> Result<Audio> {
+        self.write_until(self.frames);
+        let fade = (self.samples(LAST_FADE_SECONDS) as usize).min(self.frames);
+        for channel in &mut self.output {
+            let from = channel.len() - fade;
+            for (index, sample) in channel[from..].iter_mut().enumerate() {
+                let left = 1.0 - (index as f32 + 0.5) / fade as f32;
+                *sample *= (left * std::f32::consts::FRAC_PI_2).sin();
+            }
+        }
+        let peak = self.output.iter().flatten().fold(0.0f32, |peak, s| peak.max(s.abs()));
+        if peak > LARGEST_PEAK {
+            let scale = LARGEST_PEAK / peak;
+            self.output.iter_mut().flatten().for_each(|sample| *sample *= scale);
+        }
+        Audio::new(self.output, self.rate as u32)
+    }
+}
+
+/// A sample of a run's clip; 0 outside.
+fn sample(run: &Run, channel: usize, at: isize) -> f32 {
+    usize::try_from(at).ok().and_then(|at| run.clip[channel].get(at)).copied().unwrap_or(0.0)
+}
+
+/// The correlation of two stretches of `length` samples, all channels together: 0 where they have
+/// nothing in common or differ in sign.
+fn likeness(a: &Run, a_from: isize, b: &Run, b_from: isize, length: isize) -> f32 {
+    let stretch = |run: &'_ Run, channel: usize, from: isize| -> Option<std::ops::Range<usize>> {
+        let from = usize::try_from(from).ok()?;
+        let end = from.checked_add(usize::try_from(length).ok()?)?;
+        (end <= run.clip[channel].len()).then_some(from..end)
+    };
+    let (mut common, mut of_a, mut of_b) = (0.0f32, 0.0f32, 0.0f32);
+    for channel in 0..a.clip.len() {
+        let (Some(a_range), Some(b_range)) =
+            (stretch(a, channel, a_from), stretch(b, channel, b_from))
+        else {
+            continue;
+        };
+        for (x, y) in a.clip[channel][a_range].iter().zip(&b.clip[channel][b_range]) {
+            common += x * y;
+            of_a += x * x;
+            of_b += y * y;
+        }
+    }
+    let scale = (of_a * of_b).sqrt();
+    if scale > 1e-9 { (common / scale).max(0.0) } else { 0.0 }
+}

@@ -1,0 +1,16 @@
+//! Pieces from a song's own grains, put in a new order by a network.
+//!
+//! A [`GrainComposer`] learns from songs which grain follows which; to compose, it walks through the
+//! grains, each step drawn from what the network expects next, corrected so that joins are smooth,
+//! the beat is kept, nothing is copied at length and the piece has a form.
+
+mod composer;
+mod copy_guard;
+mod form;
+mod join;
+mod options;
+mod walk;
+
+pub use composer::{GrainComposer, GrainLearning};
+pub use options::GrainOptions;
+pub use walk::Placed;

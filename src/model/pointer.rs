@@ -1,0 +1,189 @@
+//! A network that points: at each step it says which of many candidates comes next, whatever their
+//! number.
+
+use super::dense::Dense;
+use super::layers::{dense, recurrent};
+use super::recurrent::{Cell, Recurrent, State};
+use super::{Device, Dropout, Parameters};
+use crate::{Error, Result};
+use candle_core::{Tensor, Var};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The shape of a [`Pointer`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointerConfig {
+    /// Numbers that describe a candidate.
+    pub width: usize,
+    /// How many phases there are; one number of the input for each.
+    pub phases: usize,
+    /// Units of the dense layer in front and of each recurrent layer. Usual: 256.
+    pub units: usize,
+    /// Gated recurrent layers. Usual: 2.
+    pub layers: usize,
+    /// Numbers of a query and of a key. Usual: 128.
+    pub query: usize,
+}
+
+impl PointerConfig {
+    /// The usual shape for candidates of `width` numbers in `phases` phases.
+    pub fn usual(width: usize, phases: usize) -> Self {
+        Self { width, phases, units: 256, layers: 2, query: 128 }
+    }
+
+    fn check(&self) -> Result<()> {
+        let sizes = [
+            ("width", self.width),
+            ("units", self.units),
+            ("layers", self.layers),
+            ("query", self.query),
+        ];
+        match sizes.into_iter().find(|(_, size)| *size == 0) {
+            Some((name, _)) => Err(Error::argument(name, "at least 1", 0)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A recurrent network whose output is a query; a small network makes a key of every candidate, and
+/// the more a key points along the query, the likelier its candidate comes next
+/// (Vinyals et al., "Pointer networks", 2015; scores scaled as in Vaswani et al. 2017).
+///
+/// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
+/// `query.bias`, `key_hidden.weight`, …, `key.bias`.
+pub struct Pointer {
+    config: PointerConfig,
+    device: Device,
+    dense_in: Dense,
+    recurrent: Vec<Recurrent>,
+    query: Dense,
+    key_hidden: Dense,
+    key: Dense,
+    variables: BTreeMap<String, Var>,
+}
+
+impl Pointer {
+    /// A network with parameters drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an impossible configuration.
+    pub fn new(config: PointerConfig, seed: u64, device: &Device) -> Result<Self> {
+        let parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
+        Self::build(config, parameters, device)
+    }
+
+    /// A network with the parameters in `tensors`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when one is missing or of another shape.
+    pub fn from_tensors(
+        config: PointerConfig,
+        tensors: BTreeMap<String, Tensor>,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::build(config, Parameters::loaded(tensors, device.candle()), device)
+    }
+
+    fn build(config: PointerConfig, mut parameters: Parameters, device: &Device) -> Result<Self> {
+        config.check()?;
+        let PointerConfig { width, phases, units, layers, query } = config;
+        let dense_in = dense(&mut parameters, "dense_in", width + phases, units)?;
+        let recurrent_layers = (0..layers)
+            .map(|layer| {
+                recurrent(&mut parameters, &format!("recurrent.{layer}"), Cell::Gru, units, units)
+            })
+            .collect::<Result<_>>()?;
+        let query_layer = dense(&mut parameters, "query", units, query)?;
+        let key_hidden = dense(&mut parameters, "key_hidden", width, query)?;
+        let key = dense(&mut parameters, "key", query, query)?;
+        Ok(Self {
+            config,
+            device: device.clone(),
+            dense_in,
+            recurrent: recurrent_layers,
+            query: query_layer,
+            key_hidden,
+            key,
+            variables: parameters.into_variables(),
+        })
+    }
+
+    /// Reads `input`, of shape (batch, steps, width + phases): each row describes a candidate and
+    /// marks its phase with a 1. Gives the queries for what comes after each step, of shape (batch,
+    /// steps, query), and what the layers remember.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the shape does not fit; [`Error::Tensor`] if memory runs out.
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        state: Option<&[State]>,
+        dropout: &Dropout,
+    ) -> Result<(Tensor, Vec<State>)> {
+        let mut hidden = self.dense_in.forward(input)?.tanh()?;
+        let mut states = Vec::with_capacity(self.recurrent.len());
+        for (index, layer) in self.recurrent.iter().enumerate() {
+            let before = state.and_then(|states| states.get(index));
+            let (output, after) = layer.forward(&hidden, before)?;
+            states.push(after);
+            hidden = dropout.apply(&output, index, 0)?;
+        }
+        Ok((self.query.forward(&hidden)?, states))
+    }
+
+    /// The keys of candidates, of shape (candidates, width): (candidates, query), scaled so that a
+    /// query's product with a key is the candidate's logit.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn keys(&self, candidates: &Tensor) -> Result<Tensor> {
+        let hidden = self.key_hidden.forward(candidates)?.relu()?;
+        let scale = 1.0 / (self.config.query as f64).sqrt();
+        Ok((self.key.forward(&hidden)? * scale)?)
+    }
+
+    /// The network's shape.
+    pub fn config(&self) -> &PointerConfig {
+        &self.config
+    }
+
+    /// Where it lives.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The trainable tensors by name.
+    pub fn variables(&self) -> &BTreeMap<String, Var> {
+        &self.variables
+    }
+
+    /// How many numbers training adjusts.
+    pub fn parameter_count(&self) -> usize {
+        self.variables.values().map(|variable| variable.elem_count()).sum()
+    }
+}
+
+impl std::fmt::Display for Pointer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} + {} → dense {} → {} × GRU {} → pointer of {}: {:.1} million parameters on the {}",
+            self.config.width,
+            self.config.phases,
+            self.config.units,
+            self.config.layers,
+            self.config.units,
+            self.config.query,
+            self.parameter_count() as f64 / 1e6,
+            self.device
+        )
+    }
+}
+
+impl std::fmt::Debug for Pointer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pointer({self})")
+    }
+}

@@ -1,0 +1,305 @@
+use super::loss::{SoftTargets, soft_cross_entropy};
+use super::optimizer::{AdamW, Optimizer, Rule};
+use super::{EpochRecord, History, Observer, Position, Stop};
+use crate::dataset::grains::{Chapter, GrainPool, PHASES};
+use crate::model::{Dropout, Pointer};
+use crate::{Error, Result, interrupt};
+use candle_core::Tensor;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use std::time::Instant;
+
+/// How to teach a [`Pointer`] the order of grains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointerTraining {
+    /// Optimizer steps. Usual: 300.
+    pub steps: usize,
+    /// Steps that are reported together as an epoch.
+    pub steps_per_epoch: usize,
+    /// Sequences per step. Usual: 32.
+    pub batch_size: usize,
+    /// Grains per sequence. Usual: 32, about 6 s.
+    pub sequence_grains: usize,
+    /// Step size of AdamW at the beginning; it falls in a straight line to a two-hundredth.
+    pub learning_rate: f64,
+    /// Weight decay of AdamW. Usual: 0.05.
+    pub weight_decay: f64,
+    /// The share of units left out. Usual: 0.3.
+    pub dropout: f32,
+    /// Noise on what the network hears, up to this many standard deviations, so that it copes with
+    /// grains that it would not have put there itself. Usual: 0.3.
+    pub noise: f32,
+    /// How many choices a target stands for: the entropy of soft targets, in nats. Usual: 1.2.
+    pub target_entropy: f64,
+    /// Decides everything drawn at random.
+    pub seed: u64,
+}
+
+impl Default for PointerTraining {
+    fn default() -> Self {
+        Self {
+            steps: 300,
+            steps_per_epoch: 20,
+            batch_size: 32,
+            sequence_grains: 32,
+            learning_rate: 2e-3,
+            weight_decay: 0.05,
+            dropout: 0.3,
+            noise: 0.3,
+            target_entropy: 1.2,
+            seed: 1,
+        }
+    }
+}
+
+impl PointerTraining {
+    fn check(&self) -> Result<()> {
+        let counts = [
+            ("steps", self.steps),
+            ("steps_per_epoch", self.steps_per_epoch),
+            ("batch_size", self.batch_size),
+            ("sequence_grains", self.sequence_grains),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(Error::argument(name, "at least 1", 0));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::argument("dropout", "0 to below 1", self.dropout));
+        }
+        Ok(())
+    }
+
+    /// The step size of step number `step`, from 0.
+    fn rate(&self, step: usize) -> f64 {
+        const LAST_SHARE: f64 = 1.0 / 200.0;
+        let done = step as f64 / (self.steps.max(2) - 1) as f64;
+        self.learning_rate * (1.0 + (LAST_SHARE - 1.0) * done.min(1.0))
+    }
+}
+
+/// Neighbours that a soft target names.
+const NEIGHBOURS: usize = 32;
+
+/// Teaches `network` which grain follows which: it hears runs of grains, in all transpositions, and
+/// minimises the cross-entropy with soft targets: the grain that follows in the song and those that
+/// sound most like it. Each batch draws its runs from one chapter of the pool and chooses among that
+/// chapter's candidates, so that a step costs the same however many songs there are.
+///
+/// A request to stop ([`interrupt`]) ends it after the running step.
+///
+/// # Errors
+/// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
+pub fn point(
+    network: &mut Pointer,
+    pool: &GrainPool,
+    settings: &PointerTraining,
+    observer: &mut dyn Observer,
+) -> Result<History> {
+    settings.check()?;
+    let device = network.device().candle().clone();
+    let chapters: Vec<Lesson> = pool
+        .chapters()
+        .into_iter()
+        .filter(|chapter| chapter.grains.len() > 1)
+        .map(|chapter| Lesson::new(pool, chapter, settings, &device))
+        .collect::<Result<_>>()?;
+    let grains: usize = chapters.iter().map(|lesson| lesson.chapter.grains.len()).sum();
+    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
+    let dropout = Dropout::new(f64::from(settings.dropout), settings.seed)?;
+    let rule = Rule::AdamW(AdamW { weight_decay: settings.weight_decay, ..AdamW::default() });
+    let variables =
+        network.variables().iter().map(|(name, variable)| (name.clone(), variable.clone()));
+    let mut optimizer = Optimizer::new(rule, variables.collect())?.with_clip_norm(Some(1.0))?;
+    let mut history =
+        History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
+    let epochs = settings.steps.div_ceil(settings.steps_per_epoch);
+    let (start, mut epoch_start, mut losses) = (Instant::now(), Instant::now(), 0.0);
+    for step in 0..settings.steps {
+        let mut place = random.random_range(0..grains);
+        let lesson = chapters
+            .iter()
+            .find(|lesson| match place.checked_sub(lesson.chapter.grains.len()) {
+                Some(rest) => {
+                    place = rest;
+                    false
+                }
+                None => true,
+            })
+            .unwrap_or(&chapters[0]);
+        let (input, targets) = lesson.draw(pool, settings, &mut random, &device)?;
+        let (queries, _) = network.forward(&input, None, &dropout.at_update(step as u64))?;
+        let keys = network.keys(&lesson.candidates)?;
+        let queries = queries.flatten(0, 1)?;
+        let loss = soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(Error::Data(format!(
+                "the loss is {value} at step {}: training diverged; use a lower learning rate than \
+                 {}",
+                step + 1,
+                settings.learning_rate
+            )));
+        }
+        optimizer.minimize(&loss, settings.rate(step))?;
+        losses += value;
+        let batch = step % settings.steps_per_epoch + 1;
+        let position = Position {
+            epoch: step / settings.steps_per_epoch + 1,
+            epochs,
+            batch,
+            batches: settings.steps_per_epoch,
+            loss: losses / batch as f64,
+            elapsed_seconds: start.elapsed().as_secs_f64(),
+        };
+        observer.batch(&history, &position);
+        if batch == settings.steps_per_epoch || step + 1 == settings.steps {
+            history.epochs.push(EpochRecord {
+                epoch: position.epoch,
+                train_loss: position.loss,
+                validation_loss: None,
+                learning_rate: settings.rate(step),
+                seconds: epoch_start.elapsed().as_secs_f64(),
+            });
+            observer.epoch(&history, &position);
+            (epoch_start, losses) = (Instant::now(), 0.0);
+        }
+        if interrupt::requested() {
+            history.stop = Stop::Interrupted;
+            break;
+        }
+    }
+    Ok(history)
+}
+
+/// A chapter, ready to draw batches from.
+struct Lesson {
+    chapter: Chapter,
+    /// The chapter's candidates: (candidates, width).
+    candidates: Tensor,
+    /// For each candidate, those that sound most like it, numbered within the chapter.
+    neighbours: SoftTargets,
+}
+
+impl Lesson {
+    fn new(
+        pool: &GrainPool,
+        chapter: Chapter,
+        settings: &PointerTraining,
+        device: &candle_core::Device,
+    ) -> Result<Self> {
+        let (width, shifts) = (pool.width(), pool.settings().shifts.len());
+        let from = chapter.grains.start * shifts * width;
+        let rows = &pool.embeddings()[from..chapter.grains.end * shifts * width];
+        let candidates = Tensor::from_slice(rows, (rows.len() / width, width), device)?;
+        let neighbours = neighbours(rows, &pool.weights(), settings.target_entropy);
+        Ok(Self { chapter, candidates, neighbours })
+    }
+
+    /// A batch: the input rows, and for each what should come next.
+    fn draw(
+        &self,
+        pool: &GrainPool,
+        settings: &PointerTraining,
+        random: &mut ChaCha8Rng,
+        device: &candle_core::Device,
+    ) -> Result<(Tensor, SoftTargets)> {
+        let (width, shifts) = (pool.width(), pool.settings().shifts.len());
+        let grains = self.chapter.grains.len();
+        let steps = settings.sequence_grains.min(grains - 1);
+        let mut input = Vec::with_capacity(settings.batch_size * steps * (width + PHASES));
+        let per_row = self.neighbours.per_row;
+        let mut targets = SoftTargets { candidates: Vec::new(), shares: Vec::new(), per_row };
+        for _ in 0..settings.batch_size {
+            let first = self.chapter.grains.start + random.random_range(0..grains - steps);
+            let shift = random.random_range(0..shifts);
+            let noise = settings.noise * random.random::<f32>();
+            for grain in first..first + steps {
+                let candidate = pool.candidate(grain, shift);
+                let start = input.len();
+                input_row(pool, candidate, &mut input);
+                for value in &mut input[start..start + width] {
+                    *value += noise * bell(random);
+                }
+                let next = (candidate + shifts) - self.chapter.grains.start * shifts;
+                let named = next * per_row..(next + 1) * per_row;
+                targets.candidates.extend(&self.neighbours.candidates[named.clone()]);
+                targets.shares.extend(&self.neighbours.shares[named]);
+            }
+        }
+        let shape = (settings.batch_size, steps, width + PHASES);
+        Ok((Tensor::from_vec(input, shape, device)?, targets))
+    }
+}
+
+/// Adds what the network hears of a candidate: what it sounds like, and a 1 at its phase.
+pub(crate) fn input_row(pool: &GrainPool, candidate: usize, to: &mut Vec<f32>) {
+    let width = pool.width();
+    to.extend_from_slice(&pool.embeddings()[candidate * width..(candidate + 1) * width]);
+    let phases = to.len();
+    to.resize(phases + PHASES, 0.0);
+    to[phases + pool.grains()[pool.grain_of(candidate)].phase.index()] = 1.0;
+}
+
+/// About a normal deviate: the sum of four even ones, from one draw.
+fn bell(random: &mut ChaCha8Rng) -> f32 {
+    let bytes = random.random::<u32>().to_le_bytes();
+    // The sum of four bytes has a mean of 510 and a deviation of 147.8.
+    (bytes.iter().map(|byte| f32::from(*byte)).sum::<f32>() - 510.0) / 147.8
+}
+
+/// For each row the nearest rows, itself included, with shares exp(−d²/s), s such that they have an
+/// entropy of `entropy` nats.
+fn neighbours(rows: &[f32], weights: &[f32], entropy: f64) -> SoftTargets {
+    let width = weights.len();
+    let scaled: Vec<f32> = rows
+        .chunks_exact(width)
+        .flat_map(|row| row.iter().zip(weights).map(|(value, weight)| value * weight))
+        .collect();
+    let count = scaled.len() / width;
+    let per_row = NEIGHBOURS.min(count);
+    let of_row = |row: usize| {
+        let centre = &scaled[row * width..(row + 1) * width];
+        let mut nearest: Vec<(f32, u32)> = scaled
+            .chunks_exact(width)
+            .enumerate()
+            .map(|(index, other)| {
+                let squares = centre.iter().zip(other).map(|(a, b)| (a - b) * (a - b));
+                (squares.sum(), index as u32)
+            })
+            .collect();
+        let order = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if per_row < count {
+            nearest.select_nth_unstable_by(per_row - 1, order);
+            nearest.truncate(per_row);
+        }
+        nearest.sort_unstable_by(order);
+        let shares = shares(&nearest, entropy);
+        (nearest.into_iter().map(|(_, index)| index).collect::<Vec<_>>(), shares)
+    };
+    let found: Vec<(Vec<u32>, Vec<f32>)> = (0..count).into_par_iter().map(of_row).collect();
+    SoftTargets {
+        candidates: found.iter().flat_map(|(indices, _)| indices).copied().collect(),
+        shares: found.iter().flat_map(|(_, shares)| shares).copied().collect(),
+        per_row,
+    }
+}
+
+/// exp(−d²/s) of the nearest, adding up to 1; s is halved in on the wished entropy.
+fn shares(nearest: &[(f32, u32)], entropy: f64) -> Vec<f32> {
+    let at = |spread: f64| -> Vec<f64> {
+        let raw: Vec<f64> =
+            nearest.iter().map(|(squares, _)| (-f64::from(*squares) / spread).exp()).collect();
+        let sum: f64 = raw.iter().sum();
+        raw.into_iter().map(|share| share / sum).collect()
+    };
+    let entropy_of = |shares: &[f64]| -> f64 {
+        shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum()
+    };
+    let (mut low, mut high) = (1e-6f64, 1e6f64);
+    for _ in 0..40 {
+        let middle = (low * high).sqrt();
+        if entropy_of(&at(middle)) < entropy { low = middle } else { high = middle }
+    }
+    at(high).into_iter().map(|share| share as f32).collect()
+}

@@ -1,0 +1,248 @@
+//! The grain composer: cutting, learning, walking and joining.
+
+use candle_core::{Device as Cpu, Tensor, Var};
+use neural_composer::Error;
+use neural_composer::audio::Audio;
+use neural_composer::dataset::grains::{GrainPool, GrainSettings, SongSource};
+use neural_composer::features::{Beats, LogMel, MelSettings, PrincipalComponents};
+use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
+use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
+use neural_composer::train::{PointerTraining, Silent};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
+
+const RATE: u32 = 22_050;
+
+fn vectors() -> HashMap<String, Tensor> {
+    let bytes = include_bytes!("vectors/soft_targets.safetensors");
+    candle_core::safetensors::load_buffer(bytes, &Cpu::Cpu).unwrap()
+}
+
+fn soft_targets(vectors: &HashMap<String, Tensor>) -> SoftTargets {
+    let candidates: Vec<i64> = vectors["candidates"].flatten_all().unwrap().to_vec1().unwrap();
+    SoftTargets {
+        candidates: candidates.into_iter().map(|candidate| candidate as u32).collect(),
+        shares: vectors["shares"].flatten_all().unwrap().to_vec1().unwrap(),
+        per_row: vectors["candidates"].dim(1).unwrap(),
+    }
+}
+
+#[test]
+fn soft_cross_entropy_and_its_gradient_are_pytorchs() {
+    let vectors = vectors();
+    let logits = Var::from_tensor(&vectors["logits"]).unwrap();
+    let loss = soft_cross_entropy(logits.as_tensor(), soft_targets(&vectors)).unwrap();
+    let theirs: Vec<f32> = vectors["loss"].to_vec1().unwrap();
+    assert!((loss.to_scalar::<f32>().unwrap() - theirs[0]).abs() < 1e-5);
+    let scaled = (loss * 1.5).unwrap();
+    // The second walk back must find what the first one used up.
+    for _ in 0..2 {
+        let gradients = scaled.backward().unwrap();
+        let slope = gradients.get(logits.as_tensor()).unwrap();
+        let apart = (slope - &vectors["slope"]).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(apart.to_scalar::<f32>().unwrap() < 1e-6);
+    }
+}
+
+#[test]
+fn targets_that_do_not_fit_are_refused() {
+    let vectors = vectors();
+    let narrow = vectors["logits"].narrow(1, 0, 4).unwrap();
+    let error = soft_cross_entropy(&narrow, soft_targets(&vectors)).unwrap_err();
+    assert!(matches!(error, Error::Argument { name: "targets", .. }), "{error}");
+}
+
+#[test]
+fn principal_components_find_the_directions_that_rows_were_made_of() {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let mut bell = || (0..12).map(|_| random.random::<f32>()).sum::<f32>() - 6.0;
+    let (deviations, rows) = ([5.0f32, 2.0, 0.5], 4_000);
+    // Three directions at right angles in four dimensions.
+    let axes = [[0.5f32, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5], [0.5, 0.5, -0.5, -0.5]];
+    let mut data = Vec::new();
+    for _ in 0..rows {
+        let places = deviations.map(|deviation| deviation * bell());
+        let mut row = [7.0f32; 4];
+        for (axis, place) in axes.iter().zip(places) {
+            row.iter_mut().zip(axis).for_each(|(value, along)| *value += place * along);
+        }
+        data.extend(row);
+    }
+    let found = PrincipalComponents::fit(&data, 4, 3).unwrap();
+    for (ours, made) in found.deviations().iter().zip(deviations) {
+        assert!((ours / made - 1.0).abs() < 0.05, "{ours} {made}");
+    }
+    let places = found.project(&data).unwrap();
+    for a in 0..3 {
+        for b in 0..3 {
+            let product: f32 = places.chunks_exact(3).map(|row| row[a] * row[b]).sum();
+            let expected = if a == b { 1.0 } else { 0.0 };
+            assert!((product / rows as f32 - expected).abs() < 0.02, "{a} {b} {product}");
+        }
+    }
+}
+
+fn noise(seconds: f64, level: f32) -> Audio {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let samples = (0..(seconds * f64::from(RATE)) as usize)
+        .map(|_| random.random_range(-level..=level))
+        .collect();
+    Audio::mono(samples, RATE).unwrap()
+}
+
+/// Notes of a scale at 120 a minute, up and down, struck and dying away, each with a click.
+fn tune(seconds: f64) -> Audio {
+    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
+    let note_frames = RATE as usize / 2;
+    let sample = |i: usize| {
+        let (note, within) = (i / note_frames, (i % note_frames) as f32 / RATE as f32);
+        let semitones = scale[note % scale.len()] + 5 * (note / 28 % 2);
+        let hz = 220.0 * 2f32.powf(semitones as f32 / 12.0);
+        let turn = std::f32::consts::TAU * hz * within;
+        0.4 * (turn.sin() + 0.4 * (2.0 * turn).sin()) * (-5.0 * within).exp()
+    };
+    Audio::mono((0..(seconds * f64::from(RATE)) as usize).map(sample).collect(), RATE).unwrap()
+}
+
+fn source(audio: Audio) -> SongSource {
+    SongSource::Audio { title: "test".into(), audio }
+}
+
+fn quick() -> GrainLearning {
+    let training = PointerTraining { steps: 6, batch_size: 4, ..PointerTraining::default() };
+    GrainLearning { training, ..GrainLearning::default() }
+}
+
+#[test]
+fn beats_fall_on_the_notes_of_a_steady_tune() {
+    let beats = Beats::of(&LogMel::of(&tune(20.0), MelSettings::default()).unwrap());
+    assert!(beats.confidence() > 0.35, "{}", beats.confidence());
+    assert!((beats.per_minute() - 120.0).abs() < 4.0, "{}", beats.per_minute());
+    assert!(beats.times_seconds().len() > 30);
+    for time in &beats.times_seconds()[1..] {
+        let off = (time * 2.0).round() / 2.0 - time;
+        assert!(off.abs() < 0.05, "{time}");
+    }
+    let of_noise = Beats::of(&LogMel::of(&noise(20.0, 0.3), MelSettings::default()).unwrap());
+    assert!(of_noise.confidence() < 0.2, "{}", of_noise.confidence());
+}
+
+#[test]
+fn grains_of_a_tune_cover_it_and_keep_the_beat() {
+    let pool = GrainPool::of(&[source(tune(20.0))], GrainSettings::default(), &mut |_, _| ());
+    let pool = pool.unwrap();
+    let song = &pool.songs()[0];
+    assert!((song.beats_per_minute.unwrap() - 120.0).abs() < 4.0);
+    for pair in pool.grains().windows(2) {
+        assert!((0.1..0.4).contains(&pair[0].seconds()), "{pair:?}");
+        assert!(!pair[1].follows || (pair[1].start_seconds - pair[0].end_seconds).abs() < 1e-6);
+    }
+    let sum: f64 = pool.grains().iter().map(|grain| grain.seconds()).sum();
+    assert!(sum > 18.5, "{sum}");
+    assert_eq!(pool.candidates(), 5 * pool.grains().len());
+    // The place right before the next grain in the song is where the sound goes on.
+    let mut apart = Vec::new();
+    let next = pool.next_of(0).unwrap();
+    pool.discontinuities(0, &mut apart);
+    assert!(apart[next] < 1e-3, "{}", apart[next]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_piece_and_another_seed_another() {
+    let composer = GrainComposer::learn(&[source(tune(20.0))], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions::default();
+    let piece = |seed| composer.compose(8.0, seed, &options, &mut |_, _| ()).unwrap();
+    let (first, again, other) = (piece(1), piece(1), piece(2));
+    assert!(first.audio() == again.audio());
+    assert!(first.audio() != other.audio());
+    assert_eq!(first.audio().frames(), 8 * RATE as usize);
+    assert!(!first.joins_seconds().is_empty());
+    let twin = GrainComposer::learn(&[source(tune(20.0))], &quick(), &mut Silent).unwrap();
+    let twin = twin.compose(8.0, 1, &options, &mut |_, _| ()).unwrap();
+    assert!(first.audio() == twin.audio());
+}
+
+#[test]
+fn runs_in_the_original_order_keep_their_limit() {
+    let composer = GrainComposer::learn(&[source(tune(30.0))], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions::default();
+    let placed = composer.walk(20.0, 3, &options, &mut |_, _| ()).unwrap();
+    let pool = composer.pool();
+    let offset = |index: usize| {
+        let grain = &pool.grains()[pool.grain_of(placed[index].candidate)];
+        grain.start_seconds - placed[index].at_seconds
+    };
+    let mut began = 0;
+    let ending = placed.partition_point(|place| place.at_seconds < 18.0);
+    for index in 1..ending {
+        if (offset(index) - offset(index - 1)).abs() > 0.3 {
+            began = index;
+        }
+        let run = placed[index + 1].at_seconds - placed[began].at_seconds;
+        assert!(run < options.longest_run_seconds + 0.3, "{run} at {}", placed[index].at_seconds);
+    }
+}
+
+#[test]
+fn a_stereo_song_gives_a_stereo_piece_without_clicks() {
+    let left = tune(20.0);
+    let samples = left.channels()[0].clone();
+    let right: Vec<f32> = samples.iter().map(|sample| -0.5 * sample).collect();
+    let largest_step = |samples: &[f32]| {
+        samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
+    };
+    let limit = 1.5 * largest_step(&samples);
+    let song = Audio::new(vec![samples, right], RATE).unwrap();
+    let composer = GrainComposer::learn(&[source(song)], &quick(), &mut Silent).unwrap();
+    let piece = composer.compose(10.0, 5, &GrainOptions::default(), &mut |_, _| ()).unwrap();
+    assert_eq!(piece.audio().channel_count(), 2);
+    let [left, right] = [0, 1].map(|channel| &piece.audio().channels()[channel]);
+    assert!(largest_step(left) < limit, "{} {limit}", largest_step(left));
+    // The two sides stay what they are to each other, transposed or not.
+    for (l, r) in left.iter().zip(right) {
+        assert!((r + 0.5 * l).abs() < 1e-3, "{l} {r}");
+    }
+}
+
+#[test]
+fn songs_that_are_hardly_songs_give_a_piece_or_a_reason() {
+    let one_note = (0..6 * RATE).map(|i| (i as f32 * 0.06).sin() * 0.3).collect();
+    let playable = [
+        ("noise", noise(8.0, 0.3)),
+        ("one note", Audio::mono(one_note, RATE).unwrap()),
+        ("two seconds", tune(2.0)),
+    ];
+    for (name, audio) in playable {
+        let composer = GrainComposer::learn(&[source(audio)], &quick(), &mut Silent)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let options = GrainOptions::default();
+        let placed = composer.walk(6.0, 1, &options, &mut |_, _| ()).unwrap();
+        let loops = placed
+            .windows(4)
+            .any(|four| four.iter().all(|place| place.candidate == four[0].candidate));
+        assert!(!loops, "{name}: one grain again and again");
+        let piece = composer.compose(6.0, 1, &options, &mut |_, _| ()).unwrap();
+        assert_eq!(piece.audio().frames(), 6 * RATE as usize, "{name}");
+    }
+    let refused = |audio: Audio| {
+        GrainComposer::learn(&[source(audio)], &quick(), &mut Silent).unwrap_err().to_string()
+    };
+    assert!(refused(Audio::mono(vec![0.0; 100_000], RATE).unwrap()).contains("silent"));
+    assert!(refused(tune(0.5)).contains("at least 6"));
+    assert!(refused(Audio::mono(vec![f32::NAN; 100_000], RATE).unwrap()).contains("not numbers"));
+    assert!(GrainComposer::learn(&[], &quick(), &mut Silent).is_err());
+}
+
+#[test]
+fn impossible_options_are_refused_by_name() {
+    assert!(GrainOptions::adventurous(1.5).unwrap_err().to_string().contains("adventurous"));
+    let composer = GrainComposer::learn(&[source(tune(8.0))], &quick(), &mut Silent).unwrap();
+    let refused = |options: GrainOptions| {
+        composer.walk(5.0, 1, &options, &mut |_, _| ()).unwrap_err().to_string()
+    };
+    let usual = GrainOptions::default;
+    assert!(refused(GrainOptions { temperature: 0.0, ..usual() }).contains("temperature"));
+    assert!(refused(GrainOptions { top_k: 0, ..usual() }).contains("top_k"));
+    assert!(refused(GrainOptions { copy_limit: 2.0, ..usual() }).contains("copy_limit"));
+}
