@@ -1,9 +1,10 @@
 """Makes the lab ready, step by step; each step does nothing when its result is there already."""
 
 import argparse
+import contextlib
 import sys
 
-from evcxr_kernel import ensure_evcxr
+from evcxr_kernel import evcxr_compiled
 from file_lock import locked
 from kernelspecs import register_kernels
 from locations import LAB
@@ -23,9 +24,9 @@ def main():
     with locked(LAB / "prepare.lock", "Another ./lab prepares this checkout: waiting for it."):
         ensure_python_environment()
         ensure_standard_library_sources()
-        ensure_own_kernel(features)
+        with evcxr_compiled() if options.stock else contextlib.nullcontext():
+            ensure_own_kernel(features)
         if options.stock:
-            ensure_evcxr()
             ensure_template(features)
         save_features(features)
         register_kernels(features)
