@@ -199,15 +199,16 @@ fn build(
         for file in artifact["filenames"].as_array().into_iter().flatten() {
             let Some(file) = file.as_str().map(PathBuf::from) else { continue };
             let Some(name) = file.file_name() else { continue };
+            if !is_crate(&file) {
+                continue;
+            }
             if artifact["target"]["name"] == CRATE && is_shared_object(&file) {
                 // Copied: the next build may write over it.
                 std::fs::copy(&file, folder.path().join(name))?;
                 shared_object = Some(final_folder.join(name));
                 continue;
             }
-            if std::fs::hard_link(&file, dependencies.join(name)).is_err() {
-                std::fs::copy(&file, dependencies.join(name))?;
-            }
+            link_or_copy(&file, &dependencies.join(name))?;
             if file.extension().is_some_and(|extension| extension == "rlib") {
                 let package = artifact["package_id"].as_str().unwrap_or_default().to_owned();
                 crates.insert(package, final_folder.join("dependencies").join(name));
@@ -322,6 +323,22 @@ fn step(line: &str) -> Option<String> {
     let (_, counted) = line.split_once("Building [")?.1.split_once(']')?;
     let (count, what) = counted.trim().split_once(':')?;
     Some(format!("building the library for notebooks: {count},{what}"))
+}
+
+/// Whether rustc may ask for this file; build scripts, for one, are programs.
+fn is_crate(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rlib" || extension == "rmeta")
+        || is_shared_object(path)
+}
+
+/// Makes `target` a second name of `source`, or a copy where the file system has no such thing.
+fn link_or_copy(source: &Path, target: &Path) -> std::io::Result<()> {
+    match std::fs::hard_link(source, target) {
+        // A copy would be written into the file of another crate, in cargo's own folder.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => std::fs::copy(source, target).map(|_| ()),
+        Ok(()) => Ok(()),
+    }
 }
 
 fn is_shared_object(path: &Path) -> bool {
@@ -446,6 +463,36 @@ fn remove_unused(builds: &Path, keep: &str) {
             && flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
         {
             let _ = std::fs::remove_dir_all(&folder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two files of one name, such as the programs `build-script-build` of two crates: the second
+    /// must not be written into the first, which cargo goes on using.
+    #[test]
+    fn what_is_linked_is_never_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second, target] = ["first", "second", "target"].map(|n| folder.path().join(n));
+        std::fs::write(&first, "first").unwrap();
+        std::fs::write(&second, "second").unwrap();
+        link_or_copy(&first, &target).unwrap();
+        assert!(link_or_copy(&second, &target).is_err());
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "first");
+    }
+
+    #[test]
+    fn build_scripts_are_no_crates() {
+        for (name, expected) in [
+            ("build/x-1f/build-script-build", false),
+            ("deps/libserde-1f.rlib", true),
+            ("deps/libserde-1f.rmeta", true),
+            ("deps/libserde_derive-1f.so", true),
+        ] {
+            assert_eq!(is_crate(Path::new(name)), expected, "{name}");
         }
     }
 }

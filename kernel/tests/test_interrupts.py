@@ -1,11 +1,12 @@
 """The stop button: while a cell compiles, while it listens, while it does not."""
 
+import random
 import threading
 import time
 
 import pytest
 
-from notebook import Notebook, descendants
+from notebook import ROOT, Notebook, descendants
 
 # What the library's long loops do between batches.
 LISTENING = """
@@ -18,26 +19,34 @@ LISTENING = """
     println!("stopped");
 """
 DEAF = 'println!("running"); let mut n = 0u64; loop { n = std::hint::black_box(n + 1); }'
-ROUNDS = 50
 
 
-def interrupt_when_running(notebook, times=1):
-    """Interrupts as soon as the cell says that it runs; notes when."""
+def interrupt_at(notebook, is_moment):
+    """Interrupts, once, a little after `is_moment(kind, content)` holds; notes when."""
     pressed = []
+    chance = random.Random(4)
 
     def watch(kind, content):
-        if kind == "stream" and "running" in content["text"] and not pressed:
+        if not pressed and is_moment(kind, content):
+            time.sleep(chance.uniform(0, 0.3))
             pressed.append(time.monotonic())
-            for _ in range(times):
-                notebook.interrupt()
+            notebook.interrupt()
 
     return watch, pressed
 
 
-def test_fifty_interrupts_keep_every_variable(composer):
+def says_running(kind, content):
+    return kind == "stream" and "running" in content["text"]
+
+
+def draws(kind, _):
+    return kind == "display_data"
+
+
+def test_interrupts_keep_every_variable(composer):
     composer.run("let kept = vec![1, 2, 3]; let mut total = 0u64;")
-    for _ in range(ROUNDS):
-        watch, pressed = interrupt_when_running(composer)
+    for _ in range(10):
+        watch, pressed = interrupt_at(composer, says_running)
         cell = composer.run(LISTENING + "total += steps;", on_message=watch)
         ended = time.monotonic()
         assert cell.status == "ok", cell.error
@@ -49,10 +58,68 @@ def test_fifty_interrupts_keep_every_variable(composer):
     assert composer.run("neural_composer::interrupt::requested()").result == "false"
 
 
+@pytest.fixture(scope="module")
+def trainer(composer):
+    """A notebook with a song and a small network."""
+    cell = composer.run(
+        f"""
+        use neural_composer::prelude::*;
+        use neural_composer::train::Stop;
+        let path = "{ROOT}/datasets/songs/prelude.mp3";
+        let song = Song::open(path)?;
+        let data = Dataset::from_songs(&[song.clone()], Recipe::Fast.dataset())?;
+        let config = NetworkConfig::stack(data.blocks().width(), [lstm(16)]);
+        let mut network = Network::new(config, &data, 1, &Device::cpu())?;
+        """,
+        timeout=3600,
+    )
+    assert cell.status == "ok", cell.error
+    return composer
+
+
+def interrupted_within_a_second(notebook, code, is_moment):
+    watch, pressed = interrupt_at(notebook, is_moment)
+    cell = notebook.run(code, on_message=watch)
+    assert time.monotonic() - pressed[0] < 1.0
+    assert cell.status == "ok", cell.error
+    return cell
+
+
+def test_fifty_interrupts_of_training(trainer):
+    """Each returns the history and the network so far."""
+    train = "let history = network.train(&data, Training::epochs(1_000_000).seed(1))?;"
+    for _ in range(50):
+        interrupted_within_a_second(trainer, train, draws)
+        assert trainer.run("history.stop == Stop::Interrupted").result == "true"
+    question = "network.compose(Seed::training(&data, 1)?, 1.0)?.audio().frames() > 0"
+    assert trainer.run(question).result == "true"
+    assert trainer.run("song.audio().frames() > 0").result == "true"
+
+
+def test_interrupts_of_composing_return_the_piece_so_far(trainer):
+    compose = "let piece = network.compose(Seed::training(&data, 1)?, 6.0 * 3600.0)?;"
+    for _ in range(10):
+        interrupted_within_a_second(trainer, compose, draws)
+        question = "piece.was_interrupted() && piece.audio().frames() > 0"
+        assert trainer.run(question).result == "true"
+
+
+def test_interrupts_of_decoding(trainer):
+    decode = """
+        println!("running");
+        let stopped = loop {
+            if let Err(error) = Song::open(path) { break error.to_string() }
+        };
+    """
+    for _ in range(10):
+        interrupted_within_a_second(trainer, decode, says_running)
+        assert "stopped by the user: while reading" in trainer.run("stopped").result
+
+
 def test_the_second_interrupt_ends_a_deaf_cell(plain_specs):
     with Notebook(plain_specs) as notebook:
         notebook.run("let precious = 1; let other = 2;")
-        watch, _ = interrupt_when_running(notebook)
+        watch, _ = interrupt_at(notebook, says_running)
         started = notebook.start(DEAF)
         second = threading.Timer(4, notebook.interrupt)
         second.start()
