@@ -5,6 +5,13 @@ use crate::output_stream::{DisplayLine, DisplayOp, Piece};
 use crate::publisher::Publisher;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Longest time text waits for more text to share a message with.
+const TEXT_PATIENCE: Duration = Duration::from_millis(20);
+/// Longest time a content bundle waits for the cell's end, which makes it the cell's result: what the
+/// cell held is freed in between, and the machine may be busy.
+const BUNDLE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a cell left behind besides its output.
 #[derive(Default)]
@@ -98,9 +105,13 @@ impl StreamAssembler {
         None
     }
 
-    /// Whether something waits to be published.
-    pub fn is_pending(&self) -> bool {
-        !self.text.is_empty() || !self.bundle.is_empty()
+    /// How long what waits to be published may wait for more; none if nothing waits.
+    pub fn patience(&self) -> Option<Duration> {
+        match (self.text.is_empty(), self.bundle.is_empty()) {
+            (false, _) => Some(TEXT_PATIENCE),
+            (true, false) => Some(BUNDLE_PATIENCE),
+            (true, true) => None,
+        }
     }
 
     pub fn publish(&mut self) {

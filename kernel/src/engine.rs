@@ -43,17 +43,14 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// Starts the evaluation thread; tasks wait until the evaluator is ready.
-pub fn start(
-    session: Session,
-    output: CellOutput,
-    analyser: Analyser,
-) -> Result<mpsc::Sender<Task>> {
+/// Starts the evaluation thread; tasks wait until the evaluator is ready. Where it could not start,
+/// each cell tries again: what was wrong may have been mended, or the evaluator killed.
+pub fn start(session: Session, output: CellOutput) -> Result<mpsc::Sender<Task>> {
     let (sender, tasks) = mpsc::channel();
     // rust-analyzer recurses deeply.
     let thread = std::thread::Builder::new().name("engine".to_owned()).stack_size(16 << 20);
     thread.spawn(move || {
-        let mut engine = Engine::new(session, output, analyser);
+        let mut engine = Engine::new(&session, &output);
         let mut is_fresh = true;
         loop {
             // Once nothing is to be done for a moment, the analyser is loaded.
@@ -71,6 +68,9 @@ pub fn start(
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Ok(task) => task,
             };
+            if engine.is_err() && matches!(task, Task::Execute { .. }) {
+                engine = Engine::new(&session, &output);
+            }
             match &mut engine {
                 Ok(engine) => engine.perform(task),
                 Err(error) => refuse(task, error),
@@ -120,10 +120,11 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(session: Session, output: CellOutput, analyser: Analyser) -> Result<Self> {
+    fn new(session: &Session, output: &CellOutput) -> Result<Self> {
+        let (output, analyser) = (output.clone(), Analyser::new(session.analyser_folder()));
         let publisher = output.publisher.clone();
         let mut width = 0;
-        let session = session.prepare(&mut |step| {
+        let session = session.clone().prepare(&mut |step| {
             // Nobody sees it before the first cell; then it is one line, written over.
             if publisher.is_in_cell() {
                 publisher.text("stderr", &format!("\r{step:width$}"));

@@ -15,8 +15,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Longest time text waits for more text to share a message with.
-const GATHER: Duration = Duration::from_millis(20);
 const READ_BYTES: usize = 64 << 10;
 
 /// Answers child processes on a socket at `path`, on a thread of its own.
@@ -127,17 +125,23 @@ fn pump(
         }
     };
     loop {
-        let wait = since.map(|since| GATHER.saturating_sub(since.elapsed()));
+        let wait = since
+            .zip(assembler.patience())
+            .map(|(since, patience)| patience.saturating_sub(since.elapsed()));
         match wait_for(&stream, link, wait) {
             Wake::Readable => match stream.read(&mut bytes) {
                 Ok(0) => break,
                 Ok(length) => {
                     deliver(&mut assembler, splitter.feed(&bytes[..length]));
-                    if !assembler.is_pending() {
-                        since = None;
-                    } else if since.get_or_insert_with(Instant::now).elapsed() >= GATHER {
-                        assembler.publish();
-                        since = None;
+                    match assembler.patience() {
+                        None => since = None,
+                        Some(patience)
+                            if since.get_or_insert_with(Instant::now).elapsed() >= patience =>
+                        {
+                            assembler.publish();
+                            since = None;
+                        }
+                        Some(_) => {}
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

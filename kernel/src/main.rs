@@ -26,7 +26,6 @@ mod toolchain;
 mod tools;
 
 use crate::activity::Activity;
-use crate::analyser::Analyser;
 use crate::cell_output::CellOutput;
 use crate::publisher::Publisher;
 use crate::session::Session;
@@ -121,8 +120,7 @@ fn run(connection_file: &Path) -> Result<()> {
     let start = {
         let (publisher, activity) = (publisher.clone(), activity.clone());
         move |wires| {
-            let analyser = Analyser::new(session.analyser_folder());
-            let engine = engine::start(session, output, analyser)?;
+            let engine = engine::start(session, output)?;
             let shell = Shell::new(wires, publisher, activity, engine);
             std::thread::Builder::new().name("shell".to_owned()).spawn(|| shell.run())?;
             Ok(())

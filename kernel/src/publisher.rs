@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 /// The protocol this kernel speaks (Jupyter's messaging documentation).
 pub const PROTOCOL_VERSION: &str = "5.5";
 /// Messages waiting for a front end to take them; a cell that prints faster waits.
-const QUEUE_LENGTH: usize = 1024;
+const QUEUE_LENGTH: usize = 64;
 
 /// A message of any type with any content.
 pub fn message(kind: &str, content: Value, parent: Option<&JupyterMessage>) -> JupyterMessage {

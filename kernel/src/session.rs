@@ -16,6 +16,7 @@ pub const HOME_ENV: &str = "NEURAL_COMPOSER_HOME";
 const KERNEL_ENV: &str = "NEURAL_COMPOSER_KERNEL";
 
 /// The folders of a kernel.
+#[derive(Clone)]
 pub struct Session {
     folder: PathBuf,
     notebook_folder: PathBuf,

@@ -5,7 +5,7 @@ use crate::cell_types;
 use crate::evaluator::SOCKET_ENV;
 use crate::output_stream::EVALUATOR_TAG;
 use anyhow::{Context, Result, bail};
-use rustix::process::{getpid, setpgid};
+use rustix::process::{Signal, getpid, kill_current_process_group, setpgid};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -114,8 +114,17 @@ impl Setup {
         if &answer != b"go\n" {
             bail!("the cell was interrupted");
         }
+        let kernel = link.try_clone()?;
+        std::thread::spawn(move || end_with_kernel(kernel));
         Ok(Some(link))
     }
+}
+
+/// The kernel says nothing more: anything read means that it is gone. A compilation may take minutes,
+/// and nobody would use it.
+fn end_with_kernel(mut link: UnixStream) {
+    let _ = link.read(&mut [0; 1]);
+    let _ = kill_current_process_group(Signal::KILL);
 }
 
 /// Runs rustc and hands on what it complains of, without its warnings, which evcxr would take for
