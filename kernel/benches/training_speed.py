@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from notebook import ROOT, Notebook, descendants, install  # noqa: E402
+from notebook import ROOT, Notebook, evaluators, install, processor_seconds  # noqa: E402
 
 SONG = ROOT / "datasets" / "songs" / "prelude.mp3"
 PREPARE = f"""
@@ -51,28 +51,12 @@ def command_line(program, epochs, folder):
     return used - first, report["training_seconds"], report["losses"][-1]
 
 
-def processor_seconds(process_ids):
-    total = 0
-    for process_id in process_ids:
-        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def evaluator(notebook):
-    """The process that runs cells: it holds the library."""
-    for process_id in descendants(notebook.process_id):
-        if "libneural_composer" in Path(f"/proc/{process_id}/maps").read_text():
-            return [process_id]
-    raise RuntimeError("no process has loaded the library")
-
-
 def cell(notebook, epochs):
     def run(count):
-        before = processor_seconds(evaluator(notebook))
+        before = processor_seconds(evaluators(notebook))
         done = notebook.run(TRAIN.replace("EPOCHS", str(count)), timeout=3600)
         assert done.status == "ok", done.error
-        used = processor_seconds(evaluator(notebook)) - before
+        used = processor_seconds(evaluators(notebook)) - before
         updates = len(done.times("display_data")) + len(done.times("update_display_data"))
         seconds, loss = map(float, done.stdout.split())
         return used, seconds, loss, updates

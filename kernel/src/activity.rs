@@ -27,6 +27,8 @@ pub enum Interrupt {
 #[derive(Default)]
 struct State {
     phase: Phase,
+    /// The cell's code has started to run, whatever came of it.
+    has_begun: bool,
     interrupts: u32,
     compiler: Option<Pid>,
     evaluator: Option<Pid>,
@@ -56,6 +58,7 @@ impl Activity {
     pub fn begin_cell(&self) {
         let mut state = self.lock();
         state.phase = Phase::Compiling;
+        state.has_begun = false;
         state.interrupts = 0;
         state.killed_by_interrupt = false;
     }
@@ -67,6 +70,10 @@ impl Activity {
         state.compiler = None;
         self.changed.notify_all();
         state.interrupts
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.lock().has_begun
     }
 
     pub fn interrupts(&self) -> u32 {
@@ -142,6 +149,7 @@ impl Activity {
     /// The cell's code starts to run; an interrupt that came in between reaches it now.
     pub fn cell_began(&self) {
         let mut state = self.lock();
+        state.has_begun = true;
         if state.phase == Phase::Compiling {
             state.phase = Phase::Running;
             if state.interrupts > 0

@@ -104,6 +104,9 @@ pub struct Cell<'a> {
     pub number: i64,
 }
 
+/// What evcxr said of a cell, or its panic.
+type Attempt = std::thread::Result<Result<EvalOutputs, Error>>;
+
 struct Engine {
     context: CommandContext,
     output: CellOutput,
@@ -183,12 +186,19 @@ impl Engine {
         }
         self.revive();
         self.output.begin_cell();
-        let (returns, deaths) = (self.activity.stderr_returns(), self.activity.deaths());
+        let counts = |activity: &Activity| (activity.stderr_returns(), activity.deaths());
+        let (mut returns, mut deaths) = counts(&self.activity);
         self.activity.begin_cell();
-        let (result, edited) = match self.find_types(code) {
-            Ok(edited) => (self.run(&edited.code, input), edited),
-            Err((failed, edited)) => (Ok(Err(failed)), edited),
-        };
+        let (mut result, mut edited) = self.compile_and_run(code, input);
+        if matches!(result, Ok(Err(Error::SubprocessTerminated(_))))
+            && !self.activity.has_begun()
+            && self.activity.interrupts() == 0
+        {
+            // The evaluator was dead already; nothing of the cell ran.
+            self.revive();
+            (returns, deaths) = counts(&self.activity);
+            (result, edited) = self.compile_and_run(code, input);
+        }
         let interrupts = self.activity.end_cell();
         if !matches!(result, Ok(Err(Error::CompilationErrors(_)))) {
             self.activity.wait_for_stderr(returns + 1, deaths, STDERR_PATIENCE);
@@ -197,6 +207,13 @@ impl Engine {
         self.deaths = self.activity.deaths();
         self.variables = self.variable_names();
         outcome
+    }
+
+    fn compile_and_run(&mut self, code: &str, input: &InputReader) -> (Attempt, Edited) {
+        match self.find_types(code) {
+            Ok(edited) => (self.run(&edited.code, input), edited),
+            Err((failed, edited)) => (Ok(Err(failed)), edited),
+        }
     }
 
     /// The cell with the types of its variables written out, or why it cannot be compiled.
@@ -229,22 +246,13 @@ impl Engine {
         Ok(edited)
     }
 
-    fn run(
-        &mut self,
-        code: &str,
-        input: &InputReader,
-    ) -> std::thread::Result<Result<EvalOutputs, Error>> {
+    fn run(&mut self, code: &str, input: &InputReader) -> Attempt {
         let mut callbacks =
             EvalCallbacks { input_reader: &|request| input(&request.prompt, request.is_password) };
         catch_unwind(AssertUnwindSafe(|| self.context.execute_with_callbacks(code, &mut callbacks)))
     }
 
-    fn judge(
-        &mut self,
-        result: std::thread::Result<Result<EvalOutputs, Error>>,
-        cell: &Cell,
-        interrupts: u32,
-    ) -> Outcome {
+    fn judge(&mut self, result: Attempt, cell: &Cell, interrupts: u32) -> Outcome {
         let result = match result {
             Ok(result) => result,
             Err(_) => {

@@ -196,6 +196,28 @@ def descendants(process_id: int) -> set[int]:
         found |= more
 
 
+def evaluators(notebook: Notebook) -> list[int]:
+    """The processes that run cells: they hold the kernel's socket."""
+    found = []
+    for process_id in descendants(notebook.process_id):
+        try:
+            environment = Path(f"/proc/{process_id}/environ").read_text()
+        except OSError:
+            continue
+        if "EVCXR_IS_RUNTIME=" in environment and "NEURAL_COMPOSER_KERNEL_SOCKET=" in environment:
+            found.append(process_id)
+    return found
+
+
+def processor_seconds(process_ids: list[int]) -> float:
+    """What these processes have used so far, all cores added up."""
+    ticks = 0
+    for process_id in process_ids:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def resident_megabytes(process_id: int) -> float:
     pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from notebook import ROOT, Notebook, descendants
+from notebook import ROOT, Notebook, descendants, evaluators, processor_seconds
 
 # What the library's long loops do between batches.
 LISTENING = """
@@ -29,7 +29,7 @@ def interrupt_at(notebook, is_moment):
     def watch(kind, content):
         if not pressed and is_moment(kind, content):
             time.sleep(chance.uniform(0, 0.3))
-            pressed.append(time.monotonic())
+            pressed.append((time.monotonic(), processor_seconds(evaluators(notebook))))
             notebook.interrupt()
 
     return watch, pressed
@@ -43,15 +43,23 @@ def draws(kind, _):
     return kind == "display_data"
 
 
+def assert_quick(notebook, pressed):
+    """The cell ended within a second. On a machine that others keep busy, it used no more than half
+    a second of the little time it got."""
+    [(instant, used_before)] = pressed
+    waited = time.monotonic() - instant
+    used = processor_seconds(evaluators(notebook)) - used_before
+    assert waited < 1.0 or used < 0.5, (waited, used)
+
+
 def test_interrupts_keep_every_variable(composer):
     composer.run("let kept = vec![1, 2, 3]; let mut total = 0u64;")
     for _ in range(10):
         watch, pressed = interrupt_at(composer, says_running)
         cell = composer.run(LISTENING + "total += steps;", on_message=watch)
-        ended = time.monotonic()
+        assert_quick(composer, pressed)
         assert cell.status == "ok", cell.error
         assert cell.stdout == "running\nstopped\n"
-        assert ended - pressed[0] < 1.0
     assert composer.run("kept.len()").result == "3"
     assert int(composer.run("total").result) > 0
     # The flag of an interrupted cell does not reach the next one.
@@ -80,7 +88,7 @@ def trainer(composer):
 def interrupted_within_a_second(notebook, code, is_moment):
     watch, pressed = interrupt_at(notebook, is_moment)
     cell = notebook.run(code, on_message=watch)
-    assert time.monotonic() - pressed[0] < 1.0
+    assert_quick(notebook, pressed)
     assert cell.status == "ok", cell.error
     return cell
 

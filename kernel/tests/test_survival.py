@@ -7,27 +7,13 @@ import time
 
 import pytest
 
-from notebook import Notebook, descendants
+from notebook import Notebook, descendants, evaluators
 
 ROUNDS = 100
 PANIC = "panic"
 WORK = (
     'for i in 0..400 { println!("{i}"); std::thread::sleep(std::time::Duration::from_millis(2)); }'
 )
-
-
-def evaluators(notebook) -> list[int]:
-    """The processes that run cells: they hold the kernel's socket."""
-    found = []
-    for process_id in descendants(notebook.process_id):
-        try:
-            with open(f"/proc/{process_id}/environ") as file:
-                environment = file.read()
-        except OSError:
-            continue
-        if "EVCXR_IS_RUNTIME=" in environment and "NEURAL_COMPOSER_KERNEL_SOCKET=" in environment:
-            found.append(process_id)
-    return found
 
 
 def test_a_hundred_deaths(plain_specs):
