@@ -1,6 +1,7 @@
 """What kernels answer, message by message: prints the table of `kernel/README.md` from runs.
 
-    python kernel/benches/message_matrix.py --stock PATH/evcxr_jupyter
+    ./lab --prepare --stock
+    .lab/python/bin/python kernel/benches/message_matrix.py
 
 Each row sends one message, or runs one cell, and looks at what comes back within a time limit.
 """
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import KernelManager  # noqa: E402
-from paired_with_stock import stock_specs  # noqa: E402
+from paired_with_stock import STOCK, stock_specs  # noqa: E402
 
 from notebook import KERNEL, Notebook, descendants, install  # noqa: E402
 
@@ -188,19 +189,12 @@ ROWS = [
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stock", required=True, help="the program evcxr_jupyter")
-    options = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         kernels = [
             ("this kernel", install(folder / "ours", home=None), KERNEL, RUST),
-            (
-                "stock evcxr 0.22",
-                stock_specs(folder / "stock", options.stock, folder / "cells"),
-                "stock",
-                RUST,
-            ),
+            ("stock evcxr 0.22", stock_specs(), STOCK, RUST),
             ("ipykernel", KernelSpecManager(), "python3", PYTHON),
         ]
         table = (

@@ -1,9 +1,10 @@
 """This kernel beside stock evcxr_jupyter, each measurement taken on both in turn.
 
-    python kernel/benches/paired_with_stock.py --stock PATH/evcxr_jupyter [--rounds 3]
+    ./lab --prepare --stock
+    .lab/python/bin/python kernel/benches/paired_with_stock.py [--rounds 3]
 
-Stock gets everything it can be given: the library compiled in its own warm EVCXR_TMPDIR, release
-settings through the environment, the dependency by `:dep` in the first cell.
+Stock gets everything it can be given: the library is compiled already, at release speed, and is no
+`:dep` of the first cell; see docs/stock-kernel.md.
 """
 
 import argparse
@@ -15,11 +16,18 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "setup"))
 
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 
+from kernelspecs import STOCK  # noqa: E402
+from locations import PYTHON_HOME  # noqa: E402
 from notebook import KERNEL, ROOT, Notebook, descendants, install, resident_megabytes  # noqa: E402
 
+FIRST_CELL = f"""
+use neural_composer::prelude::*;
+Song::open("{ROOT}/datasets/songs/prelude.mp3")?
+"""
 # Cells as notebooks have them; the first binds the first variable.
 CELLS = [
     "let seconds = 4.0f32;",
@@ -45,31 +53,16 @@ CELLS = [
 ]
 
 
-def stock_specs(folder: Path, program: str, cells: Path) -> KernelSpecManager:
-    spec = folder / "kernels" / "stock"
-    spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(
-        json.dumps(
-            {
-                "argv": [program, "--control_file", "{connection_file}"],
-                "display_name": "stock",
-                "language": "rust",
-                "interrupt_mode": "message",
-                "env": {
-                    "EVCXR_TMPDIR": str(cells),
-                    "CARGO_PROFILE_DEV_OPT_LEVEL": "3",
-                    "CARGO_PROFILE_DEV_DEBUG_ASSERTIONS": "false",
-                    "CARGO_PROFILE_DEV_OVERFLOW_CHECKS": "false",
-                },
-            }
-        )
-    )
-    return KernelSpecManager(kernel_dirs=[str(folder / "kernels")])
+def stock_specs() -> KernelSpecManager:
+    kernels = PYTHON_HOME / "share" / "jupyter" / "kernels"
+    if not (kernels / STOCK).is_dir():
+        sys.exit("the stock kernel is missing: run ./lab --prepare --stock")
+    return KernelSpecManager(kernel_dirs=[str(kernels)])
 
 
-def measure(specs, kernel: str, first: str) -> dict:
+def measure(specs, kernel: str) -> dict:
     with Notebook(specs, kernel) as notebook:
-        opening = notebook.run(first, timeout=3600)
+        opening = notebook.run(FIRST_CELL, timeout=3600)
         assert opening.status == "ok", opening.error
         ready = notebook.ready_seconds + opening.seconds
         times = []
@@ -80,7 +73,7 @@ def measure(specs, kernel: str, first: str) -> dict:
         own = descendants(notebook.process_id) | {notebook.process_id}
         memory = sum(resident_megabytes(p) for p in own)
     return {
-        "start to first result (s)": ready,
+        "start to first waveform (s)": ready,
         "first variable (s)": times[0],
         "median cell (s)": statistics.median(times),
         "memory, all processes (MB)": memory,
@@ -89,24 +82,17 @@ def measure(specs, kernel: str, first: str) -> dict:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stock", required=True, help="the program evcxr_jupyter")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--first", default="use neural_composer::prelude::*; 1", help="first cell")
-    parser.add_argument("--without-library", action="store_true")
     options = parser.parse_args()
-    home = None if options.without_library else ROOT
+    stock = stock_specs()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ours = install(folder / "ours", home=home)
-        stock = stock_specs(folder / "stock", options.stock, folder / "cells")
-        first = "1" if home is None else options.first
-        dependency = "" if home is None else f':dep neural-composer = {{ path = "{ROOT}" }}\n'
+        ours = install(Path(name))
         print("warming both", file=sys.stderr)
-        measure(stock, "stock", dependency + first)
-        measure(ours, KERNEL, first)
+        measure(stock, STOCK)
+        measure(ours, KERNEL)
         rounds = []
         for _ in range(options.rounds):
-            pair = measure(stock, "stock", dependency + first), measure(ours, KERNEL, first)
+            pair = measure(stock, STOCK), measure(ours, KERNEL)
             rounds.append(pair)
             print(json.dumps(pair), file=sys.stderr)
     print("| | stock | this kernel | ratio |\n|---|---|---|---|")
