@@ -121,6 +121,19 @@ async def collect_late_output(client, cell, index):
             ended = content["execution_state"] == "idle"
 
 
+def joined_streams(outputs):
+    """Text that was sent in pieces, which differ from run to run, is one output, as a front end
+    shows it."""
+    joined = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if output.output_type == "stream" and before and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def run_cells(client, notebook, started):
     """Runs the cells in order; what went wrong in the first that failed."""
     indices = [
@@ -143,6 +156,7 @@ def run_cells(client, notebook, started):
             print(f"  {where} {seconds:7.1f} s  {first_line(cell.source)}", flush=True)
             if client.kernel_name == STOCK and not failed_for_jupyter(cell):
                 run_sync(collect_late_output)(client, cell, index)
+            cell.outputs = joined_streams(cell.outputs)
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = number

@@ -128,6 +128,14 @@ class Lab:
         self.assertEqual(cell.outputs[0].text, "kept\n")
         self.assertEqual(cell.metadata, {})
 
+    def test_text_that_came_in_pieces_is_one_output(self):
+        pause = "std::thread::sleep(std::time::Duration::from_millis(300));"
+        path = self.notebook("lab-test-pieces", f'println!("a"); {pause} println!("b"); {pause}')
+        answer = lab("--execute", path)
+        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+        notebook = nbformat.read(self.results / "lab-test-pieces.ipynb", as_version=4)
+        self.assertEqual([output.text for output in notebook.cells[0].outputs], ["a\nb\n"])
+
     def test_two_kernels_run_side_by_side_and_leave_nothing_behind(self):
         before = self.sessions()
         names = ["lab-test-left", "lab-test-right"]
