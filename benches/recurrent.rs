@@ -8,7 +8,8 @@
 //! two do not live together); what is not installed is left out. A filter is a part of a line's name:
 //! `course`, `lstm`, `wide`. `--against` names contenders (`PyTorch`, `Keras`, `candle-nn`), all by
 //! default. They take turns, round after round, so that what else the machine does falls on all alike;
-//! medians, their ratios, and the ratios of the best rounds are printed. A machine that others work on
+//! medians, their ratios, and the ratios of the best rounds are printed, and apart from them the first
+//! epoch of each, in which Keras traces and compiles its graph. A machine that others work on
 //! disturbs contenders with many threads most: trust the figures of a quiet one, or the processor time
 //! of all threads (the least of a round, which waiting in a loop adds to), most of all with one thread
 //! each: `RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PEERS_THREADS=1`.
@@ -341,6 +342,8 @@ impl Contender for MatrixLimit {
 
 /// Of all rounds.
 struct Figures {
+    /// The round that fills caches and compiles graphs, which the others leave out.
+    first: f64,
     median: f64,
     best: f64,
     /// The least of a round.
@@ -349,10 +352,13 @@ struct Figures {
 
 impl Figures {
     fn new(costs: &[Cost]) -> Self {
+        let first = costs[0].wall;
+        let costs = &costs[1..];
         let mut walls: Vec<f64> = costs.iter().map(|cost| cost.wall).collect();
         walls.sort_by(f64::total_cmp);
         let least = |least: f64, cost: &Cost| least.min(cost.processor);
         Self {
+            first,
             median: walls[walls.len() / 2],
             best: walls[0],
             processor: costs.iter().fold(f64::INFINITY, least),
@@ -382,13 +388,9 @@ fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Resul
     }
     contenders.push(("matrix products alone", Box::new(MatrixLimit::new(shape, cell)?)));
     let mut costs = vec![Vec::new(); contenders.len()];
-    for round in 0..=rounds {
+    for _ in 0..=rounds {
         for ((_, contender), costs) in contenders.iter_mut().zip(&mut costs) {
-            let cost = contender.epoch()?;
-            // The first round fills caches and compiles graphs.
-            if round > 0 {
-                costs.push(cost);
-            }
+            costs.push(contender.epoch()?);
         }
     }
     let figures: Vec<Figures> = costs.iter().map(|costs| Figures::new(costs)).collect();
@@ -397,12 +399,14 @@ fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Resul
         let ours = &figures[0];
         println!(
             "  {name:22} {:8.3} s   ours / it = {:5.2}   (best rounds {:5.2})   \
-             processor {:8.3} s, ours / it = {:5.2}",
+             processor {:8.3} s, ours / it = {:5.2}   (first epoch {:.3} s, {:.2})",
             it.median,
             ours.median / it.median,
             ours.best / it.best,
             it.processor,
-            ours.processor / it.processor
+            ours.processor / it.processor,
+            it.first,
+            ours.first / it.first
         );
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! One `use` for a notebook: `use neural_composer::prelude::*;`
 
-pub use crate::audio::{Audio, Playback, Song, find_songs};
+pub use crate::audio::{Audio, Levels, Playback, Song, find_songs};
 pub use crate::dataset::{Dataset, DatasetSettings};
 pub use crate::display::{LossChart, Player, Show};
 pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
-pub use crate::features::{Blocks, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
+pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
 pub use crate::generate::{GrainComposer, GrainOptions, Piece, Seed};
 pub use crate::model::{
     Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,

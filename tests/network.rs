@@ -248,3 +248,34 @@ fn a_file_of_version_1_is_still_read() -> Result<()> {
     );
     Ok(())
 }
+
+/// The root of the mean square, over that of `reference`.
+fn relative_difference(values: &Tensor, reference: &Tensor) -> Result<f32> {
+    let power = |x: &Tensor| -> Result<f32> { Ok(x.sqr()?.mean_all()?.to_scalar::<f32>()?) };
+    Ok((power(&(values - reference)?)? / power(reference)?).sqrt())
+}
+
+#[test]
+fn rounded_weights_predict_nearly_the_same_and_carry_state() -> Result<()> {
+    // Large enough for its recurrent weights to be rounded.
+    let cells = [lstm(640), gru(640), simple_rnn(1056)];
+    for cell in cells {
+        let network = network(NetworkConfig::stack(WIDTH, [cell]))?;
+        let rounded = network.rounded()?;
+        let x = input(12, WIDTH)?;
+        let (exact, _) = network.predict(&x, None)?;
+        let (whole, _) = rounded.predict(&x, None)?;
+        let difference = relative_difference(&whole, &exact)?;
+        assert!(difference > 0. && difference < 5e-3, "{cell:?}: {difference}");
+        let (first, state) = rounded.predict(&x.narrow(1, 0, 5)?, None)?;
+        let (second, _) = rounded.predict(&x.narrow(1, 5, 7)?, Some(&state))?;
+        let parts = Tensor::cat(&[first, second], 1)?;
+        assert!(largest_difference(&parts, &whole)? < 1e-5);
+    }
+    // A small one is left as it is.
+    let small = network(NetworkConfig::stack(WIDTH, [lstm(32)]))?;
+    let x = input(3, WIDTH)?;
+    let (exact, rounded) = (small.predict(&x, None)?.0, small.rounded()?.predict(&x, None)?.0);
+    assert_eq!(largest_difference(&exact, &rounded)?, 0.);
+    Ok(())
+}

@@ -7,6 +7,7 @@ mod container;
 mod decode;
 mod faults;
 mod find_songs;
+mod levels;
 mod mp4_boxes;
 mod mpeg_frames;
 mod no_panic;
@@ -25,6 +26,7 @@ mod wav_header;
 
 pub use decode::Decoder;
 pub use find_songs::{SONG_EXTENSIONS, find_songs};
+pub use levels::Levels;
 pub use playback::{Playback, stop_all};
 pub use resample::Resampler;
 pub use samples::{Audio, mix_to_mono};

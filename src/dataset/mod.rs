@@ -183,6 +183,20 @@ impl Dataset {
         Ok(&self.songs[sequence.song].rows[start..start + self.settings.sequence_blocks * width])
     }
 
+    /// Song `index` as the network hears it: at the blocks' rate, mono, filled up to whole blocks.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when there is no such song.
+    pub fn song_audio(&self, index: usize) -> Result<Audio> {
+        let Some(song) = self.songs.get(index) else {
+            let expected = format!("a number below {}, the count of songs", self.songs.len());
+            return Err(Error::argument("song", expected, index));
+        };
+        let mut rows = song.rows.to_vec();
+        self.normaliser.undo(&mut rows)?;
+        Audio::mono(self.blocks().samples(&rows)?, self.blocks().sample_rate_hz)
+    }
+
     /// The title of the song that sequence `index` is from, and where in it the sequence starts.
     pub fn sequence_origin(&self, index: usize) -> Option<(&str, f64)> {
         let sequence = self.sequences.get(index)?;

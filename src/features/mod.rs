@@ -8,6 +8,7 @@
 mod beats;
 mod blocks;
 mod chroma;
+mod key;
 mod mel;
 mod normaliser;
 mod novelty;
@@ -21,6 +22,7 @@ mod triangle;
 pub use beats::Beats;
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
 pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
+pub use key::Key;
 pub use mel::{LogMel, MelSettings};
 pub use normaliser::{MIN_DEVIATION, Normaliser};
 pub use novelty::section_boundaries;

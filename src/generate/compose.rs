@@ -34,6 +34,8 @@ pub fn blocks(
     let (predicted, mut state) = network.predict(&network.join(&input, &input)?, None)?;
     let mut block = predicted.narrow(1, steps - 1, 1)?.contiguous()?;
 
+    // The seed, many steps at once, is done soonest with the weights as they are; single steps are not.
+    let network_of_steps = network.rounded()?;
     let mut rows: Vec<f32> = Vec::with_capacity(count * width);
     for done in 1..=count {
         rows.extend(block.flatten_all()?.to_vec1::<f32>()?);
@@ -42,7 +44,7 @@ pub fn blocks(
             break;
         }
         // The block is the network's previous output.
-        (block, state) = network.predict(&network.join(&block, &block)?, Some(&state))?;
+        (block, state) = network_of_steps.predict(&network.join(&block, &block)?, Some(&state))?;
     }
     if rows.is_empty() {
         return Err(Error::Interrupted("before the first block was composed".into()));

@@ -3,6 +3,7 @@
 //! The stages themselves know nothing of displays; here a network trains with a live chart, composes
 //! with a progress line, and a piece can be saved, played and compared.
 
+mod cards;
 mod composing;
 mod grains;
 mod showing;

@@ -38,13 +38,6 @@ impl Show for Audio {
     }
 }
 
-impl Show for Song {
-    fn bundle(&self) -> Result<Bundle> {
-        let by = self.tags().artist().map_or(String::new(), |artist| format!("{artist} · "));
-        Player::new(self.title(), self.audio()).details(&format!("{by}{}", self.codec())).bundle()
-    }
-}
-
 impl Show for Piece {
     fn bundle(&self) -> Result<Bundle> {
         Player::new("A new piece", self.audio()).details(&self.to_string()).bundle()
@@ -62,7 +55,7 @@ macro_rules! shown_as_text {
     )+};
 }
 
-shown_as_text!(Dataset, GrainPool, Network, Similarity, Judgement, Device, Tags);
+shown_as_text!(GrainPool, Similarity, Judgement, Device, Tags);
 shown_in_notebooks!(
     Audio,
     Song,

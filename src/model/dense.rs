@@ -4,9 +4,10 @@ use candle_core::{
     CpuStorage, CustomOp3, D, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
 };
 
-use super::cpu::few_rows::{Lanes, add_transposed, repeated};
+use super::cpu::few_rows::{repeated, transposed};
+use super::cpu::lanes::Lanes;
 use super::cpu::matrix::{Into, Matrix, add_column_sums, product};
-use super::cpu::storage::{values, with_values};
+use super::cpu::storage::{rounded, stored, values, with_values};
 use super::gradients;
 use crate::{Error, Result};
 
@@ -78,6 +79,11 @@ impl Dense {
         Self { weight: self.weight.detach(), bias: self.bias.detach() }
     }
 
+    /// The same layer for reading alone, large weights rounded to sixteen bits.
+    pub(super) fn rounded(&self) -> Result<Self> {
+        Ok(Self { weight: rounded(&self.weight.detach())?, bias: self.bias.detach() })
+    }
+
     /// Applies the layer to the last axis of `input`, of shape (..., inputs); gives (..., outputs).
     ///
     /// # Errors
@@ -90,10 +96,10 @@ impl Dense {
                 format!("{:?}", input.dims()),
             ));
         }
-        if input.dtype() != self.weight.dtype() {
+        if input.dtype() != self.bias.dtype() {
             return Err(Error::argument(
                 "input",
-                format!("{:?} values, as the weight's", self.weight.dtype()),
+                format!("{:?} values, as the layer's", self.bias.dtype()),
                 format!("{:?}", input.dtype()),
             ));
         }
@@ -148,7 +154,8 @@ impl<T: Lanes> CustomOp3 for Product<T> {
         let input: &[T] = values(input, input_layout)?;
         let rows = input.len() / inputs;
         let mut output = repeated::<T>(values(bias, bias_layout)?, rows);
-        add_transposed(&mut output, outputs, input, rows, values(weight, weight_layout)?);
+        let weight = stored(weight, weight_layout)?;
+        transposed(&mut output, outputs, input, rows, weight, Into::Add);
         let mut shape = input_layout.dims().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = outputs;

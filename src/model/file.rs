@@ -1,6 +1,7 @@
 //! Model files: one `.safetensors` with everything that generating needs.
 
 use super::config::NetworkConfig;
+use super::provenance::Provenance;
 use super::{Device, Network, Parameters};
 use crate::dataset::DatasetSettings;
 use crate::features::Normaliser;
@@ -34,6 +35,9 @@ struct Description {
     normaliser_mean: String,
     normaliser_deviation: String,
     updates: usize,
+    /// Missing in files of earlier versions of this crate.
+    #[serde(default)]
+    provenance: Provenance,
 }
 
 impl Network {
@@ -51,6 +55,7 @@ impl Network {
             normaliser_mean: MEAN.into(),
             normaliser_deviation: DEVIATION.into(),
             updates: self.updates(),
+            provenance: self.provenance().clone(),
         };
         let json = serde_json::to_string(&description)
             .map_err(|error| Error::model(path, format!("could not be described: {error}")))?;
@@ -150,6 +155,7 @@ impl Network {
             Self::build(description.network, description.dataset, normaliser, parameters, device)
                 .map_err(|error| Error::model(path, error.to_string()))?;
         network.updates = description.updates;
+        network.provenance = description.provenance;
         Ok(network)
     }
 }

@@ -63,6 +63,18 @@ impl Layers {
         }
     }
 
+    /// [`untracked`](Self::untracked), and large weights on the CPU rounded to sixteen bits.
+    pub fn rounded(&self) -> Result<Self> {
+        let mut layers = self.untracked();
+        for dense in [&mut layers.dense_in, &mut layers.dense_out] {
+            *dense = dense.rounded()?;
+        }
+        for layer in &mut layers.stack {
+            layer.recurrent = layer.recurrent.rounded()?;
+        }
+        Ok(layers)
+    }
+
     /// The state before any music, for `batch` sequences side by side.
     pub fn zero_state(&self, batch: usize) -> Result<NetworkState> {
         self.stack.iter().map(|layer| layer.recurrent.zero_state(batch)).collect()

@@ -13,6 +13,7 @@ mod network;
 mod norm;
 mod parameters;
 mod pointer;
+mod provenance;
 pub mod recurrent;
 
 pub use activation::Activation;
@@ -21,7 +22,8 @@ pub use device::Device;
 pub use dropout::Dropout;
 pub use file::FORMAT_VERSION;
 pub(crate) use layers::Layers;
-pub use network::{Network, NetworkState};
+pub use network::{Network, NetworkState, Rounded};
 pub use norm::LayerNorm;
 pub use parameters::Parameters;
 pub use pointer::{Pointer, PointerConfig};
+pub use provenance::{Provenance, TrainingRecord};

@@ -5,7 +5,7 @@ use super::optimizer::Optimizer;
 use super::schedule::Progress;
 use super::{EpochRecord, History, Observer, Position, Stop, Training, feedback, memory};
 use crate::dataset::{Batch, Dataset};
-use crate::model::{Dropout, Network};
+use crate::model::{Dropout, Network, TrainingRecord};
 use crate::{Error, Result, interrupt};
 use candle_core::Var;
 use rand::SeedableRng;
@@ -39,6 +39,14 @@ pub fn run(
     let mut history =
         History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
     let start = Instant::now();
+    network.provenance.trainings.push(TrainingRecord {
+        songs: data.songs().iter().map(|song| song.title.clone()).collect(),
+        song_seconds: data.duration_seconds(),
+        seconds: None,
+        seed: settings.seed,
+        epochs: 0,
+        device: history.device.clone(),
+    });
 
     for epoch in 1..=settings.epochs {
         let epoch_start = Instant::now();
@@ -83,6 +91,10 @@ pub fn run(
             };
             trainer.rates.observe(record.deciding_loss());
             history.epochs.push(record);
+            if let Some(training) = network.provenance.trainings.last_mut() {
+                training.epochs = epoch;
+                training.seconds = Some(start.elapsed().as_secs_f64());
+            }
             position.elapsed_seconds = start.elapsed().as_secs_f64();
             observer.epoch(&history, &position);
             save_checkpoint(network, settings, epoch)?;

@@ -8,6 +8,7 @@ mod preview;
 use super::axes::Axis;
 use super::bundle::Bundle;
 use super::envelope::Envelope;
+use super::facts::Facts;
 use super::html::{escape, isolated};
 use super::picture::Raster;
 use super::spectrogram::{self, SpectrogramView};
@@ -45,6 +46,7 @@ const SPECTROGRAM: (usize, usize) = (800, 160);
 pub struct Player {
     pieces: Vec<(String, Audio)>,
     details: String,
+    facts: Facts,
     limit_bytes: Option<usize>,
 }
 
@@ -52,7 +54,7 @@ impl Player {
     /// A player for `audio`; `title` may be any text.
     pub fn new(title: &str, audio: &Audio) -> Self {
         let pieces = vec![(title.to_owned(), audio.clone())];
-        Self { pieces, details: String::new(), limit_bytes: None }
+        Self { pieces, details: String::new(), facts: Facts::default(), limit_bytes: None }
     }
 
     /// Adds a piece to switch to at the same position.
@@ -64,6 +66,12 @@ impl Player {
     /// A line beside the title: where the piece comes from, how it was made.
     pub fn details(mut self, text: &str) -> Self {
         self.details = text.to_owned();
+        self
+    }
+
+    /// What is known of the piece, below the player.
+    pub fn facts(mut self, facts: Facts) -> Self {
+        self.facts = facts;
         self
     }
 
@@ -126,7 +134,7 @@ impl Player {
             );
         }
         let script = include_str!("player.js").trim_end();
-        let _ = write!(body, "<script>{script}</script></section>");
+        let _ = write!(body, "<script>{script}</script></section>{}", self.facts.html());
         Ok(Bundle::new(&body, Some(picture), &self.plain()))
     }
 
@@ -177,7 +185,7 @@ impl Player {
                 plain::sparkline(&levels, top - 40.0, top)
             );
         }
-        text
+        text + &self.facts.plain()
     }
 }
 
@@ -222,6 +230,17 @@ fn track(title: &str, audio: &Audio, mono: &Audio, preview: &Preview) -> Result<
         BASE64.encode(raster.png()?),
         escape(title),
         BASE64.encode(&preview.flac),
+    ))
+}
+
+/// An audio element alone, for a table; the sound takes at most `limit_bytes` in the page.
+pub(crate) fn short_audio(audio: &Audio, label: &str, limit_bytes: usize) -> Result<String> {
+    let preview = Preview::of(audio, &audio.to_mono(), limit_bytes / 4 * 3)?;
+    Ok(format!(
+        "<audio controls preload=\"metadata\" aria-label=\"{}\" \
+         src=\"data:audio/flac;base64,{}\"></audio>",
+        escape(label),
+        BASE64.encode(&preview.flac)
     ))
 }
 

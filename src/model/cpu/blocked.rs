@@ -13,6 +13,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::matrix::{Into, Matrix};
+use super::scratch::Scratch;
 
 /// Values of the ordered operand that a task holds at a time: a core's second cache.
 const BLOCK: usize = 1 << 18;
@@ -187,10 +188,10 @@ impl Part<'_> {
         let depth = if whole_fits { inner } else { DEPTH };
         let width = (BLOCK / depth / panel * panel).max(panel).min(columns);
         let band = if whole_fits { BAND.min(rows) } else { rows };
-        let mut order = vec![0.; depth * padded(width)];
-        let mut heap =
-            if spread.column_stride == 1 { Vec::new() } else { vec![0.; depth * BAND.min(rows)] };
-        let mut sums = vec![0.; band * padded(width)];
+        let mut order = Scratch::new(depth * padded(width));
+        let ordered_rows = if spread.column_stride == 1 { 0 } else { BAND.min(rows) };
+        let mut heap = Scratch::new(depth * ordered_rows);
+        let mut sums = Scratch::new(band * padded(width));
         for column in (0..columns).step_by(width) {
             let width = width.min(columns - column);
             let stride = padded(width);
@@ -209,11 +210,13 @@ impl Part<'_> {
                         let sums = &mut sums[row * stride..];
                         let fresh = from == 0;
                         if spread.column_stride == 1 {
-                            tiles::<S, HEIGHT, false>(simd, block, &order, sums, stride, fresh);
+                            let out = Sums { values: sums, stride, fresh };
+                            tiles::<S, HEIGHT, false>(simd, block, &order, out);
                         } else {
                             order_tiles::<HEIGHT>(block, &mut heap);
                             let block = Matrix { data: &heap, ..block };
-                            tiles::<S, HEIGHT, true>(simd, block, &order, sums, stride, fresh);
+                            let out = Sums { values: sums, stride, fresh };
+                            tiles::<S, HEIGHT, true>(simd, block, &order, out);
                         }
                     }
                 }
@@ -247,8 +250,14 @@ fn order_panels<S: Simd>(block: Matrix<'_, f32>, order: &mut [f32]) {
         if block.column_stride == 1 {
             for (step, out) in panel.chunks_exact_mut(wide).enumerate() {
                 let values = &block.data[step * block.row_stride + column..][..width];
-                out[..width].copy_from_slice(values);
-                out[width..].fill(0.);
+                if width == wide {
+                    // Vector by vector, which is faster than a call for so few values.
+                    let vectors = S::as_mut_simd_f32s(out).0.iter_mut();
+                    vectors.zip(S::as_simd_f32s(values).0).for_each(|(out, value)| *out = *value);
+                } else {
+                    out[..width].copy_from_slice(values);
+                    out[width..].fill(0.);
+                }
             }
         } else {
             // Some steps at a time, so that what is written stays in the first cache.
@@ -288,48 +297,76 @@ fn height<const HEIGHT: usize>(left: usize) -> usize {
 /// inner dimension, the tile's values.
 #[inline(always)]
 fn order_tiles<const HEIGHT: usize>(block: Matrix<'_, f32>, heap: &mut [f32]) {
-    let mut row = 0;
-    let mut rest = heap;
-    while row < block.rows {
-        let height = height::<HEIGHT>(block.rows - row);
-        let (tile, after) = rest.split_at_mut(height * block.columns);
-        for (step, out) in tile.chunks_exact_mut(height).enumerate() {
-            let values = &block.data[step * block.column_stride + row * block.row_stride..];
-            for (out, value) in out.iter_mut().zip(values.iter().step_by(block.row_stride)) {
-                *out = *value;
+    let depth = block.columns;
+    let whole = block.rows / HEIGHT * HEIGHT;
+    let (tiles, mut rest) = heap.split_at_mut(whole * depth);
+    if block.row_stride == 1 && whole > 0 {
+        // Along the rows, as they lie in memory; a step's values go to all tiles.
+        let (tiles, _) = tiles.as_chunks_mut::<HEIGHT>();
+        for (step, values) in block.data.chunks(block.column_stride).take(depth).enumerate() {
+            let (values, _) = values[..whole].as_chunks::<HEIGHT>();
+            for (tile, values) in tiles[step..].iter_mut().step_by(depth).zip(values) {
+                *tile = *values;
             }
         }
+    } else {
+        for (index, tile) in tiles.chunks_exact_mut(HEIGHT * depth).enumerate() {
+            order_tile(block, index * HEIGHT, HEIGHT, tile);
+        }
+    }
+    let mut row = whole;
+    while row < block.rows {
+        let height = height::<HEIGHT>(block.rows - row);
+        let (tile, after) = rest.split_at_mut(height * depth);
+        order_tile(block, row, height, tile);
         rest = after;
         row += height;
     }
 }
 
-/// `sums = block · order` (or `+=` unless `fresh`), tile by tile; `ORDERED` tells whether the block's
-/// values were put in order by [`order_tiles`].
+/// One tile of [`order_tiles`], from `row` on.
+#[inline(always)]
+fn order_tile(block: Matrix<'_, f32>, row: usize, height: usize, tile: &mut [f32]) {
+    for (step, out) in tile.chunks_exact_mut(height).enumerate() {
+        let start = step * block.column_stride + row * block.row_stride;
+        let values = block.data[start..].iter().step_by(block.row_stride);
+        out.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+    }
+}
+
+/// Where the sums of a block go: rows of `stride` values, overwritten if `fresh`, else added to.
+struct Sums<'a> {
+    values: &'a mut [f32],
+    stride: usize,
+    fresh: bool,
+}
+
+impl Sums<'_> {
+    #[inline(always)]
+    fn at_row(&mut self, row: usize) -> Sums<'_> {
+        Sums { values: &mut self.values[row * self.stride..], ..*self }
+    }
+}
+
+/// `sums = block · order` (or `+=`), tile by tile; `ORDERED` tells whether the block's values were put
+/// in order by [`order_tiles`].
 #[inline(always)]
 fn tiles<S: Simd, const HEIGHT: usize, const ORDERED: bool>(
     simd: S,
     block: Matrix<'_, f32>,
     order: &[f32],
-    sums: &mut [f32],
-    stride: usize,
-    fresh: bool,
+    mut out: Sums<'_>,
 ) {
     let mut row = 0;
     while row < block.rows {
         let height = height::<HEIGHT>(block.rows - row);
+        let first = row * if ORDERED { block.columns } else { block.row_stride };
         let tile = Tile {
-            values: if ORDERED {
-                &block.data[row * block.columns..]
-            } else {
-                &block.data[row * block.row_stride..]
-            },
+            values: &block.data[first..],
             row_stride: block.row_stride,
             depth: block.columns,
             order,
-            sums: &mut sums[row * stride..],
-            stride,
-            fresh,
+            sums: out.at_row(row),
         };
         match height {
             12 => tile.run::<S, 12, ORDERED>(simd),
@@ -349,15 +386,14 @@ struct Tile<'a> {
     row_stride: usize,
     depth: usize,
     order: &'a [f32],
-    sums: &'a mut [f32],
-    stride: usize,
-    fresh: bool,
+    sums: Sums<'a>,
 }
 
 impl Tile<'_> {
     #[inline(always)]
     fn run<S: Simd, const R: usize, const ORDERED: bool>(self, simd: S) {
-        let Self { values, row_stride, depth, order, sums, stride, fresh } = self;
+        let Self { values, row_stride, depth, order, sums } = self;
+        let Sums { values: sums, stride, fresh } = sums;
         let furthest = if ORDERED { R * depth } else { (R - 1) * row_stride + depth };
         assert!(furthest <= values.len() && (R - 1) * row_stride <= isize::MAX as usize);
         let mut column = 0;

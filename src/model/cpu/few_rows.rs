@@ -8,11 +8,13 @@
 //! Results come in *panels*: value `(row, column)` of an output with `rows` rows stands at
 //! `(column / PANEL * rows + row) * PANEL + column % PANEL`. A panel is what one thread writes.
 
-use pulp::{Arch, Simd, WithSimd};
+use half::bf16;
 use rayon::prelude::*;
 
 use super::Real;
+use super::lanes::Lanes;
 use super::matrix::{Into, Matrix, product};
+use super::scratch::Scratch;
 
 /// How many columns of the output one panel holds.
 pub const PANEL: usize = 32;
@@ -40,7 +42,7 @@ pub struct Rows<'a, T> {
 impl<'a, T> Rows<'a, T> {
     /// Row `index`.
     #[inline(always)]
-    fn row(&self, index: usize) -> &'a [T] {
+    pub(super) fn row(&self, index: usize) -> &'a [T] {
         &self.data[index * self.stride..][..self.width]
     }
 }
@@ -50,6 +52,33 @@ pub const fn panels_len(rows: usize, columns: usize) -> usize {
     columns.div_ceil(PANEL) * PANEL * rows
 }
 
+/// A weight matrix in the order of its rows, as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Stored<'a, T> {
+    /// In the numbers that are computed with.
+    Full(&'a [T]),
+    /// In sixteen bits each, which takes half the time to read.
+    Rounded(&'a [bf16]),
+}
+
+impl<'a, T> Stored<'a, T> {
+    /// How many values there are.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Full(values) => values.len(),
+            Self::Rounded(values) => values.len(),
+        }
+    }
+
+    /// `values[start..start + len]`
+    pub fn part(self, start: usize, len: usize) -> Self {
+        match self {
+            Self::Full(values) => Self::Full(&values[start..][..len]),
+            Self::Rounded(values) => Self::Rounded(&values[start..][..len]),
+        }
+    }
+}
+
 /// A matrix to multiply a few rows with, again and again.
 #[derive(Debug)]
 pub enum Weights<'a, T> {
@@ -57,6 +86,13 @@ pub enum Weights<'a, T> {
     Transposed {
         /// The matrix.
         matrix: &'a [T],
+        /// Its rows, the output's columns.
+        columns: usize,
+    },
+    /// [`Transposed`](Self::Transposed) with rounded values.
+    Rounded {
+        /// The matrix.
+        matrix: &'a [bf16],
         /// Its rows, the output's columns.
         columns: usize,
     },
@@ -79,7 +115,11 @@ pub enum Weights<'a, T> {
 impl<'a, T: Lanes> Weights<'a, T> {
     /// For `rows · matrixᵀ` with a matrix (columns, inner); `uses` tells how many rows will be
     /// multiplied in all, `batch` how many at a time.
-    pub fn transposed(matrix: &'a [T], columns: usize, batch: usize, uses: usize) -> Self {
+    pub fn transposed(matrix: Stored<'a, T>, columns: usize, batch: usize, uses: usize) -> Self {
+        let matrix = match matrix {
+            Stored::Full(matrix) => matrix,
+            Stored::Rounded(matrix) => return Self::Rounded { matrix, columns },
+        };
         if batch <= FEW || uses <= 2 * FEW {
             return Self::Transposed { matrix, columns };
         }
@@ -118,6 +158,7 @@ impl<'a, T: Lanes> Weights<'a, T> {
     pub const fn columns(&self) -> usize {
         match self {
             Self::Transposed { columns, .. }
+            | Self::Rounded { columns, .. }
             | Self::Plain { columns, .. }
             | Self::Packed { columns, .. } => *columns,
         }
@@ -132,15 +173,26 @@ impl<'a, T: Lanes> Weights<'a, T> {
             sum_rows(rows, matrix, columns, panels, parallel);
             return;
         }
-        let one = |(index, panel): (usize, &mut [T])| match self {
-            Self::Packed { panels: packed, .. } => {
-                let size = PANEL * rows.width;
-                T::panel(rows, &packed[index * size..][..size], panel);
-            }
-            Self::Plain { matrix, .. } | Self::Transposed { matrix, .. } => {
-                let first = index * PANEL;
-                let width = PANEL.min(columns - first);
-                T::dots(rows, &matrix[first * rows.width..][..width * rows.width], panel);
+        let in_order;
+        let rows = if let Self::Rounded { .. } = self {
+            in_order = even_first(rows);
+            Rows { data: &in_order, stride: rows.width, ..rows }
+        } else {
+            rows
+        };
+        let one = |(index, panel): (usize, &mut [T])| {
+            let first = index * PANEL * rows.width;
+            let size = PANEL.min(columns - index * PANEL) * rows.width;
+            match self {
+                Self::Packed { panels: packed, .. } => {
+                    T::panel(rows, &packed[first..][..PANEL * rows.width], panel);
+                }
+                Self::Rounded { matrix, .. } => {
+                    T::rounded_dots(rows, &matrix[first..][..size], panel);
+                }
+                Self::Plain { matrix, .. } | Self::Transposed { matrix, .. } => {
+                    T::dots(rows, &matrix[first..][..size], panel);
+                }
             }
         };
         let chunk = PANEL * rows.count;
@@ -150,6 +202,15 @@ impl<'a, T: Lanes> Weights<'a, T> {
             panels.chunks_mut(chunk).enumerate().for_each(one);
         }
     }
+}
+
+/// The rows one after the other, of each the values at even places first.
+fn even_first<T: Lanes>(rows: Rows<'_, T>) -> Vec<T> {
+    let row = |index| rows.row(index).iter();
+    (0..rows.count)
+        .flat_map(|index| row(index).step_by(2).chain(row(index).skip(1).step_by(2)))
+        .copied()
+        .collect()
 }
 
 /// `rows · matrix` into panels. The matrix is read from beginning to end, for memory to keep up: threads
@@ -215,312 +276,39 @@ pub fn repeated<T: Real>(row: &[T], count: usize) -> Vec<T> {
     rows
 }
 
-/// `output += input · weightᵀ` by whichever way suits the number of rows. `input` holds `rows` rows one
-/// after the other, `weight` (columns, inner); the output's rows begin every `row_stride` values.
-pub fn add_transposed<T: Lanes>(
+/// `output = input · weightᵀ` or `+=`, by whichever way suits the number of rows. `input` holds `rows`
+/// rows one after the other, `weight` (columns, inner); the output's rows begin every `row_stride`
+/// values.
+pub fn transposed<T: Lanes>(
     output: &mut [T],
     row_stride: usize,
     input: &[T],
     rows: usize,
-    weight: &[T],
+    weight: Stored<'_, T>,
+    into: Into,
 ) {
     if rows == 0 {
         return;
     }
     let inner = input.len() / rows;
     let columns = weight.len() / inner;
-    if rows > FEW {
+    if let (Stored::Full(weight), true) = (weight, rows > FEW) {
         let (input, weight) =
             (Matrix::new(input, rows, inner), Matrix::new(weight, columns, inner));
-        product(output, row_stride, input, weight.t(), Into::Add);
+        product(output, row_stride, input, weight.t(), into);
         return;
     }
-    let mut panels = vec![T::ZERO; panels_len(rows, columns)];
+    let mut panels = Scratch::new(panels_len(rows, columns));
     let input = Rows { data: input, count: rows, stride: inner, width: inner };
     let weights = Weights::transposed(weight, columns, rows, rows);
     weights.multiply(input, &mut panels, rows * weight.len() > 1 << 17);
     each_run(&panels, rows, columns, |row, first, run| {
-        for (sum, value) in output[row * row_stride + first..].iter_mut().zip(run) {
-            *sum += *value;
+        let output = output[row * row_stride + first..].iter_mut().zip(run);
+        match into {
+            Into::Overwrite => output.for_each(|(sum, value)| *sum = *value),
+            Into::Add => output.for_each(|(sum, value)| *sum += *value),
         }
     });
-}
-
-/// The inner loops, for a number type.
-pub trait Lanes: Real {
-    /// One panel of `rows · matrixᵀ`; `matrix` holds the panel's columns as rows of `rows.width`.
-    fn dots(rows: Rows<'_, Self>, matrix: &[Self], panel: &mut [Self]);
-
-    /// Adds `rows · matrix` to `sums`, whose rows, like the matrix's, are `columns` long.
-    fn row_sums(rows: Rows<'_, Self>, matrix: &[Self], columns: usize, sums: &mut [Self]);
-
-    /// One panel from values that were put in order: `rows.width` times [`PANEL`] of them.
-    fn panel(rows: Rows<'_, Self>, packed: &[Self], panel: &mut [Self]);
-}
-
-impl Lanes for f64 {
-    fn dots(rows: Rows<'_, Self>, matrix: &[Self], panel: &mut [Self]) {
-        for (column, weights) in matrix.chunks_exact(rows.width).enumerate() {
-            for row in 0..rows.count {
-                panel[row * PANEL + column] =
-                    rows.row(row).iter().zip(weights).map(|(a, b)| a * b).sum();
-            }
-        }
-    }
-
-    fn row_sums(rows: Rows<'_, Self>, matrix: &[Self], columns: usize, sums: &mut [Self]) {
-        for (row, sums) in sums.chunks_exact_mut(columns).enumerate() {
-            for (value, weights) in rows.row(row).iter().zip(matrix.chunks_exact(columns)) {
-                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
-            }
-        }
-    }
-
-    fn panel(rows: Rows<'_, Self>, packed: &[Self], panel: &mut [Self]) {
-        for (row, run) in panel.chunks_exact_mut(PANEL).enumerate() {
-            run.fill(0.);
-            for (value, weights) in rows.row(row).iter().zip(packed.chunks_exact(PANEL)) {
-                for (sum, weight) in run.iter_mut().zip(weights) {
-                    *sum += value * weight;
-                }
-            }
-        }
-    }
-}
-
-impl Lanes for f32 {
-    fn dots(rows: Rows<'_, Self>, matrix: &[Self], panel: &mut [Self]) {
-        Arch::new().dispatch(Dots { rows, matrix, panel });
-    }
-
-    fn row_sums(rows: Rows<'_, Self>, matrix: &[Self], columns: usize, sums: &mut [Self]) {
-        Arch::new().dispatch(RowSums { rows, matrix, columns, sums });
-    }
-
-    fn panel(rows: Rows<'_, Self>, packed: &[Self], panel: &mut [Self]) {
-        Arch::new().dispatch(Panel { rows, packed, panel });
-    }
-}
-
-struct Dots<'a> {
-    rows: Rows<'a, f32>,
-    matrix: &'a [f32],
-    panel: &'a mut [f32],
-}
-
-impl WithSimd for Dots<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows, matrix, panel } = self;
-        let columns = matrix.len() / rows.width;
-        // Sums in registers: columns at a time by rows at a time.
-        let mut column = 0;
-        while column < columns {
-            let left = columns - column;
-            let weights = &matrix[column * rows.width..];
-            let width = if S::F32_LANES >= 16 && left >= 4 {
-                dots_columns::<S, 4>(simd, rows, weights, &mut panel[column..]);
-                4
-            } else if left >= 2 {
-                dots_columns::<S, 2>(simd, rows, weights, &mut panel[column..]);
-                2
-            } else {
-                dots_columns::<S, 1>(simd, rows, weights, &mut panel[column..]);
-                1
-            };
-            column += width;
-        }
-    }
-}
-
-#[inline(always)]
-fn dots_columns<S: Simd, const C: usize>(
-    simd: S,
-    rows: Rows<'_, f32>,
-    matrix: &[f32],
-    panel: &mut [f32],
-) {
-    let weights: [&[f32]; C] = std::array::from_fn(|c| &matrix[c * rows.width..][..rows.width]);
-    let mut row = 0;
-    while row < rows.count {
-        let out = &mut panel[row * PANEL..];
-        row += match rows.count - row {
-            1 => dots_tile::<S, C, 1>(simd, rows, row, weights, out),
-            2 => dots_tile::<S, C, 2>(simd, rows, row, weights, out),
-            3 => dots_tile::<S, C, 3>(simd, rows, row, weights, out),
-            5 => dots_tile::<S, C, 5>(simd, rows, row, weights, out),
-            _ => dots_tile::<S, C, 4>(simd, rows, row, weights, out),
-        };
-    }
-}
-
-#[inline(always)]
-fn dots_tile<S: Simd, const C: usize, const R: usize>(
-    simd: S,
-    rows: Rows<'_, f32>,
-    first: usize,
-    weights: [&[f32]; C],
-    out: &mut [f32],
-) -> usize {
-    let inputs: [&[f32]; R] = std::array::from_fn(|r| rows.row(first + r));
-    let weight_lanes = weights.map(|weights| S::as_simd_f32s(weights));
-    let input_lanes = inputs.map(|input| S::as_simd_f32s(input));
-    let whole = rows.width / S::F32_LANES;
-    let mut sums = [[simd.splat_f32s(0.); C]; R];
-    for i in 0..whole {
-        let weight: [S::f32s; C] = std::array::from_fn(|c| weight_lanes[c].0[i]);
-        for r in 0..R {
-            let input = input_lanes[r].0[i];
-            for c in 0..C {
-                sums[r][c] = simd.mul_add_e_f32s(input, weight[c], sums[r][c]);
-            }
-        }
-    }
-    for r in 0..R {
-        for c in 0..C {
-            let rest: f32 =
-                input_lanes[r].1.iter().zip(weight_lanes[c].1).map(|(a, b)| a * b).sum();
-            out[r * PANEL + c] = simd.reduce_sum_f32s(sums[r][c]) + rest;
-        }
-    }
-    R
-}
-
-struct RowSums<'a> {
-    rows: Rows<'a, f32>,
-    matrix: &'a [f32],
-    columns: usize,
-    sums: &'a mut [f32],
-}
-
-impl WithSimd for RowSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows, matrix, columns, sums } = self;
-        let mut inner = 0;
-        while inner < rows.width {
-            let four = rows.width - inner >= 4;
-            let matrix = &matrix[inner * columns..];
-            let mut pairs = sums.chunks_exact_mut(2 * columns);
-            for (pair, sums) in pairs.by_ref().enumerate() {
-                if four {
-                    add_matrix_rows::<S, 4, 2>(simd, rows, 2 * pair, inner, matrix, sums);
-                } else {
-                    add_matrix_rows::<S, 1, 2>(simd, rows, 2 * pair, inner, matrix, sums);
-                }
-            }
-            let last = pairs.into_remainder();
-            if !last.is_empty() && four {
-                add_matrix_rows::<S, 4, 1>(simd, rows, rows.count - 1, inner, matrix, last);
-            } else if !last.is_empty() {
-                add_matrix_rows::<S, 1, 1>(simd, rows, rows.count - 1, inner, matrix, last);
-            }
-            inner += if four { 4 } else { 1 };
-        }
-    }
-}
-
-/// Adds what `N` rows of the matrix, the first for value `inner`, give to `R` rows of sums from `row` on.
-#[inline(always)]
-fn add_matrix_rows<S: Simd, const N: usize, const R: usize>(
-    simd: S,
-    rows: Rows<'_, f32>,
-    row: usize,
-    inner: usize,
-    matrix: &[f32],
-    sums: &mut [f32],
-) {
-    let columns = sums.len() / R;
-    let weights: [&[f32]; N] = std::array::from_fn(|n| &matrix[n * columns..][..columns]);
-    let lanes = weights.map(|weights| S::as_simd_f32s(weights));
-    let factors: [[f32; N]; R] =
-        std::array::from_fn(|r| std::array::from_fn(|n| rows.row(row + r)[inner + n]));
-    let splats = factors.map(|factors| factors.map(|factor| simd.splat_f32s(factor)));
-    let mut out = sums.chunks_exact_mut(columns);
-    let out: [_; R] = std::array::from_fn(|_| S::as_mut_simd_f32s(out.next().unwrap_or_default()));
-    for i in 0..columns / S::F32_LANES {
-        let weight: [S::f32s; N] = std::array::from_fn(|n| lanes[n].0[i]);
-        for r in 0..R {
-            let mut sum = out[r].0[i];
-            for n in 0..N {
-                sum = simd.mul_add_e_f32s(splats[r][n], weight[n], sum);
-            }
-            out[r].0[i] = sum;
-        }
-    }
-    for r in 0..R {
-        for (i, sum) in out[r].1.iter_mut().enumerate() {
-            for n in 0..N {
-                *sum += factors[r][n] * lanes[n].1[i];
-            }
-        }
-    }
-}
-
-struct Panel<'a> {
-    rows: Rows<'a, f32>,
-    packed: &'a [f32],
-    panel: &'a mut [f32],
-}
-
-impl WithSimd for Panel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => panel_rows::<S, 2, 8>(simd, self),
-            8 => panel_rows::<S, 4, 3>(simd, self),
-            4 => panel_rows::<S, 8, 1>(simd, self),
-            _ => panel_rows::<S, PANEL, 1>(simd, self),
-        }
-    }
-}
-
-/// `V` vectors make a panel; `R` rows are summed at a time.
-#[inline(always)]
-fn panel_rows<S: Simd, const V: usize, const R: usize>(simd: S, task: Panel<'_>) {
-    let Panel { rows, packed, panel } = task;
-    let (weights, _) = S::as_simd_f32s(packed);
-    let (out, _) = S::as_mut_simd_f32s(panel);
-    let mut row = 0;
-    while row < rows.count {
-        let out = &mut out[row * V..];
-        row += match rows.count - row {
-            left if left >= R => panel_tile::<S, V, R>(simd, rows, row, weights, out),
-            left if left >= 4 && R > 4 => panel_tile::<S, V, 4>(simd, rows, row, weights, out),
-            left if left >= 2 && R > 2 => panel_tile::<S, V, 2>(simd, rows, row, weights, out),
-            _ => panel_tile::<S, V, 1>(simd, rows, row, weights, out),
-        };
-    }
-}
-
-#[inline(always)]
-fn panel_tile<S: Simd, const V: usize, const R: usize>(
-    simd: S,
-    rows: Rows<'_, f32>,
-    first: usize,
-    weights: &[S::f32s],
-    out: &mut [S::f32s],
-) -> usize {
-    let inputs: [&[f32]; R] = std::array::from_fn(|r| rows.row(first + r));
-    let mut sums = [[simd.splat_f32s(0.); V]; R];
-    for (k, weight) in weights.chunks_exact(V).take(rows.width).enumerate() {
-        for r in 0..R {
-            let input = simd.splat_f32s(inputs[r][k]);
-            for v in 0..V {
-                sums[r][v] = simd.mul_add_e_f32s(input, weight[v], sums[r][v]);
-            }
-        }
-    }
-    for r in 0..R {
-        out[r * V..][..V].copy_from_slice(&sums[r]);
-    }
-    R
 }
 
 #[cfg(test)]
@@ -541,7 +329,10 @@ mod tests {
         for parallel in [false, true] {
             for transposed in [false, true] {
                 let (weights, strides) = if transposed {
-                    (Weights::transposed(&matrix, columns, at_a_time, uses), (1, inner))
+                    (
+                        Weights::transposed(Stored::Full(&matrix), columns, at_a_time, uses),
+                        (1, inner),
+                    )
                 } else {
                     (Weights::plain(&matrix, columns, at_a_time, uses), (columns, 1))
                 };
@@ -564,6 +355,28 @@ mod tests {
             }
         }
         worst
+    }
+
+    #[test]
+    fn products_with_rounded_weights_are_those_with_the_rounded_values() {
+        for (batch, inner, columns) in [(1, 64, 32), (1, 37, 70), (3, 130, 33), (2, 1, 5)] {
+            let rows = filled(batch * inner, 1);
+            let rows = Rows { data: &rows, count: batch, stride: inner, width: inner };
+            let matrix: Vec<bf16> =
+                filled(inner * columns, 2).into_iter().map(bf16::from_f32).collect();
+            let full: Vec<f32> = matrix.iter().map(|value| value.to_f32()).collect();
+            let products = |matrix| {
+                let mut panels = vec![0f32; panels_len(batch, columns)];
+                Weights::transposed(matrix, columns, batch, 1).multiply(rows, &mut panels, true);
+                panels
+            };
+            let (rounded, full) =
+                (products(Stored::Rounded(&matrix)), products(Stored::Full(&full)));
+            assert!(full.iter().any(|value| *value != 0.));
+            for (rounded, full) in rounded.iter().zip(&full) {
+                assert!((rounded - full).abs() < 1e-5, "{rounded} for {full}");
+            }
+        }
     }
 
     #[test]

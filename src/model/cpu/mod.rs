@@ -3,8 +3,10 @@
 mod blocked;
 pub mod elementwise;
 pub mod few_rows;
+pub mod lanes;
 pub mod matrix;
 mod real;
+pub mod scratch;
 pub mod storage;
 
 pub use real::Real;

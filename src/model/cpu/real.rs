@@ -2,6 +2,7 @@
 
 use super::blocked;
 use super::matrix::{Into, Matrix};
+use super::scratch::Pool;
 use candle_core::{CpuStorage, Result, WithDType, bail};
 
 /// `f32` or `f64`, with the functions that gates need, written so that loops over them vectorise.
@@ -19,6 +20,9 @@ pub trait Real: WithDType + std::ops::Neg<Output = Self> + std::iter::Sum<Self> 
 
     /// The square root.
     fn sqrt(self) -> Self;
+
+    /// Memory of this type that may be used again.
+    fn pool() -> &'static Pool<Self>;
 
     /// A product by a form of our own, where there is a better one than the general form; `false` if
     /// nothing was done.
@@ -42,6 +46,11 @@ pub trait Real: WithDType + std::ops::Neg<Output = Self> + std::iter::Sum<Self> 
 impl Real for f64 {
     const ZERO: Self = 0.;
     const ONE: Self = 1.;
+
+    fn pool() -> &'static Pool<Self> {
+        static POOL: Pool<f64> = Pool::new();
+        &POOL
+    }
 
     #[inline(always)]
     fn tanh(self) -> Self {
@@ -72,6 +81,11 @@ impl Real for f64 {
 impl Real for f32 {
     const ZERO: Self = 0.;
     const ONE: Self = 1.;
+
+    fn pool() -> &'static Pool<Self> {
+        static POOL: Pool<f32> = Pool::new();
+        &POOL
+    }
 
     #[inline(always)]
     fn tanh(self) -> Self {

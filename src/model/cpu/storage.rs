@@ -2,9 +2,12 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+use half::bf16;
+use rayon::prelude::*;
 
 use super::Real;
+use super::few_rows::Stored;
 
 /// The values of a contiguous tensor inside a custom operation.
 pub fn values<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
@@ -21,6 +24,40 @@ pub fn with_values<T: Real, R>(tensor: &Tensor, read: impl FnOnce(&[T]) -> Resul
         Storage::Cpu(storage) => read(values(storage, layout)?),
         _ => bail!("expected a tensor on the CPU, found one on {:?}", tensor.device().location()),
     }
+}
+
+/// The values of a contiguous weight inside a custom operation, rounded or not.
+pub fn stored<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> Result<Stored<'a, T>> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::BF16(values), Some((start, end))) => Ok(Stored::Rounded(&values[start..end])),
+        _ => values(storage, layout).map(Stored::Full),
+    }
+}
+
+/// Calls `read` with the values of a contiguous weight on the CPU, rounded or not.
+pub fn with_stored<T: Real, R>(
+    tensor: &Tensor,
+    read: impl FnOnce(Stored<'_, T>) -> Result<R>,
+) -> Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => read(stored(storage, layout)?),
+        _ => bail!("expected a tensor on the CPU, found one on {:?}", tensor.device().location()),
+    }
+}
+
+/// Large weights rounded to sixteen bits, for a network that only reads them: the time of one step is
+/// that of reading its weights from memory. Small ones, which stay in the cache, are left as they are.
+pub fn rounded(weight: &Tensor) -> Result<Tensor> {
+    /// Values that stay in the cache.
+    const FEW: usize = 1 << 20;
+    if weight.dtype() != DType::F32 || !weight.device().is_cpu() || weight.elem_count() <= FEW {
+        return Ok(weight.clone());
+    }
+    let values = with_values(&weight.contiguous()?, |values: &[f32]| {
+        Ok(values.par_iter().with_min_len(1 << 14).map(|value| bf16::from_f32(*value)).collect())
+    })?;
+    Tensor::from_vec::<_, bf16>(values, weight.shape(), weight.device())
 }
 
 /// Calls `change` with the values of a contiguous tensor on the CPU, which it may change in place.

@@ -12,6 +12,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rayon::prelude::*;
+
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp3, Layout, Result as CandleResult, Shape, Tensor, bail,
 };
@@ -20,9 +22,12 @@ use super::gates::Gates;
 use super::sequence::{self, Extent, Initial, Upstream};
 use super::{Recurrent, State};
 use crate::Result;
-use crate::model::cpu::few_rows::{Lanes, add_transposed, repeated};
+use crate::model::cpu::Real;
+use crate::model::cpu::few_rows::{Stored, transposed};
+use crate::model::cpu::lanes::Lanes;
 use crate::model::cpu::matrix::{Into, Matrix, add_column_sums, product};
-use crate::model::cpu::storage::{values, with_values};
+use crate::model::cpu::scratch::Scratch;
+use crate::model::cpu::storage::{values, with_stored, with_values};
 use crate::model::gradients;
 
 /// Runs a layer over `input`, of shape (batch, steps, input size), from `state`.
@@ -63,7 +68,7 @@ pub fn forward<T: Lanes>(
 
 /// What the operations of one run over one input share.
 #[derive(Debug)]
-struct Run<T> {
+struct Run<T: Real> {
     extent: Extent,
     weight_ih: Tensor,
     weight_hh: Tensor,
@@ -79,9 +84,9 @@ struct Run<T> {
 
 /// What the way back needs of the forward pass, besides its arguments and its result.
 #[derive(Debug)]
-struct Saved<T> {
-    gates: Vec<T>,
-    cells: Vec<T>,
+struct Saved<T: Real> {
+    gates: Scratch<T>,
+    cells: Scratch<T>,
 }
 
 /// Gradients on their way to the knot; `None` where nobody asks, or a sink took them.
@@ -93,7 +98,7 @@ fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
 }
 
 #[derive(Debug)]
-struct WeightsKnot<T>(Arc<Run<T>>);
+struct WeightsKnot<T: Real>(Arc<Run<T>>);
 
 impl<T: Lanes> CustomOp3 for WeightsKnot<T> {
     fn name(&self) -> &'static str {
@@ -128,7 +133,7 @@ impl<T: Lanes> CustomOp3 for WeightsKnot<T> {
 }
 
 #[derive(Debug)]
-struct FinalCell<T>(Arc<Run<T>>);
+struct FinalCell<T: Real>(Arc<Run<T>>);
 
 impl<T: Lanes> CustomOp1 for FinalCell<T> {
     fn name(&self) -> &'static str {
@@ -151,7 +156,7 @@ impl<T: Lanes> CustomOp1 for FinalCell<T> {
 }
 
 #[derive(Debug)]
-struct Sequence<T>(Arc<Run<T>>);
+struct Sequence<T: Real>(Arc<Run<T>>);
 
 impl<T: Lanes> CustomOp3 for Sequence<T> {
     fn name(&self) -> &'static str {
@@ -171,14 +176,14 @@ impl<T: Lanes> CustomOp3 for Sequence<T> {
         let input: &[T] = values(input, input_layout)?;
         let initial = split_state(run.extent, values(initial, initial_layout)?);
         let Extent { gates: layout, batch, steps } = run.extent;
-        let mut gates = with_values(&run.weight_ih, |weight_ih| {
-            with_values(&run.biases, |biases| Ok(run.project(input, weight_ih, biases)))
-        })?;
+        let mut gates = with_stored(&run.weight_ih, |weight_ih| Ok(run.project(input, weight_ih)))?;
+        let bias = with_values(&run.biases, |biases| Ok(run.bias(biases)))?;
         let mut outputs = vec![T::ZERO; batch * steps * layout.hidden];
         let with_cells = layout.cell.has_cell_state();
-        let mut cells = vec![T::ZERO; if with_cells { outputs.len() } else { 0 }];
-        with_values(&run.weight_hh, |weight_hh| {
-            sequence::forward(run.extent, weight_hh, initial, &mut gates, &mut outputs, &mut cells);
+        let mut cells = Scratch::new(if with_cells { outputs.len() } else { 0 });
+        with_stored(&run.weight_hh, |weight_hh| {
+            let (gates, outputs, cells) = (&mut gates, &mut outputs, &mut cells);
+            sequence::forward(run.extent, weight_hh, &bias, initial, gates, outputs, cells);
             Ok(())
         })?;
         if with_cells {
@@ -208,7 +213,7 @@ impl<T: Lanes> CustomOp3 for Sequence<T> {
         let gradient = gradient.contiguous()?;
         let Extent { gates: layout, batch, .. } = run.extent;
         let of_state = batch * layout.hidden;
-        let mut d_gates = vec![T::ZERO; saved.gates.len()];
+        let mut d_gates = Scratch::new(saved.gates.len());
         // Gradient of the state: hidden, then cell values.
         let mut d_state = vec![T::ZERO; initial.elem_count()];
         if let Some(gradient) = &final_cell_gradient {
@@ -273,14 +278,19 @@ fn split_state<T>(extent: Extent, state: &[T]) -> Initial<'_, T> {
 }
 
 /// For every row of the outputs, the output one step before.
-fn previous_outputs<T: Lanes>(extent: Extent, initial: &[T], outputs: &[T]) -> Vec<T> {
+fn previous_outputs<T: Lanes>(extent: Extent, initial: &[T], outputs: &[T]) -> Scratch<T> {
     let hidden = extent.gates.hidden;
     let width = extent.steps * hidden;
-    let mut previous = vec![T::ZERO; outputs.len()];
-    for (sequence, previous) in previous.chunks_exact_mut(width).enumerate() {
+    let mut previous = Scratch::new(outputs.len());
+    let one = |(sequence, previous): (usize, &mut [T])| {
         let (first, rest) = previous.split_at_mut(hidden);
         first.copy_from_slice(&initial[sequence * hidden..][..hidden]);
         rest.copy_from_slice(&outputs[sequence * width..][..width - hidden]);
+    };
+    if outputs.len() > 1 << 18 {
+        previous.par_chunks_exact_mut(width).enumerate().for_each(one);
+    } else {
+        previous.chunks_exact_mut(width).enumerate().for_each(one);
     }
     previous
 }
@@ -290,11 +300,10 @@ impl<T: Lanes> Run<T> {
         self.extent.batch * self.extent.steps
     }
 
-    /// Biases and the input's products, in the layout of [`Gates`].
-    fn project(&self, input: &[T], weight_ih: &[T], biases: &[T]) -> Vec<T> {
+    /// The sum of both biases where both are added, in the layout of [`Gates`].
+    fn bias(&self, biases: &[T]) -> Vec<T> {
         let layout = self.extent.gates;
-        let (row, rows) = (layout.row(), self.rows());
-        let mut bias = vec![T::ZERO; row];
+        let mut bias = vec![T::ZERO; layout.row()];
         let (bias_ih, bias_hh) = biases.split_at(layout.weight_rows());
         for (start, first, count) in layout.input_parts() {
             bias[start..][..count].copy_from_slice(&bias_ih[first..][..count]);
@@ -302,11 +311,18 @@ impl<T: Lanes> Run<T> {
         for (sum, value) in bias[layout.hidden_start()..].iter_mut().zip(bias_hh) {
             *sum += *value;
         }
-        let mut gates = repeated(&bias, rows);
+        bias
+    }
+
+    /// The input's products, in the layout of [`Gates`]; where there is none, anything.
+    fn project(&self, input: &[T], weight_ih: Stored<'_, T>) -> Scratch<T> {
+        let layout = self.extent.gates;
+        let (row, rows) = (layout.row(), self.rows());
+        let mut gates = Scratch::new(row * rows);
         let width = input.len() / rows;
         for (start, first, count) in layout.input_parts() {
-            let weight = &weight_ih[first * width..][..count * width];
-            add_transposed(&mut gates[start..], row, input, rows, weight);
+            let weight = weight_ih.part(first * width, count * width);
+            transposed(&mut gates[start..], row, input, rows, weight, Into::Overwrite);
         }
         gates
     }

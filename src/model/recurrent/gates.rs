@@ -5,9 +5,9 @@
 //!
 //! | cell | in the order | before | after | gradient |
 //! |---|---|---|---|---|
-//! | simple | h | sum of both products | unchanged | of the sum |
+//! | simple | h | sum of both products | left as it is | of the sum |
 //! | LSTM | i f g o | sum of both products | activations | of the sums |
-//! | GRU | n r z m | n: input's part, m: hidden's part, r z: sums | n r z activations, m unchanged | n: of the input's part, m: of the hidden's part, r z: of the sums |
+//! | GRU | n r z m | n: input's part, m: hidden's part, r z: sums | n r z activations, m with its bias | n: of the input's part, m: of the hidden's part, r z: of the sums |
 //!
 //! With the GRU's blocks in this order, the hidden products' gates (r z m) lie side by side.
 
@@ -59,6 +59,8 @@ impl Gates {
 pub struct Forward<'a, T> {
     /// Before, then after; see the module.
     pub gates: &'a mut [T],
+    /// To be added to the gates before anything else.
+    pub bias: &'a [T],
     /// Output of the step before.
     pub previous: &'a [T],
     /// Cell values of the step before, then of this one (LSTM; else empty).
@@ -109,14 +111,16 @@ impl<T: Real> Loop for ForwardLoop<'_, T> {
         let Self(cell, row) = self;
         match cell {
             Cell::SimpleRnn => {
-                for (output, sum) in row.output.iter_mut().zip(&*row.gates) {
+                let sums = row.gates.iter().zip(row.bias).map(|(sum, bias)| *sum + *bias);
+                for (output, sum) in row.output.iter_mut().zip(sums) {
                     *output = sum.tanh();
                 }
             }
             Cell::SimpleRnnRelu => {
-                for (output, sum) in row.output.iter_mut().zip(&*row.gates) {
+                let sums = row.gates.iter().zip(row.bias).map(|(sum, bias)| *sum + *bias);
+                for (output, sum) in row.output.iter_mut().zip(sums) {
                     // Written so that what is no number stays so.
-                    *output = if *sum < T::ZERO { T::ZERO } else { *sum };
+                    *output = if sum < T::ZERO { T::ZERO } else { sum };
                 }
             }
             Cell::Gru => gru_forward(row),
@@ -171,11 +175,12 @@ fn four_mut<T>(row: &mut [T], hidden: usize) -> [&mut [T]; 4] {
 fn lstm_forward<T: Real>(row: Forward<'_, T>) {
     let hidden = row.output.len();
     let [input, forget, candidate, out] = four_mut(row.gates, hidden);
+    let [b_input, b_forget, b_candidate, b_out] = four(row.bias, hidden);
     let (before, cell) = (&row.cell_before[..hidden], &mut row.cell[..hidden]);
     let output = &mut row.output[..hidden];
     for j in 0..hidden {
-        let (i, f) = (input[j].sigmoid(), forget[j].sigmoid());
-        let (g, o) = (candidate[j].tanh(), out[j].sigmoid());
+        let (i, f) = ((input[j] + b_input[j]).sigmoid(), (forget[j] + b_forget[j]).sigmoid());
+        let (g, o) = ((candidate[j] + b_candidate[j]).tanh(), (out[j] + b_out[j]).sigmoid());
         let c = f * before[j] + i * g;
         (input[j], forget[j], candidate[j], out[j]) = (i, f, g, o);
         cell[j] = c;
@@ -209,11 +214,13 @@ fn lstm_backward<T: Real>(row: Backward<'_, T>) {
 fn gru_forward<T: Real>(row: Forward<'_, T>) {
     let hidden = row.output.len();
     let [new, reset, update, product] = four_mut(row.gates, hidden);
+    let [b_new, b_reset, b_update, b_product] = four(row.bias, hidden);
     let (previous, output) = (&row.previous[..hidden], &mut row.output[..hidden]);
     for j in 0..hidden {
-        let (r, z) = (reset[j].sigmoid(), update[j].sigmoid());
-        let n = (new[j] + r * product[j]).tanh();
-        (new[j], reset[j], update[j]) = (n, r, z);
+        let (r, z) = ((reset[j] + b_reset[j]).sigmoid(), (update[j] + b_update[j]).sigmoid());
+        let m = product[j] + b_product[j];
+        let n = (new[j] + b_new[j] + r * m).tanh();
+        (new[j], reset[j], update[j], product[j]) = (n, r, z, m);
         output[j] = n + z * (previous[j] - n);
     }
 }

@@ -20,6 +20,7 @@ pub use cell::Cell;
 pub use exchange::{KerasWeights, load_pytorch, save_pytorch};
 pub use state::State;
 
+use super::cpu::storage::rounded;
 use crate::{Error, Result};
 
 /// One recurrent layer, run over whole sequences.
@@ -113,8 +114,8 @@ impl Recurrent {
         let layer = Self { cell, weight_ih, weight_hh, bias_ih, bias_hh };
         for (name, tensor) in [
             ("weight_ih", &layer.weight_ih),
+            ("weight_hh", &layer.weight_hh),
             ("bias_ih", &layer.bias_ih),
-            ("bias_hh", &layer.bias_hh),
         ] {
             layer.expect_alike(name, tensor)?;
         }
@@ -131,6 +132,15 @@ impl Recurrent {
             bias_ih: self.bias_ih.detach(),
             bias_hh: self.bias_hh.detach(),
         }
+    }
+
+    /// The same layer for reading alone, large weights rounded to sixteen bits.
+    pub(super) fn rounded(&self) -> Result<Self> {
+        let mut layer = self.untracked();
+        for weight in [&mut layer.weight_ih, &mut layer.weight_hh] {
+            *weight = rounded(weight)?;
+        }
+        Ok(layer)
     }
 
     /// The kind of the layer.
@@ -155,7 +165,7 @@ impl Recurrent {
     pub fn zero_state(&self, batch: usize) -> Result<State> {
         let zeros = || {
             let shape = (batch, self.hidden_size());
-            Tensor::zeros(shape, self.weight_hh.dtype(), self.weight_hh.device())
+            Tensor::zeros(shape, self.bias_hh.dtype(), self.bias_hh.device())
         };
         let cell = if self.cell.has_cell_state() { Some(zeros()?) } else { None };
         Ok(State { hidden: zeros()?, cell })
@@ -221,11 +231,12 @@ impl Recurrent {
     }
 
     fn expect_alike(&self, name: &'static str, tensor: &Tensor) -> Result<()> {
-        let (kind, device) = (self.weight_hh.dtype(), self.weight_hh.device());
+        // The weights themselves may be rounded.
+        let (kind, device) = (self.bias_hh.dtype(), self.bias_hh.device());
         if tensor.dtype() != kind || !tensor.device().same_device(device) {
             return Err(Error::argument(
                 name,
-                format!("{kind:?} on {:?}, as weight_hh", device.location()),
+                format!("{kind:?} on {:?}, as bias_hh", device.location()),
                 format!("{:?} on {:?}", tensor.dtype(), tensor.device().location()),
             ));
         }

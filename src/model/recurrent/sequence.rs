@@ -6,7 +6,9 @@
 use rayon::prelude::*;
 
 use super::gates::{self, Gates};
-use crate::model::cpu::few_rows::{Lanes, Rows, Weights, each_run, panels_len};
+use crate::model::cpu::few_rows::{Rows, Stored, Weights, each_run, panels_len};
+use crate::model::cpu::lanes::Lanes;
+use crate::model::cpu::scratch::Scratch;
 
 /// Above this many bytes a recurrent weight does not stay in one core's cache.
 const CACHED_BYTES: usize = 4 << 20;
@@ -71,12 +73,13 @@ pub struct Initial<'a, T> {
     pub cell: &'a [T],
 }
 
-/// Runs all steps. `gates`, of shape (batch, steps, [`Gates::row`]), holds biases and the input's
-/// products, and is left as [`gates`] says; `outputs` is (batch, steps, hidden); `cells` likewise for
+/// Runs all steps. `bias` is a [`Gates::row`]; `gates`, of shape (batch, steps, row), holds the input's
+/// products (where there is none, anything), and is left as [`gates`] says; `outputs` is (batch, steps, hidden); `cells` likewise for
 /// an LSTM, else empty.
 pub fn forward<T: Lanes>(
     extent: Extent,
-    weight_hh: &[T],
+    weight_hh: Stored<'_, T>,
+    bias: &[T],
     initial: Initial<'_, T>,
     gates: &mut [T],
     outputs: &mut [T],
@@ -89,7 +92,9 @@ pub fn forward<T: Lanes>(
     let weights = Weights::transposed(weight_hh, rows, at_a_time, batch * steps);
     let run = |part: ForwardPart<'_, T>| part.run(&weights, alone.is_none());
     match alone {
-        None => extent.in_pool(|| run(ForwardPart { extent, initial, gates, outputs, cells })),
+        None => {
+            extent.in_pool(|| run(ForwardPart { extent, bias, initial, gates, outputs, cells }))
+        }
         Some(count) => {
             let of_gates = count * steps * extent.gates.row();
             // Where there are no cell values every thread takes an empty part of them.
@@ -109,6 +114,7 @@ pub fn forward<T: Lanes>(
                     let cell = part_of(initial.cell, index * count * hidden, batch * hidden);
                     run(ForwardPart {
                         extent: Extent { batch, ..extent },
+                        bias,
                         initial: Initial { hidden: hidden_before, cell },
                         gates,
                         outputs,
@@ -126,6 +132,7 @@ fn part_of<T>(values: &[T], start: usize, len: usize) -> &[T] {
 
 struct ForwardPart<'a, T> {
     extent: Extent,
+    bias: &'a [T],
     initial: Initial<'a, T>,
     gates: &'a mut [T],
     outputs: &'a mut [T],
@@ -134,10 +141,10 @@ struct ForwardPart<'a, T> {
 
 impl<T: Lanes> ForwardPart<'_, T> {
     fn run(self, weights: &Weights<'_, T>, share: bool) {
-        let Self { extent, initial, gates, outputs, cells } = self;
+        let Self { extent, bias, initial, gates, outputs, cells } = self;
         let Extent { gates: layout @ Gates { cell, hidden }, batch, steps } = extent;
         let (row, rows) = (layout.row(), layout.weight_rows());
-        let mut panels = vec![T::ZERO; panels_len(batch, rows)];
+        let mut panels = Scratch::new(panels_len(batch, rows));
         for step in 0..steps {
             let before = match step {
                 0 => Rows { data: initial.hidden, count: batch, stride: hidden, width: hidden },
@@ -149,6 +156,10 @@ impl<T: Lanes> ForwardPart<'_, T> {
                 },
             };
             weights.multiply(before, &mut panels, share && extent.step_is_large());
+            for sequence in 0..batch {
+                // What the hidden state alone feeds.
+                gates[(sequence * steps + step) * row..][rows..row].fill(T::ZERO);
+            }
             each_run(&panels, batch, rows, |sequence, first, run| {
                 let start = (sequence * steps + step) * row + layout.hidden_start() + first;
                 for (gate, value) in gates[start..].iter_mut().zip(run) {
@@ -176,6 +187,7 @@ impl<T: Lanes> ForwardPart<'_, T> {
                     cell,
                     gates::Forward {
                         gates: &mut gates[at * row..][..row],
+                        bias,
                         previous,
                         cell_before,
                         cell: &mut cells_now[..cell_width],
@@ -271,7 +283,7 @@ impl<T: Lanes> BackwardPart<'_, T> {
         let Self { extent, initial, upstream, gradient, hidden: d_hidden, cell: d_cell } = self;
         let Extent { gates: layout @ Gates { cell, hidden }, batch, steps } = extent;
         let row = layout.row();
-        let mut panels = vec![T::ZERO; panels_len(batch, hidden)];
+        let mut panels = Scratch::new(panels_len(batch, hidden));
         for step in (0..steps).rev() {
             for sequence in 0..batch {
                 let at = sequence * steps + step;

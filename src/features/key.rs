@@ -1,0 +1,73 @@
+use super::{Chroma, PITCH_CLASSES};
+
+/// How well each note of an octave fits a key, for the keys of C: what listeners judged (Krumhansl and
+/// Kessler, "Tracing the dynamic changes in perceived tonal organization", 1982).
+const MAJOR: [f64; PITCH_CLASSES] =
+    [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88];
+const MINOR: [f64; PITCH_CLASSES] =
+    [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17];
+
+const NAMES: [&str; PITCH_CLASSES] =
+    ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+
+/// An estimate of the key a song is in: the one whose notes sound most like the song's.
+///
+/// Relative keys (C major, A minor) have the same notes and are easily taken for each other.
+///
+/// ```
+/// use neural_composer::audio::Audio;
+/// use neural_composer::features::{Chroma, ChromaSettings, Key};
+/// // A, C sharp, E, A and D, F sharp, A: the scale's first and fourth chords.
+/// let notes = [[220.0, 277.2, 329.6], [293.7, 370.0, 440.0], [220.0, 277.2, 329.6]];
+/// let chord = |notes: [f64; 3]| (0..22_050).map(move |n| {
+///     let time = f64::from(n) / 22_050.0;
+///     notes.iter().map(|hz| (std::f64::consts::TAU * hz * time).sin() * 0.2).sum::<f64>() as f32
+/// });
+/// let audio = Audio::mono(notes.into_iter().flat_map(chord).collect(), 22_050)?;
+/// let key = Key::of(&Chroma::of(&audio, ChromaSettings::default())?).unwrap();
+/// assert_eq!(key.to_string(), "A major");
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Key {
+    /// Semitones of the tonic above C.
+    pub tonic: usize,
+    /// Minor, or else major.
+    pub minor: bool,
+    /// Pearson's correlation of the song's notes with the key's; above 0.8 the estimate is fair.
+    pub correlation: f64,
+}
+
+impl Key {
+    /// The key that fits best; `None` where all notes are alike (silence, noise).
+    pub fn of(chroma: &Chroma) -> Option<Self> {
+        let mut notes = [0.0; PITCH_CLASSES];
+        for row in chroma.rows() {
+            notes.iter_mut().zip(row).for_each(|(sum, strength)| *sum += f64::from(*strength));
+        }
+        let keys = (0..PITCH_CLASSES).flat_map(|tonic| [(tonic, false), (tonic, true)]);
+        keys.map(|(tonic, minor)| {
+            let profile = if minor { MINOR } else { MAJOR };
+            let turned = std::array::from_fn(|note| notes[(note + tonic) % PITCH_CLASSES]);
+            Self { tonic, minor, correlation: correlation(&turned, &profile) }
+        })
+        .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
+        .filter(|key| key.correlation > 0.0)
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", NAMES[self.tonic], if self.minor { "minor" } else { "major" })
+    }
+}
+
+fn correlation(a: &[f64; PITCH_CLASSES], b: &[f64; PITCH_CLASSES]) -> f64 {
+    let centred = |values: &[f64; PITCH_CLASSES]| {
+        let mean = values.iter().sum::<f64>() / PITCH_CLASSES as f64;
+        values.map(|value| value - mean)
+    };
+    let (a, b) = (centred(a), centred(b));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt().max(1e-12)
+}

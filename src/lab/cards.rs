@@ -1,0 +1,202 @@
+//! What is known of a song, a dataset and a model, at a glance.
+
+use crate::audio::{Levels, Song};
+use crate::dataset::Dataset;
+use crate::display::{Bundle, Facts, Player, Show, html, plain, short_audio, thumbnail};
+use crate::features::{Beats, Chroma, ChromaSettings, Key, LogMel, MelSettings};
+use crate::model::Network;
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::fmt::Write as _;
+
+/// Tempo and key are estimated from so much of a song, around its middle.
+const LISTENED_SECONDS: f64 = 60.0;
+
+/// Below this the onsets are too irregular for a tempo.
+const LEAST_CONFIDENCE: f64 = 0.35;
+
+/// Below this no key fits better than others.
+const LEAST_CORRELATION: f64 = 0.5;
+
+/// Songs of a dataset that can be listened to in its table, the length of each excerpt, and what it
+/// may take in the page.
+const INLINE_PLAYERS: usize = 12;
+const EXCERPT_SECONDS: f64 = 8.0;
+const EXCERPT_BYTES: usize = 90_000;
+
+/// What a song's samples and tags say.
+fn song_facts(song: &Song) -> Result<Facts> {
+    let audio = song.audio();
+    let middle = audio.duration_seconds() / 2.0;
+    let heard =
+        audio.excerpt((middle - LISTENED_SECONDS / 2.0).max(0.0), middle + LISTENED_SECONDS / 2.0);
+    let (levels, (beats, key)) = rayon::join(
+        || Levels::of(audio),
+        || {
+            rayon::join(
+                || Ok::<_, Error>(Beats::of(&LogMel::of(&heard, MelSettings::default())?)),
+                || Ok::<_, Error>(Key::of(&Chroma::of(&heard, ChromaSettings::default())?)),
+            )
+        },
+    );
+    let (levels, beats, key) = (levels?, beats?, key?);
+    let channels = match audio.channel_count() {
+        1 => "mono".to_owned(),
+        2 => "stereo".to_owned(),
+        count => format!("{count} channels"),
+    };
+    let rate = plain::count(audio.sample_rate_hz().into());
+    let tempo = match beats.confidence() {
+        sure if sure >= LEAST_CONFIDENCE => format!("about {:.0} a minute", beats.per_minute()),
+        _ => "no steady beat found".into(),
+    };
+    let key = key
+        .filter(|key| key.correlation >= LEAST_CORRELATION)
+        .map_or("no clear key".into(), |key| format!("{key} (estimate)"));
+    let loudness = levels.loudness_lufs.map_or(String::new(), |lufs| format!("{lufs:.1} LUFS"));
+    let silence = match (levels.silence_before_seconds, levels.silence_after_seconds) {
+        (before, after) if before.max(after) < 0.05 => String::new(),
+        (before, after) => format!("{before:.1} s before, {after:.1} s after"),
+    };
+    let mut facts = Facts::default()
+        .with("length", plain::clock(audio.duration_seconds()))
+        .with("sound", format!("{channels}, {rate} Hz, {}", song.codec()))
+        .with("loudness", loudness)
+        .with("peak", format!("{:.1} dB", 20.0 * levels.peak.max(1e-6).log10()))
+        .with("beats", tempo)
+        .with("key", key)
+        .with("silence", silence);
+    for (name, value) in song.tags().iter().filter(|(name, _)| *name != "title") {
+        facts = facts.with(name, value);
+    }
+    if levels.clipped_peaks > 0 {
+        facts = facts.note(match levels.clipped_peaks {
+            1 => "One peak is cut off at full scale.".into(),
+            count => format!("{} peaks are cut off at full scale.", plain::count(count as u64)),
+        });
+    }
+    Ok(song.warnings().iter().fold(facts, |facts, warning| facts.note(warning)))
+}
+
+impl Show for Song {
+    fn bundle(&self) -> Result<Bundle> {
+        let artist = self.tags().artist().unwrap_or_default();
+        Player::new(self.title(), self.audio()).details(artist).facts(song_facts(self)?).bundle()
+    }
+}
+
+impl Show for Dataset {
+    /// A table of the songs, each with its waveform and (the first dozen) an excerpt to listen to, as
+    /// the network hears it; then what was skipped, and why.
+    fn bundle(&self) -> Result<Bundle> {
+        let rows: Result<Vec<String>> = (0..self.songs().len())
+            .into_par_iter()
+            .map(|index| {
+                let song = &self.songs()[index];
+                let audio = self.song_audio(index)?;
+                let picture = thumbnail(&audio, &format!("waveform of {}", song.title))?;
+                let listen = if index < INLINE_PLAYERS {
+                    let from = (audio.duration_seconds() - EXCERPT_SECONDS).max(0.0) / 2.0;
+                    let excerpt = audio.excerpt(from, from + EXCERPT_SECONDS);
+                    let label = format!("excerpt of {}", song.title);
+                    short_audio(&excerpt, &label, EXCERPT_BYTES)?
+                } else {
+                    String::new()
+                };
+                let notes: String = song
+                    .warnings
+                    .iter()
+                    .map(|note| format!("<br><small>{}</small>", html::isolated(note)))
+                    .collect();
+                Ok(format!(
+                    "<tr><th scope=\"row\">{}{notes}</th><td>{picture}</td><td>{}</td><td>{}</td>\
+                     <td>{listen}</td></tr>",
+                    html::isolated(&song.title),
+                    plain::clock(song.duration_seconds),
+                    song.sequences
+                ))
+            })
+            .collect();
+        let text = self.to_string();
+        let head = text.lines().next().unwrap_or_default();
+        let mut body = format!(
+            "<table class=\"nc-table\"><caption>{}</caption><thead><tr><th scope=\"col\">song</th>\
+             <th scope=\"col\">waveform</th><th scope=\"col\">length</th>\
+             <th scope=\"col\">sequences</th><th scope=\"col\">listen</th></tr></thead>\
+             <tbody>{}</tbody></table>",
+            html::escape(head),
+            rows?.concat()
+        );
+        if !self.skipped().is_empty() {
+            body += "<p><strong>Skipped:</strong></p><ul>";
+            for skipped in self.skipped() {
+                let _ = write!(body, "<li>{}</li>", html::isolated(&skipped.reason));
+            }
+            body += "</ul>";
+        }
+        Ok(Bundle::new(&body, None, &text))
+    }
+}
+
+/// What a network is and where its weights come from.
+fn network_facts(network: &Network) -> Facts {
+    let config = network.config();
+    let blocks = network.dataset_settings().blocks;
+    let parameters = config.parameter_count();
+    let own = if config.recurrent_input { " and its own output" } else { "" };
+    let provenance = network.provenance();
+    let mut facts = Facts::default()
+        .with(
+            "layers",
+            format!(
+                "{}{own} → dense {} → {} → {}",
+                config.width,
+                config.dense_units,
+                config.describe_layers(),
+                config.width
+            ),
+        )
+        .with("parameters", plain::count(parameters as u64))
+        .with("memory", format!("{} of weights", plain::size(4 * parameters as u64)))
+        .with(
+            "hears",
+            format!(
+                "blocks of {:.0} ms at {} Hz",
+                1e3 * blocks.block_seconds(),
+                plain::count(blocks.sample_rate_hz.into())
+            ),
+        )
+        .with("runs on", network.device().to_string())
+        .with("updates", plain::count(network.updates() as u64))
+        .with("weights' seed", provenance.weights_seed.map_or(String::new(), |s| s.to_string()));
+    for training in &provenance.trainings {
+        let songs = match training.songs.as_slice() {
+            [one] => format!("\"{one}\""),
+            songs => format!("{} songs ({})", songs.len(), songs.join(", ")),
+        };
+        let took =
+            training.seconds.map_or(String::new(), |s| format!(" in {}", plain::duration(s)));
+        facts = facts.with(
+            "trained",
+            format!(
+                "{} epochs on {songs}, {}{took} on the {}, seed {}",
+                training.epochs,
+                plain::clock(training.song_seconds),
+                training.device,
+                training.seed
+            ),
+        );
+    }
+    if provenance.trainings.is_empty() && network.updates() == 0 {
+        facts = facts.note("Not trained yet: its weights are as drawn.");
+    }
+    facts
+}
+
+impl Show for Network {
+    fn bundle(&self) -> Result<Bundle> {
+        let facts = network_facts(self);
+        let body = format!("<section aria-label=\"Network\">{}</section>", facts.html());
+        Ok(Bundle::new(&body, None, &facts.plain()))
+    }
+}
