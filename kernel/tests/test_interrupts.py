@@ -165,8 +165,11 @@ def test_interrupting_compilation_stops_it(plain, delay):
     cell = plain.finish(started)
     assert time.monotonic() - pressed < 2
     assert cell.status == "error" and "while compiling" in cell.error
-    compilers = [p for p in descendants(plain.process_id) if "rustc" in command(p)]
-    assert not compilers
+    # A process that was killed still has to end.
+    deadline = time.monotonic() + 5
+    while compilers := [p for p in descendants(plain.process_id) if "rustc" in command(p)]:
+        assert time.monotonic() < deadline, compilers
+        time.sleep(0.05)
     assert plain.run("survivor").result == "7"
 
 
