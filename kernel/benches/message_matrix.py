@@ -7,6 +7,7 @@ Each row sends one message, or runs one cell, and looks at what comes back withi
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -15,12 +16,12 @@ from pathlib import Path
 from queue import Empty
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "setup"))
 
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import KernelManager  # noqa: E402
-from paired_with_stock import STOCK, stock_specs  # noqa: E402
 
+import evcxr_kernel  # noqa: E402
 from notebook import KERNEL, Notebook, descendants, install  # noqa: E402
 
 PATIENCE_SECONDS = 20
@@ -74,6 +75,19 @@ PYTHON = {
     "invalid": "x = )",
     "page": "str?",
 }
+
+
+def stock_specs(folder: Path) -> KernelSpecManager:
+    """The stock kernel as such, without the library."""
+    spec = {
+        "argv": [str(evcxr_kernel.binary()), "--control_file", "{connection_file}"],
+        "display_name": "stock",
+        "language": "rust",
+        "interrupt_mode": "message",
+    }
+    (folder / "stock").mkdir()
+    (folder / "stock" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    return KernelSpecManager(kernel_dirs=[str(folder)])
 
 
 def welcome(specs, kernel, _cells):
@@ -194,7 +208,7 @@ def main():
         folder = Path(path)
         kernels = [
             ("this kernel", install(folder / "ours", home=None), KERNEL, RUST),
-            ("stock evcxr 0.22", stock_specs(), STOCK, RUST),
+            ("stock evcxr 0.22", stock_specs(folder), "stock", RUST),
             ("ipykernel", KernelSpecManager(), "python3", PYTHON),
         ]
         table = (
