@@ -1,12 +1,13 @@
 """The stock Rust kernel, evcxr_jupyter, compiled once per Rust version into the user's cache."""
 
+import contextlib
 import os
 import re
 import shutil
 
 from file_lock import locked
 from locations import LOGS, user_cache
-from progress import run_step, say
+from progress import Step, say
 from rust_toolchain import rust_version
 
 VERSION = "0.22.0"
@@ -22,19 +23,25 @@ def binary():
     return installation() / "bin" / "evcxr_jupyter"
 
 
-def ensure_evcxr():
-    """Compiles the kernel unless the cache has it."""
-    if binary().exists():
-        return
+@contextlib.contextmanager
+def evcxr_compiled():
+    """Compiles the kernel while the `with` block does other things, unless the cache has it; the
+    block's end is that of both. (rust-analyzer's crates wait for each other: one compilation keeps
+    hardly more than one core busy.)"""
     root = installation()
+    if binary().exists():
+        yield
+        return
     with locked(
-        root.with_name(root.name + ".lock"), "Another ./lab compiles the Rust kernel: waiting."
+        root.with_name(root.name + ".lock"),
+        "Another ./lab compiles the stock Rust kernel: waiting.",
     ):
         if binary().exists():
+            yield
             return
         say(
-            f"Rust kernel (evcxr_jupyter {VERSION}), about 8 minutes on two cores, once for all "
-            "checkouts: it contains rust-analyzer, 250 crates in all."
+            f"Stock Rust kernel (evcxr_jupyter {VERSION}), some minutes, once for all checkouts, "
+            "compiled beside what follows: it holds rust-analyzer."
         )
         # A build folder that outlives an interruption, so that the next try goes on from there.
         build = root.with_name(root.name + ".build")
@@ -47,14 +54,14 @@ def ensure_evcxr():
                 return f"{crates} crates, now {compiling[1]}"
             return ""
 
-        run_step(
-            "compiling",
-            [
-                "cargo", "install", "--locked", "--force", "--version", VERSION,
-                "--root", root, "evcxr_jupyter",
-            ],
-            LOGS / "evcxr.log",
-            environment={**os.environ, "CARGO_TARGET_DIR": str(build)},
-            status_of=status_of,
-        )  # fmt: skip
+        command = [
+            "cargo", "install", "--locked", "--force", "--version", VERSION,
+            "--root", root, "evcxr_jupyter",
+        ]  # fmt: skip
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(build)}
+        with Step(
+            "compiling the stock kernel", command, LOGS / "evcxr.log", environment, status_of
+        ) as step:
+            yield
+            step.finish()
         shutil.rmtree(build, ignore_errors=True)

@@ -1,5 +1,5 @@
 """Runs notebooks from top to bottom without a browser, each in its own folder, and keeps what
-came out. Run by the lab's Python: `execute_notebooks.py [--write-back] NOTEBOOK...`"""
+came out. Run by the lab's Python: `execute_notebooks.py [--stock] [--write-back] NOTEBOOK...`"""
 
 import argparse
 import queue
@@ -14,12 +14,12 @@ from nbclient.exceptions import DeadKernelError
 from nbclient.util import run_sync
 from nbconvert import HTMLExporter
 
+from kernelspecs import STOCK
 from locations import CHECKOUT
 
 RESULTS = CHECKOUT / "target" / "notebooks"
 # A kernel starts in seconds, unless the library's sources changed since the lab was prepared.
 KERNEL_START_SECONDS = 3600
-STOCK_KERNEL = "neural-composer-stock"
 
 
 def first_line(source):
@@ -31,17 +31,20 @@ def plain(text):
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def problem_of(cell):
+def problem_of(cell, kernel):
     """What went wrong in an executed cell; empty when nothing did.
 
-    A compile error is an error to Jupyter. An error that `?` hands on and a panic are not: the
-    stock kernel prints their message to standard error and reports success. So what a cell with a
-    `?` prints there counts as its error. A cell with Jupyter's tag `raises-exception` may fail.
+    Our own kernel reports every failure to Jupyter. The stock kernel reports compile errors, but
+    of an error that `?` hands on and of a panic it prints the message to standard error and reports
+    success. So there what a cell with a `?` prints counts as its error. A cell with Jupyter's tag
+    `raises-exception` may fail.
     """
     if "raises-exception" in cell.metadata.get("tags", []):
         return ""
     if errors := failed_for_jupyter(cell):
         return plain("\n".join(line for e in errors for line in e.traceback or [e.evalue]))
+    if kernel != STOCK:
+        return ""
     printed = "".join(
         output.text
         for output in cell.outputs
@@ -62,9 +65,10 @@ def has_question_mark(source):
     return "?" in code
 
 
-def execute(path, results=RESULTS):
-    """Runs one notebook up to its first failing cell, writes `.ipynb` and `.html` to `results`,
-    and returns the executed notebook and what went wrong (empty when nothing did)."""
+def execute(path, kernel=None, results=RESULTS):
+    """Runs one notebook up to its first failing cell, on `kernel` or the one it names, writes
+    `.ipynb` and `.html` to `results`, and returns the executed notebook and what went wrong
+    (empty when nothing did)."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
@@ -73,6 +77,7 @@ def execute(path, results=RESULTS):
         allow_errors=True,  # problem_of decides
         record_timing=False,  # an executed notebook is the same whenever it is run
         resources={"metadata": {"path": str(path.parent)}},
+        **({"kernel_name": kernel} if kernel else {}),
     )
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -116,6 +121,19 @@ async def collect_late_output(client, cell, index):
             ended = content["execution_state"] == "idle"
 
 
+def joined_streams(outputs):
+    """Text that was sent in pieces, which differ from run to run, is one output, as a front end
+    shows it."""
+    joined = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if output.output_type == "stream" and before and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def run_cells(client, notebook, started):
     """Runs the cells in order; what went wrong in the first that failed."""
     indices = [
@@ -136,12 +154,13 @@ def run_cells(client, notebook, started):
                 return f"{where}: the kernel ended\n{cell.source}"
             seconds = time.monotonic() - cell_started
             print(f"  {where} {seconds:7.1f} s  {first_line(cell.source)}", flush=True)
-            if client.kernel_name == STOCK_KERNEL and not failed_for_jupyter(cell):
+            if client.kernel_name == STOCK and not failed_for_jupyter(cell):
                 run_sync(collect_late_output)(client, cell, index)
+            cell.outputs = joined_streams(cell.outputs)
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = number
-            if problem := problem_of(cell):
+            if problem := problem_of(cell, client.kernel_name):
                 return f"{where} failed\n{cell.source}\n\n{problem}"
     return ""
 
@@ -149,6 +168,7 @@ def run_cells(client, notebook, started):
 def main():
     parser = argparse.ArgumentParser(prog="./lab --execute")
     parser.add_argument("--write-back", action="store_true")
+    parser.add_argument("--stock", action="store_true")
     parser.add_argument("notebooks", nargs="*", type=Path)
     options = parser.parse_args()
     notebooks = options.notebooks or sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
@@ -156,7 +176,7 @@ def main():
         if not path.is_file():
             sys.exit(f"{path}: expected a notebook, found no such file")
         print(f"Notebook {number} of {len(notebooks)}: {path}", flush=True)
-        notebook, problem = execute(path.resolve())
+        notebook, problem = execute(path.resolve(), STOCK if options.stock else None)
         if problem:
             sys.exit(f"{path}: {problem}")
         if options.write_back:

@@ -1,25 +1,26 @@
 """Tells Jupyter about the lab's kernels, inside the lab's own Python environment."""
 
 import json
-import shutil
 
+import evcxr_kernel
 from locations import CHECKOUT, PYTHON, PYTHON_HOME
+from own_kernel import register_own_kernel
 
-TEMPLATES = CHECKOUT / "setup" / "kernelspecs"
+STOCK = "neural-composer-stock"
 
 
-def register_kernels():
-    """Writes every kernel description of setup/kernelspecs/ with this checkout's paths.
-
-    The lab's own kernel (kernel/) comes in here: a second folder beside `neural-composer-stock`
-    whose kernel.json starts the launcher with its program.
-    """
-    for template in TEMPLATES.iterdir():
-        kernel = json.loads((template / "kernel.json").read_text(encoding="utf-8"))
-        places = {"{python}": str(PYTHON), "{checkout}": str(CHECKOUT)}
-        for placeholder, value in places.items():
-            kernel["argv"] = [part.replace(placeholder, value) for part in kernel["argv"]]
-        folder = PYTHON_HOME / "share" / "jupyter" / "kernels" / template.name
-        shutil.copytree(template, folder, dirs_exist_ok=True)
+def register_kernels(features):
+    """The lab's own kernel, and the stock one where it is installed."""
+    register_own_kernel(features)
+    if evcxr_kernel.binary().exists():
+        folder = PYTHON_HOME / "share" / "jupyter" / "kernels" / STOCK
+        folder.mkdir(parents=True, exist_ok=True)
+        launcher = CHECKOUT / "setup" / "kernel_launcher.py"
+        kernel = {
+            "argv": [str(PYTHON), str(launcher), "{connection_file}"],
+            "display_name": "Rust (NeuralComposer, stock evcxr)",
+            "language": "rust",
+            "interrupt_mode": "message",
+        }
         text = json.dumps(kernel, indent=2, ensure_ascii=False) + "\n"
         (folder / "kernel.json").write_text(text, encoding="utf-8")

@@ -1,12 +1,14 @@
 """Makes the lab ready, step by step; each step does nothing when its result is there already."""
 
 import argparse
+import contextlib
 import sys
 
-from evcxr_kernel import ensure_evcxr
+from evcxr_kernel import evcxr_compiled
 from file_lock import locked
 from kernelspecs import register_kernels
 from locations import LAB
+from own_kernel import ensure_own_kernel
 from prebuilt_library import ensure_template, save_features
 from progress import StepFailed
 from python_environment import ensure_python_environment
@@ -16,15 +18,18 @@ from rust_toolchain import ensure_standard_library_sources
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--features", default="", help="cargo features, separated by commas")
+    parser.add_argument("--stock", action="store_true", help="prepare the stock kernel as well")
     options = parser.parse_args()
     features = sorted(name for name in options.features.split(",") if name)
     with locked(LAB / "prepare.lock", "Another ./lab prepares this checkout: waiting for it."):
         ensure_python_environment()
         ensure_standard_library_sources()
-        ensure_evcxr()
-        ensure_template(features)
+        with evcxr_compiled() if options.stock else contextlib.nullcontext():
+            ensure_own_kernel(features)
+        if options.stock:
+            ensure_template(features)
         save_features(features)
-        register_kernels()
+        register_kernels(features)
 
 
 if __name__ == "__main__":

@@ -62,42 +62,65 @@ class Ticker:
             count += 1
 
 
-def run_step(title, command, log_path, environment=None, status_of=str.strip, status=None):
-    """Runs `command`, its output kept in `log_path`, and raises `StepFailed` with the end of it
-    when the command fails.
+class Step:
+    """A long command that runs beside whatever else is done, its output kept in `log_path`, until
+    `finish` waits for it. Leaving the `with` block before that ends it."""
 
-    Meanwhile it shows what `status()` returns, or else `status_of(line)` of the latest line of
-    output for which that is not empty.
-    """
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    latest = ""
-    with (
-        open(log_path, "w", encoding="utf-8") as log,
-        Ticker(title, status or (lambda: latest)),
-    ):
-        log.write(f"$ {' '.join(map(str, command))}\n")
-        log.flush()
-        process = subprocess.Popen(
-            command,
-            env=environment,
+    def __init__(self, title, command, log_path, environment=None, status_of=str.strip):
+        self.title = title
+        self.latest = ""
+        self._command = command
+        self._log_path = log_path
+        self._environment = environment
+        self._status_of = status_of
+
+    def __enter__(self):
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._log = self._log_path.open("w", encoding="utf-8")
+        self._log.write(f"$ {' '.join(map(str, self._command))}\n")
+        self._log.flush()
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
         )
-        try:
-            for line in process.stdout:
-                log.write(line)
-                log.flush()
-                latest = status_of(line) or latest
-            code = process.wait()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-        if code != 0:
-            raise failure(title, f"exit status {code}", log_path)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._process.wait()
+        # What the command started may hold its output open a little longer.
+        self._reader.join(timeout=10)
+        self._log.close()
+
+    def _read(self):
+        for line in self._process.stdout:
+            self._log.write(line)
+            self._log.flush()
+            self.latest = self._status_of(line) or self.latest
+
+    def finish(self, status=None):
+        """Waits for the command's end and shows meanwhile what `status()` returns, or else
+        `status_of(line)` of the latest line of output for which that is not empty. Raises
+        `StepFailed` with the end of the output when the command failed."""
+        with Ticker(self.title, status or (lambda: self.latest)):
+            self._reader.join()
+            code = self._process.wait()
+            if code != 0:
+                raise failure(self.title, f"exit status {code}", self._log_path)
+
+
+def run_step(title, command, log_path, environment=None, status_of=str.strip, status=None):
+    """Runs `command` to its end; see `Step`."""
+    with Step(title, command, log_path, environment, status_of) as step:
+        step.finish(status)
 
 
 def failure(title, how, log_path):

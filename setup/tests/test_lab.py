@@ -12,7 +12,6 @@ import nbformat
 
 from locations import CHECKOUT, kernel_home, user_cache
 
-KERNEL = {"name": "neural-composer-stock", "display_name": "Rust", "language": "rust"}
 FIRST_CELL = "use neural_composer::prelude::*;"
 
 
@@ -28,7 +27,11 @@ def lab(*arguments, environment=None):
     )
 
 
-class Lab(unittest.TestCase):
+class Lab:
+    """What holds on both kernels."""
+
+    kernel: str
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -36,7 +39,8 @@ class Lab(unittest.TestCase):
         self.results = CHECKOUT / "target" / "notebooks"
 
     def notebook(self, name, *cells):
-        notebook = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
+        spec = {"name": self.kernel, "display_name": "Rust", "language": "rust"}
+        notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
         notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
         path = self.folder / f"{name}.ipynb"
         nbformat.write(notebook, path)
@@ -47,7 +51,10 @@ class Lab(unittest.TestCase):
     def outputs(self, name):
         notebook = nbformat.read(self.results / f"{name}.ipynb", as_version=4)
         return [
-            "".join(output.get("text", "") or output.data["text/html"] for output in cell.outputs)
+            "".join(
+                output.get("text") or output.get("data", {}).get("text/html", "")
+                for output in cell.outputs
+            )
             for cell in notebook.cells
         ]
 
@@ -80,16 +87,6 @@ class Lab(unittest.TestCase):
         self.assertRegex(answer.stdout, r"cell 2 of 6 +\d+\.\d s  let audio")
         self.assertNotIn("error", nbformat.read(path, as_version=4).cells[0])
         self.assertEqual(nbformat.read(path, as_version=4).cells[2].outputs, [])
-
-    def test_cells_share_the_librarys_one_interrupt_flag(self):
-        path = self.notebook(
-            "lab-test-statics",
-            "neural_composer::interrupt::request();",
-            'println!("{}", neural_composer::interrupt::requested());',
-        )
-        answer = lab("--execute", path)
-        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
-        self.assertEqual(self.outputs("lab-test-statics")[1], "true\n")
 
     def test_stops_at_the_first_failing_cell_and_says_its_error(self):
         path = self.notebook(
@@ -124,8 +121,16 @@ class Lab(unittest.TestCase):
         self.assertEqual(cell.outputs[0].text, "kept\n")
         self.assertEqual(cell.metadata, {})
 
+    def test_text_that_came_in_pieces_is_one_output(self):
+        pause = "std::thread::sleep(std::time::Duration::from_millis(300));"
+        path = self.notebook("lab-test-pieces", f'println!("a"); {pause} println!("b"); {pause}')
+        answer = lab("--execute", path)
+        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+        notebook = nbformat.read(self.results / "lab-test-pieces.ipynb", as_version=4)
+        self.assertEqual([output.text for output in notebook.cells[0].outputs], ["a\nb\n"])
+
     def test_two_kernels_run_side_by_side_and_leave_nothing_behind(self):
-        before = set((kernel_home() / "sessions").iterdir())
+        before = self.sessions()
         names = ["lab-test-left", "lab-test-right"]
         paths = [
             self.notebook(
@@ -151,7 +156,7 @@ class Lab(unittest.TestCase):
             self.assertEqual(self.outputs(name)[2], f"{name}\n")
         # A kernel's folder goes when its last process has ended, which may be after Jupyter's.
         deadline = time.monotonic() + 60
-        while left := set((kernel_home() / "sessions").iterdir()) - before:
+        while left := self.sessions() - before:
             self.assertLess(time.monotonic(), deadline, left)
             time.sleep(0.5)
 
@@ -187,6 +192,37 @@ class Lab(unittest.TestCase):
             path.relative_to(folder): path.read_bytes() if path.is_file() else None
             for path in folder.rglob("*")
         }
+
+
+class OnOwnKernel(Lab, unittest.TestCase):
+    kernel = "neural-composer"
+
+    def sessions(self):
+        return set(Path(tempfile.gettempdir()).glob("neural-composer-kernel-*"))
+
+    def test_the_same_notebook_runs_on_the_stock_kernel(self):
+        path = self.notebook("lab-test-both", "let a = 1;", 'println!("{a}");')
+        answer = lab("--execute", "--stock", path)
+        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+        self.assertEqual(self.outputs("lab-test-both")[1], "1\n")
+
+
+class OnStockKernel(Lab, unittest.TestCase):
+    kernel = "neural-composer-stock"
+
+    def sessions(self):
+        return set((kernel_home() / "sessions").iterdir())
+
+    def test_cells_share_the_librarys_one_interrupt_flag(self):
+        # On our own kernel each cell starts with the flag down.
+        path = self.notebook(
+            "lab-test-statics",
+            "neural_composer::interrupt::request();",
+            'println!("{}", neural_composer::interrupt::requested());',
+        )
+        answer = lab("--execute", path)
+        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+        self.assertEqual(self.outputs("lab-test-statics")[1], "true\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 use super::container::{self, Container, Gap};
 use super::faults::{Faults, counted};
 use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, wav_header};
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 use std::io;
 use std::path::{Path, PathBuf};
 use symphonia::core::codecs::audio::AudioDecoder;
@@ -173,16 +173,19 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Everything that is left, in memory.
+    /// Everything that is left, in memory. A request to stop ([`interrupt`]) ends it.
     ///
     /// # Errors
-    /// Those of [`Decoder::next_chunk`], and [`Error::Audio`] when there is not one sample.
+    /// Those of [`Decoder::next_chunk`], [`Error::Audio`] when there is not one sample, and
+    /// [`Error::Interrupted`] when it was stopped.
     pub fn read_all(&mut self) -> Result<Audio> {
+        interrupt::clear();
         let mut channels = vec![Vec::new(); self.channel_count];
         while let Some(chunk) = self.next_chunk()? {
             for (channel, new) in channels.iter_mut().zip(chunk) {
                 channel.extend_from_slice(new);
             }
+            self.go_on()?;
         }
         self.require_sound()?;
         Audio::new(channels, self.sample_rate_hz)
@@ -205,16 +208,26 @@ impl Decoder {
     /// Those of [`Decoder::read_all`], and [`Error::Argument`] for a rate outside 1,000 to
     /// 768,000 Hz.
     pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
+        interrupt::clear();
         let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz, 1)?;
         let mut samples = Vec::new();
         let mut mixed = [Vec::new()];
         while let Some(chunk) = self.next_chunk()? {
             mix_to_mono(chunk, &mut mixed[0]);
             samples.extend_from_slice(&resampler.push(&mixed)?[0]);
+            self.go_on()?;
         }
         self.require_sound()?;
         samples.extend_from_slice(&resampler.finish()?[0]);
         Audio::mono(samples, sample_rate_hz)
+    }
+
+    /// An error when the user asked to stop.
+    fn go_on(&self) -> Result<()> {
+        if interrupt::requested() {
+            return Err(Error::Interrupted(format!("while reading {}", self.path.display())));
+        }
+        Ok(())
     }
 
     fn require_sound(&self) -> Result<()> {

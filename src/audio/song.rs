@@ -40,7 +40,8 @@ impl Song {
     ///
     /// # Errors
     /// [`crate::Error::Io`] for a file that is missing or may not be read, [`crate::Error::Audio`]
-    /// for one that is empty, not audio, of an unknown kind or without a single usable sample.
+    /// for one that is empty, not audio, of an unknown kind or without a single usable sample,
+    /// [`crate::Error::Interrupted`] when it was stopped.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let mut decoder = Decoder::open(path)?;
         let audio = decoder.read_all()?;

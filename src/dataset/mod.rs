@@ -87,7 +87,7 @@ impl Dataset {
             if interrupt::requested() {
                 return Err(Error::Interrupted("while reading the songs".into()));
             }
-            gathering.add_file(path);
+            gathering.add_file(path)?;
         }
         gathering.finish()
     }
@@ -303,7 +303,8 @@ impl Gathering {
     }
 
     /// Reads one file with bounded memory: only the rows stay.
-    fn add_file(&mut self, path: &Path) {
+    /// Only a request to stop is an error.
+    fn add_file(&mut self, path: &Path) -> Result<()> {
         let rate = self.settings.blocks.sample_rate_hz;
         let read = audio::Decoder::open(path).and_then(|mut decoder| {
             let audio = decoder.read_mono_at(rate)?;
@@ -313,8 +314,10 @@ impl Gathering {
             Ok((decoder, audio)) => {
                 self.add_audio(decoder.title(), Some(path), &audio, decoder.warnings());
             }
+            Err(error @ Error::Interrupted(_)) => return Err(error),
             Err(error) => self.skip(Some(path), error.to_string()),
         }
+        Ok(())
     }
 
     fn add_audio(

@@ -137,9 +137,13 @@ impl GrainPool {
             if interrupt::requested() {
                 return Err(Error::Interrupted("while the songs were cut into grains".into()));
             }
-            if let Err(problem) = building.add(source, &settings) {
-                building.skipped.push(problem.to_string());
-                first_problem.get_or_insert(problem);
+            match building.add(source, &settings) {
+                Ok(()) => {}
+                Err(stopped @ Error::Interrupted(_)) => return Err(stopped),
+                Err(problem) => {
+                    building.skipped.push(problem.to_string());
+                    first_problem.get_or_insert(problem);
+                }
             }
         }
         progress(sources.len(), sources.len());

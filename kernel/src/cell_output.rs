@@ -1,0 +1,195 @@
+//! Turns the evaluator's two streams into messages, in order and while the cell runs.
+
+use crate::activity::Activity;
+use crate::output_stream::{DisplayLine, DisplayOp, Piece};
+use crate::publisher::Publisher;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Longest time text waits for more text to share a message with.
+const TEXT_PATIENCE: Duration = Duration::from_millis(20);
+/// Longest time a content bundle waits for the cell's end, which makes it the cell's result: what the
+/// cell held is freed in between, and the machine may be busy.
+const BUNDLE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a cell left behind besides its output.
+#[derive(Default)]
+pub struct CellRecord {
+    /// The last content bundle: the cell's result if the cell ends in an expression.
+    pub result: Option<Map<String, Value>>,
+    /// The error that a `?` returned.
+    pub error: Option<String>,
+    /// Where and why the cell panicked.
+    pub panic: Option<Panic>,
+    pub panicked: bool,
+    /// How the library says to go on should the evaluator die; outlives the cell.
+    pub resume: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Panic {
+    /// Line of the generated source, if the panic was in the cell.
+    pub location: String,
+    pub message: String,
+}
+
+/// Stands between the evaluator's streams and the front ends.
+#[derive(Clone)]
+pub struct CellOutput {
+    pub publisher: Publisher,
+    pub activity: Arc<Activity>,
+    record: Arc<Mutex<CellRecord>>,
+}
+
+impl CellOutput {
+    pub fn new(publisher: Publisher, activity: Arc<Activity>) -> Self {
+        CellOutput { publisher, activity, record: Arc::default() }
+    }
+
+    pub fn record(&self) -> MutexGuard<'_, CellRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what the last cell left.
+    pub fn begin_cell(&self) {
+        let mut record = self.record();
+        let resume = record.resume.take();
+        *record = CellRecord { resume, ..CellRecord::default() };
+    }
+}
+
+/// Gathers pieces of one stream into as few messages as order allows.
+pub struct StreamAssembler {
+    output: CellOutput,
+    /// `stdout` or `stderr`.
+    stream: &'static str,
+    text: String,
+    /// Content blocks that follow each other make one output: one object in several MIME types.
+    bundle: Map<String, Value>,
+}
+
+impl StreamAssembler {
+    pub fn new(output: CellOutput, stream: &'static str) -> Self {
+        StreamAssembler { output, stream, text: String::new(), bundle: Map::new() }
+    }
+
+    /// Takes one piece; hands back a line that evcxr has to see.
+    pub fn take(&mut self, piece: Piece) -> Option<String> {
+        match piece {
+            Piece::Text(text) => {
+                self.publish_bundle();
+                self.text.push_str(&text);
+            }
+            Piece::Display(line) => {
+                self.publish();
+                self.show(line);
+            }
+            Piece::Content { mime, text } => {
+                self.publish_text();
+                if self.bundle.contains_key(&mime) {
+                    self.publish_bundle();
+                }
+                let value = content_value(&mime, text);
+                self.bundle.insert(mime, value);
+            }
+            Piece::Signal(line) => {
+                if line == "EVCXR_PANIC_NOTIFICATION" {
+                    self.output.record().panicked = true;
+                }
+                self.publish();
+                return Some(line);
+            }
+            Piece::Evaluator(line) => return self.evaluator_line(&line),
+        }
+        None
+    }
+
+    /// How long what waits to be published may wait for more; none if nothing waits.
+    pub fn patience(&self) -> Option<Duration> {
+        match (self.text.is_empty(), self.bundle.is_empty()) {
+            (false, _) => Some(TEXT_PATIENCE),
+            (true, false) => Some(BUNDLE_PATIENCE),
+            (true, true) => None,
+        }
+    }
+
+    pub fn publish(&mut self) {
+        self.publish_text();
+        self.publish_bundle();
+    }
+
+    fn publish_text(&mut self) {
+        if !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            self.output.publisher.text(self.stream, &text);
+        }
+    }
+
+    fn publish_bundle(&mut self) {
+        if !self.bundle.is_empty() {
+            let data = std::mem::take(&mut self.bundle);
+            let content = json!({ "data": data, "metadata": {}, "transient": {} });
+            self.output.publisher.publish("display_data", content);
+        }
+    }
+
+    fn show(&self, line: DisplayLine) {
+        let DisplayLine { op, id, data, metadata, wait } = line;
+        let transient = id.map_or_else(|| json!({}), |id| json!({ "display_id": id }));
+        let content = json!({ "data": data, "metadata": metadata, "transient": transient });
+        match op {
+            DisplayOp::Display => self.output.publisher.publish("display_data", content),
+            DisplayOp::Update => self.output.publisher.publish("update_display_data", content),
+            DisplayOp::Clear => {
+                self.output.publisher.publish("clear_output", json!({ "wait": wait }));
+            }
+            DisplayOp::Resume => {
+                let advice = content["data"]["text/plain"].as_str().unwrap_or_default();
+                self.output.record().resume = Some(advice.to_owned());
+            }
+        }
+    }
+
+    fn evaluator_line(&mut self, line: &str) -> Option<String> {
+        let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match (kind, self.stream) {
+            ("began", "stdout") => self.output.activity.cell_began(),
+            ("returned", "stdout") => {
+                self.publish_text();
+                let bundle = std::mem::take(&mut self.bundle);
+                if !bundle.is_empty() {
+                    self.output.record().result = Some(bundle);
+                }
+                self.output.activity.cell_returned();
+                return Some("EVCXR_EXECUTION_COMPLETE".to_owned());
+            }
+            ("returned", _) => {
+                self.publish();
+                self.output.activity.stderr_returned();
+            }
+            ("error", _) => self.output.record().error = Some(unfold(rest)),
+            ("panic", _) => {
+                let (location, message) = rest.split_once(' ').unwrap_or(("", rest));
+                let (location, message) = (location.to_owned(), unfold(message));
+                self.output.record().panic = Some(Panic { location, message });
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Line breaks travel as U+001F in lines of the evaluator.
+fn unfold(line: &str) -> String {
+    line.replace('\u{1f}', "\n")
+}
+
+/// JSON types travel as JSON, all others as text or base64.
+fn content_value(mime: &str, text: String) -> Value {
+    if mime.ends_with("json") {
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    } else {
+        Value::String(text)
+    }
+}

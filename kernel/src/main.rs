@@ -1,0 +1,146 @@
+//! A Jupyter kernel for Rust notebooks that train: cells draw while they run, stop when asked to,
+//! and start at once. See `README.md` beside `Cargo.toml`.
+
+mod activity;
+mod analyser;
+mod cell_output;
+mod cell_source;
+mod cell_types;
+mod completeness;
+mod definitions;
+mod engine;
+mod environment;
+mod evaluator;
+mod failure;
+mod history;
+mod kernel_info;
+mod kernelspec;
+mod library;
+mod link;
+mod output_stream;
+mod publisher;
+mod server;
+mod session;
+mod shell;
+mod toolchain;
+mod tools;
+
+use crate::activity::Activity;
+use crate::cell_output::CellOutput;
+use crate::publisher::Publisher;
+use crate::session::Session;
+use crate::shell::Shell;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use jupyter_protocol::ConnectionInfo;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve one notebook; Jupyter calls this.
+    Run {
+        /// The file with the sockets' ports and the signing key.
+        #[arg(long)]
+        connection_file: PathBuf,
+    },
+    /// Build the library for notebooks, if it is not built yet.
+    Prepare {
+        /// The checkout of the library.
+        #[arg(long, value_name = "DIR")]
+        home: PathBuf,
+        /// Build nothing; the exit status is 0 if the build is there and 1 if it is not.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Tell Jupyter about this kernel.
+    Install {
+        /// Install for the Python installation or environment at this folder instead of for the
+        /// user.
+        #[arg(long, alias = "sys-prefix", value_name = "DIR")]
+        prefix: Option<PathBuf>,
+        /// The checkout of the library that notebooks use.
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+        /// The features to build the library with, separated by commas, instead of its default
+        /// ones.
+        #[arg(long, value_name = "LIST")]
+        features: Option<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    if evaluator::is_evaluator() {
+        evaluator::run();
+    }
+    // The analyser's evcxr has an evaluator too, which has nothing to do.
+    evcxr::runtime_hook();
+    tools::run_if_called();
+    if analyser::is_analyser() {
+        return analyser::run();
+    }
+    match Arguments::parse().command {
+        Command::Run { connection_file } => run(&connection_file),
+        Command::Prepare { home, check } => {
+            let home = home.canonicalize().context("there is no checkout there")?;
+            if check {
+                std::process::exit(i32::from(!library::is_built(&home)));
+            }
+            library::provide(&home, &mut |step| eprintln!("{step}"))?;
+            Ok(())
+        }
+        Command::Install { prefix, home, features } => {
+            let data = kernelspec::data_folder(prefix.as_deref())?;
+            let folder = kernelspec::install(&data, home.as_deref(), features.as_deref())?;
+            println!("Installed the kernel in {}.", folder.display());
+            Ok(())
+        }
+    }
+}
+
+fn run(connection_file: &Path) -> Result<()> {
+    let connection = std::fs::read_to_string(connection_file)
+        .with_context(|| format!("could not read {}", connection_file.display()))?;
+    let connection: ConnectionInfo = serde_json::from_str(&connection)
+        .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
+    let folder = tempfile::Builder::new().prefix("neural-composer-kernel-").tempdir()?;
+    // SAFETY: this is the main thread, and no other was started so far.
+    let session = unsafe { Session::new(folder.path()) }?;
+    let (publisher, messages) = Publisher::new();
+    let activity = Arc::new(Activity::default());
+    let output = CellOutput::new(publisher.clone(), activity.clone());
+    link::listen(&session.socket(), output.clone())?;
+    let start = {
+        let (publisher, activity) = (publisher.clone(), activity.clone());
+        move |wires| {
+            let engine = engine::start(session, output)?;
+            let shell = Shell::new(wires, publisher, activity, engine);
+            std::thread::Builder::new().name("shell".to_owned()).spawn(|| shell.run())?;
+            Ok(())
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("could not start the sockets' threads")?;
+    let served =
+        runtime.block_on(server::serve(&connection, publisher, messages, activity.clone(), start));
+    activity.kill_all();
+    library::stop_building();
+    // The engine may be in the middle of a cell: nothing waits for it.
+    let cleared = folder.close();
+    if let Err(error) = served {
+        eprintln!("{error:#}");
+        std::process::exit(1);
+    }
+    drop(cleared);
+    std::process::exit(0)
+}

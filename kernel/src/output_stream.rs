@@ -1,0 +1,395 @@
+//! What a cell's standard output and standard error are made of, told apart byte by byte.
+//!
+//! One pipe carries four kinds of things in order: the cell's own text, the library's display lines
+//! (U+001E `neural-composer/1 ` and one JSON object), evcxr's content blocks
+//! (`EVCXR_BEGIN_CONTENT` ... `EVCXR_END_CONTENT`) and evcxr's own signals. Anything that only looks
+//! like one of the last three is text, so that a malformed line is shown and never obeyed.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+const DISPLAY_TAG: &[u8] = "\u{1e}neural-composer/1 ".as_bytes();
+/// Lines of the evaluator itself: `began`, `returned`, `error`, `panic`.
+pub const EVALUATOR_TAG: &str = "\u{1e}neural-composer-evaluator ";
+const CONTENT_BEGIN: &[u8] = b"EVCXR_BEGIN_CONTENT ";
+const CONTENT_END: &[u8] = b"EVCXR_END_CONTENT";
+/// Lines evcxr waits for on the evaluator's output; everything else it would take for text.
+const SIGNALS: [&[u8]; 4] = [
+    b"EVCXR_PANIC_NOTIFICATION",
+    b"EVCXR_ERROR_OCCURRED",
+    b"EVCXR_VARIABLE_CHANGED_TYPE:",
+    b"EVCXR_INPUT_REQUEST",
+];
+/// Longest display line obeyed, in bytes; the library keeps to 8 MiB.
+const DISPLAY_LIMIT_BYTES: usize = 9 << 20;
+/// How much of an over-long line is shown as text.
+const EXCERPT_BYTES: usize = 1000;
+
+/// One display line of the library.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DisplayLine {
+    pub op: DisplayOp,
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub data: Map<String, Value>,
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// For `clear`: wait for the next output before clearing.
+    #[serde(default)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisplayOp {
+    Display,
+    Update,
+    Clear,
+    /// Not shown: how to go on, should the evaluator die (`data["text/plain"]`).
+    Resume,
+}
+
+/// One piece of a stream, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    Text(String),
+    Display(DisplayLine),
+    /// One MIME type of a content block.
+    Content {
+        mime: String,
+        text: String,
+    },
+    /// A line for evcxr, without its newline.
+    Signal(String),
+    /// A line of the evaluator, without tag and newline.
+    Evaluator(String),
+}
+
+/// Splits a byte stream into [`Piece`]s; feed it whatever a read returned.
+#[derive(Default)]
+pub struct StreamSplitter {
+    pending: Vec<u8>,
+    /// How much of `pending` is known to hold no newline.
+    scanned: usize,
+    /// The rest of an over-long display line is being dropped.
+    dropping: bool,
+    /// Inside a content block: its MIME type and its lines so far.
+    content: Option<(String, String)>,
+}
+
+impl StreamSplitter {
+    /// Takes `bytes` and returns the pieces they complete. Text is handed out at once, whole lines
+    /// or not, unless it may turn out to be the start of something else.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Piece> {
+        let bytes = self.after_drop(bytes);
+        self.pending.extend_from_slice(bytes);
+        let mut pieces = Vec::new();
+        while let Some(offset) = self.pending[self.scanned..].iter().position(|&b| b == b'\n') {
+            let rest = self.pending.split_off(self.scanned + offset + 1);
+            let mut line = std::mem::replace(&mut self.pending, rest);
+            line.pop();
+            self.scanned = 0;
+            self.take_line(&line, &mut pieces);
+        }
+        self.take_unfinished_line(&mut pieces);
+        self.scanned = self.pending.len();
+        merge_text(pieces)
+    }
+
+    /// Whatever is left when the stream ends.
+    pub fn finish(&mut self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        if let Some((mime, text)) = self.content.take() {
+            pieces.push(Piece::Content { mime, text });
+        }
+        let rest = std::mem::take(&mut self.pending);
+        push_text(&mut pieces, &rest, false);
+        pieces
+    }
+
+    /// What is left of `bytes` behind the line that is being dropped.
+    fn after_drop<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.dropping {
+            return bytes;
+        }
+        match bytes.iter().position(|&byte| byte == b'\n') {
+            Some(at) => {
+                self.dropping = false;
+                &bytes[at + 1..]
+            }
+            None => &[],
+        }
+    }
+
+    fn take_line(&mut self, line: &[u8], pieces: &mut Vec<Piece>) {
+        if let Some((mime, mut text)) = self.content.take() {
+            // A panic inside a block ends it: its end line will never come.
+            if line == CONTENT_END || line == SIGNALS[0] {
+                pieces.push(Piece::Content { mime, text });
+                if line == SIGNALS[0] {
+                    pieces.push(Piece::Signal(lossy(line)));
+                }
+                return;
+            }
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&lossy(line));
+            self.content = Some((mime, text));
+            return;
+        }
+        let Some(at) = special_start(line) else {
+            push_text(pieces, line, true);
+            return;
+        };
+        let (before, special) = line.split_at(at);
+        if let Some(json) = special.strip_prefix(DISPLAY_TAG) {
+            match serde_json::from_slice::<DisplayLine>(json) {
+                Ok(display) if display.is_sound() => {
+                    push_text(pieces, before, false);
+                    pieces.push(Piece::Display(display));
+                }
+                _ => push_text(pieces, line, true),
+            }
+        } else if let Some(rest) = special.strip_prefix(EVALUATOR_TAG.as_bytes()) {
+            push_text(pieces, before, false);
+            pieces.push(Piece::Evaluator(lossy(rest)));
+        } else if let Some(mime) = special.strip_prefix(CONTENT_BEGIN) {
+            push_text(pieces, before, false);
+            let mime = lossy(mime);
+            let mime = mime.split(' ').next().unwrap_or_default().to_owned();
+            self.content = Some((mime, String::new()));
+        } else if is_signal(special) {
+            push_text(pieces, before, false);
+            pieces.push(Piece::Signal(lossy(special)));
+        } else {
+            push_text(pieces, line, true);
+        }
+    }
+
+    /// Hands out the part of an unfinished line that can only be text.
+    fn take_unfinished_line(&mut self, pieces: &mut Vec<Piece>) {
+        if self.content.is_some() || self.pending.is_empty() {
+            return;
+        }
+        let text_length = match special_start(&self.pending) {
+            Some(at) if self.pending.len() - at > DISPLAY_LIMIT_BYTES => {
+                let excerpt = &self.pending[at..at + EXCERPT_BYTES];
+                let note = format!(
+                    "{}… (a display line of more than {} MiB was dropped)\n",
+                    lossy(excerpt),
+                    DISPLAY_LIMIT_BYTES >> 20
+                );
+                pieces.push(Piece::Text(note));
+                self.pending.clear();
+                self.dropping = true;
+                return;
+            }
+            Some(at) => at,
+            None => self.pending.len() - unfinished_marker_length(&self.pending),
+        };
+        let text_length = text_length - unfinished_character_length(&self.pending[..text_length]);
+        let text: Vec<u8> = self.pending.drain(..text_length).collect();
+        push_text(pieces, &text, false);
+    }
+}
+
+impl DisplayLine {
+    /// Whether the line has what its `op` needs.
+    fn is_sound(&self) -> bool {
+        match self.op {
+            DisplayOp::Display => !self.data.is_empty(),
+            DisplayOp::Update => self.id.is_some() && !self.data.is_empty(),
+            DisplayOp::Clear => true,
+            DisplayOp::Resume => self.data.get("text/plain").is_some_and(Value::is_string),
+        }
+    }
+}
+
+/// Where in a line something other than text may start.
+fn special_start(line: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(offset) = line[from..].iter().position(|&byte| byte == 0x1e || byte == b'E') {
+        let at = from + offset;
+        let rest = &line[at..];
+        let tags = [DISPLAY_TAG, EVALUATOR_TAG.as_bytes(), CONTENT_BEGIN];
+        if tags.iter().chain(&SIGNALS).any(|tag| rest.starts_with(tag)) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+fn is_signal(line: &[u8]) -> bool {
+    // The first two are whole lines, the others carry a name or a prompt.
+    line == SIGNALS[0]
+        || line == SIGNALS[1]
+        || line.starts_with(SIGNALS[2])
+        || line.starts_with(SIGNALS[3])
+}
+
+/// How many bytes at the end may be the beginning of a tag that has not arrived whole.
+fn unfinished_marker_length(bytes: &[u8]) -> usize {
+    let tags = [DISPLAY_TAG, EVALUATOR_TAG.as_bytes(), CONTENT_BEGIN];
+    let longest = tags.iter().chain(&SIGNALS).map(|tag| tag.len()).max().unwrap_or(0);
+    let from = bytes.len().saturating_sub(longest);
+    for at in from..bytes.len() {
+        let rest = &bytes[at..];
+        if tags.iter().chain(&SIGNALS).any(|tag| tag.starts_with(rest)) {
+            return rest.len();
+        }
+    }
+    0
+}
+
+/// How many bytes at the end are the beginning of a UTF-8 character that has not arrived whole.
+fn unfinished_character_length(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => 0,
+        Err(error) if error.error_len().is_none() => bytes.len() - error.valid_up_to(),
+        Err(_) => {
+            // Something invalid earlier; only a short tail can still be completed.
+            let tail = bytes.len().saturating_sub(3);
+            (tail..bytes.len())
+                .find(|&at| {
+                    std::str::from_utf8(&bytes[at..])
+                        .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+                })
+                .map_or(0, |at| bytes.len() - at)
+        }
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn push_text(pieces: &mut Vec<Piece>, bytes: &[u8], newline: bool) {
+    if bytes.is_empty() && !newline {
+        return;
+    }
+    let mut text = lossy(bytes);
+    if newline {
+        text.push('\n');
+    }
+    pieces.push(Piece::Text(text));
+}
+
+fn merge_text(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match (merged.last_mut(), piece) {
+            (Some(Piece::Text(before)), Piece::Text(text)) => before.push_str(&text),
+            (_, piece) => merged.push(piece),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Piece {
+        Piece::Text(text.to_owned())
+    }
+
+    fn feed_all(input: &[u8], chunk: usize) -> Vec<Piece> {
+        let mut splitter = StreamSplitter::default();
+        let mut pieces = Vec::new();
+        for bytes in input.chunks(chunk) {
+            pieces.extend(splitter.feed(bytes));
+        }
+        pieces.extend(splitter.finish());
+        merge_text(pieces)
+    }
+
+    #[test]
+    fn unfinished_lines_are_text_at_once() {
+        let mut splitter = StreamSplitter::default();
+        assert_eq!(splitter.feed(b"\r 50 %"), [text("\r 50 %")]);
+        assert_eq!(splitter.feed(b"\r100 %\n"), [text("\r100 %\n")]);
+    }
+
+    #[test]
+    fn display_lines_keep_their_place_between_text() {
+        let input = "before\n\u{1e}neural-composer/1 {\"op\":\"display\",\"id\":\"a\",\
+                     \"data\":{\"text/plain\":\"x\"}}\nafter\n";
+        for chunk in [1, 2, 3, 7, 1000] {
+            let pieces = feed_all(input.as_bytes(), chunk);
+            assert_eq!(pieces.len(), 3, "{pieces:?}");
+            assert_eq!(pieces[0], text("before\n"));
+            let Piece::Display(display) = &pieces[1] else { panic!("{pieces:?}") };
+            assert_eq!(display.op, DisplayOp::Display);
+            assert_eq!(display.id.as_deref(), Some("a"));
+            assert_eq!(pieces[2], text("after\n"));
+        }
+    }
+
+    #[test]
+    fn malformed_display_lines_are_text() {
+        for line in [
+            "\u{1e}neural-composer/1 {\"op\":\"launch\"}\n",
+            "\u{1e}neural-composer/1 {\"op\":\"update\",\"data\":{\"text/plain\":\"no id\"}}\n",
+            "\u{1e}neural-composer/1 not json\n",
+            "\u{1e}neural-composer/2 {\"op\":\"clear\"}\n",
+        ] {
+            assert_eq!(feed_all(line.as_bytes(), 5), [text(line)]);
+        }
+    }
+
+    #[test]
+    fn any_number_of_content_blocks() {
+        let input = b"EVCXR_BEGIN_CONTENT image/png\nAAAA\nEVCXR_END_CONTENT\n\
+                      EVCXR_BEGIN_CONTENT image/png\nBB\nCC\nEVCXR_END_CONTENT\n";
+        for chunk in [1, 9, 4096] {
+            let mime = || "image/png".to_owned();
+            assert_eq!(
+                feed_all(input, chunk),
+                [
+                    Piece::Content { mime: mime(), text: "AAAA".to_owned() },
+                    Piece::Content { mime: mime(), text: "BB\nCC".to_owned() }
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn signals_are_found_behind_text_without_a_newline() {
+        for chunk in [1, 4, 4096] {
+            assert_eq!(
+                feed_all(b"half a lineEVCXR_PANIC_NOTIFICATION\nmore\n", chunk),
+                [
+                    text("half a line"),
+                    Piece::Signal("EVCXR_PANIC_NOTIFICATION".to_owned()),
+                    text("more\n")
+                ]
+            );
+        }
+        assert_eq!(feed_all(b"EVCXR_ERROR_OCCURRED?\n", 4), [text("EVCXR_ERROR_OCCURRED?\n")]);
+    }
+
+    #[test]
+    fn split_characters_and_invalid_bytes_survive() {
+        let music = "♪ Größe\n";
+        for chunk in 1..music.len() {
+            assert_eq!(feed_all(music.as_bytes(), chunk), [text(music)]);
+        }
+        assert_eq!(feed_all(b"a\xffb\n", 1), [text("a\u{fffd}b\n")]);
+    }
+
+    #[test]
+    fn endless_display_lines_do_not_fill_the_memory() {
+        let mut splitter = StreamSplitter::default();
+        splitter.feed("\u{1e}neural-composer/1 {".as_bytes());
+        let block = vec![b'x'; 1 << 20];
+        let mut shown: Vec<Piece> = (0..12).flat_map(|_| splitter.feed(&block)).collect();
+        shown.extend(splitter.feed(b"the end\nnext\n"));
+        assert_eq!(shown.len(), 2);
+        let Piece::Text(note) = &shown[0] else { panic!() };
+        assert!(note.contains("dropped") && note.len() < 2000, "{note}");
+        assert_eq!(shown[1], text("next\n"));
+    }
+}

@@ -1,0 +1,84 @@
+//! The Rust toolchain that compiles cells.
+
+use crate::environment;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Toolchain {
+    pub cargo: PathBuf,
+    pub rustc: PathBuf,
+    pub sysroot: PathBuf,
+    /// The platform it runs on and compiles for.
+    pub host: String,
+    pub version: String,
+}
+
+impl Toolchain {
+    /// The toolchain that rustup chooses in `folder`, or else the one on the search path.
+    pub fn discover(folder: &Path) -> Result<Self> {
+        let (cargo, rustc) = (find("cargo", folder)?, find("rustc", folder)?);
+        let sysroot = output(Command::new(&rustc).args(["--print", "sysroot"]))?.trim().into();
+        let about = output(Command::new(&rustc).arg("-vV"))?;
+        let field = |name: &str| {
+            let line = about.lines().find_map(|line| line.strip_prefix(name));
+            line.map(|line| line.trim().to_owned())
+                .with_context(|| format!("`rustc -vV` did not say {name:?}"))
+        };
+        Ok(Toolchain { host: field("host:")?, version: field("release:")?, cargo, rustc, sysroot })
+    }
+
+    /// Makes every tool that `command` starts one of this toolchain: a folder of a dependency may
+    /// ask rustup for another one.
+    pub fn choose<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        // Not `RUSTC`: build scripts that watch it would all run again, and with them half the crates
+        // that the command line is built from as well.
+        command.env("RUSTUP_TOOLCHAIN", &self.sysroot)
+    }
+
+    /// Where programs find the standard library's shared object.
+    pub fn library_folder(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(&self.host).join("lib")
+    }
+
+    /// Whether the standard library's source is there, which variables' types are found with.
+    pub fn has_source(&self) -> bool {
+        self.sysroot.join("lib/rustlib/src/rust/library/core").is_dir()
+    }
+
+    /// What tells this compiler from its next version at the same place.
+    pub fn stamp(&self) -> Result<String> {
+        let file = std::fs::metadata(&self.rustc)
+            .with_context(|| format!("there is no compiler at {}", self.rustc.display()))?;
+        Ok(format!("{:?} {:?} {}", self.rustc, file.modified()?, file.len()))
+    }
+}
+
+fn find(tool: &str, folder: &Path) -> Result<PathBuf> {
+    let mut rustup = Command::new("rustup");
+    let rustup = environment::restore(&mut rustup).args(["which", tool]).current_dir(folder);
+    if let Ok(path) = output(rustup) {
+        return Ok(path.trim().into());
+    }
+    let (path, _) = environment::original();
+    let home = std::env::home_dir().map(|home| home.join(".cargo/bin"));
+    std::env::split_paths(&path)
+        .chain(home)
+        .map(|folder| folder.join(tool))
+        .find(|path| path.is_file())
+        .with_context(|| format!("`{tool}` was not found: install Rust from https://rustup.rs"))
+}
+
+/// What a command prints, or an error with what it complained of.
+pub fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("could not run `{}`", command.get_program().display()))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        bail!("`{}` failed: {complaint}", command.get_program().display());
+    }
+    String::from_utf8(output.stdout).context("a tool's output is not text")
+}

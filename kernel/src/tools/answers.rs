@@ -1,0 +1,154 @@
+//! Answers about the cells' package and the toolchain.
+
+use super::{LIBRARY, Setup};
+use crate::library::CELLS_PLACEHOLDER;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+
+/// What a real tool once said.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    status: i32,
+    output: String,
+}
+
+impl Setup {
+    /// What an analyser needs to start that will know of no crate but the cell's own.
+    pub(super) fn answer_minimally(&self, tool: &str, words: &[&str]) -> Result<i32> {
+        let cargo = |word| tool == "cargo" && words.contains(&word);
+        if tool == "rustc" && words == ["--print", "sysroot"] {
+            // A folder without the standard library's source, or with anything else.
+            println!("{}", self.tools.display());
+        } else if cargo("--version") {
+            println!("cargo {}", self.toolchain.version);
+        } else if cargo("locate-project") {
+            println!("{}", json!({ "root": self.cells.join("Cargo.toml") }));
+        } else if cargo("metadata") {
+            println!("{}", self.lone_package());
+        } else if words.contains(&"cfg") {
+            println!("debug_assertions\nunix\ntarget_os=\"linux\"\ntarget_pointer_width=\"64\"");
+        } else {
+            return Ok(1);
+        }
+        Ok(0)
+    }
+
+    /// `cargo metadata` of the cells' package as if it depended on nothing.
+    fn lone_package(&self) -> Value {
+        let folder = self.cells.display();
+        let id = format!("path+file://{folder}#ctx@1.0.0");
+        json!({
+            "packages": [{
+                "name": "ctx", "version": "1.0.0", "id": id, "edition": "2024",
+                "manifest_path": format!("{folder}/Cargo.toml"),
+                "license": null, "license_file": null, "description": null, "source": null,
+                "dependencies": [], "features": {}, "metadata": null, "publish": null,
+                "authors": [], "categories": [], "keywords": [], "readme": null,
+                "repository": null, "homepage": null, "documentation": null, "links": null,
+                "default_run": null, "rust_version": null,
+                "targets": [{
+                    "kind": ["cdylib"], "crate_types": ["cdylib"], "name": "ctx",
+                    "src_path": format!("{folder}/src/lib.rs"), "edition": "2024",
+                    "doc": true, "doctest": false, "test": true,
+                }],
+            }],
+            "workspace_members": [id], "workspace_default_members": [id],
+            "resolve": {
+                "root": id,
+                "nodes": [{ "id": id, "dependencies": [], "deps": [], "features": [] }],
+            },
+            "target_directory": format!("{folder}/target"),
+            "build_directory": format!("{folder}/target"),
+            "workspace_root": folder.to_string(), "version": 1, "metadata": null,
+        })
+    }
+
+    /// The part of `cargo metadata` that evcxr reads to know which crates a cell may name.
+    pub(super) fn libraries(&self) -> Result<Value> {
+        let names: Vec<String> = self.dependencies()?.into_iter().map(|(name, _)| name).collect();
+        let mut packages = vec![json!({
+            "name": "ctx", "id": "ctx", "targets": [],
+            "dependencies": names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
+        })];
+        packages.extend(names.iter().map(|name| {
+            let target = json!({ "kind": ["lib"], "name": name.replace('-', "_") });
+            json!({ "name": name, "id": name, "targets": [target], "dependencies": [] })
+        }));
+        Ok(json!({ "packages": packages, "workspace_members": ["ctx"] }))
+    }
+
+    /// What the real tool says, or said when it was last asked about this build of the library.
+    pub(super) fn answer_from_record(&self, tool: &str, arguments: &[String]) -> Result<i32> {
+        if let Some(metadata) = self.recorded_metadata(arguments)? {
+            print!("{metadata}");
+            return Ok(0);
+        }
+        let cells = self.cells.display().to_string();
+        let record = self.record_file(tool, arguments, &cells)?;
+        let recorded = record.as_ref().and_then(|path| std::fs::read(path).ok());
+        let recorded = recorded.and_then(|bytes| serde_json::from_slice::<Answer>(&bytes).ok());
+        let answer = match recorded {
+            Some(answer) => answer,
+            None => {
+                let output = self.real(tool).args(arguments).output()?;
+                let answer = Answer {
+                    status: output.status.code().unwrap_or(1),
+                    output: String::from_utf8_lossy(&output.stdout)
+                        .replace(&cells, CELLS_PLACEHOLDER),
+                };
+                if let Some(path) = &record {
+                    write_whole(path, &serde_json::to_vec(&answer)?)?;
+                }
+                answer
+            }
+        };
+        print!("{}", answer.output.replace(CELLS_PLACEHOLDER, &cells));
+        Ok(answer.status)
+    }
+
+    /// Where this question's answer is kept, as long as the library's build is; nowhere if there is
+    /// no library.
+    fn record_file(
+        &self,
+        tool: &str,
+        arguments: &[String],
+        cells: &str,
+    ) -> Result<Option<PathBuf>> {
+        let Some(library) = &self.library else { return Ok(None) };
+        let folder = library.metadata.parent().context("the library is in no folder")?;
+        let mut hasher = DefaultHasher::new();
+        tool.hash(&mut hasher);
+        for argument in arguments {
+            argument.replace(cells, CELLS_PLACEHOLDER).hash(&mut hasher);
+        }
+        self.dependencies()?.hash(&mut hasher);
+        Ok(Some(folder.join("answers").join(format!("{:016x}.json", hasher.finish()))))
+    }
+
+    /// `cargo metadata` of the cells' package, if it depends on the library alone.
+    fn recorded_metadata(&self, arguments: &[String]) -> Result<Option<String>> {
+        let has = |word: &str| arguments.iter().any(|argument| argument == word);
+        let Some(library) = &self.library else { return Ok(None) };
+        let manifest = self.cells.join("Cargo.toml").display().to_string();
+        let dependencies = self.dependencies()?;
+        let is_ours = dependencies.len() == 1 && dependencies[0].0 == LIBRARY;
+        if !has("metadata") || has("--no-deps") || !has(&manifest) || !is_ours {
+            return Ok(None);
+        }
+        let metadata = std::fs::read_to_string(&library.metadata)?;
+        Ok(Some(metadata.replace(CELLS_PLACEHOLDER, &self.cells.display().to_string())))
+    }
+}
+
+/// Writes a file that others may read at any moment.
+fn write_whole(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().context("a file in no folder")?;
+    std::fs::create_dir_all(folder)?;
+    let file = tempfile::NamedTempFile::new_in(folder)?;
+    std::fs::write(file.path(), bytes)?;
+    file.persist(path)?;
+    Ok(())
+}

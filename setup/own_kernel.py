@@ -1,0 +1,95 @@
+"""The lab's own Rust kernel: the program from kernel/, and the library it runs notebooks with."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+
+from locations import CHECKOUT, LOGS, PYTHON_HOME, kernel_home, user_cache
+from progress import run_step, say
+from rust_toolchain import rust_version
+
+NAME = "neural-composer"
+PROGRAM = "neural-composer-kernel"
+PROFILE = "kernel"
+
+
+def binary():
+    """The installed program: a copy that a later compilation does not touch."""
+    return kernel_home() / "bin" / PROGRAM
+
+
+def build_folder():
+    """Cargo's target folder for the kernel: its 350 crates, rust-analyzer among them, are compiled
+    once for all checkouts."""
+    facts = dict(line.split(": ", 1) for line in rust_version().splitlines() if ": " in line)
+    return user_cache() / f"kernel-rust-{facts['release']}-{facts['host']}"
+
+
+def ensure_own_kernel(features):
+    """Compiles the kernel and the library for notebooks, unless that is done."""
+    _ensure_program()
+    _ensure_library(features)
+
+
+def register_own_kernel(features):
+    command = [binary(), "install", "--prefix", PYTHON_HOME, "--home", CHECKOUT]
+    command += ["--features", ",".join(features)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _sources_digest():
+    digest = hashlib.sha256(rust_version().encode())
+    files = [CHECKOUT / "Cargo.toml", CHECKOUT / "Cargo.lock", CHECKOUT / "kernel" / "Cargo.toml"]
+    files += sorted((CHECKOUT / "kernel" / "src").rglob("*.rs"))
+    for file in files:
+        digest.update(f"{file.relative_to(CHECKOUT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _ensure_program():
+    stamp, wanted = binary().with_suffix(".sources"), _sources_digest()
+    if binary().exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    folder = build_folder()
+    if folder.exists():
+        say("Rust kernel (kernel/): only what changed is compiled again.")
+    else:
+        say("Rust kernel (kernel/), some minutes, once for all checkouts: it holds rust-analyzer.")
+    crates = 0
+
+    def status_of(line):
+        nonlocal crates
+        if compiling := re.match(r"\s*Compiling (\S+)", line):
+            crates += 1
+            return f"{crates} crates, now {compiling[1]}"
+        return ""
+
+    run_step(
+        "compiling",
+        [
+            "cargo", "build", "--locked", "--profile", PROFILE, "--package", PROGRAM,
+            "--manifest-path", CHECKOUT / "Cargo.toml", "--target-dir", folder,
+        ],
+        LOGS / "kernel.log",
+        status_of=status_of,
+    )  # fmt: skip
+    binary().parent.mkdir(parents=True, exist_ok=True)
+    # A running kernel keeps the file it was started from.
+    copy = binary().with_suffix(".new")
+    shutil.copy2(folder / PROFILE / PROGRAM, copy)
+    copy.replace(binary())
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def _ensure_library(features):
+    command = [binary(), "prepare", "--home", CHECKOUT]
+    environment = {**os.environ, "NEURAL_COMPOSER_FEATURES": ",".join(features)}
+    if subprocess.run([*command, "--check"], env=environment, check=False).returncode == 0:
+        return
+    say(
+        f"Library for notebooks ({', '.join(features) or 'no extra features'}): about 5 minutes on "
+        "two cores the first time; later only what changed is compiled again."
+    )
+    run_step("compiling", command, LOGS / "notebook-library.log", environment=environment)
