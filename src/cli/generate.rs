@@ -2,11 +2,11 @@ use super::grains::{self, GrainArgs};
 use super::options::{DeviceOption, check_writable};
 use super::report::Report;
 use clap::Args;
-use neural_composer::{Error, Result};
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
 use neural_composer::generate::{GrainComposer, Seed};
 use neural_composer::model::{ModelKind, Network};
+use neural_composer::{Error, Result};
 use std::path::PathBuf;
 
 /// Compose a piece with a trained model

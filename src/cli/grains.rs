@@ -50,9 +50,9 @@ impl FromStr for Part {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let part = text.split_once("..").and_then(|(from, to)| {
-            Some(from.trim().parse().ok()?..to.trim().parse().ok()?)
-        });
+        let part = text
+            .split_once("..")
+            .and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
         part.map(Self).ok_or_else(|| {
             Error::argument("regenerate", "two times in seconds, as in 20..30", format!("{text:?}"))
         })

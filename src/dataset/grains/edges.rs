@@ -49,7 +49,9 @@ impl Edges {
         let pairs = count.min(2_000);
         let sum: f32 = (0..pairs)
             .map(|pair| (pair * count / pairs, (pair * 7_919 + count / 2) % count))
-            .map(|(a, b)| apart(&self.ends[a * width..][..width], &self.befores[b * width..][..width]))
+            .map(|(a, b)| {
+                apart(&self.ends[a * width..][..width], &self.befores[b * width..][..width])
+            })
             .sum();
         let mean = sum / pairs.max(1) as f32;
         let scale = if mean > 1e-6 { mean.recip() } else { 1.0 };

@@ -7,11 +7,11 @@ use super::terrain::Terrain;
 use super::walk::{Placed, Walk};
 use crate::audio::Audio;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES, SongSource};
+use crate::features::{at_tempo, transposed};
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, Pointer, PointerConfig};
 use crate::train::{History, Observer, PointerTraining, point};
 use crate::{Error, Result, interrupt};
-use crate::features::{at_tempo, transposed};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -139,9 +139,7 @@ impl GrainComposer {
             let expected = format!("a part of the piece: between 0 and {length:.1} s");
             return Err(Error::argument("part_seconds", expected, format!("{part_seconds:?}")));
         }
-        let known = |place: &Placed| {
-            self.pool.grain_of(place.candidate) < self.pool.grains().len()
-        };
+        let known = |place: &Placed| self.pool.grain_of(place.candidate) < self.pool.grains().len();
         if piece.placed().is_empty() || !piece.placed().iter().all(known) {
             let found = "a piece that was made otherwise";
             return Err(Error::argument("piece", "a piece by this composer", found));

@@ -27,7 +27,7 @@ const SHARE: f64 = 6.0;
 /// The time over which shares are looked at.
 const SHARE_SECONDS: f64 = 12.0;
 /// Added for the same notes as those of a tune to follow.
-const TUNE: f32 = 8.0;
+const TUNE: f32 = 20.0;
 
 impl Walk {
     /// Lets the network hear the last grain; gives the query for what comes next.

@@ -54,7 +54,8 @@ impl GrainComposer {
         for song in self.pool.own_songs() {
             let Some(file) = song.source.path() else {
                 let expected = "songs that were opened from files";
-                let found = format!("\"{}\", which is in memory only: save it as a song", song.title);
+                let found =
+                    format!("\"{}\", which is in memory only: save it as a song", song.title);
                 return Err(Error::argument("songs", expected, found));
             };
             songs.push(SongReference {

@@ -128,7 +128,11 @@ impl GrainOptions {
         }
         if self.opening != Opening::Beginning && !has_guest {
             let expected = "a guest to begin from (`GrainComposer::with_guest`)";
-            return Err(Error::argument("opening", expected, format!("{:?}, no guest", self.opening)));
+            return Err(Error::argument(
+                "opening",
+                expected,
+                format!("{:?}, no guest", self.opening),
+            ));
         }
         if !(0.5..=2.0).contains(&self.tempo) {
             return Err(Error::argument("tempo", "0.5 to 2 times the songs' tempo", self.tempo));

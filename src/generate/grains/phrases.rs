@@ -17,6 +17,9 @@ const JUMP: f64 = 0.2;
 /// … and what being quite unlike the songs counts.
 const STRANGE: f64 = 12.0;
 
+/// No grain is put where it would last less than this.
+const SHORTEST_SECONDS: f64 = 0.05;
+
 /// The random numbers of one draft of one phrase.
 pub(super) fn random(seed: u64, phrase: usize, draft: usize) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -100,15 +103,14 @@ pub(super) fn recompose(
     for draft in 0..terrain.options.drafts {
         let mut on = walk.clone();
         on.random = random(seed, usize::from(u16::MAX), draft);
-        on.go_on(terrain, guard, end)?;
+        on.go_on(terrain, guard, end - SHORTEST_SECONDS)?;
         let mut flaws = flaws(terrain, &walk, &on);
         if let Some(next) = tail.first() {
             // The way back counts as a jump.
             terrain.pool.roughness(on.last(), &mut on.roughness);
             flaws += f64::from(on.roughness[next.candidate]) / (end - from_seconds).max(0.1);
         }
-        let placed: Vec<Placed> =
-            on.placed.iter().filter(|place| place.at_seconds < end).chain(tail).copied().collect();
+        let placed: Vec<Placed> = on.placed.iter().chain(tail).copied().collect();
         if best.as_ref().is_none_or(|(least, _)| flaws < *least) {
             best = Some((flaws, placed));
         }

@@ -115,9 +115,8 @@ impl Walk {
                 let alike = |candidate: &usize| -> f32 {
                     pool.notes(*candidate).iter().zip(&tune).map(|(a, b)| a * b).sum()
                 };
-                let on_beat = |candidate: &usize| {
-                    pool.grains()[pool.grain_of(*candidate)].phase.is_on_beat()
-                };
+                let on_beat =
+                    |candidate: &usize| pool.grains()[pool.grain_of(*candidate)].phase.is_on_beat();
                 let best = (0..pool.candidates())
                     .filter(on_beat)
                     .max_by(|a, b| alike(a).total_cmp(&alike(b)).then(b.cmp(a)));
