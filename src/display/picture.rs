@@ -103,26 +103,31 @@ pub(crate) trait Drawing {
         None
     }
 
+    /// The same, where there are several.
+    fn rasters(&self) -> Vec<Raster> {
+        self.raster().into_iter().collect()
+    }
+
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()>;
 
     fn picture(&self) -> Result<Picture> {
         theme::prepare_font()?;
         let (width_px, height_px) = self.size();
-        let raster = self.raster();
+        let rasters = self.rasters();
         Ok(Picture {
             width_px,
             height_px,
-            png: self.draw_bitmap(raster.as_ref())?,
-            svg: self.draw_vector(raster.as_ref())?,
+            png: self.draw_bitmap(&rasters)?,
+            svg: self.draw_vector(&rasters)?,
             description: self.description(),
         })
     }
 
-    fn draw_bitmap(&self, raster: Option<&Raster>) -> Result<Vec<u8>> {
+    fn draw_bitmap(&self, rasters: &[Raster]) -> Result<Vec<u8>> {
         let (width, height) = self.size();
         let (width, height) = (width * self.density(), height * self.density());
         let mut pixels = vec![0xff; (width * height * 3) as usize];
-        if let Some(raster) = raster {
+        for raster in rasters {
             paint_cells(&mut pixels, width, raster, self.density());
         }
         {
@@ -133,7 +138,7 @@ pub(crate) trait Drawing {
         encode(&pixels, width, height)
     }
 
-    fn draw_vector(&self, raster: Option<&Raster>) -> Result<String> {
+    fn draw_vector(&self, rasters: &[Raster]) -> Result<String> {
         let mut svg = String::new();
         let size = self.size();
         {
@@ -142,7 +147,7 @@ pub(crate) trait Drawing {
             self.draw(&Paper { area: &area, scale: 1.0 })?;
             area.present().map_err(|e| Error::Picture(e.to_string()))?;
         }
-        if let Some(raster) = raster {
+        for raster in rasters {
             // Behind the drawing, which starts after the background rectangle.
             let background = svg.match_indices("/>").next().map_or(svg.len(), |(at, _)| at + 2);
             svg.insert_str(background, &svg_image(raster)?);

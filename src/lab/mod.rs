@@ -8,5 +8,7 @@ mod composing;
 mod grains;
 mod showing;
 mod training;
+mod verdict;
 
 pub use training::LiveTraining;
+pub use verdict::Verdict;
