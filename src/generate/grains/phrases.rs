@@ -14,8 +14,10 @@ const PHRASE_SECONDS: f64 = 3.0;
 const COPIED: f64 = 20.0;
 /// … what each jump a second counts besides its roughness …
 const JUMP: f64 = 0.2;
-/// … and what being quite unlike the songs counts.
-const STRANGE: f64 = 12.0;
+/// … and what being quite unlike the songs counts, and being more so than their halves are unlike each
+/// other.
+const STRANGE: f64 = 2.0;
+const STRANGER: f64 = 10.0;
 
 /// No grain is put where it would last less than this.
 const SHORTEST_SECONDS: f64 = 0.05;
@@ -34,7 +36,8 @@ fn flaws(terrain: &Terrain, before: &Walk, walk: &Walk) -> f64 {
     let copied = (now.copied_seconds - then.copied_seconds) / seconds;
     let jumps = (now.jumps - then.jumps) as f64;
     let rough = (now.rough - then.rough + JUMP * jumps) / seconds;
-    COPIED * copied + rough + STRANGE * terrain.strangeness(&now.sound)
+    let (strange, stranger) = terrain.strangeness(&now.sound);
+    COPIED * copied + rough + STRANGE * strange + STRANGER * stranger
 }
 
 /// Goes on with `walk` for what is left of `seconds`, to the end of a song; `progress` is told

@@ -15,6 +15,8 @@ pub(super) struct Terrain<'a> {
     pub(super) keys: Vec<f32>,
     /// Of each number of the embeddings, over all grains of the songs.
     usual: Vec<Moments>,
+    /// How far the first halves of the songs are from the second ones, in the same way.
+    between_halves: f64,
     /// The share of each song that is wished for; none where it does not matter.
     pub(super) shares: Option<Vec<f64>>,
 }
@@ -32,26 +34,28 @@ impl<'a> Terrain<'a> {
         let keys = network.keys(&candidates)?.flatten_all()?.to_vec1()?;
         let shares = options.shares_of(pool.own_songs().len());
         let mut usual = vec![Moments::default(); pool.width()];
+        let mut halves = [usual.clone(), usual.clone()];
         let shifts = pool.settings().shifts.len();
         for (index, grain) in pool.grains()[..pool.candidates() / shifts].iter().enumerate() {
             // A song of twice the weight counts twice.
             let weight = shares.as_ref().map_or(1.0, |shares| {
                 shares[grain.song] / pool.songs()[grain.song].grains.len() as f64
             });
-            add(&mut usual, pool, pool.candidate(index, 0), weight);
+            let of_song = &pool.songs()[grain.song].grains;
+            let half = usize::from(index >= of_song.start.midpoint(of_song.end));
+            for moments in [&mut usual, &mut halves[half]] {
+                add(moments, pool, pool.candidate(index, 0), weight);
+            }
         }
-        Ok(Self { pool, network, options, form, keys, usual, shares })
+        let between_halves = apart(&usual, &halves[0], &halves[1]);
+        Ok(Self { pool, network, options, form, keys, usual, between_halves, shares })
     }
 
-    /// How far the grains of a piece are, as a whole, from those of the songs: the squared Fréchet
-    /// distance of their embeddings, each number for itself, in variances.
-    pub(super) fn strangeness(&self, piece: &[Moments]) -> f64 {
-        let apart = self.usual.iter().zip(piece).map(|(songs, piece)| {
-            let (mean, deviation) = songs.mean_and_deviation();
-            let (other, others) = piece.mean_and_deviation();
-            ((mean - other).powi(2) + (deviation - others).powi(2)) / deviation.powi(2).max(1e-6)
-        });
-        apart.sum::<f64>() / self.usual.len() as f64
+    /// How far the grains of a piece are, as a whole, from those of the songs, and how much of that is
+    /// more than half of what is between the songs' own halves.
+    pub(super) fn strangeness(&self, piece: &[Moments]) -> (f64, f64) {
+        let strange = apart(&self.usual, &self.usual, piece);
+        (strange, (strange - 0.5 * self.between_halves).max(0.0))
     }
 
     /// Adds what `candidate` sounds like to the moments of a piece.
@@ -59,6 +63,18 @@ impl<'a> Terrain<'a> {
         piece.resize(self.pool.width(), Moments::default());
         add(piece, self.pool, candidate, 1.0);
     }
+}
+
+/// The squared Fréchet distance of two sets of embeddings, each number for itself, in variances of
+/// `usual`.
+fn apart(usual: &[Moments], a: &[Moments], b: &[Moments]) -> f64 {
+    let parts = usual.iter().zip(a).zip(b).map(|((usual, a), b)| {
+        let (mean, deviation) = a.mean_and_deviation();
+        let (other, others) = b.mean_and_deviation();
+        let variance = usual.mean_and_deviation().1.powi(2).max(1e-6);
+        ((mean - other).powi(2) + (deviation - others).powi(2)) / variance
+    });
+    parts.sum::<f64>() / usual.len() as f64
 }
 
 fn add(to: &mut [Moments], pool: &GrainPool, candidate: usize, weight: f64) {
