@@ -88,6 +88,52 @@ fn compose_makes_a_piece_of_grains_and_repeats_itself_by_seed() {
 }
 
 #[test]
+fn a_model_of_grains_composes_again_and_takes_the_same_options() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let done = |arguments: &[&str]| {
+        let run = run(folder.path(), arguments);
+        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+        json(&run)
+    };
+    let bytes = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let compose =
+        ["compose", "song.wav", "--steps", "3", "--seconds", "8", "--json", "-o", "a.wav"];
+    done(&compose);
+    let generate = |output: &str, more: &[&str]| {
+        let mut arguments =
+            vec!["generate", "a.safetensors", "--seconds", "8", "--json", "-o", output];
+        arguments.extend(more);
+        done(&arguments)
+    };
+    generate("b.wav", &[]);
+    assert!(bytes("a.wav") == bytes("b.wav"));
+    generate("c.wav", &["--regenerate", "3..6"]);
+    generate("d.wav", &["--regenerate", "3..6", "--regenerate-seed", "9"]);
+    assert!(bytes("c.wav") != bytes("b.wav") && bytes("c.wav") != bytes("d.wav"));
+    let second = 16_000 * 2 * 2;
+    assert!(bytes("c.wav")[..2 * second] == bytes("b.wav")[..2 * second]);
+    let continued = generate("e.wav", &["--continue", "song.wav", "--tempo", "1.1"]);
+    assert!(continued["seconds"].as_f64().unwrap() > 18.0);
+    let refused = [
+        (vec!["--tune", "missing.wav"], "missing.wav"),
+        (vec!["--blend", "1,2"], "blend"),
+        (vec!["--tempo", "9"], "tempo"),
+        (vec!["--regenerate", "6"], "regenerate"),
+        (vec!["--regenerate", "6..99"], "part_seconds"),
+        (vec!["--from", "song.wav"], "--continue"),
+    ];
+    for (more, named) in refused {
+        let mut arguments = vec!["generate", "a.safetensors", "--seconds", "8", "-o", "no.wav"];
+        arguments.extend(&more);
+        let run = run(folder.path(), &arguments);
+        assert_ne!(run.code, 0, "{more:?}");
+        assert!(run.stderr.contains(named), "{more:?}: {}", run.stderr);
+        assert!(!folder.path().join("no.wav").exists(), "{more:?}");
+    }
+}
+
+#[test]
 fn the_steps_can_be_chained_through_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
