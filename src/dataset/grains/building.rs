@@ -67,7 +67,10 @@ impl Building {
             return Err(unusable(source, &problem));
         }
         let chroma = Chroma::of_samples(samples, ChromaSettings::default())?;
-        self.describe(samples, &grains, &chroma, &mel, loudest_db, settings)?;
+        let bands = PitchBands::of(&mono)?;
+        let song_sound =
+            Described { mel: &mel, pitches: &bands, chroma: &chroma, shift: 0, loudest_db };
+        self.describe(samples, &grains, &song_sound, settings)?;
         let first = self.before.1 + self.grains.len();
         self.grains.append(&mut grains);
         self.songs.push(PoolSong {
@@ -80,7 +83,7 @@ impl Building {
             beats_per_minute: has_beat.then(|| beats.per_minute()),
             grains: first..self.before.1 + self.grains.len(),
             sections: Vec::new(),
-            bands: PitchBands::of(&mono)?,
+            bands,
         });
         Ok(())
     }
@@ -89,22 +92,20 @@ impl Building {
         &mut self,
         samples: &[f32],
         grains: &[Grain],
-        chroma: &Chroma,
-        mel: &LogMel,
-        loudest_db: f32,
+        song: &Described,
         settings: &GrainSettings,
     ) -> Result<()> {
         let shifts = &settings.shifts;
         let mels: Vec<LogMel> = shifts
             .iter()
             .map(|shift| match shift {
-                0 => Ok(mel.clone()),
-                shift => LogMel::of_samples(samples, mel.settings(), *shift),
+                0 => Ok(song.mel.clone()),
+                shift => LogMel::of_samples(samples, song.mel.settings(), *shift),
             })
             .collect::<Result<_>>()?;
         for grain in grains {
             for (mel, shift) in mels.iter().zip(shifts) {
-                let described = Described { mel, chroma, shift: *shift, loudest_db };
+                let described = Described { mel, shift: *shift, ..*song };
                 self.width = described.width();
                 described.description(grain, &mut self.descriptions);
                 self.edges.add(&described, grain, settings.grain_seconds);

@@ -1,5 +1,5 @@
 use super::cut::Grain;
-use crate::features::{Chroma, LogMel, PITCH_CLASSES};
+use crate::features::{Chroma, LogMel, PITCH_CLASSES, PitchBands};
 
 /// Slices of a grain over which the mel bands are averaged.
 const SLICES: usize = 6;
@@ -13,6 +13,7 @@ const RANGE_DB: f32 = 75.0;
 /// The sound of a whole song at one transposition, to describe its grains by.
 pub(super) struct Described<'a> {
     pub mel: &'a LogMel,
+    pub pitches: &'a PitchBands,
     pub chroma: &'a Chroma,
     pub shift: i32,
     pub loudest_db: f32,
@@ -39,22 +40,37 @@ impl Described<'_> {
         self.notes_between(grain.start_seconds, grain.end_seconds, CHROMA_WEIGHT, to);
     }
 
-    /// Mel bands.
-    pub fn bands(&self) -> usize {
-        self.mel.bands()
-    }
-
-    /// Adds the level of each mel band a little way before a cut: of frames whose spectra have nothing
+    /// Adds the level of each semitone a little way before a cut: of frames whose spectra have nothing
     /// of what comes after it.
     pub fn level_before(&self, cut_seconds: f64, to: &mut Vec<f32>) {
-        let hop = self.mel.hop_seconds();
-        self.mel_between(cut_seconds - 6.0 * hop, cut_seconds - 2.0 * hop, to);
+        let hop = PitchBands::HOP_SECONDS;
+        self.level_between(cut_seconds - 6.0 * hop, cut_seconds - 2.0 * hop, to);
     }
 
     /// As [`level_before`](Self::level_before), after it.
     pub fn level_after(&self, cut_seconds: f64, to: &mut Vec<f32>) {
-        let hop = self.mel.hop_seconds();
-        self.mel_between(cut_seconds + 3.0 * hop, cut_seconds + 7.0 * hop, to);
+        let hop = PitchBands::HOP_SECONDS;
+        self.level_between(cut_seconds + 3.0 * hop, cut_seconds + 7.0 * hop, to);
+    }
+
+    fn level_between(&self, from_seconds: f64, to_seconds: f64, to: &mut Vec<f32>) {
+        let first = to.len();
+        let floor = -PitchBands::RANGE_DB / DB_PER_UNIT;
+        to.resize(first + PitchBands::BANDS, floor);
+        let hop = PitchBands::HOP_SECONDS;
+        let Some((from, end)) = frames(from_seconds, to_seconds, hop, self.pitches.frames()) else {
+            return;
+        };
+        let scale = 1.0 / (DB_PER_UNIT * (end - from) as f32);
+        let rows = &self.pitches.levels_db()[from * PitchBands::BANDS..end * PitchBands::BANDS];
+        for (band, level) in to[first..].iter_mut().enumerate() {
+            // A semitone is a band.
+            let Some(source) = band.checked_add_signed(-self.shift as isize) else { continue };
+            if source < PitchBands::BANDS {
+                let column = rows.iter().skip(source).step_by(PitchBands::BANDS);
+                *level = column.sum::<f32>() * scale;
+            }
+        }
     }
 
     /// Adds what sounds right before a cut: what comes next has to go on from there.

@@ -2,18 +2,17 @@
 
 use super::cut::Grain;
 use super::describe::Described;
+use crate::features::{PITCH_CLASSES, PitchBands};
 
 /// What sounds around the two cuts of each candidate.
 #[derive(Clone, Default)]
 pub(super) struct Edges {
     width: usize,
-    bands: usize,
     /// What leads into each candidate in its song, and what leads up to its end: mel bands and notes,
     /// an ordinary distance being 1.
     befores: Vec<f32>,
     ends: Vec<f32>,
-    /// Mel bands a little way before and after the beginning, and before the end, 1 being
-    /// [`DB_PER_UNIT`](super::describe::DB_PER_UNIT).
+    /// Semitones a little way before and after the beginning, and before the end, 1 being 12 dB.
     leads: Vec<f32>,
     onsets: Vec<f32>,
     tails: Vec<f32>,
@@ -21,7 +20,8 @@ pub(super) struct Edges {
     naturals: Vec<f32>,
 }
 
-/// A change of the spectrum that is not heard, in units of the mel bands' levels: 1.2 dB.
+const BANDS: usize = PitchBands::BANDS;
+/// A change of the spectrum that is not heard, 1 being 12 dB: 1.2 dB.
 const UNHEARD_CHANGE: f32 = 0.1;
 /// What a join counts at which the spectrum changes twice as much as it does in the songs.
 const CHANGE_WEIGHT: f32 = 0.5;
@@ -31,13 +31,13 @@ const MOST_CHANGE: f32 = 4.0;
 impl Edges {
     /// Adds those of one grain in one transposition.
     pub(super) fn add(&mut self, described: &Described, grain: &Grain, grain_seconds: f64) {
-        (self.width, self.bands) = (described.edge_width(), described.bands());
+        self.width = described.edge_width();
         described.edge(grain.start_seconds, grain_seconds, &mut self.befores);
         described.edge(grain.end_seconds, grain_seconds, &mut self.ends);
         described.level_before(grain.start_seconds, &mut self.leads);
         described.level_after(grain.start_seconds, &mut self.onsets);
         described.level_before(grain.end_seconds, &mut self.tails);
-        let last = self.leads.len() - self.bands;
+        let last = self.leads.len() - BANDS;
         self.naturals.push(apart(&self.leads[last..], &self.onsets[last..]));
     }
 
@@ -76,7 +76,7 @@ impl Edges {
 
     /// Keeps those of the first `candidates` only.
     pub(super) fn truncate(&mut self, candidates: usize) {
-        let (width, bands) = (candidates * self.width, candidates * self.bands);
+        let (width, bands) = (candidates * self.width, candidates * BANDS);
         self.befores.truncate(width);
         self.ends.truncate(width);
         self.leads.truncate(bands);
@@ -90,10 +90,10 @@ impl Edges {
     /// than it does there in the songs. `next` is the one that follows `candidate` in its song.
     pub(super) fn roughness(&self, candidate: usize, next: Option<usize>, to: &mut [f32]) {
         let end = &self.ends[candidate * self.width..][..self.width];
-        let tail = &self.tails[candidate * self.bands..][..self.bands];
+        let tail = &self.tails[candidate * BANDS..][..BANDS];
         let natural = next.map(|next| self.naturals[next]);
         let befores = self.befores.chunks_exact(self.width);
-        let onsets = self.onsets.chunks_exact(self.bands);
+        let onsets = self.onsets.chunks_exact(BANDS);
         let parts = befores.zip(onsets).zip(&self.naturals);
         for (roughness, ((before, onset), of_song)) in to.iter_mut().zip(parts) {
             let natural = natural.map_or(*of_song, |natural| 0.5 * (natural + of_song));
@@ -105,8 +105,8 @@ impl Edges {
 
     /// The notes that sound up to the end of `candidate`, each with its share: of length 1, or all 0
     /// where there are none.
-    pub(super) fn notes(&self, candidate: usize) -> [f32; crate::features::PITCH_CLASSES] {
-        let notes = &self.ends[candidate * self.width..][self.bands..self.width];
+    pub(super) fn notes(&self, candidate: usize) -> [f32; PITCH_CLASSES] {
+        let notes = &self.ends[candidate * self.width..][self.width - PITCH_CLASSES..];
         let length = notes.iter().map(|note| note * note).sum::<f32>().sqrt();
         std::array::from_fn(|class| if length > 0.0 { notes[class] / length } else { 0.0 })
     }

@@ -41,7 +41,7 @@ pub struct GrainOptions {
     /// The song's own order is never followed for longer, in seconds. Usual: 1.8.
     pub longest_run_seconds: f64,
     /// The last 2 s may not be more alike to any place of the songs than this, as a correlation of
-    /// mel bands; 1 lets copies pass. Usual: 0.93.
+    /// pitch bands; 1 lets copies pass. Usual: 0.92.
     pub copy_limit: f64,
     /// Ways to go on that are tried for each phrase of 3 s before the one with the smoothest joins, the
     /// least copied and the most of the songs' sound is taken. Usual: 8.
@@ -73,7 +73,7 @@ impl Default for GrainOptions {
             key: 0.5,
             form: 2.0,
             longest_run_seconds: 1.8,
-            copy_limit: 0.93,
+            copy_limit: 0.92,
             drafts: 8,
             network: 1.0,
             beat: 1.0,

@@ -16,8 +16,8 @@ const COPIED: f64 = 20.0;
 const JUMP: f64 = 0.2;
 /// … and what being quite unlike the songs counts, and being more so than their halves are unlike each
 /// other.
-const STRANGE: f64 = 2.0;
-const STRANGER: f64 = 10.0;
+const STRANGE: f64 = 3.0;
+const STRANGER: f64 = 15.0;
 
 /// No grain is put where it would last less than this.
 const SHORTEST_SECONDS: f64 = 0.05;
