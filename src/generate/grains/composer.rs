@@ -1,4 +1,5 @@
 use super::copy_guard::CopyGuard;
+use super::expectation::{Expectation, expectations};
 use super::form::Form;
 use super::join::render;
 use super::options::{GrainOptions, Opening};
@@ -139,11 +140,7 @@ impl GrainComposer {
             let expected = format!("a part of the piece: between 0 and {length:.1} s");
             return Err(Error::argument("part_seconds", expected, format!("{part_seconds:?}")));
         }
-        let known = |place: &Placed| self.pool.grain_of(place.candidate) < self.pool.grains().len();
-        if piece.placed().is_empty() || !piece.placed().iter().all(known) {
-            let found = "a piece that was made otherwise";
-            return Err(Error::argument("piece", "a piece by this composer", found));
-        }
+        self.check_own(piece)?;
         interrupt::clear();
         let seconds = length * options.tempo;
         let part = (part_seconds.start * options.tempo, part_seconds.end * options.tempo);
@@ -174,6 +171,25 @@ impl GrainComposer {
         let mut guard = CopyGuard::new(&self.pool)?;
         let walk = Walk::begin(&terrain, phrases::random(seed, 0, 0))?;
         phrases::compose(&terrain, &mut guard, walk, (seconds, seed), progress)
+    }
+
+    /// What the network expected at every step of `piece`, a piece of this composer's.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a piece that was not made from grains.
+    pub fn expectations(&self, piece: &Piece) -> Result<Vec<Expectation>> {
+        self.check_own(piece)?;
+        let options = GrainOptions::default();
+        let terrain = self.terrain(piece.audio().duration_seconds(), 0, &options)?;
+        expectations(&terrain, piece.placed())
+    }
+
+    fn check_own(&self, piece: &Piece) -> Result<()> {
+        let known = |place: &Placed| self.pool.grain_of(place.candidate) < self.pool.grains().len();
+        if !piece.placed().is_empty() && piece.placed().iter().all(known) {
+            return Ok(());
+        }
+        Err(Error::argument("piece", "a piece by this composer", "a piece that was made otherwise"))
     }
 
     fn terrain<'a>(

@@ -1,5 +1,6 @@
+use super::phrases;
 use super::terrain::Terrain;
-use super::walk::Walk;
+use super::walk::{Placed, Walk};
 use crate::dataset::grains::PHASES;
 use crate::model::Dropout;
 use crate::model::recurrent::State;
@@ -28,6 +29,47 @@ const SHARE: f64 = 6.0;
 const SHARE_SECONDS: f64 = 12.0;
 /// Added for the same notes as those of a tune to follow.
 const TUNE: f32 = 20.0;
+
+/// What the network expected at a step of a piece, and what the piece took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// What was taken, and when.
+    pub taken: Placed,
+    /// How likely the network thought it.
+    pub probability: f32,
+    /// The likeliest candidates, each with its probability, the likeliest first.
+    pub likeliest: Vec<(usize, f32)>,
+}
+
+/// Candidates that an [`Expectation`] names, at most.
+const NAMED: usize = 24;
+
+/// What the network of `terrain` expects at every step of `placed` but the first.
+pub(super) fn expectations(terrain: &Terrain, placed: &[Placed]) -> Result<Vec<Expectation>> {
+    let mut walk = Walk::along(terrain, &placed[..1], phrases::random(0, 0, 0))?;
+    let mut found = Vec::new();
+    for pair in placed.windows(2) {
+        let query = walk.hear(terrain, pair[0].candidate)?;
+        let keys = terrain.keys.chunks_exact(query.len());
+        let logits: Vec<f32> =
+            keys.map(|key| key.iter().zip(&query).map(|(k, q)| k * q).sum()).collect();
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+        let probability = |candidate: usize| (logits[candidate] - largest).exp() / sum;
+        let mut likeliest: Vec<usize> = (0..logits.len()).collect();
+        likeliest.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+        likeliest.truncate(NAMED);
+        // A guest's grains are no candidates.
+        if pair[1].candidate < logits.len() {
+            found.push(Expectation {
+                taken: pair[1],
+                probability: probability(pair[1].candidate),
+                likeliest: likeliest.into_iter().map(|c| (c, probability(c))).collect(),
+            });
+        }
+    }
+    Ok(found)
+}
 
 impl Walk {
     /// Lets the network hear the last grain; gives the query for what comes next.

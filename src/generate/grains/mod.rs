@@ -17,5 +17,6 @@ mod terrain;
 mod walk;
 
 pub use composer::{GrainComposer, GrainLearning};
+pub use expectation::Expectation;
 pub use options::{GrainOptions, Opening};
 pub use walk::Placed;
