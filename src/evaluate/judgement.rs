@@ -55,8 +55,11 @@ pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
         return Err(Error::argument("songs", "at least one", 0));
     }
     let (piece_bands, song_bands) = (PitchBands::of(piece)?, bands_of(songs)?);
-    let textures: Vec<Texture> =
-        songs.iter().zip(&song_bands).map(|(song, bands)| texture::of_bands(song, bands)).collect();
+    let textures: Vec<Texture> = songs
+        .iter()
+        .zip(&song_bands)
+        .map(|(song, bands)| texture::of_bands(song, bands))
+        .collect::<Result<_>>()?;
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     let middle = form::average(&song_bands);
@@ -64,7 +67,7 @@ pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
         style: style::of_bands(&piece_bands, &song_bands)?,
         copies: copies::of_bands(&piece_bands, &song_bands)?,
         joins: joins::of_bands(&piece_bands, &song_bands),
-        texture: texture::of_bands(piece, &piece_bands),
+        texture: texture::of_bands(piece, &piece_bands)?,
         song_texture: Texture {
             stillness: mean(|t| t.stillness),
             flatness_db: mean(|t| t.flatness_db),

@@ -34,4 +34,4 @@ pub use pitch_bands::PitchBands;
 pub use principal::PrincipalComponents;
 pub use spectrogram::{Spectrogram, StftSettings};
 pub(crate) use stft::Stft;
-pub(crate) use transpose::transposed;
+pub(crate) use transpose::{at_tempo, transposed};

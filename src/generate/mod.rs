@@ -10,7 +10,7 @@ mod seed;
 pub mod spectral;
 
 pub use compose::{blocks, check_length};
-pub use grains::{GrainComposer, GrainLearning, GrainOptions};
+pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
 pub use piece::Piece;
 pub use seed::Seed;
 pub use spectral::{SpectralComposer, SpectralLearning, SpectralOptions};
