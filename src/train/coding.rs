@@ -255,7 +255,7 @@ fn hear_itself(
     let steps = lesson.beats.len() / settings.batch_size;
     // What follows row r is heard at row r + 1 of the same sequence.
     let chosen: Vec<u32> = (0..lesson.beats.len() as u32)
-        .filter(|row| *row as usize % steps != 0 && random.random_bool(share.min(1.0)))
+        .filter(|row| !(*row as usize).is_multiple_of(steps) && random.random_bool(share.min(1.0)))
         .collect();
     if chosen.is_empty() {
         return Ok(());

@@ -180,7 +180,7 @@ impl SpectralComposer {
             samples.iter_mut().for_each(|sample| *sample /= loudest);
         }
         let audio = Audio::mono(samples, rate)?;
-        Ok(Piece::from_grains(audio, origin, self.network.to_string(), Vec::new(), interrupted))
+        Ok(Piece::new(audio, (origin, self.network.to_string()), interrupted))
     }
 }
 
