@@ -12,7 +12,7 @@ use std::time::Instant;
 /// How to teach a [`Coder`] which block of spectra follows which.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CoderTraining {
-    /// Optimizer steps. Usual: 240.
+    /// Optimizer steps. Usual: 160.
     pub steps: usize,
     /// Steps that are reported together as an epoch.
     pub steps_per_epoch: usize,
@@ -36,7 +36,7 @@ pub struct CoderTraining {
 impl Default for CoderTraining {
     fn default() -> Self {
         Self {
-            steps: 240,
+            steps: 160,
             steps_per_epoch: 20,
             batch_size: 24,
             sequence_blocks: 48,

@@ -35,12 +35,12 @@ impl SpectralLearning {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpectralOptions {
     /// Above 1 unlikely codes are drawn more often than the network says, below 1 less often.
-    /// Usual: 0.9.
+    /// Usual: 1.
     pub temperature: f64,
     /// Only so many of the likeliest codes are drawn from. Usual: 24.
     pub top: usize,
     /// The piece may follow a song in its own order for so long; then other codes are preferred.
-    /// Usual: 1.2.
+    /// Usual: 1.
     pub longest_run_seconds: f64,
     /// How often the transform goes back and forth to find phases. Usual: 60.
     pub iterations: usize,
@@ -48,7 +48,7 @@ pub struct SpectralOptions {
 
 impl Default for SpectralOptions {
     fn default() -> Self {
-        Self { temperature: 0.9, top: 24, longest_run_seconds: 1.2, iterations: 60 }
+        Self { temperature: 1.0, top: 24, longest_run_seconds: 1.0, iterations: 60 }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::dataset::spectral::SpectralBlocks;
 
 /// Entries that are so alike sound the same.
-const SAME: f32 = 0.85;
+const SAME: f32 = 0.65;
 
 /// Counts, for every place of the songs, for how many blocks the piece has followed them there.
 pub(super) struct CopyGuard<'a> {
