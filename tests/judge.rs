@@ -218,3 +218,12 @@ fn a_card_with_many_copies_stays_small() {
     assert_eq!(html.matches("<audio").count(), 12);
     assert!(html.len() < 1_500_000, "{}", html.len());
 }
+
+#[test]
+fn a_piece_at_half_the_rate_of_its_song_does_not_click() {
+    let path = format!("{}/datasets/songs/lantern-street.mp3", env!("CARGO_MANIFEST_DIR"));
+    let song = Song::open(path).unwrap().audio().clone();
+    let piece = song.excerpt(20.0, 30.0).to_mono().resample(song.sample_rate_hz() / 2).unwrap();
+    let judgement = judge(&piece, &[&song]).unwrap();
+    assert!(!judgement.faults().iter().any(|f| f.contains("clicks")), "{judgement}");
+}

@@ -7,6 +7,7 @@
 mod batch;
 pub mod grains;
 mod settings;
+pub mod spectral;
 
 pub use batch::{Batch, Batches};
 pub use settings::DatasetSettings;

@@ -103,6 +103,33 @@ impl PrincipalComponents {
         }
         Ok(places)
     }
+
+    /// The rows at `places`, rows × count, as far as these directions tell them: the way back from
+    /// [`project`](Self::project).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for places of another width.
+    pub fn restore(&self, places: &[f32]) -> Result<Vec<f32>> {
+        let (width, count) = (self.mean.len(), self.count());
+        if !places.len().is_multiple_of(count) {
+            let found = format!("{} numbers", places.len());
+            return Err(Error::argument("places", format!("rows of {count} numbers"), found));
+        }
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scaled: Vec<f32> = places
+            .chunks_exact(count)
+            .flat_map(|row| row.iter().zip(&self.deviations).map(|(place, scale)| place * scale))
+            .collect();
+        let scaled = Tensor::from_vec(scaled, (places.len() / count, count), &Device::Cpu)?;
+        let axes = Tensor::from_slice(&self.axes, (count, width), &Device::Cpu)?;
+        let mut rows: Vec<f32> = scaled.matmul(&axes)?.flatten_all()?.to_vec1()?;
+        for row in rows.chunks_exact_mut(width) {
+            row.iter_mut().zip(&self.mean).for_each(|(value, mean)| *value += mean);
+        }
+        Ok(rows)
+    }
 }
 
 /// Gram and Schmidt's method, each direction against those before it; twice, for accuracy.

@@ -54,8 +54,38 @@ impl Stft {
         row: impl Fn(&[Complex<f32>], &mut [f32]) + Sync,
     ) -> Vec<f32> {
         let mut rows = vec![0.0; self.frames(samples.len()) * width];
+        let centre = |frame| (frame * self.hop_samples) as isize;
+        self.each_frame(samples, &mut rows, width, centre, row);
+        rows
+    }
+
+    /// The magnitudes of frames centred on the samples `centres`: frames × bins.
+    pub(crate) fn magnitudes_at(&self, samples: &[f32], centres: &[isize]) -> Vec<f32> {
+        let mut rows = vec![0.0; centres.len() * self.bins()];
+        self.each_frame(
+            samples,
+            &mut rows,
+            self.bins(),
+            |frame| centres[frame],
+            |spectrum, row| {
+                row.iter_mut().zip(spectrum).for_each(|(to, bin)| *to = bin.norm());
+            },
+        );
+        rows
+    }
+
+    /// Calls `row` for each frame, which is centred on sample `centre(frame)`, with its spectrum and its
+    /// `width` values of `rows`.
+    pub(super) fn each_frame<T: Send>(
+        &self,
+        samples: &[f32],
+        rows: &mut [T],
+        width: usize,
+        centre: impl Fn(usize) -> isize + Sync,
+        row: impl Fn(&[Complex<f32>], &mut [T]) + Sync,
+    ) {
         if width == 0 {
-            return rows;
+            return;
         }
         rows.par_chunks_mut(FRAMES_PER_TASK * width).enumerate().for_each(|(task, rows)| {
             let (mut input, mut output, mut scratch) = (
@@ -64,19 +94,18 @@ impl Stft {
                 self.fft.make_scratch_vec(),
             );
             for (index, to) in rows.chunks_exact_mut(width).enumerate() {
-                self.fill(samples, task * FRAMES_PER_TASK + index, &mut input);
+                self.fill(samples, centre(task * FRAMES_PER_TASK + index), &mut input);
                 self.fft
                     .process_with_scratch(&mut input, &mut output, &mut scratch)
                     .expect("buffers of the planned length");
                 row(&output, to);
             }
         });
-        rows
     }
 
-    /// The windowed samples of frame number `frame`.
-    fn fill(&self, samples: &[f32], frame: usize, input: &mut [f32]) {
-        let first = (frame * self.hop_samples) as isize - (self.window.len() / 2) as isize;
+    /// The windowed samples of the frame centred on sample `centre`.
+    fn fill(&self, samples: &[f32], centre: isize, input: &mut [f32]) {
+        let first = centre - (self.window.len() / 2) as isize;
         for (i, (to, weight)) in input.iter_mut().zip(&self.window).enumerate() {
             let sample = usize::try_from(first + i as isize).ok().and_then(|at| samples.get(at));
             *to = sample.copied().unwrap_or(0.0) * weight;

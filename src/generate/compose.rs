@@ -62,7 +62,7 @@ pub fn blocks(
     let wanted = (seconds * f64::from(blocks.sample_rate_hz)).round() as usize;
     samples.truncate(wanted);
     let audio = Audio::mono(samples, blocks.sample_rate_hz)?;
-    Ok(Piece::new(audio, seed.origin(), network, interrupted))
+    Ok(Piece::new(audio, (seed.origin(), network.to_string()), interrupted))
 }
 
 /// Refuses a length that cannot be composed; a job checks it before it trains.

@@ -7,8 +7,10 @@ mod compose;
 pub mod grains;
 mod piece;
 mod seed;
+pub mod spectral;
 
 pub use compose::{blocks, check_length};
 pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
 pub use piece::Piece;
 pub use seed::Seed;
+pub use spectral::{SpectralComposer, SpectralLearning, SpectralOptions};

@@ -1,6 +1,5 @@
 use super::grains::Placed;
 use crate::audio::Audio;
-use crate::model::Network;
 use std::fmt;
 
 /// A composed piece, and how it came about.
@@ -15,9 +14,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    pub(super) fn new(audio: Audio, seed: String, network: &Network, interrupted: bool) -> Self {
-        let network = network.to_string();
-        Self { audio, seed, network, placed: Vec::new(), joins_seconds: Vec::new(), interrupted }
+    pub(super) fn new(audio: Audio, words: (String, String), interrupted: bool) -> Self {
+        Self::from_grains(audio, words, Vec::new(), Vec::new(), interrupted)
     }
 
     pub(super) fn from_grains(

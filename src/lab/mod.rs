@@ -7,6 +7,7 @@ mod cards;
 mod composing;
 mod grains;
 mod showing;
+mod spectral;
 mod training;
 mod verdict;
 

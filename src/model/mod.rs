@@ -1,6 +1,7 @@
 //! The networks: their configuration, parameters, layers and files.
 
 mod activation;
+mod coder;
 mod config;
 pub(crate) mod cpu;
 pub mod dense;
@@ -17,6 +18,7 @@ mod provenance;
 pub mod recurrent;
 
 pub use activation::Activation;
+pub use coder::{Coder, CoderConfig};
 pub use config::{LayerConfig, NetworkConfig, gru, lstm, simple_rnn};
 pub use device::Device;
 pub use dropout::Dropout;

@@ -2,6 +2,7 @@
 
 mod backpropagation;
 mod best;
+mod coding;
 mod feedback;
 mod history;
 pub mod loss;
@@ -15,6 +16,7 @@ pub mod schedule;
 mod settings;
 mod soft_targets;
 
+pub use coding::{CoderTraining, code};
 pub use history::{EpochRecord, History, Stop};
 pub use observer::{Observer, Position, Silent};
 pub(crate) use pointing::input_row;

@@ -1,0 +1,399 @@
+use super::codebook::{Codebook, CodebookSettings};
+use crate::audio::Audio;
+use crate::dataset::grains::SongSource;
+use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
+use crate::{Error, Result, interrupt};
+
+/// How songs become blocks of spectra.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpectralSettings {
+    /// Songs are looked at in one channel at this rate. Usual: 22,050.
+    pub sample_rate_hz: u32,
+    /// Window and hop; where a song has a beat, the hop is changed a little so that a beat is a whole
+    /// number of blocks. Usual: 2,048 and 512.
+    pub stft: StftSettings,
+    /// Spectra in a block. Usual: 4, which is 93 ms.
+    pub frames_per_block: usize,
+    /// Magnitudes are raised to this power: what is soft counts too. Usual: 0.35.
+    pub compression: f32,
+    /// Numbers that a spectrum is told by. Usual: 64.
+    pub components: usize,
+    /// How many codes a block is told by. Usual: 4 of 256.
+    pub codebook: CodebookSettings,
+}
+
+impl Default for SpectralSettings {
+    fn default() -> Self {
+        Self {
+            sample_rate_hz: 22_050,
+            stft: StftSettings::default(),
+            frames_per_block: 4,
+            compression: 0.35,
+            components: 64,
+            codebook: CodebookSettings { stages: 4, codes: 256, seed: 1 },
+        }
+    }
+}
+
+impl SpectralSettings {
+    fn check(&self) -> Result<()> {
+        let counts = [("frames_per_block", self.frames_per_block), ("components", self.components)];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(Error::argument(name, "at least 1", 0));
+        }
+        if self.sample_rate_hz == 0 {
+            return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
+        }
+        if !(self.compression > 0.0 && self.compression <= 1.0) {
+            return Err(Error::argument("compression", "above 0, up to 1", self.compression));
+        }
+        Ok(())
+    }
+}
+
+/// One song as codes.
+#[derive(Clone, Debug)]
+pub struct SpectralSong {
+    /// What people call it.
+    pub title: String,
+    /// Codes of the block that starts at each frame: blocks overlap.
+    codes: Vec<u32>,
+    /// Beats since the beginning at each frame; nothing where there is no steady beat.
+    beats: Option<Vec<f32>>,
+    /// Samples from one frame to the next when it is played.
+    hop_samples: usize,
+    /// What magnitudes were divided by.
+    loudest: f32,
+}
+
+/// Songs as blocks of overlapping spectra, each block told by a few codes.
+///
+/// Magnitudes are compressed, turned into principal components, stacked into blocks and quantised by a
+/// [`Codebook`]. Where a song has a steady beat the frames follow it, so that a block always lies at
+/// the same place of a beat.
+#[derive(Clone, Debug)]
+pub struct SpectralBlocks {
+    settings: SpectralSettings,
+    components: PrincipalComponents,
+    codebook: Codebook,
+    songs: Vec<SpectralSong>,
+    skipped: Vec<String>,
+}
+
+/// Numbers that tell where in beat and bar a block lies.
+const PLACE_WIDTH: usize = 6;
+/// Below this the onsets are too irregular for a beat.
+const LEAST_CONFIDENCE: f64 = 0.35;
+/// Frames that principal components are fitted to at most.
+const MOST_FRAMES: usize = 6_000;
+/// A song has at least so many blocks, about three seconds.
+const LEAST_BLOCKS: usize = 32;
+/// Frames whose loudest bin has less than this share of the song's loudest are silent: -40 dB.
+const SILENT: f32 = 0.01;
+
+impl SpectralBlocks {
+    /// Cuts songs into blocks and fits the codes. What cannot be used is left out and said in
+    /// [`skipped`](Self::skipped).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for impossible settings; [`Error::Data`] when no song can be used;
+    /// [`Error::Interrupted`] on a request to stop.
+    pub fn of(songs: &[SongSource], settings: SpectralSettings) -> Result<Self> {
+        settings.check()?;
+        let stft = Stft::new(settings.stft)?;
+        let (mut heard, mut skipped) = (Vec::new(), Vec::new());
+        for song in songs {
+            if interrupt::requested() {
+                return Err(Error::Interrupted("while songs were read".into()));
+            }
+            match Heard::of(song, &settings) {
+                Ok(song) => heard.push(song),
+                Err(error @ Error::Interrupted(_)) => return Err(error),
+                Err(error) => skipped.push(error.to_string()),
+            }
+        }
+        if heard.is_empty() {
+            let reasons = match skipped.as_slice() {
+                [] => "none was given".into(),
+                reasons => reasons.join("; "),
+            };
+            return Err(Error::Data(format!("no song can be learned from: {reasons}")));
+        }
+        let total: usize = heard.iter().map(|song| song.centres.len()).sum();
+        let step = total.div_ceil(MOST_FRAMES).max(1);
+        let mut sample = Vec::new();
+        for song in &heard {
+            let some: Vec<isize> = song.centres.iter().copied().step_by(step).collect();
+            sample.extend(song.compressed(&stft, &some, &settings));
+        }
+        let components = PrincipalComponents::fit(&sample, stft.bins(), settings.components)?;
+        drop(sample);
+
+        let (frames, width) = (settings.frames_per_block, components.count());
+        let mut rows = Vec::with_capacity(heard.len());
+        for song in &heard {
+            let mut places =
+                components.project(&song.compressed(&stft, &song.centres, &settings))?;
+            scale(&mut places, &components, 1.0);
+            rows.push(stacked(&places, width, frames));
+        }
+        let every = (rows.iter().map(Vec::len).sum::<usize>() / (frames * width) / 16_384).max(1);
+        let some: Vec<f32> = rows
+            .iter()
+            .flat_map(|rows| rows.chunks_exact(frames * width).step_by(every).flatten())
+            .copied()
+            .collect();
+        let codebook = Codebook::fit(&some, frames * width, settings.codebook)?;
+        let songs = heard.into_iter().zip(&rows).map(|(song, rows)| {
+            Ok(SpectralSong {
+                codes: codebook.encode(rows)?,
+                title: song.title,
+                beats: song.beats,
+                hop_samples: song.hop_samples,
+                loudest: song.loudest,
+            })
+        });
+        Ok(Self { songs: songs.collect::<Result<_>>()?, settings, components, codebook, skipped })
+    }
+
+    /// How songs became blocks.
+    pub fn settings(&self) -> &SpectralSettings {
+        &self.settings
+    }
+
+    /// The songs in use.
+    pub fn songs(&self) -> &[SpectralSong] {
+        &self.songs
+    }
+
+    /// What was left out, and why.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// The codes' entries.
+    pub fn codebook(&self) -> &Codebook {
+        &self.codebook
+    }
+
+    /// What blocks of these codes sound like to a network: codebook width numbers a block, of
+    /// deviations about 1.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for codes that are none.
+    pub fn heard(&self, codes: &[u32]) -> Result<Vec<f32>> {
+        let mut rows = self.codebook.decode(codes)?;
+        scale(&mut rows, &self.components, -0.75);
+        let first = self.components.deviations().first().copied().unwrap_or(1.0);
+        let size = first.max(1e-9).powf(0.25);
+        rows.iter_mut().for_each(|value| *value /= size);
+        Ok(rows)
+    }
+
+    /// The magnitudes of blocks of these codes: frames × bins, for a song as loud as number `song`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for codes or a song that are none.
+    pub fn magnitudes(&self, codes: &[u32], song: usize) -> Result<Vec<f32>> {
+        let Some(song) = self.songs.get(song) else {
+            return Err(Error::argument("song", format!("below {}", self.songs.len()), song));
+        };
+        let mut places = self.codebook.decode(codes)?;
+        scale(&mut places, &self.components, -1.0);
+        let mut magnitudes = self.components.restore(&places)?;
+        let power = self.settings.compression.recip();
+        for value in &mut magnitudes {
+            *value = value.max(0.0).powf(power) * song.loudest;
+        }
+        Ok(magnitudes)
+    }
+
+    /// Length of a block of song number `song` when it is played.
+    pub fn block_seconds(&self, song: usize) -> f64 {
+        let hop = self.songs.get(song).map_or(self.settings.stft.hop_samples, |s| s.hop_samples);
+        (hop * self.settings.frames_per_block) as f64 / f64::from(self.settings.sample_rate_hz)
+    }
+}
+
+impl SpectralSong {
+    /// Frames that a block starts at.
+    pub fn starts(&self, stages: usize) -> usize {
+        self.codes.len() / stages.max(1)
+    }
+
+    /// The codes of the block that starts at `frame`.
+    pub fn codes_at(&self, frame: usize, stages: usize) -> &[u32] {
+        &self.codes[frame * stages..][..stages]
+    }
+
+    /// The frame `frames` later; after the end the song begins again, so that a network never hears
+    /// that there is nothing more to come.
+    pub(crate) fn later(&self, frame: usize, frames: usize, settings: &SpectralSettings) -> usize {
+        let ring = self.starts(settings.codebook.stages) / settings.frames_per_block;
+        (frame + frames) % (ring * settings.frames_per_block).max(1)
+    }
+
+    /// Samples from one frame to the next when it is played.
+    pub fn hop_samples(&self) -> usize {
+        self.hop_samples
+    }
+
+    /// Beats since the beginning of the song at `frame`.
+    pub fn beat_at(&self, frame: usize) -> Option<f32> {
+        self.beats.as_ref().and_then(|beats| beats.get(frame).copied())
+    }
+
+    /// Beats from one frame to the next.
+    pub fn beats_per_frame(&self) -> Option<f32> {
+        let beats = self.beats.as_ref()?;
+        Some(beats.get(1)? - beats.first()?)
+    }
+}
+
+/// Numbers that a network hears of a block whose entry has `width`.
+pub(crate) fn heard_width(width: usize) -> usize {
+    width + PLACE_WIDTH
+}
+
+/// Adds what a network hears at a step: a block, and where in beat and bar the next one lies.
+pub(crate) fn heard_row(block: &[f32], next_beat: Option<f32>, to: &mut Vec<f32>) {
+    to.extend_from_slice(block);
+    to.extend(place(next_beat));
+}
+
+/// Where in beat and bar `beat` is: circles of one, two and four beats; zeros without a beat.
+fn place(beat: Option<f32>) -> [f32; PLACE_WIDTH] {
+    let Some(beat) = beat else { return [0.0; PLACE_WIDTH] };
+    let circle = |beats: f32| (beat / beats * std::f32::consts::TAU).sin_cos();
+    let (one, two, four) = (circle(1.0), circle(2.0), circle(4.0));
+    [one.0, one.1, two.0, two.1, four.0, four.1]
+}
+
+/// Multiplies each number of frames of components by its deviation to the power of `power`.
+fn scale(places: &mut [f32], components: &PrincipalComponents, power: f32) {
+    let factors: Vec<f32> = components.deviations().iter().map(|d| d.powf(power)).collect();
+    for row in places.chunks_exact_mut(components.count()) {
+        row.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
+    }
+}
+
+/// The blocks of `frames` frames that start at each frame.
+fn stacked(rows: &[f32], width: usize, frames: usize) -> Vec<f32> {
+    rows.windows(frames * width).step_by(width).flatten().copied().collect()
+}
+
+/// A song on its way to blocks.
+struct Heard {
+    title: String,
+    samples: Vec<f32>,
+    centres: Vec<isize>,
+    beats: Option<Vec<f32>>,
+    hop_samples: usize,
+    loudest: f32,
+}
+
+impl Heard {
+    fn of(source: &SongSource, settings: &SpectralSettings) -> Result<Self> {
+        let audio = source.audio()?.to_mono().resample(settings.sample_rate_hz)?;
+        let title = source.title();
+        let (centres, beats, hop_samples) = frames_of(&audio, settings)?;
+        let least = LEAST_BLOCKS * settings.frames_per_block;
+        if centres.len() < least {
+            let seconds =
+                (least * settings.stft.hop_samples) as f64 / f64::from(settings.sample_rate_hz);
+            return Err(Error::Data(format!(
+                "{title}: {:.1} s is too short, at least {seconds:.1} s are needed",
+                audio.duration_seconds()
+            )));
+        }
+        let samples = audio.channels()[0].clone();
+        let stft = Stft::new(settings.stft)?;
+        let magnitudes = stft.magnitudes_at(&samples, &centres);
+        let peaks: Vec<f32> = magnitudes
+            .chunks_exact(stft.bins())
+            .map(|frame| frame.iter().copied().fold(0.0, f32::max))
+            .collect();
+        let loudest = peaks.iter().copied().fold(0.0, f32::max);
+        if loudest < 1e-4 {
+            return Err(Error::Data(format!("{title}: is silent, there is nothing to learn")));
+        }
+        // Silence before and after the music is none; whole blocks, so that the beat stays.
+        let sounds = |peak: &f32| *peak > SILENT * loudest;
+        let from = peaks.iter().position(sounds).unwrap_or(0);
+        let from = from - from % settings.frames_per_block;
+        let to = peaks.iter().rposition(sounds).map_or(peaks.len(), |last| last + 1);
+        let to = to.max(from + least).min(peaks.len());
+        let from = from.min(to - least);
+        let (centres, beats) =
+            (centres[from..to].to_vec(), beats.map(|beats| beats[from..to].to_vec()));
+        Ok(Self { title, samples, centres, beats, hop_samples, loudest })
+    }
+
+    fn compressed(&self, stft: &Stft, centres: &[isize], settings: &SpectralSettings) -> Vec<f32> {
+        let mut rows = stft.magnitudes_at(&self.samples, centres);
+        for value in &mut rows {
+            *value = (*value / self.loudest).powf(settings.compression);
+        }
+        rows
+    }
+}
+
+/// The centres of frames, the beats at these, and the hop at which they are played again: along the
+/// beat, where there is one.
+type Frames = (Vec<isize>, Option<Vec<f32>>, usize);
+
+fn frames_of(audio: &Audio, settings: &SpectralSettings) -> Result<Frames> {
+    let rate = f64::from(settings.sample_rate_hz);
+    let hop = settings.stft.hop_samples.max(1);
+    let end = audio.frames() as f64;
+    let steady = || ((0..audio.frames()).step_by(hop).map(|at| at as isize).collect(), None, hop);
+    if audio.duration_seconds() < 3.0 {
+        return Ok(steady());
+    }
+    let beats = Beats::of(&LogMel::of(audio, MelSettings::default())?);
+    let times = beats.times_seconds();
+    let period = beats.period_seconds();
+    if beats.confidence() < LEAST_CONFIDENCE || times.len() < 8 || !(0.2..2.0).contains(&period) {
+        return Ok(steady());
+    }
+    let block = hop * settings.frames_per_block;
+    let blocks_per_beat = (period * rate / block as f64).round().max(1.0) as usize;
+    let per_beat = blocks_per_beat * settings.frames_per_block;
+    // Before the first beat and after the last the tempo is the usual one.
+    let before = (times[0] / period).floor() as usize;
+    let last = times[times.len() - 1];
+    let after = ((end / rate - last) / period).floor().max(0.0) as usize;
+    let grid: Vec<f64> = (1..=before)
+        .rev()
+        .map(|count| times[0] - count as f64 * period)
+        .chain(times.iter().copied())
+        .chain((1..=after).map(|count| last + count as f64 * period))
+        .collect();
+    let (mut centres, mut counted) = (Vec::new(), Vec::new());
+    for (beat, pair) in grid.windows(2).enumerate() {
+        for part in 0..per_beat {
+            let share = part as f64 / per_beat as f64;
+            centres.push(((pair[0] + share * (pair[1] - pair[0])) * rate).round() as isize);
+            counted.push((beat as f64 + share) as f32);
+        }
+    }
+    let played = (period * rate / per_beat as f64).round().max(1.0) as usize;
+    Ok((centres, Some(counted), played))
+}
+
+impl std::fmt::Display for SpectralBlocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stages = self.codebook.stages();
+        let frames: usize = self.songs.iter().map(|song| song.starts(stages)).sum();
+        let on_beat = self.songs.iter().filter(|song| song.beats.is_some()).count();
+        write!(
+            f,
+            "{} blocks of {} spectra from {} song{} ({on_beat} on the beat), {stages} codes of {} each",
+            frames / self.settings.frames_per_block,
+            self.settings.frames_per_block,
+            self.songs.len(),
+            if self.songs.len() == 1 { "" } else { "s" },
+            self.codebook.codes()
+        )
+    }
+}

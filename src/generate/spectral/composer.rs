@@ -1,0 +1,293 @@
+use super::copy_guard::CopyGuard;
+use crate::audio::Audio;
+use crate::dataset::grains::SongSource;
+use crate::dataset::spectral::{SpectralBlocks, SpectralSettings, heard_row, heard_width};
+use crate::features::{GriffinLim, StftSettings};
+use crate::generate::{Piece, check_length};
+use crate::model::recurrent::State;
+use crate::model::{Coder, CoderConfig, Device, Dropout};
+use crate::train::{CoderTraining, History, Observer, code};
+use crate::{Error, Result, interrupt};
+use candle_core::Tensor;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How a [`SpectralComposer`] learns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpectralLearning {
+    /// How songs become blocks of spectra.
+    pub blocks: SpectralSettings,
+    /// How the network learns their order.
+    pub training: CoderTraining,
+}
+
+impl SpectralLearning {
+    /// The usual way, with another seed for everything drawn at random.
+    pub fn seeded(seed: u64) -> Self {
+        let mut learning = Self::default();
+        learning.blocks.codebook.seed = seed;
+        learning.training.seed = seed;
+        learning
+    }
+}
+
+/// How a [`SpectralComposer`] draws.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpectralOptions {
+    /// Above 1 unlikely codes are drawn more often than the network says, below 1 less often.
+    /// Usual: 1.
+    pub temperature: f64,
+    /// Only so many of the likeliest codes are drawn from. Usual: 24.
+    pub top: usize,
+    /// The piece may follow a song in its own order for so long; then other codes are preferred.
+    /// Usual: 1.
+    pub longest_run_seconds: f64,
+    /// How often the transform goes back and forth to find phases. Usual: 60.
+    pub iterations: usize,
+}
+
+impl Default for SpectralOptions {
+    fn default() -> Self {
+        Self { temperature: 1.0, top: 24, longest_run_seconds: 1.0, iterations: 60 }
+    }
+}
+
+impl SpectralOptions {
+    fn check(&self) -> Result<()> {
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err(Error::argument("temperature", "a number above 0", self.temperature));
+        }
+        if self.longest_run_seconds.is_nan() || self.longest_run_seconds <= 0.0 {
+            let found = self.longest_run_seconds;
+            return Err(Error::argument("longest_run_seconds", "a time above 0", found));
+        }
+        if self.top == 0 {
+            return Err(Error::argument("top", "at least 1", 0));
+        }
+        Ok(())
+    }
+}
+
+/// Composes as the course did, from blocks of spectra, with what was learned since: windows that
+/// overlap, compressed magnitudes, a distribution of codes at the output instead of a mean, training
+/// that hears itself, and phases found for the magnitudes ([`GriffinLim`]).
+///
+/// ```no_run
+/// use neural_composer::dataset::grains::SongSource;
+/// use neural_composer::generate::{SpectralComposer, SpectralLearning, SpectralOptions};
+/// use neural_composer::train::Silent;
+/// let songs = [SongSource::File("prelude.mp3".into())];
+/// let composer = SpectralComposer::learn(&songs, &SpectralLearning::default(), &mut Silent)?;
+/// let piece = composer.compose(20.0, 1, &SpectralOptions::default(), &mut |_, _| ())?;
+/// piece.audio().save("new.wav")?;
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SpectralComposer {
+    blocks: SpectralBlocks,
+    network: Coder,
+    history: History,
+}
+
+/// Blocks that are heard before the first one is drawn, about three seconds.
+const HEARD_BLOCKS: usize = 32;
+/// What the logit of a code that would be a copy is lowered by.
+const SHUNNED_BY: f32 = 9.0;
+
+impl SpectralComposer {
+    /// Cuts songs into blocks and learns their order.
+    ///
+    /// A request to stop ([`interrupt`]) while it learns leaves the network as it got.
+    ///
+    /// # Errors
+    /// What [`SpectralBlocks::of`] and [`code`] report.
+    pub fn learn(
+        songs: &[SongSource],
+        settings: &SpectralLearning,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
+        interrupt::clear();
+        let blocks = SpectralBlocks::of(songs, settings.blocks.clone())?;
+        let book = blocks.codebook();
+        let config = CoderConfig::usual(heard_width(book.width()), book.stages(), book.codes());
+        // The network is small: the processor is as fast as anything.
+        let mut network = Coder::new(config, settings.training.seed, &Device::cpu())?;
+        let history = code(&mut network, &blocks, &settings.training, observer)?;
+        Ok(Self { blocks, network, history })
+    }
+
+    /// What it learned from.
+    pub fn blocks(&self) -> &SpectralBlocks {
+        &self.blocks
+    }
+
+    /// What it learned with.
+    pub fn network(&self) -> &Coder {
+        &self.network
+    }
+
+    /// How learning went.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// A piece of `seconds`; the same `seed` gives the same piece. `progress` is told (seconds done,
+    /// seconds in all).
+    ///
+    /// A request to stop ([`interrupt`]) ends it after the running block; the piece then is as long as
+    /// it got.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an impossible length or impossible options; [`Error::Interrupted`] when
+    /// it was stopped before there was anything to hear.
+    pub fn compose(
+        &self,
+        seconds: f64,
+        seed: u64,
+        options: &SpectralOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Piece> {
+        check_length(seconds)?;
+        options.check()?;
+        interrupt::clear();
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut writer = Writer::start(self, options, &mut random)?;
+        let (song, origin) = (writer.song, writer.origin.clone());
+        let block_seconds = self.blocks.block_seconds(song);
+        // A block more than asked for: samples end at the middle of the last window.
+        let count = (seconds / block_seconds).ceil() as usize + 1;
+        let mut codes = Vec::with_capacity(count * self.blocks.codebook().stages());
+        for done in 1..=count {
+            let next = writer.next(&mut random)?;
+            codes.extend(next);
+            progress((done as f64 * block_seconds).min(seconds), seconds);
+            if interrupt::requested() {
+                break;
+            }
+        }
+        let interrupted = interrupt::requested();
+        interrupt::clear();
+        let settings = StftSettings {
+            hop_samples: self.blocks.songs()[song].hop_samples(),
+            ..self.blocks.settings().stft
+        };
+        let phases = GriffinLim::new(settings).seed(seed).iterations(options.iterations);
+        let mut samples = phases.samples(&self.blocks.magnitudes(&codes, song)?)?;
+        let rate = self.blocks.settings().sample_rate_hz;
+        samples.truncate((seconds * f64::from(rate)).round() as usize);
+        let loudest = samples.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
+        if loudest > 1.0 {
+            samples.iter_mut().for_each(|sample| *sample /= loudest);
+        }
+        let audio = Audio::mono(samples, rate)?;
+        Ok(Piece::new(audio, (origin, self.network.to_string()), interrupted))
+    }
+}
+
+/// Draws block after block.
+struct Writer<'a> {
+    composer: &'a SpectralComposer,
+    options: &'a SpectralOptions,
+    song: usize,
+    origin: String,
+    state: Vec<State>,
+    /// What the network made of all it heard: (1, units).
+    hidden: Tensor,
+    beat: Option<f32>,
+    beats_per_block: f32,
+    guard: CopyGuard<'a>,
+}
+
+impl<'a> Writer<'a> {
+    /// Hears some seconds of a song.
+    fn start(
+        composer: &'a SpectralComposer,
+        options: &'a SpectralOptions,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
+        let blocks = &composer.blocks;
+        let (stages, frames) = (blocks.codebook().stages(), blocks.settings().frames_per_block);
+        let number = random.random_range(0..blocks.songs().len());
+        let song = &blocks.songs()[number];
+        let heard = HEARD_BLOCKS.min((song.starts(stages) / frames).saturating_sub(1)).max(1);
+        let room = (song.starts(stages) / frames).saturating_sub(heard).max(1);
+        // On a block's border, which is where the beat is.
+        let first = random.random_range(0..room) * frames;
+        let codes: Vec<u32> = (0..heard)
+            .flat_map(|step| song.codes_at(first + step * frames, stages))
+            .copied()
+            .collect();
+        let rows = blocks.heard(&codes)?;
+        let mut input = Vec::new();
+        for (step, row) in rows.chunks_exact(blocks.codebook().width()).enumerate() {
+            heard_row(row, song.beat_at(first + (step + 1) * frames), &mut input);
+        }
+        let width = composer.network.config().width;
+        let device = composer.network.device().candle();
+        let input = Tensor::from_vec(input, (1, heard, width), device)?;
+        let (hidden, state) = composer.network.forward(&input, None, &Dropout::NONE)?;
+        let seconds = (first / frames) as f64 * blocks.block_seconds(number);
+        Ok(Self {
+            composer,
+            options,
+            song: number,
+            origin: format!("{}, from {seconds:.1} s", song.title),
+            state,
+            hidden: hidden.narrow(1, heard - 1, 1)?.flatten(0, 1)?.detach(),
+            beat: song.beat_at(first + heard * frames),
+            guard: CopyGuard::new(
+                blocks,
+                (options.longest_run_seconds / blocks.block_seconds(number)).round() as usize,
+            ),
+            beats_per_block: song.beats_per_frame().unwrap_or(0.0) * frames as f32,
+        })
+    }
+
+    /// The codes of the next block.
+    fn next(&mut self, random: &mut ChaCha8Rng) -> Result<Vec<u32>> {
+        let network = &self.composer.network;
+        let device = network.device().candle();
+        let mut drawn: Vec<Tensor> = Vec::new();
+        let mut codes = Vec::new();
+        for stage in 0..network.config().stages {
+            let logits = network.logits(stage, &self.hidden, &drawn)?;
+            let mut logits = logits.flatten_all()?.to_vec1::<f32>()?;
+            if stage == 0 {
+                self.guard.shun(&mut logits, SHUNNED_BY);
+            }
+            let chosen = draw(&logits, self.options, random);
+            if stage == 0 {
+                self.guard.drawn(chosen);
+            }
+            codes.push(chosen);
+            drawn.push(Tensor::from_vec(vec![chosen], 1, device)?);
+        }
+        self.beat = self.beat.map(|beat| beat + self.beats_per_block);
+        let mut input = Vec::new();
+        heard_row(&self.composer.blocks.heard(&codes)?, self.beat, &mut input);
+        let input = Tensor::from_vec(input, (1, 1, network.config().width), device)?;
+        let (hidden, state) = network.forward(&input, Some(&self.state), &Dropout::NONE)?;
+        self.state = state;
+        self.hidden = hidden.flatten(0, 1)?.detach();
+        Ok(codes)
+    }
+}
+
+/// One of the likeliest, by its likelihood.
+fn draw(logits: &[f32], options: &SpectralOptions, random: &mut ChaCha8Rng) -> u32 {
+    let mut order: Vec<(f32, u32)> =
+        logits.iter().enumerate().map(|(code, logit)| (*logit, code as u32)).collect();
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order.truncate(options.top);
+    let largest = order.first().map_or(0.0, |first| first.0);
+    let weight = |logit: f32| (f64::from(logit - largest) / options.temperature).exp();
+    let sum: f64 = order.iter().map(|(logit, _)| weight(*logit)).sum();
+    let mut left = random.random::<f64>() * sum;
+    for (logit, code) in &order {
+        left -= weight(*logit);
+        if left < 0.0 {
+            return *code;
+        }
+    }
+    order.last().map_or(0, |last| last.1)
+}

@@ -1,0 +1,6 @@
+//! New pieces from spectra: a network draws codes of blocks, and phases are found for these.
+
+mod composer;
+mod copy_guard;
+
+pub use composer::{SpectralComposer, SpectralLearning, SpectralOptions};

@@ -1,0 +1,78 @@
+use super::training::LiveTraining;
+use crate::Result;
+use crate::audio::Song;
+use crate::dataset::grains::SongSource;
+use crate::display::{Bundle, Live, Output, Progress, Show, shown_in_notebooks};
+use crate::generate::{Piece, SpectralComposer, SpectralLearning, SpectralOptions};
+use std::time::Instant;
+
+impl SpectralComposer {
+    /// Learns from songs with the usual settings, with a live chart of the loss; the stop button ends
+    /// it after the running step.
+    ///
+    /// # Errors
+    /// What [`SpectralComposer::learn`] reports.
+    pub fn of(songs: &[Song]) -> Result<Self> {
+        let sources: Vec<SongSource> = songs.iter().cloned().map(SongSource::Song).collect();
+        Self::learn_to(Output::new(), &sources, &SpectralLearning::default())
+    }
+
+    /// Learns from songs as told by `settings`, drawing through `output`.
+    ///
+    /// # Errors
+    /// What [`SpectralComposer::learn`] reports.
+    pub fn learn_to(
+        output: Output,
+        songs: &[SongSource],
+        settings: &SpectralLearning,
+    ) -> Result<Self> {
+        let training = &settings.training;
+        let epochs = training.steps.div_ceil(training.steps_per_epoch.max(1));
+        let mut live = LiveTraining::to(output, epochs);
+        let composer = Self::learn(songs, settings, &mut live)?;
+        live.finish(composer.history());
+        Ok(composer)
+    }
+
+    /// Composes `seconds` with the usual options, saying how far it is; the stop button ends it after
+    /// the running block.
+    ///
+    /// # Errors
+    /// What [`SpectralComposer::compose`] reports.
+    pub fn piece(&self, seconds: f64, seed: u64) -> Result<Piece> {
+        self.compose_to(Output::new(), seconds, seed, &SpectralOptions::default())
+    }
+
+    /// As [`compose`](Self::compose), saying how far it is through `output`.
+    ///
+    /// # Errors
+    /// What [`SpectralComposer::compose`] reports.
+    pub fn compose_to(
+        &self,
+        output: Output,
+        seconds: f64,
+        seed: u64,
+        options: &SpectralOptions,
+    ) -> Result<Piece> {
+        let start = Instant::now();
+        let mut live = Live::to(output);
+        let piece = self.compose(seconds, seed, options, &mut |done, total| {
+            let line = format!("composed {done:.1} of {total:.1} s; then phases are found");
+            let (done, total) = ((done * 100.0) as u64, (total * 100.0) as u64);
+            let progress = Progress { done, total, line: line.clone() };
+            live.update(&progress, || Bundle::from_text(&line));
+        })?;
+        let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
+        live.finish(&line, || Bundle::from_text(&line));
+        Ok(piece)
+    }
+}
+
+impl Show for SpectralComposer {
+    fn bundle(&self) -> Result<Bundle> {
+        let text = format!("{}\n{}\n{}", self.blocks(), self.network(), self.history());
+        Ok(Bundle::from_text(&text))
+    }
+}
+
+shown_in_notebooks!(SpectralComposer);

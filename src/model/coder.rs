@@ -1,0 +1,189 @@
+//! A network that says which code comes next, and which finer codes then.
+
+use super::dense::Dense;
+use super::layers::{dense, recurrent};
+use super::recurrent::{Cell, Recurrent, State};
+use super::{Device, Dropout, Parameters};
+use crate::{Error, Result};
+use candle_core::{Tensor, Var};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The shape of a [`Coder`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoderConfig {
+    /// Numbers that it hears at each step.
+    pub width: usize,
+    /// Codes that it says at each step, from coarse to fine.
+    pub stages: usize,
+    /// How many codes there are in each stage.
+    pub codes: usize,
+    /// Units of the dense layer in front and of each recurrent layer. Usual: 256.
+    pub units: usize,
+    /// Gated recurrent layers. Usual: 2.
+    pub layers: usize,
+}
+
+impl CoderConfig {
+    /// The usual shape.
+    pub fn usual(width: usize, stages: usize, codes: usize) -> Self {
+        Self { width, stages, codes, units: 256, layers: 2 }
+    }
+
+    fn check(&self) -> Result<()> {
+        let sizes = [
+            ("width", self.width),
+            ("stages", self.stages),
+            ("codes", self.codes),
+            ("units", self.units),
+            ("layers", self.layers),
+        ];
+        match sizes.into_iter().find(|(_, size)| *size == 0) {
+            Some((name, _)) => Err(Error::argument(name, "at least 1", 0)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A recurrent network with a distribution at its output: it hears a block and gives the likelihoods
+/// of the next block's codes, each stage's given those before it.
+///
+/// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
+/// `mix.1.weight` and `code.0.weight` (an embedding's) for what a stage knows of the earlier ones,
+/// `stage.0.weight`, ….
+pub struct Coder {
+    config: CoderConfig,
+    device: Device,
+    dense_in: Dense,
+    recurrent: Vec<Recurrent>,
+    /// From the layers' output to what each stage starts from.
+    mix: Vec<Dense>,
+    /// For each stage but the last, what its codes mean to those after it: (codes, units).
+    embeddings: Vec<Tensor>,
+    heads: Vec<Dense>,
+    variables: BTreeMap<String, Var>,
+}
+
+impl Coder {
+    /// A network with parameters drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an impossible configuration.
+    pub fn new(config: CoderConfig, seed: u64, device: &Device) -> Result<Self> {
+        config.check()?;
+        let mut parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
+        let CoderConfig { width, stages, codes, units, layers } = config;
+        let dense_in = dense(&mut parameters, "dense_in", width, units)?;
+        let recurrent = (0..layers)
+            .map(|layer| {
+                recurrent(&mut parameters, &format!("recurrent.{layer}"), Cell::Gru, units, units)
+            })
+            .collect::<Result<_>>()?;
+        let mix = (0..stages)
+            .map(|stage| dense(&mut parameters, &format!("mix.{stage}"), units, units))
+            .collect::<Result<_>>()?;
+        let embeddings = (1..stages)
+            .map(|stage| {
+                parameters.uniform(&format!("code.{}.weight", stage - 1), (codes, units), 0.1)
+            })
+            .collect::<Result<_>>()?;
+        let heads = (0..stages)
+            .map(|stage| dense(&mut parameters, &format!("stage.{stage}"), units, codes))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            config,
+            device: device.clone(),
+            dense_in,
+            recurrent,
+            mix,
+            embeddings,
+            heads,
+            variables: parameters.into_variables(),
+        })
+    }
+
+    /// Reads `input`, of shape (batch, steps, width); gives (batch, steps, units), from which
+    /// [`logits`](Self::logits) tells the codes of what comes after each step, and what the layers
+    /// remember.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the shape does not fit; [`Error::Tensor`] if memory runs out.
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        state: Option<&[State]>,
+        dropout: &Dropout,
+    ) -> Result<(Tensor, Vec<State>)> {
+        let mut hidden = self.dense_in.forward(input)?.tanh()?;
+        let mut states = Vec::with_capacity(self.recurrent.len());
+        for (index, layer) in self.recurrent.iter().enumerate() {
+            let before = state.and_then(|states| states.get(index));
+            let (output, after) = layer.forward(&hidden, before)?;
+            states.push(after);
+            hidden = dropout.apply(&output, index, 0)?;
+        }
+        Ok((hidden, states))
+    }
+
+    /// The logits of a stage's codes, (rows, codes), given `hidden`, (rows, units), and the codes of
+    /// all stages before it, each of (rows).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a stage that is none or too few earlier codes.
+    pub fn logits(&self, stage: usize, hidden: &Tensor, earlier: &[Tensor]) -> Result<Tensor> {
+        if stage >= self.config.stages || earlier.len() < stage {
+            let expected = format!("below {}, after {stage} others", self.config.stages);
+            return Err(Error::argument("stage", expected, stage));
+        }
+        let mut mixed = self.mix[stage].forward(hidden)?;
+        for (codes, embedding) in earlier[..stage].iter().zip(&self.embeddings) {
+            mixed = (mixed + embedding.index_select(codes, 0)?)?;
+        }
+        self.heads[stage].forward(&mixed.relu()?)
+    }
+
+    /// The network's shape.
+    pub fn config(&self) -> &CoderConfig {
+        &self.config
+    }
+
+    /// Where it lives.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The trainable tensors by name.
+    pub fn variables(&self) -> &BTreeMap<String, Var> {
+        &self.variables
+    }
+
+    /// How many numbers training adjusts.
+    pub fn parameter_count(&self) -> usize {
+        self.variables.values().map(|variable| variable.elem_count()).sum()
+    }
+}
+
+impl std::fmt::Display for Coder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} → dense {} → {} × GRU {} → {} × {} codes: {:.1} million parameters on the {}",
+            self.config.width,
+            self.config.units,
+            self.config.layers,
+            self.config.units,
+            self.config.stages,
+            self.config.codes,
+            self.parameter_count() as f64 / 1e6,
+            self.device
+        )
+    }
+}
+
+impl std::fmt::Debug for Coder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Coder({self})")
+    }
+}

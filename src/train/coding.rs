@@ -1,0 +1,285 @@
+use super::loss::{SoftTargets, soft_cross_entropy};
+use super::optimizer::{AdamW, Optimizer, Rule};
+use super::{EpochRecord, History, Observer, Position, Stop};
+use crate::dataset::spectral::{SpectralBlocks, heard_row};
+use crate::model::{Coder, Dropout};
+use crate::{Error, Result, interrupt};
+use candle_core::{D, Tensor};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::time::Instant;
+
+/// How to teach a [`Coder`] which block of spectra follows which.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CoderTraining {
+    /// Optimizer steps. Usual: 160.
+    pub steps: usize,
+    /// Steps that are reported together as an epoch.
+    pub steps_per_epoch: usize,
+    /// Sequences per step. Usual: 24.
+    pub batch_size: usize,
+    /// Blocks per sequence. Usual: 48, about 4.5 s.
+    pub sequence_blocks: usize,
+    /// Step size of AdamW at the beginning; it falls in a straight line to a two-hundredth.
+    pub learning_rate: f64,
+    /// Weight decay of AdamW. Usual: 0.05.
+    pub weight_decay: f64,
+    /// The share of units left out. Usual: 0.3.
+    pub dropout: f64,
+    /// How often a step hears what the network would have said itself instead of the truth, at the end
+    /// of training; it rises from 0. Usual: 0.25.
+    pub scheduled_sampling: f64,
+    /// Decides everything drawn at random.
+    pub seed: u64,
+}
+
+impl Default for CoderTraining {
+    fn default() -> Self {
+        Self {
+            steps: 160,
+            steps_per_epoch: 20,
+            batch_size: 24,
+            sequence_blocks: 48,
+            learning_rate: 2e-3,
+            weight_decay: 0.05,
+            dropout: 0.3,
+            scheduled_sampling: 0.25,
+            seed: 1,
+        }
+    }
+}
+
+impl CoderTraining {
+    fn check(&self) -> Result<()> {
+        let counts = [
+            ("steps", self.steps),
+            ("steps_per_epoch", self.steps_per_epoch),
+            ("batch_size", self.batch_size),
+            ("sequence_blocks", self.sequence_blocks),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(Error::argument(name, "at least 1", 0));
+        }
+        if !(0.0..=1.0).contains(&self.scheduled_sampling) {
+            let expected = "a share from 0 to 1";
+            return Err(Error::argument("scheduled_sampling", expected, self.scheduled_sampling));
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(Error::argument("learning_rate", "a number above 0", self.learning_rate));
+        }
+        Ok(())
+    }
+
+    /// From 1 at the first step to 0 at the last.
+    fn left(&self, step: usize) -> f64 {
+        1.0 - (step as f64 / (self.steps.max(2) - 1) as f64).min(1.0)
+    }
+}
+
+/// Sequences of blocks, as a network hears them and as it should go on.
+struct Lesson {
+    /// The codes heard, row after row.
+    heard: Vec<u32>,
+    /// The codes that follow.
+    next: Vec<u32>,
+    /// Where in the beat what follows lies.
+    beats: Vec<Option<f32>>,
+}
+
+/// Teaches `network` which block follows which: it hears blocks, four ways each (blocks may start at any
+/// frame), and minimises the cross-entropy of the codes that follow.
+///
+/// From step to step it hears more of what it would have said itself (parallel scheduled sampling,
+/// Duckworth et al. 2019). A request to stop ([`interrupt`]) ends it after the running step.
+///
+/// # Errors
+/// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
+pub fn code(
+    network: &mut Coder,
+    blocks: &SpectralBlocks,
+    settings: &CoderTraining,
+    observer: &mut dyn Observer,
+) -> Result<History> {
+    settings.check()?;
+    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
+    let dropout = Dropout::new(settings.dropout, settings.seed)?;
+    let rule = Rule::AdamW(AdamW { weight_decay: settings.weight_decay, ..AdamW::default() });
+    let variables =
+        network.variables().iter().map(|(name, variable)| (name.clone(), variable.clone()));
+    let mut optimizer = Optimizer::new(rule, variables.collect())?.with_clip_norm(Some(1.0))?;
+    let mut history =
+        History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
+    let epochs = settings.steps.div_ceil(settings.steps_per_epoch);
+    let (start, mut epoch_start, mut losses) = (Instant::now(), Instant::now(), 0.0);
+    for step in 0..settings.steps {
+        let mut lesson = draw(blocks, settings, &mut random);
+        let own = settings.scheduled_sampling * (1.0 - settings.left(step));
+        hear_itself(network, blocks, settings, &mut lesson, own, &mut random)?;
+        let loss = loss(network, blocks, settings, &lesson, &dropout.at_update(step as u64))?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(Error::Data(format!(
+                "the loss is {value} at step {}: training diverged; use a lower learning rate than \
+                 {}",
+                step + 1,
+                settings.learning_rate
+            )));
+        }
+        let rate = settings.learning_rate * (0.005 + 0.995 * settings.left(step));
+        optimizer.minimize(&loss, rate)?;
+        losses += value;
+        let batch = step % settings.steps_per_epoch + 1;
+        let position = Position {
+            epoch: step / settings.steps_per_epoch + 1,
+            epochs,
+            batch,
+            batches: settings.steps_per_epoch,
+            loss: losses / batch as f64,
+            elapsed_seconds: start.elapsed().as_secs_f64(),
+        };
+        observer.batch(&history, &position);
+        if batch == settings.steps_per_epoch || step + 1 == settings.steps {
+            history.epochs.push(EpochRecord {
+                epoch: position.epoch,
+                train_loss: position.loss,
+                validation_loss: None,
+                learning_rate: rate,
+                seconds: epoch_start.elapsed().as_secs_f64(),
+            });
+            observer.epoch(&history, &position);
+            (epoch_start, losses) = (Instant::now(), 0.0);
+        }
+        if interrupt::requested() {
+            history.stop = Stop::Interrupted;
+            break;
+        }
+    }
+    Ok(history)
+}
+
+/// A batch of sequences from anywhere in the songs, longer songs more often.
+fn draw(blocks: &SpectralBlocks, settings: &CoderTraining, random: &mut ChaCha8Rng) -> Lesson {
+    let (stages, frames) = (blocks.codebook().stages(), blocks.settings().frames_per_block);
+    let all: usize = blocks.songs().iter().map(|song| song.starts(stages)).sum();
+    let mut lesson = Lesson { heard: Vec::new(), next: Vec::new(), beats: Vec::new() };
+    let steps = settings.sequence_blocks;
+    for _ in 0..settings.batch_size {
+        let mut place = random.random_range(0..all);
+        let mut song = &blocks.songs()[0];
+        for candidate in blocks.songs() {
+            song = candidate;
+            match place.checked_sub(candidate.starts(stages)) {
+                Some(rest) => place = rest,
+                None => break,
+            }
+        }
+        let mut frame =
+            song.later(random.random_range(0..song.starts(stages)), 0, blocks.settings());
+        for _ in 0..steps {
+            let next = song.later(frame, frames, blocks.settings());
+            lesson.heard.extend(song.codes_at(frame, stages));
+            lesson.next.extend(song.codes_at(next, stages));
+            lesson.beats.push(song.beat_at(next));
+            frame = next;
+        }
+    }
+    lesson
+}
+
+fn rows(
+    network: &Coder,
+    blocks: &SpectralBlocks,
+    settings: &CoderTraining,
+    lesson: &Lesson,
+) -> Result<Tensor> {
+    let heard = blocks.heard(&lesson.heard)?;
+    let mut input = Vec::with_capacity(lesson.beats.len() * network.config().width);
+    for (row, beat) in heard.chunks_exact(blocks.codebook().width()).zip(&lesson.beats) {
+        heard_row(row, *beat, &mut input);
+    }
+    let width = network.config().width;
+    let steps = lesson.beats.len() / settings.batch_size;
+    let shape = (settings.batch_size, steps, width);
+    Ok(Tensor::from_vec(input, shape, network.device().candle())?)
+}
+
+fn codes_of(codes: &[u32], stages: usize, network: &Coder) -> Result<Vec<Tensor>> {
+    (0..stages)
+        .map(|stage| {
+            let codes: Vec<u32> = codes.iter().skip(stage).step_by(stages).copied().collect();
+            let count = codes.len();
+            Ok(Tensor::from_vec(codes, count, network.device().candle())?)
+        })
+        .collect()
+}
+
+/// The cross-entropy of what follows, averaged over rows and stages.
+fn loss(
+    network: &Coder,
+    blocks: &SpectralBlocks,
+    settings: &CoderTraining,
+    lesson: &Lesson,
+    dropout: &Dropout,
+) -> Result<Tensor> {
+    let (hidden, _) = network.forward(&rows(network, blocks, settings, lesson)?, None, dropout)?;
+    let hidden = hidden.flatten(0, 1)?;
+    let stages = network.config().stages;
+    let next = codes_of(&lesson.next, stages, network)?;
+    let mut sum: Option<Tensor> = None;
+    for stage in 0..stages {
+        let logits = network.logits(stage, &hidden, &next)?;
+        let candidates: Vec<u32> = next[stage].to_vec1()?;
+        let shares = vec![1.0; candidates.len()];
+        let part = soft_cross_entropy(&logits, SoftTargets { candidates, shares, per_row: 1 })?;
+        sum = Some(match sum {
+            Some(sum) => (sum + part)?,
+            None => part,
+        });
+    }
+    let sum = sum.ok_or_else(|| Error::argument("stages", "at least 1", 0))?;
+    Ok((sum / stages as f64)?)
+}
+
+/// Replaces a share of what is heard by what the network would have drawn for it.
+fn hear_itself(
+    network: &Coder,
+    blocks: &SpectralBlocks,
+    settings: &CoderTraining,
+    lesson: &mut Lesson,
+    share: f64,
+    random: &mut ChaCha8Rng,
+) -> Result<()> {
+    if share <= 0.0 {
+        return Ok(());
+    }
+    let steps = lesson.beats.len() / settings.batch_size;
+    // What follows row r is heard at row r + 1 of the same sequence.
+    let chosen: Vec<u32> = (0..lesson.beats.len() as u32)
+        .filter(|row| !(*row as usize).is_multiple_of(steps) && random.random_bool(share.min(1.0)))
+        .collect();
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let stages = network.config().stages;
+    let input = rows(network, blocks, settings, lesson)?;
+    let (hidden, _) = network.forward(&input, None, &Dropout::NONE)?;
+    let before: Vec<u32> = chosen.iter().map(|row| row - 1).collect();
+    let count = before.len();
+    let before = Tensor::from_vec(before, count, input.device())?;
+    let hidden = hidden.flatten(0, 1)?.detach().index_select(&before, 0)?;
+    let mut said: Vec<Tensor> = Vec::new();
+    for stage in 0..stages {
+        let logits = network.logits(stage, &hidden, &said)?;
+        // The largest of logits with Gumbel's noise is a draw from their softmax.
+        let noise: Vec<f32> = (0..logits.elem_count())
+            .map(|_| -(-(random.random::<f32>().max(1e-9)).ln()).max(1e-9).ln())
+            .collect();
+        let noise = Tensor::from_vec(noise, logits.shape(), logits.device())?;
+        let drawn = (logits + noise)?.argmax(D::Minus1)?;
+        for (row, code) in chosen.iter().zip(drawn.to_vec1::<u32>()?) {
+            lesson.heard[*row as usize * stages + stage] = code;
+        }
+        said.push(drawn);
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! The spectral model: phases are found, codes tell spectra, and a piece is made of them.
+
+use neural_composer::Result;
+use neural_composer::audio::{Audio, Song};
+use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::spectral::{Codebook, CodebookSettings, SpectralBlocks};
+use neural_composer::display::Show;
+use neural_composer::evaluate::{judge, style_distance};
+use neural_composer::features::{GriffinLim, PrincipalComponents, StftSettings, magnitudes};
+use neural_composer::generate::{SpectralComposer, SpectralLearning, SpectralOptions};
+use neural_composer::train::Silent;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+fn numbers(value: &serde_json::Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+}
+
+fn song(name: &str, from: f64, to: f64) -> Audio {
+    let path = format!("{}/datasets/songs/{name}", env!("CARGO_MANIFEST_DIR"));
+    Song::open(path).unwrap().audio().to_mono().resample(22_050).unwrap().excerpt(from, to)
+}
+
+/// How far the magnitudes of `samples` are from those wanted, as a share.
+fn off(samples: &[f32], wanted: &[f32], settings: StftSettings) -> f64 {
+    let got = magnitudes(samples, settings).unwrap();
+    let squares = |values: &mut dyn Iterator<Item = f32>| -> f64 {
+        values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt()
+    };
+    squares(&mut got.iter().zip(wanted).map(|(a, b)| a - b)) / squares(&mut wanted.iter().copied())
+}
+
+#[test]
+fn phases_are_found_as_librosa_finds_them() {
+    let text = include_str!("vectors/griffin_lim.json");
+    let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+    let settings = StftSettings {
+        window_samples: vectors["window"].as_u64().unwrap() as usize,
+        hop_samples: vectors["hop"].as_u64().unwrap() as usize,
+    };
+    let wanted = numbers(&vectors["magnitudes"]);
+    for (iterations, samples) in vectors["samples"].as_object().unwrap() {
+        let expected = numbers(samples);
+        let method = GriffinLim::new(settings).iterations(iterations.parse().unwrap());
+        let found = method.samples(&wanted).unwrap();
+        assert_eq!(found.len(), expected.len());
+        // Rounding grows from iteration to iteration where a bin is next to nothing.
+        let length =
+            |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+        let apart = length(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
+        let share = apart / length(&mut expected.iter().copied());
+        assert!(share < 1e-3, "{iterations} iterations: {share}");
+    }
+}
+
+#[test]
+fn every_iteration_brings_the_magnitudes_nearer_and_sixty_are_enough() {
+    let music = song("greensleeves.flac", 10.0, 14.0);
+    let settings = StftSettings::default();
+    let wanted = magnitudes(&music.channels()[0], settings).unwrap();
+    let after = |iterations: usize, momentum: f32| {
+        let method = GriffinLim { momentum, ..GriffinLim::new(settings).seed(3) };
+        off(&method.iterations(iterations).samples(&wanted).unwrap(), &wanted, settings)
+    };
+    // The method of 1984 never gets worse, which its authors prove.
+    let plain: Vec<f64> = [0, 1, 2, 5, 10, 30].map(|n| after(n, 0.0)).to_vec();
+    assert!(plain.windows(2).all(|pair| pair[1] <= pair[0] + 1e-6), "{plain:?}");
+    // The fast one is nearer after as many.
+    assert!(after(60, 0.99) < after(60, 0.0));
+    assert!(after(60, 0.99) < 0.15, "{}", after(60, 0.99));
+}
+
+#[test]
+fn what_are_no_magnitudes_is_refused() {
+    let method = GriffinLim::new(StftSettings { window_samples: 8, hop_samples: 2 });
+    let refused = |values: &[f32]| method.samples(values).unwrap_err().to_string();
+    assert!(refused(&[]).contains("frames of 5 numbers"));
+    assert!(refused(&[1.0; 7]).contains("frames of 5 numbers"));
+    assert!(refused(&[f32::NAN; 5]).contains("from 0"));
+    assert!(refused(&[-1.0; 5]).contains("from 0"));
+    assert!(method.samples(&[1.0; 5]).unwrap().is_empty());
+    assert!(magnitudes(&[0.0; 8], StftSettings { window_samples: 1, hop_samples: 1 }).is_err());
+}
+
+#[test]
+fn components_lead_there_and_back() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let rows: Vec<f32> = (0..40 * 6).map(|_| random.random_range(-1.0..1.0)).collect();
+    let components = PrincipalComponents::fit(&rows, 6, 6).unwrap();
+    let again = components.restore(&components.project(&rows).unwrap()).unwrap();
+    assert!(rows.iter().zip(&again).all(|(a, b)| (a - b).abs() < 1e-4));
+    assert!(components.restore(&[0.0; 7]).is_err());
+}
+
+/// Five places in the plane, each with a few points about it.
+fn clusters(random: &mut ChaCha8Rng, spread: f32) -> Vec<f32> {
+    let centres = [[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0], [5.0, 20.0]];
+    (0..200)
+        .flat_map(|index| centres[index % 5].map(|at| at + random.random_range(-spread..spread)))
+        .collect()
+}
+
+#[test]
+fn a_codebook_finds_what_is_there() -> Result<()> {
+    let rows = clusters(&mut ChaCha8Rng::seed_from_u64(2), 0.5);
+    let settings = CodebookSettings { stages: 1, codes: 5, seed: 4 };
+    let book = Codebook::fit(&rows, 2, settings)?;
+    let codes = book.encode(&rows)?;
+    // Rows of one cluster have one code, and its entry is their mean.
+    for cluster in 0..5 {
+        let members: Vec<usize> = (cluster..200).step_by(5).collect();
+        assert!(members.iter().all(|row| codes[*row] == codes[cluster]));
+        let entry = book.decode(&codes[cluster..=cluster])?;
+        for axis in 0..2 {
+            let mean = members.iter().map(|row| rows[2 * row + axis]).sum::<f32>() / 40.0;
+            assert!((entry[axis] - mean).abs() < 1e-3);
+        }
+    }
+    assert_eq!(book, Codebook::fit(&rows, 2, settings)?, "the same seed, the same entries");
+    Ok(())
+}
+
+#[test]
+fn each_stage_tells_more() -> Result<()> {
+    let rows = clusters(&mut ChaCha8Rng::seed_from_u64(5), 2.0);
+    let error = |stages: usize| -> Result<f32> {
+        let book = Codebook::fit(&rows, 2, CodebookSettings { stages, codes: 8, seed: 1 })?;
+        let again = book.decode(&book.encode(&rows)?)?;
+        Ok(rows.iter().zip(&again).map(|(a, b)| (a - b).powi(2)).sum())
+    };
+    let (one, two, three) = (error(1)?, error(2)?, error(3)?);
+    assert!(two < 0.5 * one && three < 0.5 * two, "{one}, {two}, {three}");
+    // As many entries as rows tell everything.
+    let few = &rows[..16];
+    let book = Codebook::fit(few, 2, CodebookSettings { stages: 1, codes: 99, seed: 1 })?;
+    assert_eq!(book.codes(), 8);
+    assert_eq!(book.decode(&book.encode(few)?)?, few);
+    Ok(())
+}
+
+#[test]
+fn a_codebook_refuses_what_makes_no_sense() {
+    let settings = CodebookSettings { stages: 1, codes: 4, seed: 1 };
+    assert!(Codebook::fit(&[], 2, settings).is_err());
+    assert!(Codebook::fit(&[1.0; 3], 2, settings).is_err());
+    assert!(Codebook::fit(&[1.0; 4], 2, CodebookSettings { codes: 0, ..settings }).is_err());
+    // Rows that are all alike need one entry.
+    let book = Codebook::fit(&[1.0; 8], 2, settings).unwrap();
+    assert_eq!(book.codes(), 1);
+    assert!(book.decode(&[7]).is_err() && book.encode(&[1.0]).is_err());
+}
+
+/// Small enough for a test.
+fn quick() -> SpectralLearning {
+    let mut learning = SpectralLearning::seeded(3);
+    learning.blocks.components = 24;
+    learning.blocks.codebook.codes = 48;
+    learning.blocks.codebook.stages = 2;
+    learning.training.steps = 12;
+    learning.training.batch_size = 8;
+    learning.training.sequence_blocks = 16;
+    learning
+}
+
+fn source(title: &str, audio: Audio) -> SongSource {
+    SongSource::Audio { title: title.into(), audio }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_piece_and_another_another() -> Result<()> {
+    let songs = [source("song", song("prelude.mp3", 5.0, 20.0))];
+    let options = SpectralOptions { iterations: 4, ..SpectralOptions::default() };
+    let made = |seed: u64| -> Result<Audio> {
+        let composer = SpectralComposer::learn(&songs, &quick(), &mut Silent)?;
+        assert_eq!(composer.history().epochs.len(), 1);
+        Ok(composer.compose(3.0, seed, &options, &mut |_, _| ())?.audio().clone())
+    };
+    let piece = made(1)?;
+    assert!((piece.duration_seconds() - 3.0).abs() < 1e-3, "{piece:?}");
+    assert!(piece == made(1)? && piece != made(2)?);
+    Ok(())
+}
+
+#[test]
+fn codes_keep_what_a_song_sounds_like() -> Result<()> {
+    let audio = song("prelude.mp3", 5.0, 25.0);
+    let blocks = SpectralBlocks::of(&[source("song", audio.clone())], quick().blocks)?;
+    let (song, frames) = (&blocks.songs()[0], blocks.settings().frames_per_block);
+    let codes: Vec<u32> = (0..song.starts(2) / frames)
+        .flat_map(|block| song.codes_at(block * frames, 2).to_vec())
+        .collect();
+    let settings = StftSettings { hop_samples: song.hop_samples(), ..StftSettings::default() };
+    let samples = GriffinLim::new(settings).seed(1).samples(&blocks.magnitudes(&codes, 0)?)?;
+    let again = Audio::mono(samples, 22_050)?;
+    assert!((again.duration_seconds() - audio.duration_seconds()).abs() < 1.0, "{again:?}");
+    let near = style_distance(&again, &[&audio])?;
+    let (other, noise) = (song_of_another_kind(), hiss());
+    assert!(near.distance < 0.7 * style_distance(&other, &[&audio])?.distance, "{near}");
+    assert!(near.distance < 0.2 * style_distance(&noise, &[&audio])?.distance, "{near}");
+    assert!(blocks.magnitudes(&codes, 1).is_err() && blocks.magnitudes(&[999, 0], 0).is_err());
+    Ok(())
+}
+
+fn song_of_another_kind() -> Audio {
+    song("lantern-street.mp3", 5.0, 25.0)
+}
+
+fn hiss() -> Audio {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let samples = (0..20 * 22_050).map(|_| random.random_range(-0.3..0.3)).collect();
+    Audio::mono(samples, 22_050).unwrap()
+}
+
+#[test]
+fn learning_lowers_the_loss_and_is_shown() -> Result<()> {
+    let mut learning = quick();
+    learning.training.steps = 60;
+    let songs = [source("<b>song</b>", song("canon.ogg", 5.0, 20.0))];
+    let composer = SpectralComposer::learn(&songs, &learning, &mut Silent)?;
+    let losses: Vec<f64> = composer.history().epochs.iter().map(|e| e.train_loss).collect();
+    assert!(losses.len() == 3 && losses[2] < 0.9 * losses[0], "{losses:?}");
+    let bundle = composer.bundle()?;
+    assert!(bundle.plain().contains("blocks of 4 spectra from 1 song"), "{}", bundle.plain());
+    let piece = composer.compose(8.0, 1, &SpectralOptions::default(), &mut |_, _| ())?;
+    assert!(piece.seed().contains("song") && !piece.was_interrupted());
+    let judgement = judge(piece.audio(), &[&song("canon.ogg", 5.0, 20.0)])?;
+    assert!(judgement.texture.stillness < 0.9, "{judgement}");
+    Ok(())
+}
+
+#[test]
+fn bad_songs_and_settings_are_told() {
+    let learn = |audio: Audio, learning: &SpectralLearning| {
+        SpectralComposer::learn(&[source("one", audio)], learning, &mut Silent)
+    };
+    let silent = || Audio::mono(vec![0.0; 220_500], 22_050).unwrap();
+    let error = |audio: Audio| learn(audio, &quick()).unwrap_err().to_string();
+    assert!(error(silent()).contains("one: is silent"), "{}", error(silent()));
+    let short = || Audio::mono(vec![0.1; 9_000], 22_050).unwrap();
+    assert!(error(short()).contains("one: 0.4 s is too short"), "{}", error(short()));
+    let nothing = SpectralComposer::learn(&[], &quick(), &mut Silent).unwrap_err();
+    assert!(nothing.to_string().contains("none was given"));
+    // Noise and one note: a piece all the same.
+    let tone = (0..220_500).map(|n| (n as f32 * 0.06).sin() * 0.3).collect();
+    for audio in [hiss(), Audio::mono(tone, 22_050).unwrap()] {
+        let composer = learn(audio, &quick()).unwrap();
+        let options = SpectralOptions { iterations: 2, ..SpectralOptions::default() };
+        let piece = composer.compose(2.0, 1, &options, &mut |_, _| ()).unwrap();
+        assert!(piece.audio().channels()[0].iter().all(|sample| sample.abs() <= 1.0));
+        let cold = SpectralOptions { temperature: 0.0, ..SpectralOptions::default() };
+        assert!(composer.compose(2.0, 1, &cold, &mut |_, _| ()).is_err());
+        let none = SpectralOptions { top: 0, ..SpectralOptions::default() };
+        assert!(composer.compose(2.0, 1, &none, &mut |_, _| ()).is_err());
+        assert!(composer.compose(-1.0, 1, &options, &mut |_, _| ()).is_err());
+    }
+    for change in [
+        |l: &mut SpectralLearning| l.training.steps = 0,
+        |l: &mut SpectralLearning| l.training.learning_rate = f64::NAN,
+        |l: &mut SpectralLearning| l.training.scheduled_sampling = 2.0,
+        |l: &mut SpectralLearning| l.blocks.compression = 0.0,
+        |l: &mut SpectralLearning| l.blocks.frames_per_block = 0,
+        |l: &mut SpectralLearning| l.blocks.stft.hop_samples = 0,
+        |l: &mut SpectralLearning| l.blocks.codebook.codes = 0,
+    ] {
+        let mut learning = quick();
+        change(&mut learning);
+        assert!(learn(hiss(), &learning).is_err(), "{learning:?}");
+    }
+}
