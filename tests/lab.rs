@@ -2,9 +2,13 @@
 
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
-use neural_composer::display::{self, Show};
+use neural_composer::display::{self, Destination, Output, Show};
 use neural_composer::features::{Blocks, SpectrumLayout};
-use neural_composer::train::{EpochRecord, History, Stop};
+use neural_composer::lab::{Listening, LiveTraining};
+use neural_composer::model::{Device, Network, NetworkConfig, lstm};
+use neural_composer::train::{self, EpochRecord, History, Silent, Stop, Training};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)></script>\"'& \u{202e}שלום 🎹 EVCXR_END_CONTENT";
 
@@ -86,4 +90,51 @@ fn titles_and_file_names_are_text_everywhere() {
         assert!(html.contains("&lt;"), "the text itself is still there");
         assert!(!bundle.data().values().any(|form| form.contains("EVCXR_")));
     }
+}
+
+/// A stream whose text can be looked at.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_training_can_be_heard_while_it_is_drawn() {
+    let song = [("A tone".to_owned(), tone(440.0, 3.0))];
+    let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
+    let data = Dataset::from_audio(&song, settings).unwrap();
+    let config = NetworkConfig::stack(data.blocks().width(), [lstm(8)]);
+    let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+    let written = Written::default();
+    let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
+    let listening = Listening { every_epochs: 2, seconds: 1.0, sequence: 0 };
+    let mut live = LiveTraining::to(output, 6).listening(&data, listening).unwrap();
+    let training = Training::epochs(6);
+    let history = train::run(&mut network, &data, &training, &mut live).unwrap();
+    live.finish(&history);
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let last = text.lines().rfind(|line| line.contains("text/html")).unwrap();
+    for epoch in [2, 4, 6] {
+        assert!(last.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
+    }
+    assert_eq!(last.matches("<audio").count(), 3);
+    assert!(!last.contains("after epoch 3<"));
+    // Hearing it changes nothing about it.
+    let mut silent = Network::new(network.config().clone(), &data, 1, &Device::cpu()).unwrap();
+    let unheard = train::run(&mut silent, &data, &training, &mut Silent).unwrap();
+    assert_eq!(
+        history.epochs.last().unwrap().train_loss,
+        unheard.epochs.last().unwrap().train_loss
+    );
+    let never = Listening { every_epochs: 0, ..Listening::default() };
+    assert!(LiveTraining::to(Output::new(), 1).listening(&data, never).is_err());
 }

@@ -9,4 +9,4 @@ mod grains;
 mod showing;
 mod training;
 
-pub use training::LiveTraining;
+pub use training::{Listening, LiveTraining};
