@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::audio::Audio;
-use crate::features::PitchBands;
+use crate::features::{PitchBands, correlation};
 
 /// What a sound is like, apart from its notes. See [`texture`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,16 +70,4 @@ fn flatness_db(row: &[f32]) -> f64 {
 fn profile(rows: &[&[f32]]) -> Vec<f64> {
     let mean = |band: usize| rows.iter().map(|row| f64::from(row[band])).sum::<f64>();
     (0..PitchBands::BANDS).map(|band| mean(band) / rows.len() as f64).collect()
-}
-
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let (mut product, mut square_a, mut square_b) = (0.0, 0.0, 0.0);
-    for (a, b) in a.iter().zip(b) {
-        product += (a - mean_a) * (b - mean_b);
-        square_a += (a - mean_a).powi(2);
-        square_b += (b - mean_b).powi(2);
-    }
-    product / (square_a * square_b).sqrt().max(1e-12)
 }

@@ -1,3 +1,4 @@
+use super::correlation::correlation;
 use super::{Chroma, PITCH_CLASSES};
 
 /// How well each note of an octave fits a key, for the keys of C: what listeners judged (Krumhansl and
@@ -48,7 +49,8 @@ impl Key {
         let keys = (0..PITCH_CLASSES).flat_map(|tonic| [(tonic, false), (tonic, true)]);
         keys.map(|(tonic, minor)| {
             let profile = if minor { MINOR } else { MAJOR };
-            let turned = std::array::from_fn(|note| notes[(note + tonic) % PITCH_CLASSES]);
+            let turned: [f64; PITCH_CLASSES] =
+                std::array::from_fn(|note| notes[(note + tonic) % PITCH_CLASSES]);
             Self { tonic, minor, correlation: correlation(&turned, &profile) }
         })
         .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
@@ -60,14 +62,4 @@ impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", NAMES[self.tonic], if self.minor { "minor" } else { "major" })
     }
-}
-
-fn correlation(a: &[f64; PITCH_CLASSES], b: &[f64; PITCH_CLASSES]) -> f64 {
-    let centred = |values: &[f64; PITCH_CLASSES]| {
-        let mean = values.iter().sum::<f64>() / PITCH_CLASSES as f64;
-        values.map(|value| value - mean)
-    };
-    let (a, b) = (centred(a), centred(b));
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt().max(1e-12)
 }

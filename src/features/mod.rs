@@ -8,6 +8,7 @@
 mod beats;
 mod blocks;
 mod chroma;
+mod correlation;
 mod key;
 mod mel;
 mod normaliser;
@@ -22,6 +23,7 @@ mod triangle;
 pub use beats::Beats;
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
 pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
+pub(crate) use correlation::correlation;
 pub use key::Key;
 pub use mel::{LogMel, MelSettings};
 pub use normaliser::{MIN_DEVIATION, Normaliser};

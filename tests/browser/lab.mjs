@@ -91,7 +91,7 @@ const chart = training.locator(".jp-OutputArea-output");
 
 await until("the menu runs all cells", 60, async () => {
   await page.locator(".lm-MenuBar-item", { hasText: "Run" }).first().click();
-  await page.locator('.lm-Menu-item[data-command="notebook:run-all-cells"]').click();
+  await page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click();
   return true;
 });
 const started = Date.now();

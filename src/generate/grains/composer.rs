@@ -1,3 +1,4 @@
+use super::copy_guard::CopyGuard;
 use super::join::render;
 use super::options::GrainOptions;
 use super::walk::{Draft, Placed, Walk};
@@ -128,6 +129,8 @@ impl GrainComposer {
         options.check()?;
         interrupt::clear();
         let drafts = options.drafts;
+        let mut guard = CopyGuard::new(&self.pool)?;
+        let keys = Walk::keys(&self.pool, &self.network)?;
         let mut best: Option<Draft> = None;
         for draft in 0..drafts {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -135,7 +138,8 @@ impl GrainComposer {
             let mut tell = |done: f64, all: f64| {
                 progress((draft as f64 * all + done) / drafts as f64, all);
             };
-            let walk = Walk::new(&self.pool, &self.network, options, seconds, random)?;
+            let shared = (&mut guard, keys.as_slice());
+            let walk = Walk::new(&self.pool, &self.network, options, shared, seconds, random);
             let walked = walk.walk(seconds, &mut tell)?;
             // What was interrupted is better than nothing only.
             let better = best.as_ref().is_none_or(|best| walked.flaws < best.flaws);

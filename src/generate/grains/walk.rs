@@ -61,10 +61,11 @@ pub(super) struct Walk<'a> {
     network: &'a Pointer,
     options: &'a GrainOptions,
     form: Form,
-    guard: CopyGuard,
+    /// Of the pool, as [`keys`](Self::keys): the same for every walk.
+    guard: &'a mut CopyGuard,
     random: ChaCha8Rng,
     /// The keys of all candidates, one after the other.
-    keys: Vec<f32>,
+    keys: &'a [f32],
     state: Option<Vec<State>>,
     placed: Vec<Placed>,
     /// The grains of `placed`.
@@ -102,19 +103,17 @@ impl<'a> Walk<'a> {
         pool: &'a GrainPool,
         network: &'a Pointer,
         options: &'a GrainOptions,
+        (guard, keys): (&'a mut CopyGuard, &'a [f32]),
         seconds: f64,
         mut random: ChaCha8Rng,
-    ) -> Result<Self> {
+    ) -> Self {
         let form = Form::plan(pool, seconds, &mut random);
-        let shape = (pool.candidates(), pool.width());
-        let candidates = Tensor::from_slice(pool.embeddings(), shape, network.device().candle())?;
-        let keys = network.keys(&candidates)?.flatten_all()?.to_vec1()?;
-        Ok(Self {
+        Self {
             pool,
             network,
             options,
             form,
-            guard: CopyGuard::new(pool)?,
+            guard,
             random,
             keys,
             state: None,
@@ -127,7 +126,14 @@ impl<'a> Walk<'a> {
             copied_seconds: 0.0,
             jumps: 0,
             rough: 0.0,
-        })
+        }
+    }
+
+    /// The keys of all candidates of `pool`, one after the other.
+    pub(super) fn keys(pool: &GrainPool, network: &Pointer) -> Result<Vec<f32>> {
+        let shape = (pool.candidates(), pool.width());
+        let candidates = Tensor::from_slice(pool.embeddings(), shape, network.device().candle())?;
+        Ok(network.keys(&candidates)?.flatten_all()?.to_vec1()?)
     }
 
     /// Walks for about `seconds`; `progress` is told (seconds done, seconds in all). A request to stop
@@ -219,8 +225,12 @@ impl<'a> Walk<'a> {
         let scores = self.scores()?;
         let count = self.options.top_k.min(scores.len());
         let mut order: Vec<usize> = (0..scores.len()).collect();
-        order.sort_unstable_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
-        let (order, further) = order.split_at(count);
+        let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
+        if count < order.len() {
+            order.select_nth_unstable_by(count - 1, by_score);
+        }
+        let (order, further) = order.split_at_mut(count);
+        order.sort_unstable_by(by_score);
         let largest = scores[order[0]];
         let mut chances: Vec<f64> =
             order.iter().map(|c| f64::from(scores[*c] - largest).exp()).collect();
@@ -243,6 +253,7 @@ impl<'a> Walk<'a> {
             chances[drawn] *= (-COPY_WEIGHT * surplus).exp();
         }
         // Every likely one would be a copy: the likeliest that is none.
+        further.sort_unstable_by(by_score);
         for candidate in further.iter().take(FURTHER_TRIES) {
             if scores[*candidate] < largest - FORBIDDEN / 2.0 {
                 break;
@@ -307,7 +318,7 @@ impl<'a> Walk<'a> {
         }
         let reuse = self.reuse();
         let moment = self.moment();
-        let (temperature, keys) = (options.temperature, &self.keys);
+        let (temperature, keys) = (options.temperature, self.keys);
         let (run, now) = (self.run, self.seconds_done);
         let scores = (0..pool.candidates())
             .into_par_iter()

@@ -175,30 +175,26 @@ impl WithSimd for RoundedDots<'_> {
 /// The product of a row, its even places first, with a row of a matrix; one row of the matrix after the
 /// other, because memory is fastest when read from beginning to end.
 ///
-/// Weights are read in pairs of 32 bits. A bfloat16 is the upper half of a single-precision number: of
-/// a pair, the second is its upper half, and the first is there after a shift.
+/// Weights are read in pairs of 32 bits.
 #[inline(always)]
 fn rounded_dot<S: Simd>(simd: S, row: &[f32], weights: &[bf16]) -> f32 {
     let (even, odd) = row.split_at(row.len().div_ceil(2));
     let lanes = S::as_simd_u32s(pairs(weights)).0;
     let (even_lanes, odd_lanes) = (S::as_simd_f32s(even).0, S::as_simd_f32s(odd).0);
-    let (upper, by) = (simd.splat_u32s(0xffff_0000), simd.splat_u32s(16));
     // As many sums as multiplications can be under way at a time.
     let mut sums = [simd.splat_f32s(0.); 8];
     let (fours, last) = lanes.as_chunks::<4>();
     for (i, pairs) in fours.iter().enumerate() {
         for n in 0..4 {
             let (even, odd) = (even_lanes[4 * i + n], odd_lanes[4 * i + n]);
-            let first = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(pairs[n], by));
-            let second = simd.transmute_f32s_u32s(simd.and_u32s(pairs[n], upper));
+            let (first, second) = widened(simd, pairs[n]);
             sums[2 * n] = simd.mul_add_e_f32s(first, even, sums[2 * n]);
             sums[2 * n + 1] = simd.mul_add_e_f32s(second, odd, sums[2 * n + 1]);
         }
     }
     for (n, pair) in last.iter().enumerate() {
         let i = 4 * fours.len() + n;
-        let first = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*pair, by));
-        let second = simd.transmute_f32s_u32s(simd.and_u32s(*pair, upper));
+        let (first, second) = widened(simd, *pair);
         sums[0] = simd.mul_add_e_f32s(first, even_lanes[i], sums[0]);
         sums[1] = simd.mul_add_e_f32s(second, odd_lanes[i], sums[1]);
     }
@@ -212,6 +208,15 @@ fn rounded_dot<S: Simd>(simd: S, row: &[f32], weights: &[bf16]) -> f32 {
         rest += weights[place].to_f32() * input;
     }
     simd.reduce_sum_f32s(sum) + rest
+}
+
+/// The first and the second weights of pairs. A bfloat16 is the upper half of a single-precision number:
+/// of a pair, the second is its upper half, and the first is there after a shift.
+#[inline(always)]
+fn widened<S: Simd>(simd: S, pairs: S::u32s) -> (S::f32s, S::f32s) {
+    let first = simd.wrapping_dyn_shl_u32s(pairs, simd.splat_u32s(16));
+    let second = simd.and_u32s(pairs, simd.splat_u32s(0xffff_0000));
+    (simd.transmute_f32s_u32s(first), simd.transmute_f32s_u32s(second))
 }
 
 /// The weights two by two, the first in the lower half; nothing where they do not lie so in memory.
