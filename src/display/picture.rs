@@ -53,6 +53,7 @@ impl Picture {
 }
 
 /// Colours with a place: what no vector drawing expresses well, a spectrogram's cells for example.
+#[derive(Clone)]
 pub(crate) struct Raster {
     pub frame: Frame,
     pub columns: usize,
@@ -61,6 +62,8 @@ pub(crate) struct Raster {
     pub cells: Vec<u8>,
     /// At most 256 colours.
     pub palette: Vec<[u8; 3]>,
+    /// Whether the first colour is paper, through which the page shows.
+    pub on_paper: bool,
 }
 
 impl Raster {
@@ -72,6 +75,9 @@ impl Raster {
         encoder.set_color(png::ColorType::Indexed);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_palette(self.palette.concat());
+        if self.on_paper {
+            encoder.set_trns(vec![0]);
+        }
         encoder.set_compression(png::Compression::Default);
         let mut writer = encoder.write_header().map_err(not_encoded)?;
         writer.write_image_data(&self.cells).map_err(not_encoded)?;
@@ -99,8 +105,8 @@ pub(crate) trait Drawing {
     }
 
     /// Coloured cells that lie under everything `draw` puts down.
-    fn raster(&self) -> Option<Raster> {
-        None
+    fn rasters(&self) -> Vec<Raster> {
+        Vec::new()
     }
 
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()>;
@@ -108,21 +114,21 @@ pub(crate) trait Drawing {
     fn picture(&self) -> Result<Picture> {
         theme::prepare_font()?;
         let (width_px, height_px) = self.size();
-        let raster = self.raster();
+        let rasters = self.rasters();
         Ok(Picture {
             width_px,
             height_px,
-            png: self.draw_bitmap(raster.as_ref())?,
-            svg: self.draw_vector(raster.as_ref())?,
+            png: self.draw_bitmap(&rasters)?,
+            svg: self.draw_vector(&rasters)?,
             description: self.description(),
         })
     }
 
-    fn draw_bitmap(&self, raster: Option<&Raster>) -> Result<Vec<u8>> {
+    fn draw_bitmap(&self, rasters: &[Raster]) -> Result<Vec<u8>> {
         let (width, height) = self.size();
         let (width, height) = (width * self.density(), height * self.density());
         let mut pixels = vec![0xff; (width * height * 3) as usize];
-        if let Some(raster) = raster {
+        for raster in rasters {
             paint_cells(&mut pixels, width, raster, self.density());
         }
         {
@@ -133,7 +139,7 @@ pub(crate) trait Drawing {
         encode(&pixels, width, height)
     }
 
-    fn draw_vector(&self, raster: Option<&Raster>) -> Result<String> {
+    fn draw_vector(&self, rasters: &[Raster]) -> Result<String> {
         let mut svg = String::new();
         let size = self.size();
         {
@@ -142,11 +148,10 @@ pub(crate) trait Drawing {
             self.draw(&Paper { area: &area, scale: 1.0 })?;
             area.present().map_err(|e| Error::Picture(e.to_string()))?;
         }
-        if let Some(raster) = raster {
-            // Behind the drawing, which starts after the background rectangle.
-            let background = svg.match_indices("/>").next().map_or(svg.len(), |(at, _)| at + 2);
-            svg.insert_str(background, &svg_image(raster)?);
-        }
+        // Behind the drawing, which starts after the background rectangle.
+        let background = svg.match_indices("/>").next().map_or(svg.len(), |(at, _)| at + 2);
+        let images: Result<Vec<String>> = rasters.iter().map(svg_image).collect();
+        svg.insert_str(background, &images?.concat());
         Ok(svg)
     }
 }

@@ -6,6 +6,7 @@
 mod cards;
 mod composing;
 mod grains;
+mod internals;
 mod showing;
 mod training;
 

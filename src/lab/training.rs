@@ -1,12 +1,12 @@
 use crate::dataset::Dataset;
 use crate::display::{
-    Bundle, Live, LossChart, LossRun, Output, Progress, Show, html, plain, short_audio,
+    Bundle, Live, LossChart, LossRun, Output, Progress, Show, SoundSample, html, plain,
+    sound_samples,
 };
 use crate::generate::{self, Seed};
 use crate::model::Network;
 use crate::train::{self, History, Observer, Position, Training};
 use crate::{Error, Result, atomic_file, interrupt};
-use std::collections::VecDeque;
 use std::path::Path;
 
 /// How often to hear what a network makes while it trains.
@@ -36,33 +36,24 @@ impl Default for Listening {
 struct Samples {
     listening: Listening,
     seed: Seed,
-    /// HTML of the latest, each with its epoch.
-    made: VecDeque<(usize, String)>,
+    /// The latest.
+    made: Vec<SoundSample>,
 }
 
 impl Samples {
     /// So many are shown, the latest ones.
     const SHOWN: usize = 4;
-    /// What one may take in the page.
-    const BYTES: usize = 60_000;
+    /// What one may take in the page; the page is redrawn four times a second.
+    const BYTES: usize = 40_000;
 
     fn listen(&mut self, network: &Network, epoch: usize) -> Result<()> {
         let piece = generate::blocks(network, &self.seed, self.listening.seconds, &mut |_, _| ())?;
-        let label = format!("{:.0} s after epoch {epoch}", piece.audio().duration_seconds());
-        let audio = short_audio(piece.audio(), &label, Self::BYTES)?;
-        self.made.push_back((epoch, audio));
+        let label = format!("after epoch {epoch}");
+        self.made.push(SoundSample::new(piece.audio(), &label, Self::BYTES)?);
         if self.made.len() > Self::SHOWN {
-            self.made.pop_front();
+            self.made.remove(0);
         }
         Ok(())
-    }
-
-    fn html(&self) -> String {
-        let one = |(epoch, audio): &(usize, String)| {
-            format!("<div><span>after epoch {epoch}</span>{audio}</div>")
-        };
-        let all: String = self.made.iter().map(one).collect();
-        if all.is_empty() { all } else { format!("<div class=\"nc-samples\">{all}</div>") }
     }
 }
 
@@ -89,12 +80,12 @@ impl LiveTraining {
         }
         generate::check_length(listening.seconds)?;
         let seed = Seed::sequence(data, listening.sequence)?;
-        self.samples = Some(Samples { listening, seed, made: VecDeque::new() });
+        self.samples = Some(Samples { listening, seed, made: Vec::new() });
         Ok(self)
     }
 
     fn heard(&self) -> String {
-        self.samples.as_ref().map_or(String::new(), Samples::html)
+        heard(&self.samples, self.live.id())
     }
 
     /// Shows the final state.
@@ -112,8 +103,8 @@ impl Observer for LiveTraining {
             line: line(history, position),
         };
         let Self { live, epochs, samples } = self;
-        let heard = || samples.as_ref().map_or(String::new(), Samples::html);
-        live.update(&progress, || bundle(history, *epochs, &heard()));
+        let id = live.id().to_owned();
+        live.update(&progress, || bundle(history, *epochs, &heard(samples, &id)));
     }
 
     fn epoch(&mut self, history: &History, position: &Position) {
@@ -130,6 +121,10 @@ impl Observer for LiveTraining {
             let _ = samples.listen(network, epoch);
         }
     }
+}
+
+fn heard(samples: &Option<Samples>, display: &str) -> String {
+    samples.as_ref().map_or(String::new(), |samples| sound_samples(display, &samples.made))
 }
 
 fn line(history: &History, position: &Position) -> String {
