@@ -99,6 +99,8 @@ class PlayerCheck:
     def switches(self):
         """Only for a comparison: the same position in A and B, and one of them heard."""
         tabs = self.player.get_by_role("radio")
+        self.stage.focus()
+        self.page.keyboard.press("Home")
         self.player.get_by_role("button", name="Play").click()
         self.page.wait_for_timeout(700)
         tabs.nth(1).click()

@@ -1,7 +1,7 @@
 """Every display on a page opened from its file, with the network off.
 
-The page is made by `cargo run --example displays -- target/browser/page`; the song's name, title and
-tags are markup, right-to-left text and emoji.
+The page is made by `cargo run --example displays -- target/browser/page`; the song's name, title
+and tags are markup, right-to-left text and emoji.
 """
 
 import json
@@ -102,6 +102,16 @@ class Displays(BrowserTest):
                 if name != "narrow":
                     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                     self.assertLessEqual(wide, 0, "the page is wider than the window")
+
+    def test_plain_audio_plays_to_its_end(self):
+        """What a page without scripts has to offer: the browser's own player."""
+        page = self.open(URL, scripts=False)
+        for name in ["song", "piece", "dataset"]:
+            with self.subTest(name):
+                audio = page.locator(f"section[data-display={name}] audio").first
+                audio.evaluate("a => { a.currentTime = a.duration - 0.6; return a.play() }")
+                until(page, "it ends", 5, lambda a=audio: a.evaluate("a => a.ended || a.error"))
+                self.assertIsNone(audio.evaluate("a => a.error && a.error.message"))
 
     def test_what_plays_goes_on_when_the_training_chart_is_redrawn(self):
         states = json.loads((PAGE / "live.json").read_text(encoding="utf-8"))
