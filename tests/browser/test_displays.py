@@ -16,7 +16,7 @@ HEBREW = "שלום"
 # As JupyterLab's dark theme sets them.
 DARK = """() => {
   document.body.dataset.jpThemeLight = "false";
-  const theme = { "layout-color0": "#111", "layout-color1": "#212121", "border-color2": "#616161",
+  const theme = { "layout-color0": "#111", "layout-color1": "#212121", "border-color3": "#424242",
     "ui-font-color1": "rgba(255,255,255,.87)", "ui-font-color2": "rgba(255,255,255,.54)" };
   for (const [name, value] of Object.entries(theme))
     document.body.style.setProperty("--jp-" + name, value);

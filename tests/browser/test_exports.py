@@ -21,8 +21,8 @@ def displays_of(notebook):
         for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         for output in cell.get("outputs", [])
     ]
-    pictures = sum("nc-static" in html or "nc-still" in html for html in outputs)
-    return pictures, sum("nc-player" in html for html in outputs)
+    players = sum('<section class="nc-player"' in html for html in outputs)
+    return players + sum('<img class="nc-static"' in html for html in outputs), players
 
 
 class Exports(BrowserTest):
