@@ -95,3 +95,24 @@ class SystemPackages(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+    def test_a_browser_is_known_by_its_names_and_otherwise_missing(self):
+        self.machine()
+        script = f"source {SETUP}/system_packages.sh; has_browser && echo FOUND || echo NONE"
+
+        def found(**more):
+            answer = subprocess.run(
+                ["/bin/bash", "-c", script],
+                env={"PATH": str(self.folder), **more},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return answer.stdout.strip()
+
+        self.assertEqual(found(), "NONE")
+        self.assertEqual(found(CHROMIUM="/somewhere/chromium"), "FOUND")
+        browser = self.folder / "google-chrome"
+        browser.write_text("#!/bin/sh\n")
+        browser.chmod(0o755)
+        self.assertEqual(found(), "FOUND")
