@@ -92,10 +92,6 @@ class SystemPackages(unittest.TestCase):
         self.assertEqual(self.run_on_it(), "SPEAKER\n")
         self.assertEqual(self.calls.read_text(), "")
 
-
-if __name__ == "__main__":
-    unittest.main()
-
     def test_a_browser_is_known_by_its_names_and_otherwise_missing(self):
         self.machine()
         script = f"source {SETUP}/system_packages.sh; has_browser && echo FOUND || echo NONE"
@@ -116,3 +112,7 @@ if __name__ == "__main__":
         browser.write_text("#!/bin/sh\n")
         browser.chmod(0o755)
         self.assertEqual(found(), "FOUND")
+
+
+if __name__ == "__main__":
+    unittest.main()
