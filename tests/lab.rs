@@ -123,6 +123,9 @@ fn a_training_can_be_heard_while_it_is_drawn() {
     live.finish(&history);
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     let last = text.lines().rfind(|line| line.contains("text/html")).unwrap();
+    let first = text.lines().find(|line| line.contains("text/html")).unwrap();
+    assert!(first.contains("batches/s") && first.contains(" left"), "how fast, and how long still");
+    assert!(!last.contains(" left"), "in the end there is nothing left");
     for epoch in [2, 4, 6] {
         assert!(last.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
     }

@@ -91,7 +91,8 @@ impl LiveTraining {
     /// Shows the final state.
     pub fn finish(self, history: &History) {
         let heard = self.heard();
-        self.live.finish(&history.to_string(), || bundle(history, 0, &heard));
+        let words = history.to_string();
+        self.live.finish(&words, || bundle(history, &words, 0, &heard));
     }
 }
 
@@ -104,7 +105,8 @@ impl Observer for LiveTraining {
         };
         let Self { live, epochs, samples } = self;
         let id = live.id().to_owned();
-        live.update(&progress, || bundle(history, *epochs, &heard(samples, &id)));
+        let words = &progress.line;
+        live.update(&progress, || bundle(history, words, *epochs, &heard(samples, &id)));
     }
 
     fn epoch(&mut self, history: &History, position: &Position) {
@@ -140,12 +142,11 @@ fn line(history: &History, position: &Position) -> String {
     )
 }
 
-fn bundle(history: &History, epochs: usize, heard: &str) -> Bundle {
+fn bundle(history: &History, words: &str, epochs: usize, heard: &str) -> Bundle {
     let chart = history.chart().total_epochs(epochs);
-    let words = history.to_string();
     let drawn = chart.picture().map(|picture| {
-        let figure = html::figure(&picture, Some(&html::isolated(&words)));
-        Bundle::new(&format!("{figure}{heard}"), Some(picture), &words)
+        let figure = html::figure(&picture, Some(&html::isolated(words)));
+        Bundle::new(&format!("{figure}{heard}"), Some(picture), words)
     });
     drawn.unwrap_or_else(|error| Bundle::from_text(&error.to_string()))
 }
@@ -226,6 +227,6 @@ impl History {
 
 impl Show for History {
     fn bundle(&self) -> Result<Bundle> {
-        Ok(bundle(self, 0, ""))
+        Ok(bundle(self, &self.to_string(), 0, ""))
     }
 }

@@ -177,6 +177,7 @@ class Lab(BrowserTest):
             self.page.wait_for_timeout(100)
         self.assertFalse(self.ended(TRAINING), "the training runs")
         self.assertEqual(chart.count(), 1, "one chart")
+        self.assertRegex(chart.first.inner_text(), r"batches/s, .* left", "how long still")
         self.assertGreaterEqual(len(states), 3, "the chart changes")
 
     def listen_while_it_trains(self):
