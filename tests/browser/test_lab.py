@@ -127,6 +127,9 @@ class Lab(BrowserTest):
         until(page, "the notebook is open", 120, lambda: self.cells.count() == len(CELLS))
         kernel = page.get_by_text("Rust (NeuralComposer)", exact=True).first
         until(page, "our kernel is the notebook's", 120, kernel.is_visible)
+        # What is run before the kernel has answered is lost.
+        idle = page.get_by_text("Rust (NeuralComposer) | Idle")
+        until(page, "the kernel is ready", 120, idle.count)
         self.run_cells(SONG, COMPARISON)
 
         for cell in [SONG, COMPARISON]:
@@ -183,7 +186,6 @@ class Lab(BrowserTest):
     def listen_while_it_trains(self):
         """A sample goes on playing although the display around it is made anew."""
         sample = self.shown(TRAINING, "audio").last
-        sample.scroll_into_view_if_needed()
         key = sample.evaluate("a => (a.play(), a.closest('[data-key]').dataset.key)")
         playing = self.page.locator(f'[data-key="{key}"] audio')
         time_of = "a => a.ended ? Infinity : a.currentTime"
