@@ -5,8 +5,8 @@ pub use crate::dataset::{Dataset, DatasetSettings};
 pub use crate::display::{LossChart, Player, Show};
 pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
 pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
-pub use crate::generate::{GrainComposer, GrainOptions, Piece, Seed};
-pub use crate::lab::Listening;
+pub use crate::generate::{GrainComposer, GrainOptions, Opening, Piece, Seed};
+pub use crate::lab::{Listening, Verdict};
 pub use crate::model::{
     Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,
 };

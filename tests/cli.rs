@@ -234,3 +234,22 @@ fn ctrl_c_keeps_what_was_learnt_and_ends_with_130() {
     let info = run(folder.path(), &["info", "m.safetensors", "--json"]);
     assert!(json(&info)["entries"][0]["updates"].as_u64().unwrap() > 0);
 }
+
+#[test]
+fn a_judgement_can_be_drawn_into_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    write_song(&folder.path().join("piece.wav"));
+    let arguments = ["judge", "song.wav", "piece.wav", "--picture"];
+    let png = run(folder.path(), &[&arguments[..], &["verdict.png", "--json"]].concat());
+    assert_eq!(png.code, 0, "{}", png.stderr);
+    let facts = json(&png);
+    assert_eq!(facts["picture"], "verdict.png");
+    assert_eq!(facts["judgement"]["copies"]["share"], 1.0);
+    assert!(std::fs::read(folder.path().join("verdict.png")).unwrap().starts_with(b"\x89PNG"));
+    let svg = run(folder.path(), &[&arguments[..], &["verdict.SVG"]].concat());
+    assert_eq!(svg.code, 0, "{}", svg.stderr);
+    assert!(std::fs::read(folder.path().join("verdict.SVG")).unwrap().starts_with(b"<svg"));
+    let nowhere = run(folder.path(), &[&arguments[..], &["missing/verdict.png"]].concat());
+    assert!(nowhere.code != 0 && nowhere.stderr.contains("missing"), "{}", nowhere.stderr);
+}

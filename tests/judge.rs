@@ -1,8 +1,10 @@
 //! The judge: copies are found however they are disguised, styles are told apart, and faults named.
 
 use neural_composer::audio::{Audio, Song};
-use neural_composer::evaluate::{copies, joins, judge, style_distance, texture};
+use neural_composer::display::Show;
+use neural_composer::evaluate::{SelfSimilarity, copies, joins, judge, style_distance, texture};
 use neural_composer::features::PitchBands;
+use neural_composer::lab::Verdict;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -127,4 +129,92 @@ fn a_semitone_is_a_band() {
     for band in [24, 36, 50, 71] {
         assert_eq!(tone(PitchBands::center_hz(band)), band);
     }
+}
+
+/// A tone a second, one after the other.
+fn tones(hertz: &[f64]) -> Audio {
+    let tone = |hz: &f64| {
+        let hz = *hz;
+        (0..RATE).map(move |n| {
+            let turn = std::f64::consts::TAU * hz * f64::from(n) / f64::from(RATE);
+            (0.3 * turn.sin() + 0.1 * (3.0 * turn).sin()) as f32
+        })
+    };
+    Audio::mono(hertz.iter().flat_map(tone).collect(), RATE).unwrap()
+}
+
+#[test]
+fn form_is_what_comes_back() {
+    let (a, b) = ([220.0; 6], [392.0; 6]);
+    let form = SelfSimilarity::of(&tones(&[a, b, a].concat())).unwrap();
+    let rows: Vec<&[f32]> = form.rows().collect();
+    assert_eq!(rows.len(), form.steps());
+    assert!((form.steps() as f64 * form.step_seconds() - 18.0).abs() < form.step_seconds());
+    let step = |seconds: f64| (seconds / form.step_seconds()) as usize;
+    for (i, row) in rows.iter().enumerate() {
+        assert!((row[i] - 1.0).abs() < 1e-4, "a moment is itself");
+        assert!(row.iter().enumerate().all(|(j, value)| (value - rows[j][i]).abs() < 1e-5));
+    }
+    // The first section comes back as the third, the second is another.
+    assert!(rows[step(3.0)][step(15.0)] > 0.95);
+    assert!(rows[step(3.0)][step(9.0)] < 0.0);
+    let through = SelfSimilarity::of(&tones(&std::array::from_fn::<f64, 18, _>(|n| {
+        110.0 * 2f64.powf(n as f64 / 6.0)
+    })));
+    let back = SelfSimilarity::of(&tones(&[a, b, a, b].concat())).unwrap();
+    let (through, back) = (through.unwrap().returns().unwrap(), back.returns().unwrap());
+    assert!(back > 0.95 && through < back - 0.05, "{through}, {back}");
+    assert_eq!(SelfSimilarity::of(&tones(&[220.0])).unwrap().returns(), None);
+    // Where one section of three comes back and the other does not, so much is said.
+    assert!((0.2..0.7).contains(&form.returns().unwrap()));
+    // Long sounds have longer moments, not more of them.
+    let hour = SelfSimilarity::of(&tones(&[330.0; 600])).unwrap();
+    assert!(hour.steps() <= 240 && hour.step_seconds() > 2.0);
+}
+
+#[test]
+fn a_drone_has_the_form_of_a_drone_beside_music() {
+    let song = song("prelude.mp3");
+    let drone = tones(&[196.0; 20]);
+    let judgement = judge(&drone, &[&song]).unwrap();
+    assert!(judgement.form.rows().flatten().all(|value| *value > 0.9));
+    assert!(judgement.song_forms[0].rows().flatten().any(|value| *value < 0.2));
+}
+
+#[test]
+fn the_card_plays_copied_places_beside_their_origin() {
+    let song = song("prelude.mp3");
+    let piece = [song.excerpt(10.0, 14.0), noise(4.0), song.excerpt(40.0, 43.0)]
+        .map(|part| part.channels()[0].clone())
+        .concat();
+    let piece = Audio::mono(piece, RATE).unwrap();
+    let title = "<b>Prelude</b> & \"fugue\"";
+    let verdict = Verdict::of(&piece, &[(title.to_owned(), song)]).unwrap();
+    let bundle = verdict.bundle().unwrap();
+    let html = bundle.html();
+    // Two places, each twice, and no more than may be in a page.
+    assert_eq!(verdict.copies.passages.len(), 2);
+    assert_eq!(html.matches("<audio").count(), 4);
+    assert!(html.len() < 900_000, "{}", html.len());
+    assert!(html.contains("&lt;b&gt;Prelude&lt;/b&gt; &amp; &quot;fugue&quot;"));
+    assert!(!html.contains("<b>") && !html.contains("http://") && !html.contains("https://"));
+    // Read by people who cannot see or hear it.
+    assert!(bundle.plain().contains("copy: 0.0 to 4.0 s is <b>Prelude</b>"), "{}", bundle.plain());
+    let picture = bundle.picture().unwrap();
+    assert!(picture.description().contains("distance of style"));
+    assert!(picture.png().starts_with(b"\x89PNG") && picture.svg().starts_with("<svg"));
+}
+
+#[test]
+fn a_card_with_many_copies_stays_small() {
+    let song = song("lantern-street.mp3");
+    let parts = (0..12).map(|n| song.excerpt(4.0 * f64::from(n), 4.0 * f64::from(n) + 2.5));
+    let quiet = vec![0.0; RATE as usize];
+    let samples = parts.flat_map(|part| [part.channels()[0].clone(), quiet.clone()].concat());
+    let piece = Audio::mono(samples.collect(), RATE).unwrap();
+    let verdict = Verdict::of(&piece, &[("song".into(), song)]).unwrap();
+    let html = verdict.bundle().unwrap().html().to_owned();
+    assert!(verdict.copies.passages.len() > 6, "{}", verdict.copies.passages.len());
+    assert_eq!(html.matches("<audio").count(), 12);
+    assert!(html.len() < 1_500_000, "{}", html.len());
 }

@@ -1,3 +1,4 @@
+use super::grains::{self, GrainArgs};
 use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
 use super::report::Report;
 use clap::{Args, ValueEnum};
@@ -7,13 +8,13 @@ use neural_composer::dataset::grains::SongSource;
 use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
-use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Piece, Seed};
+use neural_composer::generate::{GrainComposer, GrainLearning, Piece, Seed};
 use std::path::PathBuf;
 
 /// Do the whole job: train on songs, compose a piece, write it
 ///
-/// Writes the piece, and beside it the loss over the epochs (out.loss.svg); with --model spectral the
-/// model (out.safetensors), too. Options for networks, data and epochs are those of --model spectral.
+/// Writes the piece, and beside it the model (out.safetensors) and the loss over the epochs
+/// (out.loss.svg). Options for networks, data and epochs are those of --model spectral.
 #[derive(Args)]
 pub struct Compose {
     #[command(flatten)]
@@ -27,9 +28,8 @@ pub struct Compose {
     /// grains: a new order of the songs' own grains; spectral: the course's method, block by block
     #[arg(long, value_enum, default_value_t = Model::Grains)]
     model: Model,
-    /// From 0, close to the songs' ways, to 1, far from them (grains)
-    #[arg(long, default_value_t = 0.5)]
-    adventurous: f64,
+    #[command(flatten)]
+    grains: GrainArgs,
     /// Optimizer steps (grains)
     #[arg(long, default_value_t = 300)]
     steps: usize,
@@ -53,42 +53,34 @@ impl Compose {
     }
 
     fn grains(self) -> Result<Report> {
-        let options = GrainOptions::adventurous(self.adventurous)?;
+        self.grains.options()?;
         let files = self.training.song_files()?;
         let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
         let mut learning = GrainLearning::seeded(self.training.seed);
         learning.training.steps = self.steps;
         let composer = GrainComposer::learn_to(Output::for_progress(), &songs, &learning)?;
         eprintln!("{}\n{}", composer.pool(), composer.network());
-        let seed = self.training.seed;
-        let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
-        let chart = beside(&self.output, "loss.svg");
+        let piece = self.grains.compose(&composer, self.seconds, self.training.seed)?;
+        let (model, chart) =
+            (beside(&self.output, "safetensors"), beside(&self.output, "loss.svg"));
         piece.save(&self.output)?;
+        composer.save(&model)?;
         composer.history().save_chart(&chart)?;
         let history = composer.history();
+        let report = grains::report(&piece, &self.output, &composer);
         let report = match judged(&piece, &files) {
-            Ok(judgement) => Report::default()
+            Ok(judgement) => report
                 .fact("judgement", super::judge::facts(&judgement))
                 .line(judgement.to_string()),
-            Err(error) => Report::default().warn([format!("not judged: {error}")]),
+            Err(error) => report.warn([format!("not judged: {error}")]),
         };
         Ok(report
-            .line(format!("{}: {piece}", self.output.display()))
-            .line(format!("{}: the loss while it learned", chart.display()))
-            .fact("output", self.output.display().to_string())
+            .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
+            .fact("model", model.display().to_string())
             .fact("chart", chart.display().to_string())
-            .fact("seconds", piece.audio().duration_seconds())
-            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
-            .fact("seed_from", piece.seed())
-            .fact("joins_seconds", piece.joins_seconds())
-            .fact("grains", composer.pool().grains().len())
             .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
             .fact("training_seconds", history.seconds())
-            .warn(composer.pool().skipped().iter().map(|problem| format!("not used: {problem}")))
-            .interrupted(
-                piece.was_interrupted()
-                    || history.stop == neural_composer::train::Stop::Interrupted,
-            ))
+            .interrupted(history.stop == neural_composer::train::Stop::Interrupted))
     }
 
     fn spectral(self) -> Result<Report> {

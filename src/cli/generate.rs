@@ -1,11 +1,12 @@
+use super::grains::{self, GrainArgs};
 use super::options::{DeviceOption, check_writable};
 use super::report::Report;
 use clap::Args;
-use neural_composer::Result;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
-use neural_composer::generate::Seed;
-use neural_composer::model::Network;
+use neural_composer::generate::{GrainComposer, Seed};
+use neural_composer::model::{ModelKind, Network};
+use neural_composer::{Error, Result};
 use std::path::PathBuf;
 
 /// Compose a piece with a trained model
@@ -19,9 +20,14 @@ pub struct Generate {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// Audio that the network hears before it goes on by itself [default: silence]
+    /// Audio that the network hears before it goes on by itself [default: silence] (spectral)
     #[arg(long, value_name = "AUDIO")]
     from: Option<PathBuf>,
+    /// Decides what is drawn at random (grains)
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    grains: GrainArgs,
     #[command(flatten)]
     device: DeviceOption,
 }
@@ -29,6 +35,26 @@ pub struct Generate {
 impl Generate {
     pub fn run(self) -> Result<Report> {
         check_writable(&self.output)?;
+        neural_composer::generate::check_length(self.seconds)?;
+        match ModelKind::of(&self.model)? {
+            ModelKind::Grains => self.grains(),
+            ModelKind::Spectral => self.spectral(),
+        }
+    }
+
+    fn grains(self) -> Result<Report> {
+        self.grains.options()?;
+        if self.from.is_some() {
+            let expected = "--continue or --tune for a model of grains";
+            return Err(Error::argument("from", expected, "--from"));
+        }
+        let composer = GrainComposer::load(&self.model)?;
+        let piece = self.grains.compose(&composer, self.seconds, self.seed)?;
+        piece.save(&self.output)?;
+        Ok(grains::report(&piece, &self.output, &composer))
+    }
+
+    fn spectral(self) -> Result<Report> {
         let network = Network::load(&self.model, self.device.device())?;
         let (seed, warnings) = match &self.from {
             Some(path) => {

@@ -1,10 +1,14 @@
+use super::options::check_writable;
 use super::report::Report;
 use clap::Args;
-use neural_composer::audio::{Audio, Song, find_songs};
-use neural_composer::evaluate::{self, CopiedPassage, Judgement};
+use neural_composer::atomic_file;
+use neural_composer::audio::{Song, find_songs};
+use neural_composer::evaluate::{self, Judgement};
+use neural_composer::lab::Verdict;
 use neural_composer::{Error, Result};
 use serde_json::json;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Judge a piece against the songs it was made from
 ///
@@ -15,6 +19,9 @@ pub struct Judge {
     /// The songs or folders of songs, and last the piece
     #[arg(required = true, num_args = 2.., value_names = ["SONGS", "PIECE"])]
     files: Vec<PathBuf>,
+    /// Draw the judgement into a file, PNG or (by its ending) SVG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
 }
 
 impl Judge {
@@ -26,6 +33,9 @@ impl Judge {
                 found: "nothing".into(),
             });
         };
+        if let Some(path) = &self.picture {
+            check_writable(path)?;
+        }
         let piece = Song::open(piece)?;
         let mut opened = Vec::new();
         for path in songs {
@@ -33,38 +43,35 @@ impl Judge {
                 opened.push(Song::open(path)?);
             }
         }
-        let audio: Vec<&Audio> = opened.iter().map(Song::audio).collect();
-        let judgement = evaluate::judge(piece.audio(), &audio)?;
-        let mut report = Report::default().line(judgement.to_string());
-        for passage in judgement.copies.passages.iter().take(5) {
-            report = report.line(sentence(passage, opened[passage.song].title()));
-        }
-        Ok(report
-            .fact("judgement", facts(&judgement))
+        let verdict = piece.judge(&opened)?;
+        let mut report = Report::default()
+            .line(verdict.to_string())
+            .fact("judgement", facts(&verdict))
             .warn(piece.warnings().iter().cloned())
-            .warn(opened.iter().flat_map(Song::warnings).cloned()))
+            .warn(opened.iter().flat_map(Song::warnings).cloned());
+        if let Some(path) = &self.picture {
+            save(&verdict, path)?;
+            report = report
+                .line(format!("{}: the judgement drawn", path.display()))
+                .fact("picture", path.display().to_string());
+        }
+        Ok(report)
     }
 }
 
-fn sentence(passage: &CopiedPassage, song: &str) -> String {
-    let from = passage.piece_seconds;
-    let mut text = format!(
-        "  copy: {from:.1} to {:.1} s is {song} from {:.1} s",
-        from + passage.duration_seconds,
-        passage.song_seconds
-    );
-    if passage.semitones != 0 {
-        text += &format!(", {:+} semitones", passage.semitones);
-    }
-    if (passage.speed - 1.0).abs() > 0.005 {
-        text += &format!(", at {:.2} times the speed", passage.speed);
-    }
-    text
+/// Writes the picture, as SVG where the file's name says so.
+fn save(verdict: &Verdict, path: &Path) -> Result<()> {
+    let picture = verdict.picture()?;
+    let vector = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+    let bytes = if vector { picture.svg().as_bytes() } else { picture.png() };
+    atomic_file::write(path, |file| {
+        file.write_all(bytes).map_err(Error::io(path, "write the picture"))
+    })
 }
 
 /// A judgement for machines.
 pub fn facts(judgement: &Judgement) -> serde_json::Value {
-    let Judgement { style, copies, joins, texture: piece, song_texture: songs } = judgement;
+    let Judgement { style, copies, joins, texture: piece, song_texture: songs, .. } = judgement;
     let passages: Vec<_> = copies
         .passages
         .iter()
@@ -103,6 +110,11 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
             "loudness_step_db": joins.loudness_step_db,
         },
         "texture": { "piece": texture(piece), "songs": texture(songs) },
+        "form": {
+            "returns": judgement.form.returns(),
+            "song_returns":
+                judgement.song_forms.iter().map(|form| form.returns()).collect::<Vec<_>>(),
+        },
         "faults": judgement.faults(),
     })
 }

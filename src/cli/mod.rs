@@ -3,6 +3,7 @@
 mod compose;
 mod decode;
 mod generate;
+mod grains;
 mod info;
 mod judge;
 mod options;

@@ -1,7 +1,7 @@
 //! How much of a piece is copied, and from where.
 
 use super::bands_of;
-use super::matching::{Frames, Match, along, best_matches};
+use super::matching::{Frames, Match, Runs, best_matches, best_matches_and_run};
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::{Error, Result, interrupt};
@@ -127,20 +127,24 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copie
             piece.frames() as f64 * PitchBands::HOP_SECONDS
         )));
     }
+    let runs = Runs { window: frames_in(RUN_WINDOW_SECONDS, 1), least: COPIED };
     let mut best = vec![Found::default(); piece.frames() + 1 - window];
     let mut longest_run = 0;
     for (index, song) in songs.iter().enumerate() {
-        for change in changes_to_look_at(piece, song)? {
-            if interrupt::requested() {
-                return Err(Error::Interrupted("while copies were looked for".into()));
-            }
+        let changes = changes_to_look_at(piece, song)?;
+        let searched = changes.par_iter().map(|change| {
+            stop_on_request()?;
             let (piece, source) = change.frames(piece, song, 1);
-            for (best, found) in best.iter_mut().zip(best_matches(&piece, &source, window)) {
+            Ok(best_matches_and_run(&piece, &source, window, runs))
+        });
+        let searched = searched.collect::<Result<Vec<_>>>()?;
+        for (change, (matches, run)) in changes.into_iter().zip(searched) {
+            for (best, found) in best.iter_mut().zip(matches) {
                 if found.correlation > best.at.correlation {
                     *best = Found { at: found, song: index, change };
                 }
             }
-            longest_run = longest_run.max(longest_run_frames(&piece, &source));
+            longest_run = longest_run.max(run);
         }
     }
     let copied = best.iter().filter(|found| found.at.correlation > COPIED).count();
@@ -171,43 +175,26 @@ fn frames_in(seconds: f64, group: usize) -> usize {
 /// The song as it is, and those changes under which some passage is alike on coarse frames.
 fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Change>> {
     let window = frames_in(WINDOW_SECONDS, COARSE_FRAMES);
-    let mut promising = Vec::new();
-    for change in Change::all() {
-        if interrupt::requested() {
-            return Err(Error::Interrupted("while copies were looked for".into()));
-        }
+    let all = Change::all();
+    let best = all.par_iter().map(|change| {
+        stop_on_request()?;
         let (piece, source) = change.frames(piece, song, COARSE_FRAMES);
-        let best = best_matches(&piece, &source, window)
-            .iter()
-            .fold(0f32, |best, found| best.max(found.correlation));
-        if best > PROMISING {
-            promising.push((best, change));
-        }
-    }
+        let matches = best_matches(&piece, &source, window);
+        Ok(matches.iter().fold(0f32, |best, found| best.max(found.correlation)))
+    });
+    let best = best.collect::<Result<Vec<f32>>>()?;
+    let mut promising: Vec<(f32, Change)> =
+        best.into_iter().zip(all).filter(|(best, _)| *best > PROMISING).collect();
     promising.sort_by(|a, b| b.0.total_cmp(&a.0));
     let closely = promising.iter().take(CLOSELY).flat_map(|(_, change)| change.closer());
     Ok(std::iter::once(Change::NONE).chain(closely).collect())
 }
 
-/// The longest stretch, in frames, along which windows stay copies at one distance in time.
-fn longest_run_frames(piece: &Frames, source: &Frames) -> usize {
-    let window = frames_in(RUN_WINDOW_SECONDS, 1);
-    let diagonals: Vec<isize> = (-(piece.len() as isize)..source.len() as isize).collect();
-    let longest = diagonals.par_iter().map_init(Vec::new, |products, diagonal| {
-        let (mut longest, mut run, mut last) = (0usize, 0usize, None);
-        along(piece, source, *diagonal, window, products, |start, correlation| {
-            let goes_on = last == Some(start.wrapping_sub(1));
-            run = match correlation > COPIED {
-                true if goes_on => run + 1,
-                true => 1,
-                false => 0,
-            };
-            last = (run > 0).then_some(start);
-            longest = longest.max(run);
-        });
-        if longest > 0 { longest - 1 + window } else { 0 }
-    });
-    longest.max().unwrap_or(0)
+fn stop_on_request() -> Result<()> {
+    match interrupt::requested() {
+        true => Err(Error::Interrupted("while copies were looked for".into())),
+        false => Ok(()),
+    }
 }
 
 /// Neighbouring copied windows of one song and change as passages, the longest first.

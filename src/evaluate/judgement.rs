@@ -1,6 +1,9 @@
 //! Everything that can be said of a piece without listening.
 
-use super::{Copies, Joins, StyleDistance, Texture, bands_of, copies, joins, style, texture};
+use super::{
+    Copies, Joins, SelfSimilarity, StyleDistance, Texture, bands_of, copies, form, joins, style,
+    texture,
+};
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::{Error, Result};
@@ -24,9 +27,15 @@ pub struct Judgement {
     pub texture: Texture,
     /// The same of the songs, the mean of all.
     pub song_texture: Texture,
+    /// Which moments of the piece are alike.
+    pub form: SelfSimilarity,
+    /// The same of each song. Both less the average spectrum of the songs.
+    pub song_forms: Vec<SelfSimilarity>,
+    /// Length of the piece.
+    pub duration_seconds: f64,
 }
 
-/// Judges `piece` against the `songs` it was made from: style, copies, joins, texture.
+/// Judges `piece` against the `songs` it was made from: style, copies, joins, texture, form.
 ///
 /// ```no_run
 /// use neural_composer::{audio::Song, evaluate::judge};
@@ -46,21 +55,28 @@ pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
         return Err(Error::argument("songs", "at least one", 0));
     }
     let (piece_bands, song_bands) = (PitchBands::of(piece)?, bands_of(songs)?);
-    let textures: Vec<Texture> =
-        songs.iter().zip(&song_bands).map(|(song, bands)| texture::of_bands(song, bands)).collect();
+    let textures: Vec<Texture> = songs
+        .iter()
+        .zip(&song_bands)
+        .map(|(song, bands)| texture::of_bands(song, bands))
+        .collect::<Result<_>>()?;
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
+    let middle = form::average(&song_bands);
     Ok(Judgement {
         style: style::of_bands(&piece_bands, &song_bands)?,
         copies: copies::of_bands(&piece_bands, &song_bands)?,
         joins: joins::of_bands(&piece_bands, &song_bands),
-        texture: texture::of_bands(piece, &piece_bands),
+        texture: texture::of_bands(piece, &piece_bands)?,
         song_texture: Texture {
             stillness: mean(|t| t.stillness),
             flatness_db: mean(|t| t.flatness_db),
             silence: mean(|t| t.silence),
             largest_step: textures.iter().map(|t| t.largest_step).fold(0.0, f32::max),
         },
+        form: SelfSimilarity::of_bands(&piece_bands, &middle),
+        song_forms: song_bands.iter().map(|s| SelfSimilarity::of_bands(s, &middle)).collect(),
+        duration_seconds: piece.duration_seconds(),
     })
 }
 

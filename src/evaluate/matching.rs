@@ -1,7 +1,8 @@
 //! Where two sounds are alike: correlation of windows of one with windows of the other.
 
 use crate::features::PitchBands;
-use rayon::prelude::*;
+use crate::model::cpu::elementwise::{Loop, vectorised};
+use crate::model::cpu::matrix::{Into, Matrix, product};
 
 /// Frames × bands, with what every correlation needs of each frame.
 pub(super) struct Frames {
@@ -68,6 +69,12 @@ impl Frames {
         let mean = (sum - sum_before) / count;
         (mean, (squares - squares_before - count * mean * mean).max(0.0))
     }
+
+    fn scale(&self, start: usize, window: usize) -> Scale {
+        let (mean, squares) = self.statistics(start, window);
+        let flat = (window * self.bands) as f64 * FLAT_DB * FLAT_DB;
+        Scale { mean, inverse_length: if squares < flat { 0.0 } else { squares.sqrt().recip() } }
+    }
 }
 
 /// A window whose values deviate less than this from their mean holds nothing.
@@ -91,75 +98,269 @@ pub(super) struct Match {
 /// For each window of `window` frames of `piece` the most similar window of `source`; windows that
 /// hold nothing match nothing. Every place is compared with every place.
 pub(super) fn best_matches(piece: &Frames, source: &Frames, window: usize) -> Vec<Match> {
-    let starts = (piece.len() + 1).saturating_sub(window);
-    let places = (source.len() + 1).saturating_sub(window);
-    if starts == 0 || places == 0 {
-        return vec![Match::default(); starts];
-    }
-    let per_task = (starts + places).div_ceil(8 * rayon::current_num_threads());
-    let diagonals: Vec<isize> = (-(starts as isize - 1)..places as isize).collect();
-    let found: Vec<Vec<Match>> = diagonals
-        .par_chunks(per_task)
-        .map(|diagonals| {
-            let mut best = vec![Match::default(); starts];
-            let mut products = Vec::new();
-            for diagonal in diagonals {
-                along(piece, source, *diagonal, window, &mut products, |start, correlation| {
-                    if correlation > best[start].correlation {
-                        let frame = (start as isize + diagonal) as usize;
-                        best[start] = Match { correlation, frame };
-                    }
-                });
-            }
-            best
-        })
-        .collect();
-    let mut best = vec![Match::default(); starts];
-    for part in found {
-        for (best, candidate) in best.iter_mut().zip(part) {
-            if candidate.correlation > best.correlation {
-                *best = candidate;
-            }
-        }
-    }
-    best
+    sweep(piece, source, window, None).0
 }
 
-/// Visits (start in the piece, correlation) of all windows of `piece` that lie `diagonal` frames
-/// earlier than those of `source` they are compared with. The products of frames are added up along
-/// the way, so that the length of the window costs nothing.
-pub(super) fn along(
+/// As [`best_matches`], and the longest stretch, in frames, along which the windows of `runs.window`
+/// frames all correlate better than `runs.least` at one distance in time.
+pub(super) fn best_matches_and_run(
     piece: &Frames,
     source: &Frames,
-    diagonal: isize,
     window: usize,
-    products: &mut Vec<f64>,
-    mut visit: impl FnMut(usize, f32),
-) {
-    let first = (-diagonal).max(0) as usize;
-    let end = (source.len() as isize - diagonal).clamp(0, piece.len() as isize) as usize;
-    if end < first + window {
-        return;
-    }
-    products.clear();
-    products.push(0.0);
-    let mut sum = 0.0;
-    for index in first..end {
-        let other = (index as isize + diagonal) as usize;
-        sum += f64::from(dot(piece.frame(index), source.frame(other)));
-        products.push(sum);
-    }
-    let count = (window * piece.bands) as f64;
-    for start in first..=end - window {
-        let other = (start as isize + diagonal) as usize;
-        let windows = (piece.statistics(start, window), source.statistics(other, window));
-        let flat = count * FLAT_DB * FLAT_DB;
-        if windows.0.1 < flat || windows.1.1 < flat {
-            continue;
+    runs: Runs,
+) -> (Vec<Match>, usize) {
+    sweep(piece, source, window, Some(runs))
+}
+
+/// What belongs to a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    /// Frames that are compared at a time.
+    pub window: usize,
+    /// What correlates no better ends a run.
+    pub least: f32,
+}
+
+/// Windows of the source, and frames of the piece, whose products are held at a time.
+const TILE: usize = 1024;
+
+/// The products of all frames of the piece with all frames of the source, a tile at a time, and their
+/// sums along the windows.
+fn sweep(
+    piece: &Frames,
+    source: &Frames,
+    window: usize,
+    runs: Option<Runs>,
+) -> (Vec<Match>, usize) {
+    let mut longest = 0;
+    let starts = (piece.len() + 1).saturating_sub(window);
+    let mut best = vec![Match::default(); starts];
+    let mut along_best = Along::new(piece, source, window);
+    let mut along_runs = runs.map(|runs| Along::new(piece, source, runs.window));
+    let widest = window.max(runs.map_or(0, |runs| runs.window));
+    let places = along_best.places().max(along_runs.as_ref().map_or(0, Along::places));
+    // How long a run is that reaches the tile's last window, for each window of the piece.
+    let mut carried = vec![0u32; piece.len()];
+    let mut products = vec![0f32; (TILE + widest) * (TILE + widest - 1)];
+    for tile in (0..places).step_by(TILE) {
+        let columns = (TILE + widest - 1).min(source.len() - tile);
+        along_best.enter(tile, columns);
+        if let Some(along) = &mut along_runs {
+            along.enter(tile, columns);
         }
-        let product = products[start - first + window] - products[start - first];
-        visit(start, pearson(product, count, windows));
+        let mut lengths = vec![0u32; piece.len() + TILE];
+        let mut reached = vec![0u32; piece.len()];
+        for band in (0..piece.len()).step_by(TILE) {
+            let rows = TILE.min(piece.len() - band);
+            // What the windows leave behind in this band entered them in the one before.
+            products.copy_within(TILE * columns..(TILE + widest) * columns, 0);
+            product(
+                &mut products[widest * columns..],
+                columns,
+                Matrix::new(&piece.values[band * piece.bands..], rows, piece.bands),
+                Matrix::new(&source.values[tile * piece.bands..], columns, piece.bands).t(),
+                Into::Overwrite,
+            );
+            let products = Products { values: &products, columns, band, before: widest, rows };
+            vectorised(Best { along: &mut along_best, products, tile, best: &mut best });
+            if let Some((along, runs)) = along_runs.as_mut().zip(runs) {
+                vectorised(Longest {
+                    along,
+                    products,
+                    least: runs.least,
+                    lengths: &mut lengths,
+                    carried: &carried,
+                    reached: &mut reached,
+                    longest: &mut longest,
+                });
+            }
+        }
+        carried = reached;
     }
+    let run = match (longest, runs) {
+        (1.., Some(runs)) => longest as usize - 1 + runs.window,
+        _ => 0,
+    };
+    (best, run)
+}
+
+/// Products of frames `before + rows` of the piece, of which the first `before` come before frame
+/// `band`, with `columns` frames of the source.
+#[derive(Clone, Copy)]
+struct Products<'a> {
+    values: &'a [f32],
+    columns: usize,
+    band: usize,
+    before: usize,
+    rows: usize,
+}
+
+impl Products<'_> {
+    /// Those of one frame of the piece.
+    #[inline(always)]
+    fn row(&self, frame: usize) -> &[f32] {
+        &self.values[(frame + self.before - self.band) * self.columns..][..self.columns]
+    }
+}
+
+/// Windows of one length, and the sums of products that they move along the diagonals.
+struct Along {
+    window: usize,
+    count: f64,
+    piece: Vec<Scale>,
+    means: Vec<f64>,
+    inverse_lengths: Vec<f64>,
+    /// For each diagonal of a tile the sum over the running window.
+    sums: Vec<f64>,
+    /// The correlations of one window of the piece with the tile's.
+    correlations: Vec<f32>,
+    tile: usize,
+    /// The tile's frames that these windows need.
+    columns: usize,
+}
+
+/// What makes a correlation of a sum of products; an inverse of 0 where a window holds nothing.
+#[derive(Clone, Copy)]
+struct Scale {
+    mean: f64,
+    inverse_length: f64,
+}
+
+impl Along {
+    fn new(piece: &Frames, source: &Frames, window: usize) -> Self {
+        let scales = |frames: &Frames| -> Vec<Scale> {
+            let starts = (frames.len() + 1).saturating_sub(window);
+            (0..starts).map(|start| frames.scale(start, window)).collect()
+        };
+        let source = scales(source);
+        Self {
+            window,
+            count: (window * piece.bands) as f64,
+            piece: scales(piece),
+            means: source.iter().map(|scale| scale.mean).collect(),
+            inverse_lengths: source.iter().map(|scale| scale.inverse_length).collect(),
+            sums: Vec::new(),
+            correlations: vec![0.0; TILE],
+            tile: 0,
+            columns: 0,
+        }
+    }
+
+    /// Windows of the source.
+    fn places(&self) -> usize {
+        self.means.len()
+    }
+
+    /// Begins a tile of `columns` frames.
+    fn enter(&mut self, tile: usize, columns: usize) {
+        let starts = self.places().saturating_sub(tile).min(TILE);
+        self.tile = tile;
+        self.columns = if starts == 0 { 0 } else { (starts + self.window - 1).min(columns) };
+        self.sums.clear();
+        self.sums.resize(self.piece.len() + self.window + self.columns, 0.0);
+    }
+
+    /// Takes frame `frame` of the piece in; gives the window that ends with it, and its correlations
+    /// with the tile's windows, once a window is full.
+    #[inline(always)]
+    fn step(&mut self, products: &Products<'_>, frame: usize) -> Option<(usize, &[f32])> {
+        let (window, columns) = (self.window, self.columns);
+        if columns < window || self.piece.is_empty() {
+            return None;
+        }
+        // Each frame's diagonals begin one further left: no sum has to be moved.
+        let first = self.piece.len() + window - 2 - frame;
+        let sums = &mut self.sums[first..first + columns];
+        for (sum, product) in sums.iter_mut().zip(&products.row(frame)[..columns]) {
+            *sum += f64::from(*product);
+        }
+        if frame >= window {
+            let left = &products.row(frame - window)[..columns - window];
+            for (sum, product) in sums[window..].iter_mut().zip(left) {
+                *sum -= f64::from(*product);
+            }
+        }
+        let start = (frame + 1).checked_sub(window)?;
+        let Scale { mean, inverse_length } = self.piece[start];
+        let shift = self.count * mean;
+        let starts = columns + 1 - window;
+        let means = &self.means[self.tile..][..starts];
+        let inverse_lengths = &self.inverse_lengths[self.tile..][..starts];
+        let correlations = &mut self.correlations[..starts];
+        for (((to, sum), mean), inverse) in
+            correlations.iter_mut().zip(&sums[window - 1..]).zip(means).zip(inverse_lengths)
+        {
+            *to = ((sum - shift * mean) * (inverse_length * inverse)) as f32;
+        }
+        Some((start, correlations))
+    }
+}
+
+struct Best<'a> {
+    along: &'a mut Along,
+    products: Products<'a>,
+    tile: usize,
+    best: &'a mut [Match],
+}
+
+impl Loop for Best<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for frame in self.products.band..self.products.band + self.products.rows {
+            let Some((start, row)) = self.along.step(&self.products, frame) else { continue };
+            let best = &mut self.best[start];
+            if largest(row) > best.correlation {
+                for (index, correlation) in row.iter().enumerate() {
+                    if *correlation > best.correlation {
+                        *best = Match { correlation: *correlation, frame: self.tile + index };
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Longest<'a> {
+    along: &'a mut Along,
+    products: Products<'a>,
+    least: f32,
+    /// Of the run that ends on each diagonal.
+    lengths: &'a mut [u32],
+    carried: &'a [u32],
+    reached: &'a mut [u32],
+    longest: &'a mut u32,
+}
+
+impl Loop for Longest<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for frame in self.products.band..self.products.band + self.products.rows {
+            let Some((start, row)) = self.along.step(&self.products, frame) else { continue };
+            let first = self.carried.len() - 1 - start;
+            let lengths = &mut self.lengths[first..first + row.len()];
+            lengths[0] = start.checked_sub(1).map_or(0, |before| self.carried[before]);
+            let mut longest = 0;
+            for (length, correlation) in lengths.iter_mut().zip(row) {
+                *length = if *correlation > self.least { *length + 1 } else { 0 };
+                longest = longest.max(*length);
+            }
+            *self.longest = longest.max(*self.longest);
+            self.reached[start] = lengths[lengths.len() - 1];
+        }
+    }
+}
+
+/// In sixteen parts, so that the compiler may use vector instructions.
+#[inline(always)]
+fn largest(row: &[f32]) -> f32 {
+    let mut parts = [f32::NEG_INFINITY; 16];
+    let (chunks, rest) = row.as_chunks::<16>();
+    for chunk in chunks {
+        for (part, value) in parts.iter_mut().zip(chunk) {
+            *part = if *value > *part { *value } else { *part };
+        }
+    }
+    parts.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// The correlation of one window of `piece` with the window of `source` that starts `diagonal` frames

@@ -1,6 +1,7 @@
 //! How near a piece is to its songs, and whether it is one of its own.
 
 mod copies;
+mod form;
 mod joins;
 mod judgement;
 mod matching;
@@ -9,6 +10,7 @@ mod style;
 mod texture;
 
 pub use copies::{CopiedPassage, Copies, copies};
+pub use form::SelfSimilarity;
 pub use joins::{Joins, joins};
 pub use judgement::{Judgement, judge};
 pub use similarity::{Similarity, similarity};

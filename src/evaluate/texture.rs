@@ -15,8 +15,8 @@ pub struct Texture {
     pub flatness_db: f64,
     /// Share of time that is silent, 50 dB below the loudest point.
     pub silence: f64,
-    /// The largest step from one sample to the next, full scale being 1: a click is a step that
-    /// nothing in the song comes near to.
+    /// The largest step from one sample to the next, full scale being 1, in mono at
+    /// [`PitchBands::RATE_HZ`]: a click is a step that nothing in the song comes near to.
     pub largest_step: f32,
 }
 
@@ -30,11 +30,11 @@ const STILL: f64 = 0.98;
 /// # Errors
 /// What resampling reports.
 pub fn texture(audio: &Audio) -> Result<Texture> {
-    Ok(of_bands(audio, &PitchBands::of(audio)?))
+    of_bands(audio, &PitchBands::of(audio)?)
 }
 
 /// As [`texture`], with the bands of `audio` computed already.
-pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Texture {
+pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Result<Texture> {
     let sounding = |row: &&[f32]| row.iter().any(|level| *level > SILENT_DB);
     let rows: Vec<&[f32]> = bands.rows().collect();
     let mut flatness: Vec<f64> =
@@ -49,15 +49,15 @@ pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Texture {
         .filter_map(|pair| Some(correlation(pair[0].as_ref()?, pair[1].as_ref()?)))
         .collect();
     let still = pairs.iter().filter(|correlation| **correlation > STILL).count();
-    let step = |channel: &Vec<f32>| {
-        channel.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
-    };
-    Texture {
+    // Steps are larger the louder a sound and the lower its rate: pieces and songs are brought to one.
+    let mono = audio.to_mono().resample(PitchBands::RATE_HZ)?;
+    let steps = mono.channels()[0].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    Ok(Texture {
         stillness: still as f64 / pairs.len().max(1) as f64,
         flatness_db: flatness.get(flatness.len() / 2).copied().unwrap_or(0.0),
         silence: 1.0 - flatness.len() as f64 / rows.len().max(1) as f64,
-        largest_step: audio.channels().iter().map(step).fold(0.0, f32::max),
-    }
+        largest_step: steps.fold(0.0, f32::max),
+    })
 }
 
 /// The geometric over the arithmetic mean of the bands' power.

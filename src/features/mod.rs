@@ -31,4 +31,4 @@ pub use novelty::section_boundaries;
 pub use pitch_bands::PitchBands;
 pub use principal::PrincipalComponents;
 pub use spectrogram::{Spectrogram, StftSettings};
-pub(crate) use transpose::transposed;
+pub(crate) use transpose::{at_tempo, transposed};

@@ -24,8 +24,7 @@ pub(crate) fn transposed(
         return Ok(channels.to_vec());
     }
     let from = (RATE_PARTS * 2f64.powf(f64::from(semitones) / 12.0)).round();
-    let window = (WINDOW_SECONDS * f64::from(sample_rate_hz)).round().max(32.0) as usize;
-    let stretched = stretched(channels, from / RATE_PARTS, window.next_multiple_of(4));
+    let stretched = stretched(channels, from / RATE_PARTS, window_samples(sample_rate_hz));
     stretched
         .iter()
         .map(|channel| {
@@ -36,6 +35,19 @@ pub(crate) fn transposed(
             Ok(samples)
         })
         .collect()
+}
+
+/// The same sound `tempo` times as fast, at the same pitch.
+pub(crate) fn at_tempo(channels: &[Vec<f32>], sample_rate_hz: u32, tempo: f64) -> Vec<Vec<f32>> {
+    if tempo == 1.0 || channels.first().is_none_or(Vec::is_empty) {
+        return channels.to_vec();
+    }
+    stretched(channels, tempo.recip(), window_samples(sample_rate_hz))
+}
+
+fn window_samples(sample_rate_hz: u32) -> usize {
+    let window = (WINDOW_SECONDS * f64::from(sample_rate_hz)).round().max(32.0) as usize;
+    window.next_multiple_of(4)
 }
 
 /// All channels `ratio` times as long, at the same pitch.

@@ -9,6 +9,6 @@ mod piece;
 mod seed;
 
 pub use compose::{blocks, check_length};
-pub use grains::{GrainComposer, GrainLearning, GrainOptions};
+pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
 pub use piece::Piece;
 pub use seed::Seed;

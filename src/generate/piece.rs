@@ -1,3 +1,4 @@
+use super::grains::Placed;
 use crate::audio::Audio;
 use crate::model::Network;
 use std::fmt;
@@ -8,23 +9,25 @@ pub struct Piece {
     audio: Audio,
     seed: String,
     network: String,
+    placed: Vec<Placed>,
     joins_seconds: Vec<f64>,
     interrupted: bool,
 }
 
 impl Piece {
     pub(super) fn new(audio: Audio, seed: String, network: &Network, interrupted: bool) -> Self {
-        Self::from_grains(audio, seed, network.to_string(), Vec::new(), interrupted)
+        let network = network.to_string();
+        Self { audio, seed, network, placed: Vec::new(), joins_seconds: Vec::new(), interrupted }
     }
 
     pub(super) fn from_grains(
         audio: Audio,
-        seed: String,
-        network: String,
+        (seed, network): (String, String),
+        placed: Vec<Placed>,
         joins_seconds: Vec<f64>,
         interrupted: bool,
     ) -> Self {
-        Self { audio, seed, network, joins_seconds, interrupted }
+        Self { audio, seed, network, placed, joins_seconds, interrupted }
     }
 
     /// The sound.
@@ -40,6 +43,12 @@ impl Piece {
     /// The network in words.
     pub fn network(&self) -> &str {
         &self.network
+    }
+
+    /// Which grains it is made of, and when, before tempo was changed; none when it was not made from
+    /// grains.
+    pub fn placed(&self) -> &[Placed] {
+        &self.placed
     }
 
     /// When it jumps from one place of a song to another; never, when it was not made from grains.

@@ -1,7 +1,7 @@
 use crate::Result;
 use crate::audio::{Playback, Song};
 use crate::display::{Bundle, Live, Output, Player, Progress};
-use crate::evaluate::{self, Judgement, Similarity};
+use crate::evaluate::{self, Similarity};
 use crate::generate::{self, Piece, Seed};
 use crate::model::Network;
 use std::path::Path;
@@ -69,15 +69,6 @@ impl Piece {
     /// What [`evaluate::similarity`] reports.
     pub fn compare(&self, song: &Song) -> Result<Similarity> {
         evaluate::similarity(self.audio(), song.audio())
-    }
-
-    /// What the judge says of it: style, copies, joins, texture.
-    ///
-    /// # Errors
-    /// What [`evaluate::judge`] reports.
-    pub fn judge(&self, songs: &[Song]) -> Result<Judgement> {
-        let songs: Vec<_> = songs.iter().map(Song::audio).collect();
-        evaluate::judge(self.audio(), &songs)
     }
 }
 

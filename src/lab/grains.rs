@@ -3,8 +3,9 @@ use crate::Result;
 use crate::audio::Song;
 use crate::dataset::grains::{GrainPool, SongSource};
 use crate::display::{Bundle, Live, Output, Progress};
-use crate::generate::{GrainComposer, GrainLearning, GrainOptions, Piece};
+use crate::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};
 use crate::interrupt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,21 +58,76 @@ impl GrainComposer {
         seed: u64,
         options: &GrainOptions,
     ) -> Result<Piece> {
-        let start = Instant::now();
-        let mut live = Live::to(output);
-        let piece = self.compose(seconds, seed, options, &mut |done, total| {
-            let elapsed = start.elapsed().as_secs_f64().max(1e-9);
-            let speed = done / elapsed;
-            let line = format!(
-                "composed {done:.1} of {total:.1} s, at {speed:.0} times the speed of playing"
-            );
-            // In hundredths of a second, which is finer than a grain.
-            let (done, total) = ((done * 100.0) as u64, (total * 100.0) as u64);
-            let progress = Progress { done, total, line: line.clone() };
-            live.update(&progress, || Bundle::from_text(&line));
-        })?;
-        let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
-        live.finish(&line, || Bundle::from_text(&line));
-        Ok(piece)
+        said(output, |progress| self.compose(seconds, seed, options, progress))
     }
+
+    /// As [`recompose`](Self::recompose), saying how far it is through `output`.
+    ///
+    /// # Errors
+    /// What [`GrainComposer::recompose`] reports.
+    pub fn recompose_to(
+        &self,
+        output: Output,
+        piece: &Piece,
+        part_seconds: Range<f64>,
+        seed: u64,
+        options: &GrainOptions,
+    ) -> Result<Piece> {
+        said(output, |progress| self.recompose(piece, part_seconds, seed, options, progress))
+    }
+
+    /// Composes with other options than the usual ones, saying how far it is.
+    ///
+    /// # Errors
+    /// What [`GrainComposer::compose`] reports.
+    pub fn piece_with(&self, seconds: f64, seed: u64, options: &GrainOptions) -> Result<Piece> {
+        self.compose_to(Output::new(), seconds, seed, options)
+    }
+
+    /// `piece` with the part between two times composed anew, with the usual options.
+    ///
+    /// # Errors
+    /// What [`GrainComposer::recompose`] reports.
+    pub fn again(&self, piece: &Piece, part_seconds: Range<f64>, seed: u64) -> Result<Piece> {
+        self.recompose_to(Output::new(), piece, part_seconds, seed, &GrainOptions::default())
+    }
+
+    /// `seconds` of new music after `recording`, with the usual options.
+    ///
+    /// # Errors
+    /// What [`GrainComposer::with_guest`] and [`GrainComposer::compose`] report.
+    pub fn continue_from(&self, recording: &Song, seconds: f64, seed: u64) -> Result<Piece> {
+        let options = GrainOptions { opening: Opening::Continue, ..GrainOptions::default() };
+        self.with_guest(&SongSource::Song(recording.clone()))?.piece_with(seconds, seed, &options)
+    }
+
+    /// A piece that begins with the notes of `tune`, hummed or played, with the usual options.
+    ///
+    /// # Errors
+    /// What [`GrainComposer::with_guest`] and [`GrainComposer::compose`] report.
+    pub fn from_tune(&self, tune: &Song, seconds: f64, seed: u64) -> Result<Piece> {
+        let options = GrainOptions { opening: Opening::Tune, ..GrainOptions::default() };
+        self.with_guest(&SongSource::Song(tune.clone()))?.piece_with(seconds, seed, &options)
+    }
+}
+
+/// Runs `compose`, saying how far it is.
+fn said(
+    output: Output,
+    compose: impl FnOnce(&mut dyn FnMut(f64, f64)) -> Result<Piece>,
+) -> Result<Piece> {
+    let start = Instant::now();
+    let mut live = Live::to(output);
+    let piece = compose(&mut |done, total| {
+        let elapsed = start.elapsed().as_secs_f64().max(1e-9);
+        let share = 100.0 * done / total.max(1e-9);
+        let line = format!("composed {share:.0} % in {elapsed:.0} s");
+        // In hundredths of a second, which is finer than a grain.
+        let (done, total) = ((done * 100.0) as u64, (total * 100.0) as u64);
+        let progress = Progress { done, total, line: line.clone() };
+        live.update(&progress, || Bundle::from_text(&line));
+    })?;
+    let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
+    live.finish(&line, || Bundle::from_text(&line));
+    Ok(piece)
 }

@@ -9,5 +9,7 @@ mod grains;
 mod internals;
 mod showing;
 mod training;
+mod verdict;
 
 pub use training::{Listening, LiveTraining};
+pub use verdict::Verdict;

@@ -5,7 +5,7 @@ use crate::audio::{Audio, Song, Tags};
 use crate::dataset::Dataset;
 use crate::dataset::grains::GrainPool;
 use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
-use crate::evaluate::{Judgement, Similarity};
+use crate::evaluate::Similarity;
 use crate::features::Spectrogram;
 use crate::generate::{GrainComposer, Piece};
 use crate::model::{Device, Network};
@@ -55,7 +55,7 @@ macro_rules! shown_as_text {
     )+};
 }
 
-shown_as_text!(GrainPool, Similarity, Judgement, Device, Tags);
+shown_as_text!(GrainPool, Similarity, Device, Tags);
 shown_in_notebooks!(
     Audio,
     Song,
@@ -68,6 +68,5 @@ shown_in_notebooks!(
     Piece,
     Network,
     Similarity,
-    Judgement,
     Device
 );

@@ -21,6 +21,8 @@ pub const FORMAT_VERSION: u32 = 2;
 /// The oldest version that is still read.
 const OLDEST_VERSION: u32 = 1;
 
+/// The `kind` in the description of a grain composer.
+pub(crate) const GRAINS: &str = "grains";
 const KEY: &str = "neural-composer";
 const MEAN: &str = "normaliser.mean";
 const DEVIATION: &str = "normaliser.deviation";
@@ -40,36 +42,23 @@ struct Description {
     provenance: Provenance,
 }
 
-impl Network {
-    /// Writes the network, its configuration and its normalisation to `path`, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let description = Description {
-            format_version: FORMAT_VERSION,
-            library_version: env!("CARGO_PKG_VERSION").into(),
-            network: self.config().clone(),
-            dataset: self.dataset_settings(),
-            normaliser_mean: MEAN.into(),
-            normaliser_deviation: DEVIATION.into(),
-            updates: self.updates(),
-            provenance: self.provenance().clone(),
-        };
-        let json = serde_json::to_string(&description)
+/// A model file of any kind: what describes it, and its tensors.
+pub(crate) struct ModelFile {
+    description: String,
+    /// By name, on the processor.
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+}
+
+impl ModelFile {
+    /// Writes `tensors` and what `description` says of them to `path`, whole or not at all.
+    pub(crate) fn write(
+        path: &Path,
+        description: &impl Serialize,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<()> {
+        let json = serde_json::to_string(description)
             .map_err(|error| Error::model(path, format!("could not be described: {error}")))?;
-        let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
-        for (name, variable) in self.variables() {
-            tensors.insert(name.clone(), variable.as_tensor().clone());
-        }
-        let cpu = candle_core::Device::Cpu;
-        for (name, values) in
-            [(MEAN, self.normaliser().mean()), (DEVIATION, self.normaliser().deviation())]
-        {
-            tensors.insert(name.into(), Tensor::from_slice(values, values.len(), &cpu)?);
-        }
-        let bytes = safetensors::serialize(&tensors, Some(HashMap::from([(KEY.to_owned(), json)])))
+        let bytes = safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), json)])))
             .map_err(|error| Error::model(path, format!("could not be put together: {error}")))?;
         atomic_file::write(path, |file| {
             use std::io::Write;
@@ -77,13 +66,8 @@ impl Network {
         })
     }
 
-    /// Reads a network that [`save`](Self::save) wrote.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
-    /// version, or not one of ours.
-    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        let path = path.as_ref();
+    /// Reads a file that [`write`](Self::write) wrote, if its version is known.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read the model"))?;
         let damaged = |error: &dyn std::fmt::Display| {
             Error::model(
@@ -118,17 +102,98 @@ impl Network {
                 ),
             ));
         }
-        let description: Description = serde_json::from_str(description).map_err(|error| {
+        let tensors = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
+            .map_err(|e| damaged(&e))?
+            .into_iter()
+            .collect();
+        Ok(Self { description: description.clone(), tensors })
+    }
+
+    /// What describes it, in the words of one kind of model.
+    pub(crate) fn description<T: for<'a> Deserialize<'a>>(&self, path: &Path) -> Result<T> {
+        serde_json::from_str(&self.description).map_err(|error| {
             Error::model(path, format!("its description cannot be understood ({error})"))
-        })?;
+        })
+    }
+
+    /// Which kind of model it holds.
+    pub(crate) fn kind(&self) -> ModelKind {
+        let kind = |value: serde_json::Value| Some(value.get("kind")?.as_str()? == GRAINS);
+        match serde_json::from_str(&self.description).ok().and_then(kind) {
+            Some(true) => ModelKind::Grains,
+            _ => ModelKind::Spectral,
+        }
+    }
+}
+
+/// What a model file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// A [`Network`], which composes block by block.
+    Spectral,
+    /// A [`GrainComposer`](crate::generate::GrainComposer).
+    Grains,
+}
+
+impl ModelKind {
+    /// The kind of model that is in the file `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
+    /// version, or not one of ours.
+    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(ModelFile::read(path.as_ref())?.kind())
+    }
+}
+
+impl Network {
+    /// Writes the network, its configuration and its normalisation to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            library_version: env!("CARGO_PKG_VERSION").into(),
+            network: self.config().clone(),
+            dataset: self.dataset_settings(),
+            normaliser_mean: MEAN.into(),
+            normaliser_deviation: DEVIATION.into(),
+            updates: self.updates(),
+            provenance: self.provenance().clone(),
+        };
+        let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
+        for (name, variable) in self.variables() {
+            tensors.insert(name.clone(), variable.as_tensor().clone());
+        }
+        let cpu = candle_core::Device::Cpu;
+        for (name, values) in
+            [(MEAN, self.normaliser().mean()), (DEVIATION, self.normaliser().deviation())]
+        {
+            tensors.insert(name.into(), Tensor::from_slice(values, values.len(), &cpu)?);
+        }
+        ModelFile::write(path, &description, &tensors)
+    }
+
+    /// Reads a network that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
+    /// version, or not one of ours.
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        let path = path.as_ref();
+        let mut file = ModelFile::read(path)?;
+        if file.kind() == ModelKind::Grains {
+            return Err(Error::model(
+                path,
+                "holds a grain composer, not a network of blocks: open it with `GrainComposer::load`",
+            ));
+        }
+        let description: Description = file.description(path)?;
         description.network.check().map_err(|error| Error::model(path, error.to_string()))?;
-        let mut tensors: BTreeMap<String, Tensor> =
-            candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
-                .map_err(|e| damaged(&e))?
-                .into_iter()
-                .collect();
         let mut statistics = |name: &str| -> Result<Vec<f32>> {
-            let tensor = tensors.remove(name).ok_or_else(|| {
+            let tensor = file.tensors.remove(name).ok_or_else(|| {
                 Error::model(path, format!("the tensor \"{name}\" of the normalisation is missing"))
             })?;
             Ok(tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()?)
@@ -150,7 +215,7 @@ impl Network {
                 ),
             ));
         }
-        let parameters = Parameters::loaded(tensors, device.candle());
+        let parameters = Parameters::loaded(file.tensors, device.candle());
         let mut network =
             Self::build(description.network, description.dataset, normaliser, parameters, device)
                 .map_err(|error| Error::model(path, error.to_string()))?;

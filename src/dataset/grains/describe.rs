@@ -39,6 +39,24 @@ impl Described<'_> {
         self.notes_between(grain.start_seconds, grain.end_seconds, CHROMA_WEIGHT, to);
     }
 
+    /// Mel bands.
+    pub fn bands(&self) -> usize {
+        self.mel.bands()
+    }
+
+    /// Adds the level of each mel band a little way before a cut: of frames whose spectra have nothing
+    /// of what comes after it.
+    pub fn level_before(&self, cut_seconds: f64, to: &mut Vec<f32>) {
+        let hop = self.mel.hop_seconds();
+        self.mel_between(cut_seconds - 6.0 * hop, cut_seconds - 2.0 * hop, to);
+    }
+
+    /// As [`level_before`](Self::level_before), after it.
+    pub fn level_after(&self, cut_seconds: f64, to: &mut Vec<f32>) {
+        let hop = self.mel.hop_seconds();
+        self.mel_between(cut_seconds + 3.0 * hop, cut_seconds + 7.0 * hop, to);
+    }
+
     /// Adds what sounds right before a cut: what comes next has to go on from there.
     pub fn edge(&self, cut_seconds: f64, grain_seconds: f64, to: &mut Vec<f32>) {
         let hop = self.mel.hop_seconds();

@@ -4,8 +4,10 @@
 //! times: as it is, and transposed; such an entry is called a candidate. Only numbers are kept, no
 //! sound: candidate `c` is grain `c / shifts`, transposed by shift `c % shifts`.
 
+mod building;
 mod cut;
 mod describe;
+mod edges;
 mod pool;
 mod source;
 

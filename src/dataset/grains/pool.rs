@@ -1,15 +1,15 @@
-use super::cut::{self, Grain};
-use super::describe::Described;
-use super::source::{SongSource, fingerprint, unusable};
-use crate::features::{
-    Beats, Chroma, ChromaSettings, LogMel, MelSettings, PrincipalComponents, section_boundaries,
-};
+use super::building::Building;
+use super::cut::Grain;
+use super::edges::Edges;
+use super::source::SongSource;
+use crate::features::{PITCH_CLASSES, PitchBands, PrincipalComponents, section_boundaries};
 use crate::{Error, Result, interrupt};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
 /// How songs become grains.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GrainSettings {
     /// About how long a grain is; the beat decides. Usual: 0.21 s.
     pub grain_seconds: f64,
@@ -76,8 +76,8 @@ pub struct PoolSong {
     pub grains: Range<usize>,
     /// Its sections, as ranges of grains of the pool.
     pub sections: Vec<Range<usize>>,
-    /// What it sounds like, on a grid of 16 ms.
-    pub mel: LogMel,
+    /// What it sounds like, semitone by semitone, on a grid of 16 ms.
+    pub bands: PitchBands,
 }
 
 /// Consecutive grains of a song that are learned together.
@@ -89,28 +89,21 @@ pub struct Chapter {
 
 /// The grains of songs, and what each sounds like.
 ///
-/// Nothing here is sound: 3 minutes take about 7 MB.
+/// Nothing here is sound: 3 minutes take about 12 MB.
 #[derive(Clone)]
 pub struct GrainPool {
-    settings: GrainSettings,
-    songs: Vec<PoolSong>,
-    skipped: Vec<String>,
-    grains: Vec<Grain>,
-    embeddings: Vec<f32>,
-    components: PrincipalComponents,
-    befores: Vec<f32>,
-    ends: Vec<f32>,
-    edge_width: usize,
+    pub(super) settings: GrainSettings,
+    pub(super) songs: Vec<PoolSong>,
+    /// Songs from the first on that pieces are made of; a guest comes after them.
+    pub(super) own_songs: usize,
+    pub(super) skipped: Vec<String>,
+    pub(super) grains: Vec<Grain>,
+    pub(super) embeddings: Vec<f32>,
+    pub(super) components: PrincipalComponents,
+    pub(super) edges: Edges,
+    pub(super) edge_scale: f32,
 }
 
-/// Fewer grains are nothing to choose from.
-const FEWEST_GRAINS: usize = 6;
-/// Grains that are this much below the loudest one are left out.
-const NEARLY_SILENT_DB: f32 = 50.0;
-/// What counts as silence whatever the rest of the song.
-const SILENT_DB: f32 = -85.0;
-/// Rows that the principal components are found from, at most.
-const FITTED_ROWS: usize = 12_000;
 /// Sections last at least this long, and the look to each side that finds them.
 const SECTION_SECONDS: f64 = 5.0;
 const SECTION_REACH_SECONDS: f64 = 6.0;
@@ -131,7 +124,7 @@ impl GrainPool {
     ) -> Result<Self> {
         settings.check()?;
         let mut building = Building::default();
-        let mut first_problem = None;
+        let (mut skipped, mut first_problem) = (Vec::new(), None);
         for (done, source) in sources.iter().enumerate() {
             progress(done, sources.len());
             if interrupt::requested() {
@@ -141,17 +134,17 @@ impl GrainPool {
                 Ok(()) => {}
                 Err(stopped @ Error::Interrupted(_)) => return Err(stopped),
                 Err(problem) => {
-                    building.skipped.push(problem.to_string());
+                    skipped.push(problem.to_string());
                     first_problem.get_or_insert(problem);
                 }
             }
         }
         progress(sources.len(), sources.len());
-        if building.songs.is_empty() {
+        if building.is_empty() {
             return Err(first_problem
                 .unwrap_or_else(|| Error::argument("songs", "at least one song", "none")));
         }
-        building.finish(settings)
+        Ok(Self { skipped, ..building.finish(settings)? })
     }
 
     /// How it was made.
@@ -159,9 +152,14 @@ impl GrainPool {
         &self.settings
     }
 
-    /// The songs in it.
+    /// The songs in it, a guest among them.
     pub fn songs(&self) -> &[PoolSong] {
         &self.songs
+    }
+
+    /// The songs that pieces are made of.
+    pub fn own_songs(&self) -> &[PoolSong] {
+        &self.songs[..self.own_songs]
     }
 
     /// What could not be used, and why, one sentence each.
@@ -169,14 +167,15 @@ impl GrainPool {
         &self.skipped
     }
 
-    /// The grains, song by song, in their order.
+    /// The grains, song by song, in their order; those of a guest last.
     pub fn grains(&self) -> &[Grain] {
         &self.grains
     }
 
-    /// How many candidates there are: every grain in every transposition.
+    /// How many candidates there are: every grain of the songs in every transposition.
     pub fn candidates(&self) -> usize {
-        self.grains.len() * self.settings.shifts.len()
+        let grains = self.guest().map_or(self.grains.len(), |guest| guest.grains.start);
+        grains * self.settings.shifts.len()
     }
 
     /// The grain that candidate `candidate` is.
@@ -207,7 +206,7 @@ impl GrainPool {
     }
 
     /// What each candidate sounds like, in standard deviations along principal components:
-    /// candidates × [`width`](Self::width).
+    /// candidates × [`width`](Self::width); after them what a guest's grains sound like.
     pub fn embeddings(&self) -> &[f32] {
         &self.embeddings
     }
@@ -219,16 +218,50 @@ impl GrainPool {
         deviations.iter().map(|deviation| deviation / deviations[0]).collect()
     }
 
-    /// How far the sound at the end of `candidate` is from what leads into each candidate in the song,
-    /// 1 being an ordinary distance; 0 for the one that follows it.
-    pub fn discontinuities(&self, candidate: usize, to: &mut Vec<f32>) {
-        let width = self.edge_width;
-        let end = &self.ends[candidate * width..(candidate + 1) * width];
+    /// For each candidate of the songs how rough the way to it is from the end of `candidate`: how far
+    /// what leads into it is from what sounds now, 1 being an ordinary distance, and how much more the
+    /// spectrum changes than it does there in the songs; 0 for the one that follows.
+    pub fn roughness(&self, candidate: usize, to: &mut Vec<f32>) {
+        let next = self.next_of(candidate);
         to.clear();
-        to.extend(self.befores.chunks_exact(width).map(|before| {
-            let squares: f32 = before.iter().zip(end).map(|(b, e)| (b - e) * (b - e)).sum();
-            (squares / width as f32).sqrt()
-        }));
+        to.resize(self.candidates(), 0.0);
+        self.edges.roughness(candidate, next, to);
+        // A cut is none where the song goes on, though its two sides were measured apart.
+        if let Some(next) = next.filter(|next| *next < to.len()) {
+            to[next] = 0.0;
+        }
+    }
+
+    /// The notes that sound in `candidate`: a direction in the space of pitch classes.
+    pub fn notes(&self, candidate: usize) -> [f32; PITCH_CLASSES] {
+        self.edges.notes(candidate)
+    }
+
+    /// The same pool with a guest: a sound that is listened to, and that nothing is taken from. It is
+    /// the last of [`songs`](Self::songs), its grains come after all others, and they are no
+    /// candidates.
+    ///
+    /// # Errors
+    /// What is wrong with it, when it cannot be used.
+    pub fn with_guest(&self, guest: &SongSource) -> Result<Self> {
+        let mut pool = self.clone();
+        if let Some(earlier) = self.guest() {
+            let grains = earlier.grains.start;
+            let candidates = grains * self.settings.shifts.len();
+            pool.songs.truncate(self.own_songs);
+            pool.grains.truncate(grains);
+            pool.embeddings.truncate(candidates * self.width());
+            pool.edges.truncate(candidates);
+        }
+        let mut building = Building::after(&pool);
+        building.add(guest, &self.settings)?;
+        building.append_to(&mut pool)?;
+        Ok(pool)
+    }
+
+    /// The guest, if there is one.
+    pub fn guest(&self) -> Option<&PoolSong> {
+        self.songs.get(self.own_songs)
     }
 
     /// The songs in parts that are learned together.
@@ -241,19 +274,19 @@ impl GrainPool {
                 grains: first + count * part / parts..first + count * (part + 1) / parts,
             })
         };
-        self.songs.iter().flat_map(of_song).collect()
+        self.own_songs().iter().flat_map(of_song).collect()
     }
 }
 
 impl fmt::Display for GrainPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds: f64 = self.songs.iter().map(|song| song.duration_seconds).sum();
+        let seconds: f64 = self.own_songs().iter().map(|song| song.duration_seconds).sum();
         write!(
             f,
             "{} grains from {} song{} ({seconds:.0} s), {} with transpositions",
-            self.grains.len(),
-            self.songs.len(),
-            if self.songs.len() == 1 { "" } else { "s" },
+            self.candidates() / self.settings.shifts.len(),
+            self.own_songs,
+            if self.own_songs == 1 { "" } else { "s" },
             self.candidates()
         )?;
         for song in &self.songs {
@@ -273,125 +306,8 @@ impl fmt::Debug for GrainPool {
     }
 }
 
-/// A pool while songs are added.
-#[derive(Default)]
-struct Building {
-    songs: Vec<PoolSong>,
-    skipped: Vec<String>,
-    grains: Vec<Grain>,
-    /// What each candidate sounds like, before the principal components are known.
-    descriptions: Vec<f32>,
-    width: usize,
-    befores: Vec<f32>,
-    ends: Vec<f32>,
-    edge_width: usize,
-}
-
-impl Building {
-    fn add(&mut self, source: &SongSource, settings: &GrainSettings) -> Result<()> {
-        let audio = source.audio()?;
-        let mel_settings = MelSettings::default();
-        let mono = audio.to_mono().resample(mel_settings.sample_rate_hz)?;
-        let samples = &mono.channels()[0];
-        if samples.iter().any(|sample| !sample.is_finite()) {
-            return Err(unusable(source, "holds samples that are not numbers; convert it anew"));
-        }
-        let mel = LogMel::of_samples(samples, mel_settings, 0)?;
-        let loudest_db = mel.db().iter().copied().fold(LogMel::FLOOR_DB, f32::max);
-        if loudest_db < SILENT_DB {
-            return Err(unusable(source, "is silent: there is nothing to compose from"));
-        }
-        let seconds = samples.len() as f64 / f64::from(mel_settings.sample_rate_hz);
-        let beats = Beats::of(&mel);
-        let least = settings.least_beat_confidence;
-        let song = self.songs.len();
-        let mut grains = cut::cut(song, seconds, &mel, &beats, settings.grain_seconds, least);
-        let has_beat = grains.first().is_some_and(|grain| grain.phase.in_beat().is_some());
-        leave_out_silence(&mut grains, &mel, loudest_db);
-        if grains.len() < FEWEST_GRAINS {
-            let problem = format!(
-                "has sound for {} grain(s) of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
-                 of 2 s or more",
-                grains.len(),
-                settings.grain_seconds
-            );
-            return Err(unusable(source, &problem));
-        }
-        let chroma = Chroma::of_samples(samples, ChromaSettings::default())?;
-        self.describe(samples, &grains, &chroma, &mel, loudest_db, settings)?;
-        let first = self.grains.len();
-        self.grains.append(&mut grains);
-        self.songs.push(PoolSong {
-            source: source.clone(),
-            title: source.title(),
-            fingerprint: fingerprint(&audio),
-            duration_seconds: seconds,
-            sample_rate_hz: audio.sample_rate_hz(),
-            channel_count: audio.channel_count(),
-            beats_per_minute: has_beat.then(|| beats.per_minute()),
-            grains: first..self.grains.len(),
-            sections: Vec::new(),
-            mel,
-        });
-        Ok(())
-    }
-
-    fn describe(
-        &mut self,
-        samples: &[f32],
-        grains: &[Grain],
-        chroma: &Chroma,
-        mel: &LogMel,
-        loudest_db: f32,
-        settings: &GrainSettings,
-    ) -> Result<()> {
-        let shifts = &settings.shifts;
-        let mels: Vec<LogMel> = shifts
-            .iter()
-            .map(|shift| match shift {
-                0 => Ok(mel.clone()),
-                shift => LogMel::of_samples(samples, mel.settings(), *shift),
-            })
-            .collect::<Result<_>>()?;
-        for grain in grains {
-            for (mel, shift) in mels.iter().zip(shifts) {
-                let described = Described { mel, chroma, shift: *shift, loudest_db };
-                (self.width, self.edge_width) = (described.width(), described.edge_width());
-                described.description(grain, &mut self.descriptions);
-                described.edge(grain.start_seconds, settings.grain_seconds, &mut self.befores);
-                described.edge(grain.end_seconds, settings.grain_seconds, &mut self.ends);
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self, settings: GrainSettings) -> Result<GrainPool> {
-        let rows = self.descriptions.len() / self.width;
-        // Transpositions come in turns: an odd step meets all of them.
-        let step = (rows / FITTED_ROWS).max(1) | 1;
-        let fitted: Vec<f32> =
-            self.descriptions.chunks_exact(self.width).step_by(step).flatten().copied().collect();
-        let components = PrincipalComponents::fit(&fitted, self.width, settings.components)?;
-        let embeddings = components.project(&self.descriptions)?;
-        scale_edges(&mut self.befores, &mut self.ends, self.edge_width);
-        let mut pool = GrainPool {
-            settings,
-            songs: self.songs,
-            skipped: self.skipped,
-            grains: self.grains,
-            embeddings,
-            components,
-            befores: self.befores,
-            ends: self.ends,
-            edge_width: self.edge_width,
-        };
-        pool.find_sections();
-        Ok(pool)
-    }
-}
-
 impl GrainPool {
-    fn find_sections(&mut self) {
+    pub(super) fn find_sections(&mut self) {
         let (width, weights) = (self.width(), self.weights());
         let shifts = self.settings.shifts.len();
         for song in &mut self.songs {
@@ -411,44 +327,5 @@ impl GrainPool {
             song.sections =
                 boundaries.windows(2).map(|pair| first + pair[0]..first + pair[1]).collect();
         }
-    }
-}
-
-/// Leaves out grains in which next to nothing sounds, unless hardly any would be left.
-fn leave_out_silence(grains: &mut Vec<Grain>, mel: &LogMel, loudest_db: f32) {
-    let level = |grain: &Grain| {
-        let row = cut::mean_rows(mel, grain.start_seconds, grain.end_seconds);
-        row.into_iter().fold(LogMel::FLOOR_DB, f32::max)
-    };
-    let levels: Vec<f32> = grains.iter().map(level).collect();
-    let is_heard = |least: f32| levels.iter().filter(|level| **level > least).count();
-    let quiet = loudest_db - NEARLY_SILENT_DB;
-    let least = if is_heard(quiet) >= 4 * FEWEST_GRAINS { quiet } else { SILENT_DB.min(quiet) };
-    let mut levels = levels.into_iter();
-    grains.retain(|_| levels.next().is_some_and(|level| level > least));
-    for index in 0..grains.len() {
-        let gap = match index.checked_sub(1) {
-            Some(before) => grains[index].start_seconds - grains[before].end_seconds,
-            None => f64::INFINITY,
-        };
-        grains[index].follows = gap < 1e-6;
-    }
-}
-
-/// Makes 1 of the mean distance between an end and another grain's beginning.
-fn scale_edges(befores: &mut [f32], ends: &mut [f32], width: usize) {
-    let count = ends.len() / width;
-    let distance = |a: usize, b: usize| {
-        let pairs = ends[a * width..][..width].iter().zip(&befores[b * width..][..width]);
-        (pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>() / width as f32).sqrt()
-    };
-    // Pairs far apart, each grain with another: a fixed, even choice.
-    let pairs = count.min(2_000);
-    let sum: f32 = (0..pairs)
-        .map(|pair| distance(pair * count / pairs, (pair * 7_919 + count / 2) % count))
-        .sum();
-    let mean = sum / pairs.max(1) as f32;
-    if mean > 1e-6 {
-        befores.iter_mut().chain(ends).for_each(|value| *value /= mean);
     }
 }

@@ -1,14 +1,18 @@
 use super::copy_guard::CopyGuard;
+use super::form::Form;
 use super::join::render;
-use super::options::GrainOptions;
-use super::walk::{Draft, Placed, Walk};
+use super::options::{GrainOptions, Opening};
+use super::phrases;
+use super::terrain::Terrain;
+use super::walk::{Placed, Walk};
+use crate::audio::Audio;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES, SongSource};
+use crate::features::{at_tempo, transposed};
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, Pointer, PointerConfig};
 use crate::train::{History, Observer, PointerTraining, point};
 use crate::{Error, Result, interrupt};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How a [`GrainComposer`] learns.
@@ -40,11 +44,12 @@ impl GrainLearning {
 /// piece.audio().save("new.wav")?;
 /// # Ok::<(), neural_composer::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct GrainComposer {
-    pool: Arc<GrainPool>,
-    network: Pointer,
-    history: History,
+    pub(super) pool: Arc<GrainPool>,
+    pub(super) network: Arc<Pointer>,
+    pub(super) training: PointerTraining,
+    pub(super) history: History,
 }
 
 impl GrainComposer {
@@ -77,11 +82,20 @@ impl GrainComposer {
         let config = PointerConfig::usual(pool.width(), PHASES);
         let mut network = Pointer::new(config, training.seed, &Device::cpu())?;
         let history = point(&mut network, &pool, training, observer)?;
-        Ok(Self { pool, network, history })
+        Ok(Self { pool, network: Arc::new(network), training: training.clone(), history })
     }
 
-    /// A piece of `seconds`; the same `seed` gives the same piece. `progress` is told (seconds done,
-    /// seconds in all).
+    /// The same composer with a guest: a recording for [`Opening::Continue`] to go on from, or a tune
+    /// for [`Opening::Tune`]. Nothing is learned anew.
+    ///
+    /// # Errors
+    /// What [`GrainPool::with_guest`] reports.
+    pub fn with_guest(&self, guest: &SongSource) -> Result<Self> {
+        Ok(Self { pool: Arc::new(self.pool.with_guest(guest)?), ..self.clone() })
+    }
+
+    /// A piece of `seconds`, which come after the guest where it goes on from one; the same `seed`
+    /// gives the same piece. `progress` is told (seconds done, seconds in all).
     ///
     /// A request to stop ([`interrupt`]) ends it after the running grain; the piece then is as long
     /// as it got.
@@ -97,24 +111,51 @@ impl GrainComposer {
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
         let placed = self.walk(seconds, seed, options, progress)?;
-        let interrupted = interrupt::requested();
-        interrupt::clear();
-        let length = match placed.last() {
-            Some(last) if interrupted => {
-                let grain = self.pool.grain_of(last.candidate);
-                (last.at_seconds + self.pool.grains()[grain].seconds()).min(seconds)
-            }
-            Some(_) => seconds,
-            None => return Err(Error::Interrupted("before the first grain was placed".into())),
-        };
-        let (audio, joins) = render(&self.pool, &placed, length)?;
-        let first = self.pool.grain_of(placed[0].candidate);
-        let song = &self.pool.songs()[self.pool.grains()[first].song];
-        let origin = format!("the beginning of {}", song.title);
-        Ok(Piece::from_grains(audio, origin, self.network.to_string(), joins, interrupted))
+        self.played(placed, self.walked_seconds(seconds, options), options)
     }
 
-    /// Which grains [`compose`](Self::compose) would place where.
+    /// `piece`, a piece of this composer's, with the part between two times composed anew from another
+    /// `seed`; the rest stays as it is. The options have to be those of the piece.
+    ///
+    /// A request to stop ([`interrupt`]) takes what was found so far.
+    ///
+    /// # Errors
+    /// As [`compose`](Self::compose); [`Error::Argument`] for a piece that was not made from grains
+    /// or a part that it does not have.
+    pub fn recompose(
+        &self,
+        piece: &Piece,
+        part_seconds: Range<f64>,
+        seed: u64,
+        options: &GrainOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Piece> {
+        options.check(self.pool.own_songs().len(), self.pool.guest().is_some())?;
+        let length = piece.audio().duration_seconds();
+        let inside = 0.0 <= part_seconds.start
+            && part_seconds.start < part_seconds.end
+            && part_seconds.end <= length + 0.01;
+        if !inside {
+            let expected = format!("a part of the piece: between 0 and {length:.1} s");
+            return Err(Error::argument("part_seconds", expected, format!("{part_seconds:?}")));
+        }
+        let known = |place: &Placed| self.pool.grain_of(place.candidate) < self.pool.grains().len();
+        if piece.placed().is_empty() || !piece.placed().iter().all(known) {
+            let found = "a piece that was made otherwise";
+            return Err(Error::argument("piece", "a piece by this composer", found));
+        }
+        interrupt::clear();
+        let seconds = length * options.tempo;
+        let part = (part_seconds.start * options.tempo, part_seconds.end * options.tempo);
+        let terrain = self.terrain(seconds, seed, options)?;
+        let mut guard = CopyGuard::new(&self.pool)?;
+        let placed =
+            phrases::recompose(&terrain, &mut guard, piece.placed(), part, seed, progress)?;
+        interrupt::clear();
+        self.played(placed, seconds, options)
+    }
+
+    /// Which grains [`compose`](Self::compose) would place where, before the tempo is changed.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible length or impossible options.
@@ -126,31 +167,64 @@ impl GrainComposer {
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Vec<Placed>> {
         check_length(seconds)?;
-        options.check()?;
+        options.check(self.pool.own_songs().len(), self.pool.guest().is_some())?;
         interrupt::clear();
-        let drafts = options.drafts;
+        let seconds = self.walked_seconds(seconds, options);
+        let terrain = self.terrain(seconds, seed, options)?;
         let mut guard = CopyGuard::new(&self.pool)?;
-        let keys = Walk::keys(&self.pool, &self.network)?;
-        let mut best: Option<Draft> = None;
-        for draft in 0..drafts {
-            let mut random = ChaCha8Rng::seed_from_u64(seed);
-            random.set_stream(draft as u64);
-            let mut tell = |done: f64, all: f64| {
-                progress((draft as f64 * all + done) / drafts as f64, all);
-            };
-            let shared = (&mut guard, keys.as_slice());
-            let walk = Walk::new(&self.pool, &self.network, options, shared, seconds, random);
-            let walked = walk.walk(seconds, &mut tell)?;
-            // What was interrupted is better than nothing only.
-            let better = best.as_ref().is_none_or(|best| walked.flaws < best.flaws);
-            if better && (best.is_none() || !interrupt::requested()) {
-                best = Some(walked);
+        let walk = Walk::begin(&terrain, phrases::random(seed, 0, 0))?;
+        phrases::compose(&terrain, &mut guard, walk, (seconds, seed), progress)
+    }
+
+    fn terrain<'a>(
+        &'a self,
+        seconds: f64,
+        seed: u64,
+        options: &'a GrainOptions,
+    ) -> Result<Terrain<'a>> {
+        let shares = options.shares_of(self.pool.own_songs().len());
+        let mut random = phrases::random(seed, usize::from(u16::MAX), usize::from(u16::MAX));
+        let form = Form::plan(&self.pool, shares.as_deref(), seconds, &mut random);
+        Terrain::new(&self.pool, &self.network, options, form)
+    }
+
+    /// How long a walk is for a piece of `seconds`.
+    fn walked_seconds(&self, seconds: f64, options: &GrainOptions) -> f64 {
+        let before = match (options.opening, self.pool.guest()) {
+            (Opening::Continue, Some(guest)) => guest.duration_seconds,
+            _ => 0.0,
+        };
+        before + seconds * options.tempo
+    }
+
+    /// The sound of placed grains; `seconds` long before the tempo is changed.
+    fn played(&self, placed: Vec<Placed>, seconds: f64, options: &GrainOptions) -> Result<Piece> {
+        let interrupted = interrupt::requested();
+        interrupt::clear();
+        let (Some(first), Some(last)) = (placed.first(), placed.last()) else {
+            return Err(Error::Interrupted("before the first grain was placed".into()));
+        };
+        let length = if interrupted {
+            let grain = self.pool.grain_of(last.candidate);
+            (last.at_seconds + self.pool.grains()[grain].seconds()).min(seconds)
+        } else {
+            seconds
+        };
+        let (audio, mut joins) = render(&self.pool, &placed, length)?;
+        let audio = moved(audio, options)?;
+        joins.iter_mut().for_each(|join| *join /= options.tempo);
+        let first = &self.pool.grains()[self.pool.grain_of(first.candidate)];
+        let title = &self.pool.songs()[first.song].title;
+        let origin = match options.opening {
+            Opening::Beginning => format!("the beginning of {title}"),
+            Opening::Continue => title.clone(),
+            Opening::Tune => {
+                let guest = self.pool.guest().map_or("", |guest| &guest.title);
+                format!("the tune of {guest}")
             }
-            if interrupt::requested() {
-                break;
-            }
-        }
-        Ok(best.map(|draft| draft.placed).unwrap_or_default())
+        };
+        let words = (origin, self.network.to_string());
+        Ok(Piece::from_grains(audio, words, placed, joins, interrupted))
     }
 
     /// The grains it composes from.
@@ -167,4 +241,20 @@ impl GrainComposer {
     pub fn history(&self) -> &History {
         &self.history
     }
+}
+
+/// `audio` at another tempo and pitch.
+fn moved(audio: Audio, options: &GrainOptions) -> Result<Audio> {
+    if options.tempo == 1.0 && options.transpose_semitones == 0 {
+        return Ok(audio);
+    }
+    let rate = audio.sample_rate_hz();
+    let channels = transposed(audio.channels(), rate, options.transpose_semitones)?;
+    let mut channels = at_tempo(&channels, rate, options.tempo);
+    // The vocoder may add to a peak.
+    let peak = channels.iter().flatten().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+    if peak > 1.0 {
+        channels.iter_mut().flatten().for_each(|sample| *sample /= peak);
+    }
+    Audio::new(channels, rate)
 }

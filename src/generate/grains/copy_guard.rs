@@ -1,26 +1,26 @@
 use crate::Result;
 use crate::dataset::grains::GrainPool;
-use crate::features::LogMel;
+use crate::features::PitchBands;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Tells how much the last seconds of a piece sound like some place of the songs.
 ///
-/// The grains of a piece keep the mel bands that they have in their songs; how well a row of grains
+/// The grains of a piece keep the pitch bands that they have in their songs; how well a row of grains
 /// fits a place is therefore the sum of how well each grain fits there, and what one grain fits is
 /// computed once. Transposed grains count as they are in the song: a transposed copy is a copy.
 pub(super) struct CopyGuard {
-    songs: Vec<SongMel>,
-    hop_seconds: f64,
-    bands: usize,
+    songs: Vec<SongBands>,
     /// By grain: its products with every place of every song.
     products: HashMap<usize, Rc<Vec<Vec<f32>>>>,
     /// Grains in the order in which their products were last asked for, the oldest first.
     asked: Vec<usize>,
+    /// Grains whose products are kept.
+    kept: usize,
 }
 
-struct SongMel {
+struct SongBands {
     /// Rows with the mean of all songs taken away: (frames, bands).
     rows: Tensor,
     values: Vec<f32>,
@@ -30,50 +30,47 @@ struct SongMel {
 }
 
 /// How much of a piece is looked at, in seconds.
-const WINDOW_SECONDS: f64 = 1.9;
-/// Grains whose products are kept.
-const KEPT: usize = 48;
-/// Bands are not told apart below this much under the song's loudest.
-const RANGE_DB: f32 = 80.0;
+const WINDOW_SECONDS: f64 = 2.0;
+/// Memory for products, in bytes.
+const KEPT_BYTES: usize = 96 << 20;
+const BANDS: usize = PitchBands::BANDS;
 
 impl CopyGuard {
     pub(super) fn new(pool: &GrainPool) -> Result<Self> {
-        let bands = pool.songs()[0].mel.bands();
-        let hop_seconds = pool.songs()[0].mel.hop_seconds();
-        let clipped = |mel: &LogMel| -> Vec<f32> {
-            let loudest = mel.db().iter().copied().fold(LogMel::FLOOR_DB, f32::max);
-            mel.db().iter().map(|db| db.max(loudest - RANGE_DB)).collect()
-        };
-        let mut all: Vec<Vec<f32>> = pool.songs().iter().map(|song| clipped(&song.mel)).collect();
+        let mut all: Vec<Vec<f32>> =
+            pool.songs().iter().map(|song| song.bands.levels_db().to_vec()).collect();
         let count: usize = all.iter().map(Vec::len).sum();
         let mean = all.iter().flatten().map(|db| f64::from(*db)).sum::<f64>() / count as f64;
+        let kept = (KEPT_BYTES / (count / BANDS * size_of::<f32>()).max(1)).max(16);
         let songs = all
             .iter_mut()
             .map(|values| {
                 values.iter_mut().for_each(|db| *db -= mean as f32);
                 let (mut sums, mut squares) = (vec![0.0], vec![0.0]);
                 let (mut sum, mut square) = (0.0, 0.0);
-                for row in values.chunks_exact(bands) {
+                for row in values.chunks_exact(BANDS) {
                     sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
                     square += row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
                     sums.push(sum);
                     squares.push(square);
                 }
-                let shape = (values.len() / bands, bands);
+                let shape = (values.len() / BANDS, BANDS);
                 let rows = Tensor::from_slice(values, shape, &Device::Cpu)?;
-                Ok(SongMel { rows, values: std::mem::take(values), sums, squares })
+                Ok(SongBands { rows, values: std::mem::take(values), sums, squares })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { songs, hop_seconds, bands, products: HashMap::new(), asked: Vec::new() })
+        Ok(Self { songs, products: HashMap::new(), asked: Vec::new(), kept })
     }
 
     /// The largest correlation of the end of `piece`, grains of the pool one after the other, with any
-    /// place of the songs; `None` while the piece is shorter than the window.
+    /// place of the songs; `None` while the piece is shorter than the window. A guest that it goes on
+    /// from is not looked at.
     pub(super) fn closest(&mut self, pool: &GrainPool, piece: &[usize]) -> Result<Option<f64>> {
         let mut frames = 0;
-        let least = (WINDOW_SECONDS / self.hop_seconds).round() as usize;
+        let least = (WINDOW_SECONDS / PitchBands::HOP_SECONDS).round() as usize;
         let mut window = Vec::new();
-        for grain in piece.iter().rev() {
+        let is_own = |grain: &&usize| pool.grains()[**grain].song < pool.own_songs().len();
+        for grain in piece.iter().rev().take_while(is_own) {
             window.push(*grain);
             frames += self.frames_of(pool, *grain).len();
             if frames >= least {
@@ -93,7 +90,7 @@ impl CopyGuard {
             parts.push((offset, self.products_of(pool, grain)?));
             offset += range.len();
         }
-        let count = (frames * self.bands) as f64;
+        let count = (frames * BANDS) as f64;
         let deviation = (squares / count - (sum / count).powi(2)).max(0.0).sqrt();
         let mut closest = -1.0f64;
         let mut fits = Vec::new();
@@ -121,7 +118,7 @@ impl CopyGuard {
     fn frames_of(&self, pool: &GrainPool, grain: usize) -> std::ops::Range<usize> {
         let grain = &pool.grains()[grain];
         let last = self.songs[grain.song].sums.len() - 1;
-        let frame = |seconds: f64| ((seconds / self.hop_seconds).round() as usize).min(last);
+        let frame = |seconds: f64| ((seconds / PitchBands::HOP_SECONDS).round() as usize).min(last);
         frame(grain.start_seconds)..frame(grain.end_seconds)
     }
 
@@ -132,14 +129,14 @@ impl CopyGuard {
         if let Some(known) = self.products.get(&grain) {
             return Ok(known.clone());
         }
-        if self.asked.len() > KEPT {
+        if self.asked.len() > self.kept {
             let oldest = self.asked.remove(0);
             self.products.remove(&oldest);
         }
         let range = self.frames_of(pool, grain);
         let own = &self.songs[pool.grains()[grain].song];
-        let patch = &own.values[range.start * self.bands..range.end * self.bands];
-        let patch = Tensor::from_slice(patch, (range.len(), self.bands), &Device::Cpu)?.t()?;
+        let patch = &own.values[range.start * BANDS..range.end * BANDS];
+        let patch = Tensor::from_slice(patch, (range.len(), BANDS), &Device::Cpu)?.t()?;
         let mut all = Vec::with_capacity(self.songs.len());
         for song in &self.songs {
             // Rows of the song × frames of the grain; a place's product runs along a diagonal.

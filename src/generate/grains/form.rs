@@ -31,12 +31,23 @@ const SAME_SONG: f64 = 0.7;
 impl Form {
     /// Plans `seconds`: the first section is the first of a song, the last its last; in between,
     /// sections are drawn, and some return.
-    pub(super) fn plan(pool: &GrainPool, seconds: f64, random: &mut ChaCha8Rng) -> Self {
-        let song = random.random_range(0..pool.songs().len());
+    ///
+    /// Songs with a share of 0 are left out.
+    pub(super) fn plan(
+        pool: &GrainPool,
+        shares: Option<&[f64]>,
+        seconds: f64,
+        random: &mut ChaCha8Rng,
+    ) -> Self {
+        let wanted: Vec<usize> = (0..pool.own_songs().len())
+            .filter(|song| shares.is_none_or(|shares| shares[*song] > 0.0))
+            .collect();
+        let song = wanted[random.random_range(0..wanted.len())];
         let all: Vec<(usize, Range<usize>)> = pool
-            .songs()
+            .own_songs()
             .iter()
             .enumerate()
+            .filter(|(index, _)| wanted.contains(index))
             .flat_map(|(index, song)| song.sections.iter().map(move |s| (index, s.clone())))
             .collect();
         let of_song = |song: usize| all.iter().position(|(other, _)| *other == song).unwrap_or(0);

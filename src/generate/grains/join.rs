@@ -19,6 +19,8 @@ const MOST_SOFTER_DB: f32 = 9.0;
 const MOST_LOUDER_DB: f32 = 3.0;
 /// How fast a correction fades away.
 const RELAXING_SECONDS: f64 = 0.8;
+/// How fast a piece begins that does not begin where its song does.
+const FIRST_FADE_SECONDS: f64 = 0.015;
 /// How long the end fades if the song's own end is cut off.
 const LAST_FADE_SECONDS: f64 = 0.4;
 /// What a piece's peaks are held under.
@@ -41,43 +43,46 @@ pub(super) fn render(
     placed: &[Placed],
     seconds: f64,
 ) -> Result<(Audio, Vec<f64>)> {
-    let mut runs = runs(pool, placed);
+    let mut runs = runs(pool, placed, seconds);
     let songs = pool.songs();
     let used = || runs.iter().map(|run| &songs[run.song]);
     let rate = used().map(|song| song.sample_rate_hz).max().unwrap_or(44_100);
     let channels = used().map(|song| song.channel_count).max().unwrap_or(1);
-    if let Some(last) = runs.last_mut() {
-        last.seconds = last.seconds.max(seconds - last.at_seconds);
-    }
     fetch(pool, &mut runs, rate, channels)?;
     let frames = (seconds * f64::from(rate)).round() as usize;
     let mut piece = Joiner::new(rate, channels, frames);
     for run in &runs {
         piece.join(run);
     }
+    let from_the_middle = runs.first().is_some_and(|run| run.source_seconds > FIRST_FADE_SECONDS);
     let joins = runs.iter().skip(1).map(|run| run.at_seconds).collect();
-    Ok((piece.finish()?, joins))
+    Ok((piece.finish(from_the_middle)?, joins))
 }
 
-/// Grains that follow each other in the song, together.
-fn runs(pool: &GrainPool, placed: &[Placed]) -> Vec<Run> {
+/// Grains that follow each other in the song, together; each run lasts until the next begins.
+fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut before = None;
     for place in placed {
         let grain = &pool.grains()[pool.grain_of(place.candidate)];
         let goes_on = before.is_some_and(|before| pool.next_of(before) == Some(place.candidate));
         match runs.last_mut() {
-            Some(run) if goes_on => run.seconds += grain.seconds(),
+            Some(_) if goes_on => {}
             _ => runs.push(Run {
                 song: grain.song,
                 shift: pool.shift_of(place.candidate),
                 source_seconds: grain.start_seconds,
                 at_seconds: place.at_seconds,
-                seconds: grain.seconds(),
+                seconds: 0.0,
                 clip: Vec::new(),
             }),
         }
         before = Some(place.candidate);
+    }
+    let mut end_seconds = seconds;
+    for run in runs.iter_mut().rev() {
+        run.seconds = (end_seconds - run.at_seconds).max(0.0);
+        end_seconds = run.at_seconds;
     }
     runs
 }
@@ -244,8 +249,17 @@ impl<'a> Joiner<'a> {
         self.written = end.max(self.written);
     }
 
-    fn finish(mut self) -> Result<Audio> {
+    fn finish(mut self, from_the_middle: bool) -> Result<Audio> {
         self.write_until(self.frames);
+        if from_the_middle {
+            let fade = (self.samples(FIRST_FADE_SECONDS) as usize).min(self.frames);
+            for channel in &mut self.output {
+                for (index, sample) in channel[..fade].iter_mut().enumerate() {
+                    let done = (index as f32 + 0.5) / fade as f32;
+                    *sample *= (done * std::f32::consts::FRAC_PI_2).sin();
+                }
+            }
+        }
         let fade = (self.samples(LAST_FADE_SECONDS) as usize).min(self.frames);
         for channel in &mut self.output {
             let from = channel.len() - fade;

@@ -6,11 +6,16 @@
 
 mod composer;
 mod copy_guard;
+mod ending;
+mod expectation;
+mod file;
 mod form;
 mod join;
 mod options;
+mod phrases;
+mod terrain;
 mod walk;
 
 pub use composer::{GrainComposer, GrainLearning};
-pub use options::GrainOptions;
+pub use options::{GrainOptions, Opening};
 pub use walk::Placed;

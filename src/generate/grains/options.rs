@@ -1,6 +1,19 @@
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// How a piece begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// As one of the songs does.
+    #[default]
+    Beginning,
+    /// With the whole guest, a recording, from which it goes on.
+    Continue,
+    /// With the notes of the guest, a tune hummed or played, in the sounds of the songs.
+    Tune,
+}
+
 /// How to walk through the grains.
 ///
 /// ```
@@ -30,9 +43,24 @@ pub struct GrainOptions {
     /// The last 2 s may not be more alike to any place of the songs than this, as a correlation of
     /// mel bands; 1 lets copies pass. Usual: 0.93.
     pub copy_limit: f64,
-    /// Pieces that are walked through before the one with the smoothest joins and the least copied is
-    /// taken. Usual: 8.
+    /// Ways to go on that are tried for each phrase of 3 s before the one with the smoothest joins, the
+    /// least copied and the most of the songs' sound is taken. Usual: 8.
     pub drafts: usize,
+    /// How much the network's expectation counts. Usual: 1; at 0 the sound alone decides.
+    pub network: f32,
+    /// How much keeping to the beat counts, and going on to the next one. Usual: 1.
+    pub beat: f32,
+    /// Grains are never transposed.
+    pub keep_key: bool,
+    /// How the piece begins.
+    pub opening: Opening,
+    /// How much each song is to be heard, in the songs' order; only their proportions count. None
+    /// where it does not matter.
+    pub blend: Vec<f64>,
+    /// The piece is so many times as fast as its songs, at the same pitch: 0.5 to 2. Usual: 1.
+    pub tempo: f64,
+    /// The piece is so many semitones higher than its songs, -12 to 12. Usual: 0.
+    pub transpose_semitones: i32,
 }
 
 impl Default for GrainOptions {
@@ -47,6 +75,13 @@ impl Default for GrainOptions {
             longest_run_seconds: 1.8,
             copy_limit: 0.93,
             drafts: 8,
+            network: 1.0,
+            beat: 1.0,
+            keep_key: false,
+            opening: Opening::Beginning,
+            blend: Vec::new(),
+            tempo: 1.0,
+            transpose_semitones: 0,
         }
     }
 }
@@ -73,7 +108,39 @@ impl GrainOptions {
         })
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// The share of each of `songs`, adding up to 1; nothing where it does not matter.
+    pub(super) fn shares_of(&self, songs: usize) -> Option<Vec<f64>> {
+        let sum: f64 = self.blend.iter().sum();
+        (self.blend.len() == songs && songs > 1)
+            .then(|| self.blend.iter().map(|weight| weight / sum).collect())
+    }
+
+    /// Whether they are possible, for a pool of so many songs, with a guest or without.
+    pub(super) fn check(&self, songs: usize, has_guest: bool) -> Result<()> {
+        if !self.blend.is_empty() {
+            let fit = self.blend.len() == songs
+                && self.blend.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+                && self.blend.iter().sum::<f64>() > 0.0;
+            if !fit {
+                let expected = format!("{songs} numbers, one for each song, 0 or more, not all 0");
+                return Err(Error::argument("blend", expected, format!("{:?}", self.blend)));
+            }
+        }
+        if self.opening != Opening::Beginning && !has_guest {
+            let expected = "a guest to begin from (`GrainComposer::with_guest`)";
+            return Err(Error::argument(
+                "opening",
+                expected,
+                format!("{:?}, no guest", self.opening),
+            ));
+        }
+        if !(0.5..=2.0).contains(&self.tempo) {
+            return Err(Error::argument("tempo", "0.5 to 2 times the songs' tempo", self.tempo));
+        }
+        if !(-12..=12).contains(&self.transpose_semitones) {
+            let found = self.transpose_semitones;
+            return Err(Error::argument("transpose_semitones", "-12 to 12 semitones", found));
+        }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
             return Err(Error::argument("temperature", "a number above 0", self.temperature));
         }
@@ -88,6 +155,8 @@ impl GrainOptions {
             ("variety", self.variety),
             ("key", self.key),
             ("form", self.form),
+            ("network", self.network),
+            ("beat", self.beat),
         ];
         for (name, weight) in weights {
             if !(weight.is_finite() && weight >= 0.0) {

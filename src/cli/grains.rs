@@ -1,0 +1,108 @@
+//! Options of the grain composer that `compose` and `generate` share.
+
+use super::report::Report;
+use clap::Args;
+use neural_composer::dataset::grains::SongSource;
+use neural_composer::display::Output;
+use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
+use neural_composer::{Error, Result};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// How a piece is made from grains.
+#[derive(Args)]
+pub struct GrainArgs {
+    /// From 0, close to the songs' ways, to 1, far from them (grains)
+    #[arg(long, default_value_t = 0.5)]
+    adventurous: f64,
+    /// Go on from this recording: it comes first, then so many seconds of new music (grains)
+    #[arg(long, value_name = "AUDIO", conflicts_with = "tune")]
+    r#continue: Option<PathBuf>,
+    /// Begin with the notes of this tune, hummed or played, in the sounds of the songs (grains)
+    #[arg(long, value_name = "AUDIO")]
+    tune: Option<PathBuf>,
+    /// How much of each song, in the order of the songs: 2,1 has twice as much of the first (grains)
+    #[arg(long, value_delimiter = ',', value_name = "WEIGHTS")]
+    blend: Vec<f64>,
+    /// So many times as fast as the songs, at the same pitch, from 0.5 to 2 (grains)
+    #[arg(long, default_value_t = 1.0, value_name = "TIMES")]
+    tempo: f64,
+    /// So many semitones higher than the songs, from -12 to 12 (grains)
+    #[arg(long, default_value_t = 0, value_name = "SEMITONES", allow_negative_numbers = true)]
+    transpose: i32,
+    /// Never transpose single grains (grains)
+    #[arg(long)]
+    keep_key: bool,
+    /// Make this part of the piece anew, in seconds: 20..30; the rest stays what --seed gives (grains)
+    #[arg(long, value_name = "FROM..TO")]
+    regenerate: Option<Part>,
+    /// Decides what is drawn for --regenerate [default: one more than --seed]
+    #[arg(long, value_name = "SEED", requires = "regenerate")]
+    regenerate_seed: Option<u64>,
+}
+
+/// A part of a piece, in seconds.
+#[derive(Clone)]
+struct Part(Range<f64>);
+
+impl FromStr for Part {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let part = text
+            .split_once("..")
+            .and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
+        part.map(Self).ok_or_else(|| {
+            Error::argument("regenerate", "two times in seconds, as in 20..30", format!("{text:?}"))
+        })
+    }
+}
+
+impl GrainArgs {
+    /// The options that they stand for.
+    pub fn options(&self) -> Result<GrainOptions> {
+        Ok(GrainOptions {
+            blend: self.blend.clone(),
+            tempo: self.tempo,
+            transpose_semitones: self.transpose,
+            keep_key: self.keep_key,
+            opening: match (&self.r#continue, &self.tune) {
+                (Some(_), _) => Opening::Continue,
+                (_, Some(_)) => Opening::Tune,
+                _ => Opening::Beginning,
+            },
+            ..GrainOptions::adventurous(self.adventurous)?
+        })
+    }
+
+    /// Composes with `composer` as they say.
+    pub fn compose(&self, composer: &GrainComposer, seconds: f64, seed: u64) -> Result<Piece> {
+        let options = self.options()?;
+        let guest = self.r#continue.as_ref().or(self.tune.as_ref());
+        let composer = match guest {
+            Some(path) => composer.with_guest(&SongSource::File(path.clone()))?,
+            None => composer.clone(),
+        };
+        let piece = composer.compose_to(Output::for_progress(), seconds, seed, &options)?;
+        let Some(Part(part)) = self.regenerate.clone().filter(|_| !piece.was_interrupted()) else {
+            return Ok(piece);
+        };
+        let again = self.regenerate_seed.unwrap_or(seed.wrapping_add(1));
+        composer.recompose_to(Output::for_progress(), &piece, part, again, &options)
+    }
+}
+
+/// What there is to say of a piece from grains.
+pub fn report(piece: &Piece, output: &std::path::Path, composer: &GrainComposer) -> Report {
+    Report::default()
+        .line(format!("{}: {piece}", output.display()))
+        .fact("output", output.display().to_string())
+        .fact("seconds", piece.audio().duration_seconds())
+        .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+        .fact("seed_from", piece.seed())
+        .fact("joins_seconds", piece.joins_seconds())
+        .fact("grains", composer.pool().grains().len())
+        .warn(composer.pool().skipped().iter().map(|problem| format!("not used: {problem}")))
+        .interrupted(piece.was_interrupted())
+}

@@ -1,0 +1,176 @@
+use super::cut::{self, Grain};
+use super::describe::Described;
+use super::edges::Edges;
+use super::pool::{GrainPool, GrainSettings, PoolSong};
+use super::source::{SongSource, fingerprint, unusable};
+use crate::Result;
+use crate::features::{
+    Beats, Chroma, ChromaSettings, LogMel, MelSettings, PitchBands, PrincipalComponents,
+};
+
+/// Fewer grains are nothing to choose from.
+pub(super) const FEWEST_GRAINS: usize = 6;
+/// Grains that are this much below the loudest one are left out.
+const NEARLY_SILENT_DB: f32 = 50.0;
+/// What counts as silence whatever the rest of the song.
+const SILENT_DB: f32 = -85.0;
+/// Rows that the principal components are found from, at most.
+const FITTED_ROWS: usize = 12_000;
+
+/// A pool while songs are added.
+#[derive(Default)]
+pub(super) struct Building {
+    /// What is there already: songs and grains of the pool that these are added to.
+    before: (usize, usize),
+    songs: Vec<PoolSong>,
+    grains: Vec<Grain>,
+    /// What each candidate sounds like, before the principal components are known.
+    descriptions: Vec<f32>,
+    width: usize,
+    edges: Edges,
+}
+
+impl Building {
+    /// For what is to be added to `pool`.
+    pub(super) fn after(pool: &GrainPool) -> Self {
+        Self { before: (pool.songs.len(), pool.grains.len()), ..Self::default() }
+    }
+
+    /// Cuts a song, or says what is wrong with it.
+    pub(super) fn add(&mut self, source: &SongSource, settings: &GrainSettings) -> Result<()> {
+        let audio = source.audio()?;
+        let mel_settings = MelSettings::default();
+        let mono = audio.to_mono().resample(mel_settings.sample_rate_hz)?;
+        let samples = &mono.channels()[0];
+        if samples.iter().any(|sample| !sample.is_finite()) {
+            return Err(unusable(source, "holds samples that are not numbers; convert it anew"));
+        }
+        let mel = LogMel::of_samples(samples, mel_settings, 0)?;
+        let loudest_db = mel.db().iter().copied().fold(LogMel::FLOOR_DB, f32::max);
+        if loudest_db < SILENT_DB {
+            return Err(unusable(source, "is silent: there is nothing to compose from"));
+        }
+        let seconds = samples.len() as f64 / f64::from(mel_settings.sample_rate_hz);
+        let beats = Beats::of(&mel);
+        let least = settings.least_beat_confidence;
+        let song = self.before.0 + self.songs.len();
+        let mut grains = cut::cut(song, seconds, &mel, &beats, settings.grain_seconds, least);
+        let has_beat = grains.first().is_some_and(|grain| grain.phase.in_beat().is_some());
+        leave_out_silence(&mut grains, &mel, loudest_db);
+        if grains.len() < FEWEST_GRAINS {
+            let problem = format!(
+                "has sound for {} grain(s) of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
+                 of 2 s or more",
+                grains.len(),
+                settings.grain_seconds
+            );
+            return Err(unusable(source, &problem));
+        }
+        let chroma = Chroma::of_samples(samples, ChromaSettings::default())?;
+        self.describe(samples, &grains, &chroma, &mel, loudest_db, settings)?;
+        let first = self.before.1 + self.grains.len();
+        self.grains.append(&mut grains);
+        self.songs.push(PoolSong {
+            source: source.clone(),
+            title: source.title(),
+            fingerprint: fingerprint(&audio),
+            duration_seconds: seconds,
+            sample_rate_hz: audio.sample_rate_hz(),
+            channel_count: audio.channel_count(),
+            beats_per_minute: has_beat.then(|| beats.per_minute()),
+            grains: first..self.before.1 + self.grains.len(),
+            sections: Vec::new(),
+            bands: PitchBands::of(&mono)?,
+        });
+        Ok(())
+    }
+
+    fn describe(
+        &mut self,
+        samples: &[f32],
+        grains: &[Grain],
+        chroma: &Chroma,
+        mel: &LogMel,
+        loudest_db: f32,
+        settings: &GrainSettings,
+    ) -> Result<()> {
+        let shifts = &settings.shifts;
+        let mels: Vec<LogMel> = shifts
+            .iter()
+            .map(|shift| match shift {
+                0 => Ok(mel.clone()),
+                shift => LogMel::of_samples(samples, mel.settings(), *shift),
+            })
+            .collect::<Result<_>>()?;
+        for grain in grains {
+            for (mel, shift) in mels.iter().zip(shifts) {
+                let described = Described { mel, chroma, shift: *shift, loudest_db };
+                self.width = described.width();
+                described.description(grain, &mut self.descriptions);
+                self.edges.add(&described, grain, settings.grain_seconds);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing was added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.songs.is_empty()
+    }
+
+    /// Everything that was added, as a pool.
+    pub(super) fn finish(mut self, settings: GrainSettings) -> Result<GrainPool> {
+        let rows = self.descriptions.len() / self.width;
+        // Transpositions come in turns: an odd step meets all of them.
+        let step = (rows / FITTED_ROWS).max(1) | 1;
+        let fitted: Vec<f32> =
+            self.descriptions.chunks_exact(self.width).step_by(step).flatten().copied().collect();
+        let components = PrincipalComponents::fit(&fitted, self.width, settings.components)?;
+        let embeddings = components.project(&self.descriptions)?;
+        let edge_scale = self.edges.scale();
+        let mut pool = GrainPool {
+            settings,
+            own_songs: self.songs.len(),
+            songs: self.songs,
+            skipped: Vec::new(),
+            grains: self.grains,
+            embeddings,
+            components,
+            edges: self.edges,
+            edge_scale,
+        };
+        pool.find_sections();
+        Ok(pool)
+    }
+
+    /// Puts everything that was added behind the songs of `pool`, described in its terms.
+    pub(super) fn append_to(mut self, pool: &mut GrainPool) -> Result<()> {
+        pool.embeddings.extend(pool.components.project(&self.descriptions)?);
+        self.edges.scale_by(pool.edge_scale);
+        pool.edges.append(self.edges);
+        pool.songs.extend(self.songs);
+        pool.grains.extend(self.grains);
+        Ok(())
+    }
+}
+
+/// Leaves out grains in which next to nothing sounds, unless hardly any would be left.
+fn leave_out_silence(grains: &mut Vec<Grain>, mel: &LogMel, loudest_db: f32) {
+    let level = |grain: &Grain| {
+        let row = cut::mean_rows(mel, grain.start_seconds, grain.end_seconds);
+        row.into_iter().fold(LogMel::FLOOR_DB, f32::max)
+    };
+    let levels: Vec<f32> = grains.iter().map(level).collect();
+    let is_heard = |least: f32| levels.iter().filter(|level| **level > least).count();
+    let quiet = loudest_db - NEARLY_SILENT_DB;
+    let least = if is_heard(quiet) >= 4 * FEWEST_GRAINS { quiet } else { SILENT_DB.min(quiet) };
+    let mut levels = levels.into_iter();
+    grains.retain(|_| levels.next().is_some_and(|level| level > least));
+    for index in 0..grains.len() {
+        let gap = match index.checked_sub(1) {
+            Some(before) => grains[index].start_seconds - grains[before].end_seconds,
+            None => f64::INFINITY,
+        };
+        grains[index].follows = gap < 1e-6;
+    }
+}

@@ -1,0 +1,150 @@
+//! The model file of a grain composer: the network, and which songs it learned from.
+
+use super::composer::GrainComposer;
+use crate::dataset::grains::{GrainPool, GrainSettings, SongSource};
+use crate::model::{Device, FORMAT_VERSION, GRAINS, ModelFile, Pointer, PointerConfig};
+use crate::train::{History, PointerTraining, Stop};
+use crate::{Error, Result};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the file's metadata says.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format_version: u32,
+    kind: String,
+    library_version: String,
+    network: PointerConfig,
+    grains: GrainSettings,
+    training: PointerTraining,
+    songs: Vec<SongReference>,
+}
+
+/// A song that grains are taken from.
+#[derive(Serialize, Deserialize)]
+struct SongReference {
+    path: PathBuf,
+    title: String,
+    /// In hexadecimal: JSON's numbers are too small.
+    fingerprint: String,
+}
+
+impl SongReference {
+    /// The file: where it was, or beside the model.
+    fn find(&self, model: &Path) -> Option<PathBuf> {
+        let beside = model.parent()?.join(self.path.file_name()?);
+        [self.path.clone(), beside].into_iter().find(|path| path.is_file())
+    }
+}
+
+impl GrainComposer {
+    /// Writes the network, and where the songs are, to `path`, whole or not at all. The songs
+    /// themselves are not in the file: they have to be there when it is [loaded](Self::load). A guest
+    /// is not kept.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when a song is not in a file of its own; [`Error::Io`] when the file cannot
+    /// be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let mut songs = Vec::new();
+        for song in self.pool.own_songs() {
+            let Some(file) = song.source.path() else {
+                let expected = "songs that were opened from files";
+                let found =
+                    format!("\"{}\", which is in memory only: save it as a song", song.title);
+                return Err(Error::argument("songs", expected, found));
+            };
+            songs.push(SongReference {
+                path: std::path::absolute(file).map_err(Error::io(file, "find"))?,
+                title: song.title.clone(),
+                fingerprint: format!("{:016x}", song.fingerprint),
+            });
+        }
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            kind: GRAINS.into(),
+            library_version: env!("CARGO_PKG_VERSION").into(),
+            network: self.network.config().clone(),
+            grains: self.pool.settings().clone(),
+            training: self.training.clone(),
+            songs,
+        };
+        let tensors: BTreeMap<String, Tensor> = self
+            .network
+            .variables()
+            .iter()
+            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
+            .collect();
+        ModelFile::write(path, &description, &tensors)
+    }
+
+    /// Reads what [`save`](Self::save) wrote, and cuts the songs into grains again. A song that is no
+    /// longer where it was is looked for beside the model.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
+    /// version or kind, or when a song is gone or is another one now.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = ModelFile::read(path)?;
+        if file.kind() != crate::model::ModelKind::Grains {
+            return Err(Error::model(
+                path,
+                "holds a network of blocks, not a grain composer: open it with `Network::load`",
+            ));
+        }
+        let description: Description = file.description(path)?;
+        let mut sources = Vec::new();
+        for song in &description.songs {
+            let found = song.find(path).ok_or_else(|| {
+                let problem = format!(
+                    "needs the song \"{}\", which is neither at {} nor beside the model: put it there",
+                    song.title,
+                    song.path.display()
+                );
+                Error::model(path, problem)
+            })?;
+            sources.push(SongSource::File(found));
+        }
+        let pool = GrainPool::of(&sources, description.grains, &mut |_, _| ())?;
+        if let Some(problem) = pool.skipped().first() {
+            return Err(Error::model(path, format!("needs a song that cannot be used: {problem}")));
+        }
+        for (song, known) in pool.songs().iter().zip(&description.songs) {
+            if format!("{:016x}", song.fingerprint) != known.fingerprint {
+                let problem = format!(
+                    "learned from another recording of \"{}\" than is there now ({}): bring that one \
+                     back, or compose anew",
+                    known.title,
+                    song.source.path().unwrap_or(&known.path).display()
+                );
+                return Err(Error::model(path, problem));
+            }
+        }
+        let device = Device::cpu();
+        let network = Pointer::from_tensors(description.network, file.tensors, &device)
+            .map_err(|error| Error::model(path, error.to_string()))?;
+        if network.config().width != pool.width() {
+            let problem = format!(
+                "does not fit together: grains of {} numbers, a network for {}",
+                pool.width(),
+                network.config().width
+            );
+            return Err(Error::model(path, problem));
+        }
+        Ok(Self {
+            pool: Arc::new(pool),
+            network: Arc::new(network),
+            training: description.training,
+            history: History {
+                epochs: Vec::new(),
+                stop: Stop::Finished,
+                device: device.to_string(),
+            },
+        })
+    }
+}
