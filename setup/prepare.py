@@ -6,6 +6,7 @@ import sys
 
 from evcxr_kernel import evcxr_compiled
 from file_lock import locked
+from jupyter_settings import write_default_settings
 from kernelspecs import register_kernels
 from locations import LAB
 from own_kernel import ensure_own_kernel
@@ -23,6 +24,7 @@ def main():
     features = sorted(name for name in options.features.split(",") if name)
     with locked(LAB / "prepare.lock", "Another ./lab prepares this checkout: waiting for it."):
         ensure_python_environment()
+        write_default_settings()
         ensure_standard_library_sources()
         with evcxr_compiled() if options.stock else contextlib.nullcontext():
             ensure_own_kernel(features)

@@ -34,6 +34,16 @@ ensure_system_packages() {
   (Debian, Ubuntu: apt-get install python3-venv)."
 }
 
+# A browser that can be driven, one of those that tests/browser/browser.py looks for.
+has_browser() {
+  [[ -z ${CHROMIUM-} ]] || return 0
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable microsoft-edge; do
+    if command -v "$name" >/dev/null; then return 0; fi
+  done
+  [[ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]]
+}
+
 install_with_apt() {
   local sudo=() install=(apt-get install --yes "$@")
   if ! command -v apt-get >/dev/null; then

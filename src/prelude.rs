@@ -6,7 +6,7 @@ pub use crate::display::{LossChart, Player, Show};
 pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
 pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
 pub use crate::generate::{GrainComposer, GrainOptions, Opening, Piece, Seed, SpectralComposer};
-pub use crate::lab::Verdict;
+pub use crate::lab::{Listening, Verdict};
 pub use crate::model::{
     Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,
 };

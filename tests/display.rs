@@ -72,8 +72,12 @@ fn text_from_files_is_text_everywhere() {
         let everything = bundle.data().into_values().collect::<String>();
         assert!(!everything.contains("EVCXR_"), "evcxr obeys its marker words");
     }
-    // The direction mark stays within its element.
-    assert!(bundles[0].html().contains("<bdi>&lt;img"));
+    assert!(bundles[0].html().contains("<bdi>&lt;img"), "a direction stays within its element");
+    assert!(!everything_of(&bundles).contains('\u{202e}'), "an override would turn what follows");
+}
+
+fn everything_of(bundles: &[Bundle]) -> String {
+    bundles.iter().flat_map(|bundle| bundle.data().into_values()).collect()
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
-use neural_composer::display::{self, Show};
+use neural_composer::display::{self, Candidate, ChoiceStep, Choices, Destination, Output, Show};
 use neural_composer::features::{Blocks, SpectrumLayout};
-use neural_composer::train::{EpochRecord, History, Stop};
+use neural_composer::lab::{Listening, LiveTraining};
+use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
+use neural_composer::train::{self, EpochRecord, History, Silent, Stop, Training};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)></script>\"'& \u{202e}שלום 🎹 EVCXR_END_CONTENT";
 
@@ -86,4 +90,126 @@ fn titles_and_file_names_are_text_everywhere() {
         assert!(html.contains("&lt;"), "the text itself is still there");
         assert!(!bundle.data().values().any(|form| form.contains("EVCXR_")));
     }
+}
+
+/// A stream whose text can be looked at.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_training_can_be_heard_while_it_is_drawn() {
+    let song = [("A tone".to_owned(), tone(440.0, 3.0))];
+    let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
+    let data = Dataset::from_audio(&song, settings).unwrap();
+    let config = NetworkConfig::stack(data.blocks().width(), [lstm(8)]);
+    let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+    let written = Written::default();
+    let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
+    let listening = Listening { every_epochs: 2, seconds: 1.0, sequence: 0 };
+    let mut live = LiveTraining::to(output, 6).listening(&data, listening).unwrap();
+    let training = Training::epochs(6);
+    let history = train::run(&mut network, &data, &training, &mut live).unwrap();
+    live.finish(&history);
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let last = text.lines().rfind(|line| line.contains("text/html")).unwrap();
+    let first = text.lines().find(|line| line.contains("text/html")).unwrap();
+    assert!(first.contains("batches/s") && first.contains(" left"), "how fast, and how long still");
+    assert!(!last.contains(" left"), "in the end there is nothing left");
+    for epoch in [2, 4, 6] {
+        assert!(last.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
+    }
+    assert_eq!(last.matches("<audio").count(), 3);
+    assert!(!last.contains("after epoch 3<"));
+    // Hearing it changes nothing about it.
+    let mut silent = Network::new(network.config().clone(), &data, 1, &Device::cpu()).unwrap();
+    let unheard = train::run(&mut silent, &data, &training, &mut Silent).unwrap();
+    assert_eq!(
+        history.epochs.last().unwrap().train_loss,
+        unheard.epochs.last().unwrap().train_loss
+    );
+    let never = Listening { every_epochs: 0, ..Listening::default() };
+    assert!(LiveTraining::to(Output::new(), 1).listening(&data, never).is_err());
+}
+
+/// Red, green, blue of a picture at a place in CSS pixels; these pictures have one pixel for each.
+fn pixel(picture: &display::Picture, x: usize, y: usize) -> [u8; 3] {
+    let mut decoder = png::Decoder::new(picture.png());
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    let at = (y * info.width as usize + x) * 3;
+    [bytes[at], bytes[at + 1], bytes[at + 2]]
+}
+
+#[test]
+fn hidden_states_are_what_the_layers_give_block_after_block() {
+    let sound = tone(440.0, 3.0);
+    let songs = [("A tone".to_owned(), sound.clone())];
+    let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
+    let data = Dataset::from_audio(&songs, settings).unwrap();
+    let mut config = NetworkConfig::stack(data.blocks().width(), [lstm(12), gru(5)]);
+    config.layers[1].norm = true;
+    let network = Network::new(config, &data, 3, &Device::cpu()).unwrap();
+    let states = network.hidden_states(&sound).unwrap();
+    assert_eq!(states.steps(), (3.0 / states.step_seconds()).ceil() as usize);
+    let layers = states.layers();
+    assert_eq!([layers[0].units, layers[1].units], [12, 5]);
+    assert_eq!(layers[0].values().len(), 12 * states.steps());
+    // What is held after the last block is the state that the network goes on with.
+    let mut rows = data.blocks().spectra(&sound).unwrap();
+    data.normaliser().apply(&mut rows).unwrap();
+    let shape = (1, states.steps(), data.blocks().width());
+    let input = candle_core::Tensor::from_vec(rows, shape, &candle_core::Device::Cpu).unwrap();
+    let (_, after) = network.predict(&input, None).unwrap();
+    for (layer, state) in layers.iter().zip(&after) {
+        let expected = state.hidden.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let last = &layer.values()[layer.values().len() - layer.units..];
+        assert!(expected.iter().zip(last).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+    let bundle = states.bundle().unwrap();
+    assert!(bundle.plain().contains("layer 2: gru 5"), "{}", bundle.plain());
+    assert!(bundle.picture().unwrap().description().contains("2 recurrent layers"));
+    assert!(network.hidden_states(&Audio::mono(vec![], 22_050).unwrap()).is_err());
+}
+
+#[test]
+fn choices_are_bright_where_they_were_likely() {
+    let candidate = |song_seconds, probability| Candidate { song: 0, song_seconds, probability };
+    let step = |index: usize| ChoiceStep {
+        piece_seconds: index as f64,
+        length_seconds: 1.0,
+        candidates: vec![candidate(10.0, 0.9), candidate(50.0, 0.1)],
+        chosen: candidate(90.0, 0.0),
+    };
+    let songs = vec![(HOSTILE.to_owned(), 100.0)];
+    let choices = Choices::new(songs.clone(), (0..20).map(step).collect()).unwrap();
+    let picture = choices.picture().unwrap();
+    // The frame's rows are 12 to 272 for 100 s to 0 s.
+    let brightness = |seconds: f64| {
+        let row = 272.0 - (seconds + 0.5) * 2.6;
+        pixel(&picture, 400, row as usize).iter().map(|c| u32::from(*c)).sum::<u32>()
+    };
+    assert!(brightness(10.0) > brightness(50.0) && brightness(50.0) > 3 * brightness(70.0) + 60);
+    let bundle = choices.bundle().unwrap();
+    assert!(!bundle.html().contains("<img src=x"));
+    // e to the entropy of 0.9 and 0.1.
+    assert!(bundle.plain().contains("1.4 candidates"), "{}", bundle.plain());
+    assert!(bundle.plain().contains("19 jumps"));
+    assert!(Choices::new(vec![], vec![step(0)]).is_err());
+    assert!(Choices::new(songs.clone(), vec![]).is_err());
+    let mut wrong = step(0);
+    wrong.chosen.song = 1;
+    assert!(Choices::new(songs, vec![wrong]).is_err());
 }

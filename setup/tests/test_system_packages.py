@@ -92,6 +92,27 @@ class SystemPackages(unittest.TestCase):
         self.assertEqual(self.run_on_it(), "SPEAKER\n")
         self.assertEqual(self.calls.read_text(), "")
 
+    def test_a_browser_is_known_by_its_names_and_otherwise_missing(self):
+        self.machine()
+        script = f"source {SETUP}/system_packages.sh; has_browser && echo FOUND || echo NONE"
+
+        def found(**more):
+            answer = subprocess.run(
+                ["/bin/bash", "-c", script],
+                env={"PATH": str(self.folder), **more},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return answer.stdout.strip()
+
+        self.assertEqual(found(), "NONE")
+        self.assertEqual(found(CHROMIUM="/somewhere/chromium"), "FOUND")
+        browser = self.folder / "google-chrome"
+        browser.write_text("#!/bin/sh\n")
+        browser.chmod(0o755)
+        self.assertEqual(found(), "FOUND")
+
 
 if __name__ == "__main__":
     unittest.main()

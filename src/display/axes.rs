@@ -1,5 +1,6 @@
 //! The frame around a picture's data: scales, ticks, grid and labels.
 
+use super::colormap::ColorMap;
 use super::theme;
 use crate::{Error, Result};
 use plotters::coord::Shift;
@@ -300,6 +301,25 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
         }
         if !axis.label.is_empty() {
             self.upward_text(axis.label, (f64::from(frame.left) - 58.0, frame.y(0.5)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Beside a picture of coloured cells: what the colours stand for.
+impl<DB: DrawingBackend> Paper<'_, DB> {
+    /// The colours from bottom to top; `labels` are texts at fractions of the height.
+    pub fn color_bar(&self, bar: Frame, colors: ColorMap, labels: &[(f64, String)]) -> Result<()> {
+        for row in bar.top..bar.bottom {
+            let share = f64::from(bar.bottom - row) / f64::from(bar.height());
+            let [r, g, b] = colors.rgb(share as f32);
+            self.fill(Frame { top: row, bottom: row + 1, ..bar }, RGBColor(r, g, b))?;
+        }
+        for (fraction, label) in labels {
+            let (right, y) = (f64::from(bar.right), bar.y(*fraction));
+            self.line([(right, y), (right + 4.0, y)], theme::MUTED, 1.0)?;
+            let y = y.clamp(f64::from(bar.top) + 5.0, f64::from(bar.bottom) - 5.0);
+            self.text(label, (right + 7.0, y), Anchor::CenterLeft, theme::INK)?;
         }
         Ok(())
     }

@@ -1,14 +1,17 @@
 /// A perceptually even colour map: equal steps in value look like equal steps in brightness, also to
 /// the colour-blind and in greyscale print.
 ///
-/// Both maps are by Stéfan van der Walt and Nathaniel Smith, released as CC0 with matplotlib; these
-/// tables hold every eighth of their 256 colours and are interpolated linearly between.
+/// Magma and Viridis are by Stéfan van der Walt and Nathaniel Smith, released as CC0 with matplotlib;
+/// these tables hold every eighth of their 256 colours and are interpolated linearly between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorMap {
     /// Black, purple, orange, cream: for levels in dB.
     Magma,
     /// Purple, teal, yellow: for shares and similarities.
     Viridis,
+    /// Light blue, black, orange: for numbers around zero, which is black and lies at 0.5. Both sides
+    /// brighten evenly (in B. Ottosson's OKLab, 2020).
+    BlueOrange,
 }
 
 #[rustfmt::skip]
@@ -33,6 +36,7 @@ impl ColorMap {
         let table = match self {
             Self::Magma => &MAGMA,
             Self::Viridis => &VIRIDIS,
+            Self::BlueOrange => return two_sided(value),
         };
         let steps = (table.len() - 1) as f32;
         let position = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) * steps };
@@ -43,4 +47,35 @@ impl ColorMap {
             (f32::from(low[i]) + share * (f32::from(high[i]) - f32::from(low[i]))).round() as u8
         })
     }
+}
+
+/// Black in the middle; lightness and colourfulness grow evenly to both ends.
+fn two_sided(value: f32) -> [u8; 3] {
+    let value = if value.is_nan() { 0.5 } else { value.clamp(0.0, 1.0) };
+    let strength = (2.0 * value - 1.0).abs();
+    let hue: f32 = if value < 0.5 { 245.0 } else { 62.0 };
+    let (sine, cosine) = hue.to_radians().sin_cos();
+    let chroma = 0.13 * strength;
+    oklab(0.12 + 0.7 * strength, chroma * cosine, chroma * sine)
+}
+
+/// A colour of OKLab in sRGB.
+fn oklab(lightness: f32, a: f32, b: f32) -> [u8; 3] {
+    let long = (lightness + 0.396_337_78 * a + 0.215_803_76 * b).powi(3);
+    let middle = (lightness - 0.105_561_346 * a - 0.063_854_17 * b).powi(3);
+    let short = (lightness - 0.089_484_18 * a - 1.291_485_5 * b).powi(3);
+    [
+        4.076_741_7 * long - 3.307_711_6 * middle + 0.230_969_94 * short,
+        -1.268_438 * long + 2.609_757_4 * middle - 0.341_319_38 * short,
+        -0.004_196_086_3 * long - 0.703_418_6 * middle + 1.707_614_7 * short,
+    ]
+    .map(|linear: f32| {
+        let linear = linear.clamp(0.0, 1.0);
+        let encoded = if linear <= 0.003_130_8 {
+            12.92 * linear
+        } else {
+            1.055 * linear.powf(1.0 / 2.4) - 0.055
+        };
+        (255.0 * encoded).round() as u8
+    })
 }

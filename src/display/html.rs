@@ -1,9 +1,10 @@
 //! The little HTML that displays are made of: escaping, the shared style, figures.
 
 use super::picture::Picture;
+use super::plain;
 
 /// Text from outside as HTML text or attribute value: the five characters that mean something in
-/// HTML are escaped, control characters become `�`.
+/// HTML are escaped; control characters, those that turn the reading direction among them, become `�`.
 ///
 /// ```
 /// use neural_composer::display::html;
@@ -18,16 +19,15 @@ pub fn escape(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            c if c.is_control() && c != '\n' && c != '\t' => safe.push('\u{fffd}'),
-            c => safe.push(c),
+            c => safe.push(plain::visible(c)),
         }
     }
     // evcxr looks for its marker words in every line of output.
     safe.replace("EVCXR_", "EVCXR&#95;")
 }
 
-/// Escaped text from a file in an element of its own, so that right-to-left text or a stray
-/// direction mark cannot reorder what stands around it.
+/// Escaped text from a file in an element of its own, so that right-to-left text cannot reorder what
+/// stands around it.
 pub fn isolated(text: &str) -> String {
     format!("<bdi>{}</bdi>", escape(text))
 }

@@ -151,6 +151,7 @@ impl Drawing for Chart<'_> {
                 palette: (0..SHADES)
                     .map(|index| ColorMap::Viridis.rgb(index as f32 / (SHADES - 1) as f32))
                     .collect(),
+                on_paper: false,
             }
         };
         self.forms().filter(|(_, form)| form.steps() > 0).map(raster).collect()

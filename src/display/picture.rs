@@ -53,6 +53,7 @@ impl Picture {
 }
 
 /// Colours with a place: what no vector drawing expresses well, a spectrogram's cells for example.
+#[derive(Clone)]
 pub(crate) struct Raster {
     pub frame: Frame,
     pub columns: usize,
@@ -61,6 +62,8 @@ pub(crate) struct Raster {
     pub cells: Vec<u8>,
     /// At most 256 colours.
     pub palette: Vec<[u8; 3]>,
+    /// Whether the first colour is paper, through which the page shows.
+    pub on_paper: bool,
 }
 
 impl Raster {
@@ -72,6 +75,9 @@ impl Raster {
         encoder.set_color(png::ColorType::Indexed);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_palette(self.palette.concat());
+        if self.on_paper {
+            encoder.set_trns(vec![0]);
+        }
         encoder.set_compression(png::Compression::Default);
         let mut writer = encoder.write_header().map_err(not_encoded)?;
         writer.write_image_data(&self.cells).map_err(not_encoded)?;
@@ -99,13 +105,8 @@ pub(crate) trait Drawing {
     }
 
     /// Coloured cells that lie under everything `draw` puts down.
-    fn raster(&self) -> Option<Raster> {
-        None
-    }
-
-    /// The same, where there are several.
     fn rasters(&self) -> Vec<Raster> {
-        self.raster().into_iter().collect()
+        Vec::new()
     }
 
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()>;
@@ -147,11 +148,10 @@ pub(crate) trait Drawing {
             self.draw(&Paper { area: &area, scale: 1.0 })?;
             area.present().map_err(|e| Error::Picture(e.to_string()))?;
         }
-        for raster in rasters {
-            // Behind the drawing, which starts after the background rectangle.
-            let background = svg.match_indices("/>").next().map_or(svg.len(), |(at, _)| at + 2);
-            svg.insert_str(background, &svg_image(raster)?);
-        }
+        // Behind the drawing, which starts after the background rectangle.
+        let background = svg.match_indices("/>").next().map_or(svg.len(), |(at, _)| at + 2);
+        let images: Result<Vec<String>> = rasters.iter().map(svg_image).collect();
+        svg.insert_str(background, &images?.concat());
         Ok(svg)
     }
 }

@@ -1,13 +1,18 @@
 //! Plain text for consoles: small pictures in Unicode, times, sizes.
 
 /// Text from a file made safe for a terminal and for evcxr: control characters (which could move
-/// the cursor or change colours) become `�`, and evcxr's own marker words are broken up.
+/// the cursor, change colours or turn the reading direction) become `�`, and evcxr's own marker words
+/// are broken up.
 pub fn clean(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
-        .collect();
+    let text: String = text.chars().map(visible).collect();
     text.replace("EVCXR_", "EVCXR\u{2060}_")
+}
+
+/// The character, or `�` for one that controls how others are shown. Letters of languages written
+/// from right to left need no such control.
+pub(super) fn visible(c: char) -> char {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if turns || (c.is_control() && c != '\n' && c != '\t') { '\u{fffd}' } else { c }
 }
 
 /// A time as minutes and seconds, `3:05`, or hours, `1:02:03`.

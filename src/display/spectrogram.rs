@@ -1,4 +1,4 @@
-use super::axes::{Anchor, Axis, Frame, Paper, Scale};
+use super::axes::{Axis, Frame, Paper};
 use super::colormap::ColorMap;
 use super::picture::{Drawing, Picture, Raster};
 use super::theme;
@@ -28,7 +28,7 @@ impl SpectrogramView<'_> {
 
     /// # Errors
     /// [`Error::Argument`] when the numbers do not describe a spectrogram.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.frames() == 0 || !self.power_db.len().is_multiple_of(self.bins) {
             return Err(Error::argument(
                 "power_db",
@@ -155,14 +155,10 @@ impl Drawing for Spectrogram<'_> {
         1
     }
 
-    fn raster(&self) -> Option<Raster> {
-        Some(Raster {
-            frame: FRAME,
-            columns: self.columns,
-            rows: FRAME.height() as usize,
-            cells: self.cells.clone(),
-            palette: palette(),
-        })
+    fn rasters(&self) -> Vec<Raster> {
+        let (cells, palette) = (self.cells.clone(), palette());
+        let (columns, rows) = (self.columns, FRAME.height() as usize);
+        vec![Raster { frame: FRAME, columns, rows, cells, palette, on_paper: false }]
     }
 
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()> {
@@ -170,26 +166,8 @@ impl Drawing for Spectrogram<'_> {
         let end = start + self.view.hop_seconds * self.view.frames() as f64;
         paper.horizontal_axis(FRAME, &Axis::time(start, end, 9), false)?;
         paper.vertical_axis(FRAME, &self.axis, false)?;
-        let levels = Axis {
-            scale: Scale::Linear,
-            low: f64::from(self.top_db - RANGE_DB),
-            high: f64::from(self.top_db),
-            ticks: vec![],
-            label: "",
-        };
-        for row in BAR.top..BAR.bottom {
-            let share = f64::from(BAR.bottom - row) / f64::from(BAR.height());
-            let [r, g, b] = ColorMap::Magma.rgb(share as f32);
-            paper.fill(Frame { top: row, bottom: row + 1, ..BAR }, RGBColor(r, g, b))?;
-        }
-        for below in [0.0, 20.0, 40.0, 60.0, 80.0] {
-            let y = BAR.y(levels.fraction(f64::from(self.top_db) - below));
-            let right = f64::from(BAR.right);
-            paper.line([(right, y), (right + 4.0, y)], theme::MUTED, 1.0)?;
-            let label = if below == 0.0 { "0 dB".to_owned() } else { format!("−{below}") };
-            let y = y.clamp(f64::from(BAR.top) + 5.0, f64::from(BAR.bottom) - 5.0);
-            paper.text(&label, (right + 7.0, y), Anchor::CenterLeft, theme::INK)?;
-        }
-        Ok(())
+        let below = |db: f64| if db == 0.0 { "0 dB".to_owned() } else { format!("−{db}") };
+        let label = |db: f64| (1.0 - db / f64::from(RANGE_DB), below(db));
+        paper.color_bar(BAR, ColorMap::Magma, &[0.0, 20.0, 40.0, 60.0, 80.0].map(label))
     }
 }

@@ -33,7 +33,8 @@ pub(crate) fn thumbnail(audio: &Audio, description: &str) -> Result<String> {
         columns: COLUMNS,
         rows: ROWS,
         cells,
-        palette: vec![[0xf4, 0xf6, 0xf8], [0x8c, 0xbf, 0xe0], [0x00, 0x72, 0xb2]],
+        palette: vec![[0xff, 0xff, 0xff], [0x8c, 0xbf, 0xe0], [0x00, 0x72, 0xb2]],
+        on_paper: true,
     };
     Ok(format!(
         "<img class=\"nc-thumbnail\" alt=\"{}\" width=\"{COLUMNS}\" height=\"{ROWS}\" \

@@ -6,10 +6,11 @@
 mod cards;
 mod composing;
 mod grains;
+mod internals;
 mod showing;
 mod spectral;
 mod training;
 mod verdict;
 
-pub use training::LiveTraining;
+pub use training::{Listening, LiveTraining};
 pub use verdict::Verdict;

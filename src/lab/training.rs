@@ -1,25 +1,98 @@
 use crate::dataset::Dataset;
-use crate::display::{Bundle, Live, LossChart, LossRun, Output, Progress, Show, plain};
+use crate::display::{
+    Bundle, Live, LossChart, LossRun, Output, Progress, Show, SoundSample, html, plain,
+    sound_samples,
+};
+use crate::generate::{self, Seed};
 use crate::model::Network;
 use crate::train::{self, History, Observer, Position, Training};
-use crate::{Error, Result, atomic_file};
+use crate::{Error, Result, atomic_file, interrupt};
 use std::path::Path;
 
-/// Draws the loss while a network trains.
+/// How often to hear what a network makes while it trains.
+///
+/// ```
+/// use neural_composer::lab::Listening;
+/// let listening = Listening { every_epochs: 10, ..Listening::default() };
+/// assert_eq!(listening.seconds, 4.0);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Listening {
+    /// A sample after every so many epochs. Usual: 5.
+    pub every_epochs: usize,
+    /// How long a sample is. Usual: 4.
+    pub seconds: f64,
+    /// The training sequence that the network hears before. Usual: 0, the first one.
+    pub sequence: usize,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        Self { every_epochs: 5, seconds: 4.0, sequence: 0 }
+    }
+}
+
+/// What a network made on the way.
+struct Samples {
+    listening: Listening,
+    seed: Seed,
+    /// The latest.
+    made: Vec<SoundSample>,
+}
+
+impl Samples {
+    /// So many are shown, the latest ones.
+    const SHOWN: usize = 4;
+    /// What one may take in the page; the page is redrawn four times a second.
+    const BYTES: usize = 40_000;
+
+    fn listen(&mut self, network: &Network, epoch: usize) -> Result<()> {
+        let piece = generate::blocks(network, &self.seed, self.listening.seconds, &mut |_, _| ())?;
+        let label = format!("after epoch {epoch}");
+        self.made.push(SoundSample::new(piece.audio(), &label, Self::BYTES)?);
+        if self.made.len() > Self::SHOWN {
+            self.made.remove(0);
+        }
+        Ok(())
+    }
+}
+
+/// Draws the loss while a network trains, and lets it be heard.
 pub struct LiveTraining {
     live: Live,
     epochs: usize,
+    samples: Option<Samples>,
 }
 
 impl LiveTraining {
     /// Draws through `output`; `epochs` are planned.
     pub fn to(output: Output, epochs: usize) -> Self {
-        Self { live: Live::to(output), epochs }
+        Self { live: Live::to(output), epochs, samples: None }
+    }
+
+    /// Lets the network compose now and then, from a training sequence of `data`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an impossible interval, length or sequence.
+    pub fn listening(mut self, data: &Dataset, listening: Listening) -> Result<Self> {
+        if listening.every_epochs == 0 {
+            return Err(Error::argument("every_epochs", "at least 1", 0));
+        }
+        generate::check_length(listening.seconds)?;
+        let seed = Seed::sequence(data, listening.sequence)?;
+        self.samples = Some(Samples { listening, seed, made: Vec::new() });
+        Ok(self)
+    }
+
+    fn heard(&self) -> String {
+        heard(&self.samples, self.live.id())
     }
 
     /// Shows the final state.
     pub fn finish(self, history: &History) {
-        self.live.finish(&history.to_string(), || bundle(history, 0));
+        let heard = self.heard();
+        let words = history.to_string();
+        self.live.finish(&words, || bundle(history, &words, 0, &heard));
     }
 }
 
@@ -30,13 +103,30 @@ impl Observer for LiveTraining {
             total: position.batches_planned() as u64,
             line: line(history, position),
         };
-        let epochs = self.epochs;
-        self.live.update(&progress, || bundle(history, epochs));
+        let Self { live, epochs, samples } = self;
+        let id = live.id().to_owned();
+        let words = &progress.line;
+        live.update(&progress, || bundle(history, words, *epochs, &heard(samples, &id)));
     }
 
     fn epoch(&mut self, history: &History, position: &Position) {
         self.batch(history, position);
     }
+
+    fn network(&mut self, network: &Network, history: &History) {
+        let epoch = history.epochs.len();
+        if let Some(samples) = &mut self.samples
+            && epoch.is_multiple_of(samples.listening.every_epochs)
+            && !interrupt::requested()
+        {
+            // A network that makes no sound yet trains all the same.
+            let _ = samples.listen(network, epoch);
+        }
+    }
+}
+
+fn heard(samples: &Option<Samples>, display: &str) -> String {
+    samples.as_ref().map_or(String::new(), |samples| sound_samples(display, &samples.made))
 }
 
 fn line(history: &History, position: &Position) -> String {
@@ -52,11 +142,12 @@ fn line(history: &History, position: &Position) -> String {
     )
 }
 
-fn bundle(history: &History, epochs: usize) -> Bundle {
+fn bundle(history: &History, words: &str, epochs: usize, heard: &str) -> Bundle {
     let chart = history.chart().total_epochs(epochs);
-    let drawn = chart
-        .picture()
-        .map(|picture| Bundle::from_picture(&history.to_string(), picture, &history.to_string()));
+    let drawn = chart.picture().map(|picture| {
+        let figure = html::figure(&picture, Some(&html::isolated(words)));
+        Bundle::new(&format!("{figure}{heard}"), Some(picture), words)
+    });
     drawn.unwrap_or_else(|error| Bundle::from_text(&error.to_string()))
 }
 
@@ -69,6 +160,21 @@ impl Network {
         self.train_to(Output::new(), data, &settings)
     }
 
+    /// As [`train`](Self::train), with samples to listen to in the same display: what the network makes
+    /// after every few epochs.
+    ///
+    /// # Errors
+    /// What [`train::run`] reports, and [`Error::Argument`] for impossible samples.
+    pub fn train_and_listen(
+        &mut self,
+        data: &Dataset,
+        settings: Training,
+        listening: Listening,
+    ) -> Result<History> {
+        let live = LiveTraining::to(Output::new(), settings.epochs);
+        self.train_live(live.listening(data, listening)?, data, &settings)
+    }
+
     /// As [`train`](Self::train), drawing through `output`.
     ///
     /// # Errors
@@ -79,7 +185,15 @@ impl Network {
         data: &Dataset,
         settings: &Training,
     ) -> Result<History> {
-        let mut live = LiveTraining::to(output, settings.epochs);
+        self.train_live(LiveTraining::to(output, settings.epochs), data, settings)
+    }
+
+    fn train_live(
+        &mut self,
+        mut live: LiveTraining,
+        data: &Dataset,
+        settings: &Training,
+    ) -> Result<History> {
         let history = train::run(self, data, settings, &mut live)?;
         live.finish(&history);
         Ok(history)
@@ -113,6 +227,6 @@ impl History {
 
 impl Show for History {
     fn bundle(&self) -> Result<Bundle> {
-        Ok(bundle(self, 0))
+        Ok(bundle(self, &self.to_string(), 0, ""))
     }
 }

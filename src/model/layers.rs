@@ -110,6 +110,20 @@ impl Layers {
         Ok((hidden, states))
     }
 
+    /// From blocks, (batch, steps, input width), to what each recurrent layer itself gives at every
+    /// step, (batch, steps, units), before anything is added to it.
+    pub fn hidden(&self, input: &Tensor) -> Result<Vec<Tensor>> {
+        let mut hidden = self.enter(input)?;
+        let mut given = Vec::with_capacity(self.stack.len());
+        for layer in &self.stack {
+            (hidden, _) = layer.forward(&hidden, None, |output| {
+                given.push(output.clone());
+                Ok(output.clone())
+            })?;
+        }
+        Ok(given)
+    }
+
     /// From what the last recurrent layer gives to predicted blocks, (batch, steps, width).
     pub fn leave(&self, hidden: &Tensor) -> Result<Tensor> {
         match &self.norm_out {

@@ -1,4 +1,5 @@
 use super::History;
+use crate::model::Network;
 
 /// Where training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +47,9 @@ pub trait Observer {
     fn batch(&mut self, history: &History, position: &Position);
     /// After every epoch, the newest last in `history`.
     fn epoch(&mut self, history: &History, position: &Position);
+    /// After every epoch of a [`Network`], before the next one begins: to look at it, or to let it
+    /// compose. Training waits.
+    fn network(&mut self, _network: &Network, _history: &History) {}
 }
 
 /// An observer that looks away.

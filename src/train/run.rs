@@ -97,6 +97,7 @@ pub fn run(
             }
             position.elapsed_seconds = start.elapsed().as_secs_f64();
             observer.epoch(&history, &position);
+            observer.network(network, &history);
             save_checkpoint(network, settings, epoch)?;
         }
         if interrupt::requested() {

@@ -22,7 +22,7 @@ pub(super) fn encode(channels: &[Vec<i32>], sample_rate_hz: u32) -> Vec<u8> {
         let range = block * BLOCK..((block + 1) * BLOCK).min(length);
         starts.push(frames.len());
         let parts: Vec<&[i32]> = channels.iter().map(|c| &c[range.clone()]).collect();
-        frames.extend(frame(&parts, block));
+        frames.extend(frame(&parts, block, sample_rate_hz));
     }
     let mut file = b"fLaC".to_vec();
     file.extend(stream_info(channels.len(), length, sample_rate_hz));
@@ -63,13 +63,30 @@ fn seek_table(starts: &[usize], length: usize, sample_rate_hz: u32) -> Vec<u8> {
     bits.finish()
 }
 
-fn frame(channels: &[&[i32]], number: usize) -> Vec<u8> {
+/// How a frame's header says its rate: four bits, and (a number, its bits) behind the block size.
+///
+/// The stream info says it, too, and four zeros may point there; but then FFmpeg's parser, and with it
+/// Chromium, gives frames no duration and the last one no time, and refuses to play it.
+fn rate_code(sample_rate_hz: u32) -> (u64, u64, u32) {
+    const CODES: [u32; 11] =
+        [88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000];
+    let rate = u64::from(sample_rate_hz);
+    match CODES.iter().position(|code| *code == sample_rate_hz) {
+        Some(index) => (index as u64 + 1, 0, 0),
+        None if rate < 1 << 16 => (0b1101, rate, 16),
+        None if rate.is_multiple_of(10) && rate / 10 < 1 << 16 => (0b1110, rate / 10, 16),
+        None => (0, 0, 0),
+    }
+}
+
+fn frame(channels: &[&[i32]], number: usize, sample_rate_hz: u32) -> Vec<u8> {
     let length = channels[0].len();
     let mut bits = BitWriter::default();
     bits.put(0b111_1111_1111_1100, 15);
     bits.put(0, 1); // fixed block size
     bits.put(0b0111, 4); // block size in 16 bits at the end of the header
-    bits.put(0, 4); // sample rate: see stream info
+    let (rate_code, rate, rate_bits) = rate_code(sample_rate_hz);
+    bits.put(rate_code, 4);
     bits.put(channels.len() as u64 - 1, 4);
     bits.put(0b100, 3); // 16 bits
     bits.put(0, 1);
@@ -77,6 +94,7 @@ fn frame(channels: &[&[i32]], number: usize) -> Vec<u8> {
         bits.put(u64::from(byte), 8);
     }
     bits.put(length as u64 - 1, 16);
+    bits.put(rate, rate_bits);
     let check = crc8(bits.bytes());
     bits.put(u64::from(check), 8);
     for channel in channels {

@@ -264,7 +264,8 @@ fn small_spectrogram(audio: &Audio) -> Result<(Raster, f64)> {
     let top_db = spectrogram::loudest(view.power_db);
     let cells = spectrogram::cells(&view, &Axis::frequency(top_hz), columns, rows, top_db);
     let frame = super::axes::Frame { left: 0, top: 0, right: 0, bottom: 0 };
-    Ok((Raster { frame, columns, rows, cells, palette: spectrogram::palette() }, top_hz))
+    let palette = spectrogram::palette();
+    Ok((Raster { frame, columns, rows, cells, palette, on_paper: false }, top_hz))
 }
 
 /// A title as a file name that every system takes: letters, digits, hyphens.

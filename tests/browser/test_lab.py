@@ -1,0 +1,206 @@
+"""JupyterLab in a real browser, on the lab's own kernel: players are used as a person would, a
+training is watched, heard and stopped, and what follows goes on.
+
+Starts ./lab with settings of its own and a notebook of its own, which it removes.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from browser import CHECKOUT, SHOTS, BrowserTest, until
+from player import PlayerCheck
+
+NAME = "browser-test.ipynb"
+TOKEN = "browser-test"
+# The library is compiled first where its sources are newer.
+START_SECONDS = 1800
+CELLS = [
+    "use neural_composer::prelude::*;\n"
+    'let song = Song::open("../datasets/songs/prelude.mp3")?;\n'
+    "song",
+    'let other = Song::open("../datasets/songs/lantern-street.mp3")?;\n'
+    "Player::new(song.title(), song.audio()).compared_with(other.title(), other.audio())",
+    "let data = Dataset::from_songs(&[song.clone()], Recipe::Fast.dataset())?;\n"
+    "let mut network = Recipe::Fast.network(&data, 1, &Device::cpu())?;\n"
+    "data",
+    "let training = Training { epochs: 100_000, ..Recipe::Fast.training(&data) };\n"
+    "let listening = Listening { every_epochs: 8, seconds: 3.0, ..Listening::default() };\n"
+    "let history = network.train_and_listen(&data, training, listening)?;",
+    "network.hidden_states(song.audio())?",
+    "network.compose(Seed::training(&data, 1)?, 3.0)?",
+]
+SONG, COMPARISON, DATASET, TRAINING, INSIDE, PIECE = range(len(CELLS))
+
+
+def notebook():
+    cells = [
+        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [],
+         "execution_count": None, "source": source}
+        for i, source in enumerate(CELLS)
+    ]  # fmt: skip
+    kernel = {"name": "neural-composer", "display_name": "Rust (NeuralComposer)"}
+    metadata = {"kernelspec": {**kernel, "language": "rust"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+class Lab(BrowserTest):
+    allowed_requests = r"^(file|data|blob):|^http://localhost:\d+/"
+    # The wait for a result that a stopped cell no longer has is JupyterLab's own affair.
+    allowed_complaints = r"Canceled future for execute_request"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.port = free_port()
+        own = cls.enterClassContext(tempfile.TemporaryDirectory())
+        # All cells stay on the page, seen or not.
+        tracker = Path(own, "settings/@jupyterlab/notebook-extension")
+        tracker.mkdir(parents=True)
+        settings = json.dumps({"windowingMode": "none"})
+        (tracker / "tracker.jupyterlab-settings").write_text(settings, encoding="utf-8")
+        copy = CHECKOUT / "notebooks" / NAME
+        copy.write_text(json.dumps(notebook()), encoding="utf-8")
+        cls.addClassCleanup(copy.unlink)
+        cls.log = cls.enterClassContext(tempfile.TemporaryFile("w+", encoding="utf-8"))
+        cls.server = subprocess.Popen(
+            [CHECKOUT / "lab", "--no-browser", f"--port={cls.port}",
+             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"],
+            env={**os.environ, "JUPYTERLAB_SETTINGS_DIR": f"{own}/settings",
+                 "JUPYTERLAB_WORKSPACES_DIR": f"{own}/workspaces"},
+            stdin=subprocess.DEVNULL, stdout=cls.log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        cls.addClassCleanup(cls.stop)
+        cls.wait_for_server()
+
+    @classmethod
+    def stop(cls):
+        os.killpg(cls.server.pid, signal.SIGTERM)
+        cls.server.wait(timeout=30)
+
+    @classmethod
+    def wait_for_server(cls):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and cls.server.poll() is None:
+            try:
+                urllib.request.urlopen(f"http://localhost:{cls.port}/api?token={TOKEN}").close()
+                return
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.3)
+        cls.log.seek(0)
+        raise AssertionError(f"the lab did not start:\n{cls.log.read()[-2000:]}")
+
+    def run_cells(self, first, last):
+        self.cells.nth(first).locator(".cm-content").click()
+        for _ in range(first, last + 1):
+            self.page.keyboard.press("Shift+Enter")
+
+    def ended(self, cell):
+        prompt = self.cells.nth(cell).locator(".jp-InputArea-prompt").inner_text()
+        return re.search(r"\[\d+\]", prompt)
+
+    def shown(self, cell, what, seconds=120):
+        found = self.cells.nth(cell).locator(f".jp-OutputArea {what}")
+        until(self.page, f"cell {cell + 1} shows {what}", seconds, found.count)
+        return found
+
+    def test_a_session(self):
+        address = f"http://localhost:{self.port}/lab/tree/notebooks/{NAME}?token={TOKEN}"
+        self.page = page = self.open(address, offline=False, width=1360)
+        self.cells = page.locator(".jp-Notebook .jp-CodeCell")
+        until(page, "the notebook is open", 120, lambda: self.cells.count() == len(CELLS))
+        kernel = page.get_by_text("Rust (NeuralComposer)", exact=True).first
+        until(page, "our kernel is the notebook's", 120, kernel.is_visible)
+        # What is run before the kernel has answered is lost.
+        idle = page.get_by_text("Rust (NeuralComposer) | Idle")
+        until(page, "the kernel is ready", 120, idle.count)
+        self.run_cells(SONG, COMPARISON)
+
+        for cell in [SONG, COMPARISON]:
+            check = PlayerCheck(self, page, self.shown(cell, ".nc-player.nc-ready"))
+            check.plays()
+            check.seeks()
+            check.loops()
+            check.obeys_keys()
+            check.shows_the_spectrogram()
+        check.switches()
+        self.assertEqual(
+            page.get_by_text("Jupyter news").count(), 0, "the first start asks nothing"
+        )
+        page.screenshot(path=SHOTS / "lab-players.png")
+
+        self.run_cells(DATASET, PIECE)
+        self.watch_training()
+        self.listen_while_it_trains()
+        page.screenshot(path=SHOTS / "lab-training.png")
+        stop = '.jp-NotebookPanel-toolbar [data-command="notebook:interrupt-kernel"]'
+        page.locator(stop).first.click()
+        until(page, "the stopped cell ends", 10, lambda: self.ended(TRAINING))
+        said = self.cells.nth(TRAINING).locator(".jp-OutputArea").inner_text()
+        self.assertRegex(said, r"(?i)stopped|interrupted")
+        self.assertGreaterEqual(self.shown(TRAINING, "audio").count(), 1)
+
+        # The cells behind it go on, with the network as trained so far.
+        self.shown(INSIDE, "svg.nc-drawing")
+        self.shown(PIECE, ".nc-player.nc-ready")
+        for theme in ["light", "dark"]:
+            if theme == "dark":
+                self.choose_dark_theme()
+            for name, cell in {"song": SONG, "comparison": COMPARISON, "dataset": DATASET,
+                               "training": TRAINING, "inside": INSIDE}.items():  # fmt: skip
+                output = self.cells.nth(cell).locator(".jp-OutputArea").first
+                output.scroll_into_view_if_needed()
+                page.wait_for_timeout(150)
+                output.screenshot(path=SHOTS / f"lab-{theme}-{name}.png")
+        page.screenshot(path=SHOTS / "lab-dark.png")
+
+    def watch_training(self):
+        """The chart is drawn in place, again and again."""
+        chart = self.cells.nth(TRAINING).locator(".jp-OutputArea-output")
+        self.shown(TRAINING, ".jp-OutputArea-output")
+        states = set()
+        for _ in range(30):
+            states.add(chart.first.inner_html())
+            self.page.wait_for_timeout(100)
+        self.assertFalse(self.ended(TRAINING), "the training runs")
+        self.assertEqual(chart.count(), 1, "one chart")
+        self.assertRegex(chart.first.inner_text(), r"batches/s, .* left", "how long still")
+        self.assertGreaterEqual(len(states), 3, "the chart changes")
+
+    def listen_while_it_trains(self):
+        """A sample goes on playing although the display around it is made anew."""
+        sample = self.shown(TRAINING, "audio").last
+        key = sample.evaluate("a => (a.play(), a.closest('[data-key]').dataset.key)")
+        playing = self.page.locator(f'[data-key="{key}"] audio')
+        time_of = "a => a.ended ? Infinity : a.currentTime"
+        until(self.page, "two seconds are heard", 10, lambda: playing.evaluate(time_of) > 2.0)
+        self.assertFalse(self.ended(TRAINING), "the training runs")
+
+    def choose_dark_theme(self):
+        page = self.page
+        page.locator(".lm-MenuBar-item", has_text="Settings").first.click()
+        page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+        page.locator(".lm-Menu-item", has_text="JupyterLab Dark").first.click()
+        dark = "document.body.dataset.jpThemeLight === 'false'"
+        until(page, "the dark theme", 10, lambda: page.evaluate(dark))
+        page.wait_for_timeout(500)
+
+
+if __name__ == "__main__":
+    unittest.main()
