@@ -88,6 +88,25 @@ fn compose_makes_a_piece_of_grains_and_repeats_itself_by_seed() {
 }
 
 #[test]
+fn codes_make_a_piece_and_repeat_themselves_by_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let compose = |output: &str, seed: &str| {
+        let mut arguments =
+            vec!["compose", "song.wav", "-o", output, "--seconds", "4", "--seed", seed, "--json"];
+        arguments.extend(["--model", "codes", "--steps", "3"]);
+        let run = run(folder.path(), &arguments);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!((json(&run)["seconds"].as_f64().unwrap() - 4.0).abs() < 0.1);
+        std::fs::read(folder.path().join(output)).unwrap()
+    };
+    let (a, again, other) = (compose("a.wav", "1"), compose("b.wav", "1"), compose("c.wav", "2"));
+    assert_eq!(a, again);
+    assert_ne!(a, other);
+    assert!(folder.path().join("a.loss.svg").exists());
+}
+
+#[test]
 fn a_model_of_grains_composes_again_and_takes_the_same_options() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));

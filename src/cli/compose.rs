@@ -8,7 +8,9 @@ use neural_composer::dataset::grains::SongSource;
 use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
-use neural_composer::generate::{GrainComposer, GrainLearning, Piece, Seed};
+use neural_composer::generate::{
+    GrainComposer, GrainLearning, Piece, Seed, SpectralComposer, SpectralLearning, SpectralOptions,
+};
 use std::path::PathBuf;
 
 /// Do the whole job: train on songs, compose a piece, write it
@@ -25,14 +27,15 @@ pub struct Compose {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// grains: a new order of the songs' own grains; spectral: the course's method, block by block
+    /// grains: a new order of the songs' own grains; spectral: the course's method, block by block;
+    /// codes: the same idea improved, codes of overlapping spectra along the beat
     #[arg(long, value_enum, default_value_t = Model::Grains)]
     model: Model,
     #[command(flatten)]
     grains: GrainArgs,
-    /// Optimizer steps (grains)
-    #[arg(long, default_value_t = 300)]
-    steps: usize,
+    /// Optimizer steps [default: 300 for grains, 160 for codes]
+    #[arg(long)]
+    steps: Option<usize>,
 }
 
 /// How to compose.
@@ -40,6 +43,7 @@ pub struct Compose {
 enum Model {
     Grains,
     Spectral,
+    Codes,
 }
 
 impl Compose {
@@ -49,6 +53,7 @@ impl Compose {
         match self.model {
             Model::Grains => self.grains(),
             Model::Spectral => self.spectral(),
+            Model::Codes => self.codes(),
         }
     }
 
@@ -57,7 +62,7 @@ impl Compose {
         let files = self.training.song_files()?;
         let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
         let mut learning = GrainLearning::seeded(self.training.seed);
-        learning.training.steps = self.steps;
+        learning.training.steps = self.steps.unwrap_or(learning.training.steps);
         let composer = GrainComposer::learn_to(Output::for_progress(), &songs, &learning)?;
         eprintln!("{}\n{}", composer.pool(), composer.network());
         let piece = self.grains.compose(&composer, self.seconds, self.training.seed)?;
@@ -68,12 +73,7 @@ impl Compose {
         composer.history().save_chart(&chart)?;
         let history = composer.history();
         let report = grains::report(&piece, &self.output, &composer);
-        let report = match judged(&piece, &files) {
-            Ok(judgement) => report
-                .fact("judgement", super::judge::facts(&judgement))
-                .line(judgement.to_string()),
-            Err(error) => report.warn([format!("not judged: {error}")]),
-        };
+        let report = with_judgement(report, &piece, &files);
         Ok(report
             .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
             .fact("model", model.display().to_string())
@@ -81,6 +81,39 @@ impl Compose {
             .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
             .fact("training_seconds", history.seconds())
             .interrupted(history.stop == neural_composer::train::Stop::Interrupted))
+    }
+
+    fn codes(self) -> Result<Report> {
+        let files = self.training.song_files()?;
+        let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
+        let mut learning = SpectralLearning::seeded(self.training.seed);
+        if let Some(steps) = self.steps {
+            learning.training.steps = steps;
+        }
+        let composer = SpectralComposer::learn_to(Output::for_progress(), &songs, &learning)?;
+        eprintln!("{}\n{}", composer.blocks(), composer.network());
+        let (seed, options) = (self.training.seed, SpectralOptions::default());
+        let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
+        let chart = beside(&self.output, "loss.svg");
+        piece.save(&self.output)?;
+        composer.history().save_chart(&chart)?;
+        let history = composer.history();
+        let report = with_judgement(Report::default(), &piece, &files);
+        Ok(report
+            .line(format!("{}: {piece}", self.output.display()))
+            .line(format!("{}: the loss while it learned", chart.display()))
+            .fact("output", self.output.display().to_string())
+            .fact("chart", chart.display().to_string())
+            .fact("seconds", piece.audio().duration_seconds())
+            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("seed_from", piece.seed())
+            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
+            .fact("training_seconds", history.seconds())
+            .warn(composer.blocks().skipped().iter().map(|problem| format!("not used: {problem}")))
+            .interrupted(
+                piece.was_interrupted()
+                    || history.stop == neural_composer::train::Stop::Interrupted,
+            ))
     }
 
     fn spectral(self) -> Result<Report> {
@@ -134,4 +167,14 @@ fn judged(piece: &Piece, files: &[PathBuf]) -> Result<Judgement> {
         .filter_map(|path| Decoder::open(path).ok()?.read_mono_at(PitchBands::RATE_HZ).ok())
         .collect();
     evaluate::judge(piece.audio(), &songs.iter().collect::<Vec<_>>())
+}
+
+/// `report` with what the judge says of `piece`, or why it says nothing.
+fn with_judgement(report: Report, piece: &Piece, files: &[PathBuf]) -> Report {
+    match judged(piece, files) {
+        Ok(judgement) => {
+            report.fact("judgement", super::judge::facts(&judgement)).line(judgement.to_string())
+        }
+        Err(error) => report.warn([format!("not judged: {error}")]),
+    }
 }

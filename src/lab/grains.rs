@@ -1,10 +1,12 @@
 use super::training::LiveTraining;
-use crate::Result;
 use crate::audio::Song;
 use crate::dataset::grains::{GrainPool, SongSource};
-use crate::display::{Bundle, Live, Output, Progress};
+use crate::display::{Bundle, Candidate, ChoiceStep, Choices, Live, Output, Progress};
+use crate::evaluate;
+use crate::features::PitchBands;
 use crate::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};
 use crate::interrupt;
+use crate::{Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,7 +49,8 @@ impl GrainComposer {
         self.compose_to(Output::new(), seconds, seed, &GrainOptions::default())
     }
 
-    /// As [`compose`](Self::compose), saying how far it is through `output`.
+    /// The best of [`GrainOptions::pieces`] pieces, as the judge sees them, saying how far it is through
+    /// `output`.
     ///
     /// # Errors
     /// What [`GrainComposer::compose`] reports.
@@ -58,7 +61,47 @@ impl GrainComposer {
         seed: u64,
         options: &GrainOptions,
     ) -> Result<Piece> {
-        said(output, |progress| self.compose(seconds, seed, options, progress))
+        said(output, |progress| self.best(seconds, seed, options, progress))
+    }
+
+    /// Of [`GrainOptions::pieces`] pieces the one that the judge likes best; what is stopped or cannot be
+    /// judged is taken as it is.
+    fn best(
+        &self,
+        seconds: f64,
+        seed: u64,
+        options: &GrainOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Piece> {
+        let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
+        let bands: Vec<PitchBands> = bands.collect();
+        let pieces = options.pieces.max(1);
+        let mut best: Option<(f64, Piece)> = None;
+        for number in 0..pieces {
+            // Seeds of people are small; these are far from them.
+            let seed = seed.wrapping_add((number as u64) << 40);
+            let mut tell = |done: f64, all: f64| {
+                progress((number as f64 * all + done) / pieces as f64, all);
+            };
+            let piece = self.compose(seconds, seed, options, &mut tell)?;
+            if pieces == 1 || piece.was_interrupted() {
+                return Ok(best.map_or(piece, |(_, best)| best));
+            }
+            let flaws = match evaluate::flaws(piece.audio(), &bands) {
+                Ok(flaws) => flaws,
+                Err(Error::Interrupted(_)) => {
+                    interrupt::clear();
+                    return Ok(best.map_or(piece, |(_, best)| best));
+                }
+                // Too short or too quiet to be judged: one is as good as another.
+                Err(_) => return Ok(piece),
+            };
+            if best.as_ref().is_none_or(|(least, _)| flaws < *least) {
+                best = Some((flaws, piece));
+            }
+        }
+        best.map(|(_, piece)| piece)
+            .ok_or_else(|| Error::argument("pieces", "at least 1", options.pieces))
     }
 
     /// As [`recompose`](Self::recompose), saying how far it is through `output`.
@@ -108,6 +151,32 @@ impl GrainComposer {
     pub fn from_tune(&self, tune: &Song, seconds: f64, seed: u64) -> Result<Piece> {
         let options = GrainOptions { opening: Opening::Tune, ..GrainOptions::default() };
         self.with_guest(&SongSource::Song(tune.clone()))?.piece_with(seconds, seed, &options)
+    }
+
+    /// What the network expected at every step of `piece`, and what was taken: a picture of the
+    /// distribution that the piece was drawn from, before joins, form and copies were thought of.
+    ///
+    /// # Errors
+    /// What [`GrainComposer::expectations`] reports.
+    pub fn choices(&self, piece: &Piece) -> Result<Choices> {
+        let pool = self.pool();
+        let place = |candidate: usize, probability: f32| {
+            let grain = &pool.grains()[pool.grain_of(candidate)];
+            Candidate { song: grain.song, song_seconds: grain.start_seconds, probability }
+        };
+        let steps = self.expectations(piece)?.into_iter().map(|step| {
+            let taken = step.taken;
+            let candidates = step.likeliest.into_iter().map(|(c, p)| place(c, p)).collect();
+            ChoiceStep {
+                piece_seconds: taken.at_seconds,
+                length_seconds: pool.grains()[pool.grain_of(taken.candidate)].seconds(),
+                candidates,
+                chosen: place(taken.candidate, step.probability),
+            }
+        });
+        let songs = pool.own_songs().iter();
+        let songs = songs.map(|song| (song.title.clone(), song.duration_seconds)).collect();
+        Choices::new(songs, steps.collect())
     }
 }
 

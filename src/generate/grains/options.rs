@@ -46,6 +46,10 @@ pub struct GrainOptions {
     /// Ways to go on that are tried for each phrase of 3 s before the one with the smoothest joins, the
     /// least copied and the most of the songs' sound is taken. Usual: 8.
     pub drafts: usize,
+    /// Pieces that are composed before the one that the judge likes best is taken. Usual: 3. Only where
+    /// the judge is at hand: on the command line and in notebooks
+    /// ([`compose_to`](crate::generate::GrainComposer::compose_to)).
+    pub pieces: usize,
     /// How much the network's expectation counts. Usual: 1; at 0 the sound alone decides.
     pub network: f32,
     /// How much keeping to the beat counts, and going on to the next one. Usual: 1.
@@ -75,6 +79,7 @@ impl Default for GrainOptions {
             longest_run_seconds: 1.8,
             copy_limit: 0.92,
             drafts: 8,
+            pieces: 3,
             network: 1.0,
             beat: 1.0,
             keep_key: false,
@@ -149,6 +154,9 @@ impl GrainOptions {
         }
         if self.drafts == 0 {
             return Err(Error::argument("drafts", "at least 1", 0));
+        }
+        if !(1..=100).contains(&self.pieces) {
+            return Err(Error::argument("pieces", "1 to 100", self.pieces));
         }
         let weights = [
             ("continuity", self.continuity),

@@ -1,0 +1,35 @@
+//! Which of several pieces is the best.
+
+use super::{copies, joins, style};
+use crate::Result;
+use crate::audio::Audio;
+use crate::features::PitchBands;
+
+/// What is not held against a piece: half of what is between the songs' halves, a little change at
+/// joins, next to no copies.
+const FREE_STYLE: f64 = 0.5;
+const FREE_CHANGE: f64 = 1.1;
+const FREE_SHARE: f64 = 0.01;
+const FREE_RUN_SECONDS: f64 = 2.1;
+/// What copying everything counts, in distances between the songs' halves.
+const COPIED: f64 = 25.0;
+/// Copies are looked for in so much of songs, at most: it takes long.
+const COPIES_SECONDS: f64 = 900.0;
+
+/// What the judge finds wrong with `piece`, as one number: 0 is nothing.
+///
+/// # Errors
+/// What [`style_distance`](super::style_distance) and [`copies`](super::copies()) report.
+pub(crate) fn flaws(piece: &Audio, songs: &[PitchBands]) -> Result<f64> {
+    let piece = PitchBands::of(piece)?;
+    let style = style::of_bands(&piece, songs)?.ratio();
+    let change = joins::of_bands(&piece, songs).spectral_change.unwrap_or(1.0);
+    let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
+    let frames: usize = songs.iter().map(PitchBands::frames).sum();
+    if frames as f64 * PitchBands::HOP_SECONDS <= COPIES_SECONDS {
+        let copies = copies::of_bands(&piece, songs)?;
+        flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
+        flaws += (copies.longest_run_seconds - FREE_RUN_SECONDS).max(0.0);
+    }
+    Ok(flaws)
+}
