@@ -14,7 +14,7 @@ pub use copies::{CopiedPassage, Copies, copies};
 pub use form::SelfSimilarity;
 pub use joins::{Joins, joins};
 pub use judgement::{Judgement, judge};
-pub(crate) use rank::flaws;
+pub(crate) use rank::{BEYOND_LIMITS, flaws};
 pub use similarity::{Similarity, similarity};
 pub use style::{StyleDistance, style_distance};
 pub use texture::{Texture, texture};

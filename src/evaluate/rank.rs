@@ -1,5 +1,6 @@
 //! Which of several pieces is the best.
 
+use super::judgement::{COPY_SHARE_LIMIT, RUN_LIMIT_SECONDS};
 use super::{copies, joins, style};
 use crate::Result;
 use crate::audio::Audio;
@@ -13,10 +14,13 @@ const FREE_SHARE: f64 = 0.01;
 const FREE_RUN_SECONDS: f64 = 2.1;
 /// What copying everything counts, in distances between the songs' halves.
 const COPIED: f64 = 25.0;
+/// What a copy beyond the judge's limits counts: more than anything else can.
+pub(crate) const BEYOND_LIMITS: f64 = 100.0;
 /// Copies are looked for in so much of songs, at most: it takes long.
 const COPIES_SECONDS: f64 = 900.0;
 
-/// What the judge finds wrong with `piece`, as one number: 0 is nothing.
+/// What the judge finds wrong with `piece`, as one number: 0 is nothing, from [`BEYOND_LIMITS`] on it
+/// copies too much.
 ///
 /// # Errors
 /// What [`style_distance`](super::style_distance) and [`copies`](super::copies()) report.
@@ -30,6 +34,9 @@ pub(crate) fn flaws(piece: &Audio, songs: &[PitchBands]) -> Result<f64> {
         let copies = copies::of_bands(&piece, songs)?;
         flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
         flaws += (copies.longest_run_seconds - FREE_RUN_SECONDS).max(0.0);
+        if copies.share > COPY_SHARE_LIMIT || copies.longest_run_seconds > RUN_LIMIT_SECONDS {
+            flaws += BEYOND_LIMITS;
+        }
     }
     Ok(flaws)
 }

@@ -64,8 +64,9 @@ impl GrainComposer {
         said(output, |progress| self.best(seconds, seed, options, progress))
     }
 
-    /// Of [`GrainOptions::pieces`] pieces the one that the judge likes best; what is stopped or cannot be
-    /// judged is taken as it is.
+    /// Of [`GrainOptions::pieces`] pieces the one that the judge likes best, and of as many again while
+    /// all copy too much; one without fault ends the search. What is stopped or cannot be judged is
+    /// taken as it is.
     fn best(
         &self,
         seconds: f64,
@@ -77,11 +78,16 @@ impl GrainComposer {
         let bands: Vec<PitchBands> = bands.collect();
         let pieces = options.pieces.max(1);
         let mut best: Option<(f64, Piece)> = None;
-        for number in 0..pieces {
+        for number in 0..2 * pieces {
+            let least = best.as_ref().map(|(flaws, _)| *flaws);
+            let enough = if number < pieces { 0.0 } else { evaluate::BEYOND_LIMITS };
+            if least.is_some_and(|least| least <= enough) {
+                break;
+            }
             // Seeds of people are small; these are far from them.
             let seed = seed.wrapping_add((number as u64) << 40);
             let mut tell = |done: f64, all: f64| {
-                progress((number as f64 * all + done) / pieces as f64, all);
+                progress(((number as f64 * all + done) / pieces as f64).min(all), all);
             };
             let piece = self.compose(seconds, seed, options, &mut tell)?;
             if pieces == 1 || piece.was_interrupted() {

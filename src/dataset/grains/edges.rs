@@ -106,7 +106,7 @@ impl Edges {
     /// The notes that sound up to the end of `candidate`, each with its share: of length 1, or all 0
     /// where there are none.
     pub(super) fn notes(&self, candidate: usize) -> [f32; PITCH_CLASSES] {
-        let notes = &self.ends[candidate * self.width..][self.width - PITCH_CLASSES..];
+        let notes = &self.ends[candidate * self.width..][self.width - PITCH_CLASSES..self.width];
         let length = notes.iter().map(|note| note * note).sum::<f32>().sqrt();
         std::array::from_fn(|class| if length > 0.0 { notes[class] / length } else { 0.0 })
     }

@@ -75,6 +75,13 @@ impl Codebook {
             }
             stages.push(entries);
         }
+        // A stage that needs fewer entries than another repeats its first one, which is never the
+        // nearest before itself: so every code of a network stands for something.
+        let most = stages.iter().map(Vec::len).max().unwrap_or(0);
+        for entries in &mut stages {
+            let first = entries[..width].to_vec();
+            entries.extend(std::iter::repeat_n(first, (most - entries.len()) / width).flatten());
+        }
         Ok(Self { width, stages })
     }
 
@@ -88,9 +95,9 @@ impl Codebook {
         self.stages.len()
     }
 
-    /// Entries of one stage; the most of any.
+    /// Entries of each stage.
     pub fn codes(&self) -> usize {
-        self.stages.iter().map(|entries| entries.len() / self.width).max().unwrap_or(0)
+        self.stages[0].len() / self.width
     }
 
     /// How alike the entries of the first stage are: for each two the cosine between them, less their

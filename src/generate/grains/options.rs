@@ -46,7 +46,8 @@ pub struct GrainOptions {
     /// Ways to go on that are tried for each phrase of 3 s before the one with the smoothest joins, the
     /// least copied and the most of the songs' sound is taken. Usual: 8.
     pub drafts: usize,
-    /// Pieces that are composed before the one that the judge likes best is taken. Usual: 3. Only where
+    /// Pieces that are composed before the one that the judge likes best is taken; twice as many when all
+    /// copy too much, fewer when one has no fault. Usual: 3. Only where
     /// the judge is at hand: on the command line and in notebooks
     /// ([`compose_to`](crate::generate::GrainComposer::compose_to)).
     pub pieces: usize,
