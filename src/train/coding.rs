@@ -1,13 +1,12 @@
+use super::descent::Descent;
 use super::loss::{SoftTargets, soft_cross_entropy};
-use super::optimizer::{AdamW, Optimizer, Rule};
-use super::{EpochRecord, History, Observer, Position, Stop};
+use super::{History, Observer};
 use crate::dataset::spectral::{SpectralBlocks, heard_row};
 use crate::model::{Coder, Dropout};
-use crate::{Error, Result, interrupt};
+use crate::{Error, Result};
 use candle_core::{D, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::time::Instant;
 
 /// How to teach a [`Coder`] which block of spectra follows which.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,9 +69,13 @@ impl CoderTraining {
         Ok(())
     }
 
-    /// From 1 at the first step to 0 at the last.
-    fn left(&self, step: usize) -> f64 {
-        1.0 - (step as f64 / (self.steps.max(2) - 1) as f64).min(1.0)
+    fn descent(&self) -> Descent {
+        Descent {
+            steps: self.steps,
+            steps_per_epoch: self.steps_per_epoch,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+        }
     }
 }
 
@@ -90,7 +93,7 @@ struct Lesson {
 /// frame), and minimises the cross-entropy of the codes that follow.
 ///
 /// From step to step it hears more of what it would have said itself (parallel scheduled sampling,
-/// Duckworth et al. 2019). A request to stop ([`interrupt`]) ends it after the running step.
+/// Duckworth et al. 2019). A request to stop ([`interrupt`](crate::interrupt)) ends it after the running step.
 ///
 /// # Errors
 /// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
@@ -103,58 +106,14 @@ pub fn code(
     settings.check()?;
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let dropout = Dropout::new(settings.dropout, settings.seed)?;
-    let rule = Rule::AdamW(AdamW { weight_decay: settings.weight_decay, ..AdamW::default() });
-    let variables =
-        network.variables().iter().map(|(name, variable)| (name.clone(), variable.clone()));
-    let mut optimizer = Optimizer::new(rule, variables.collect())?.with_clip_norm(Some(1.0))?;
-    let mut history =
-        History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
-    let epochs = settings.steps.div_ceil(settings.steps_per_epoch);
-    let (start, mut epoch_start, mut losses) = (Instant::now(), Instant::now(), 0.0);
-    for step in 0..settings.steps {
+    let descent = settings.descent();
+    let network = &*network;
+    descent.run(network.variables(), network.device(), observer, |step| {
         let mut lesson = draw(blocks, settings, &mut random);
-        let own = settings.scheduled_sampling * (1.0 - settings.left(step));
+        let own = settings.scheduled_sampling * descent.done(step);
         hear_itself(network, blocks, settings, &mut lesson, own, &mut random)?;
-        let loss = loss(network, blocks, settings, &lesson, &dropout.at_update(step as u64))?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if !value.is_finite() {
-            return Err(Error::Data(format!(
-                "the loss is {value} at step {}: training diverged; use a lower learning rate than \
-                 {}",
-                step + 1,
-                settings.learning_rate
-            )));
-        }
-        let rate = settings.learning_rate * (0.005 + 0.995 * settings.left(step));
-        optimizer.minimize(&loss, rate)?;
-        losses += value;
-        let batch = step % settings.steps_per_epoch + 1;
-        let position = Position {
-            epoch: step / settings.steps_per_epoch + 1,
-            epochs,
-            batch,
-            batches: settings.steps_per_epoch,
-            loss: losses / batch as f64,
-            elapsed_seconds: start.elapsed().as_secs_f64(),
-        };
-        observer.batch(&history, &position);
-        if batch == settings.steps_per_epoch || step + 1 == settings.steps {
-            history.epochs.push(EpochRecord {
-                epoch: position.epoch,
-                train_loss: position.loss,
-                validation_loss: None,
-                learning_rate: rate,
-                seconds: epoch_start.elapsed().as_secs_f64(),
-            });
-            observer.epoch(&history, &position);
-            (epoch_start, losses) = (Instant::now(), 0.0);
-        }
-        if interrupt::requested() {
-            history.stop = Stop::Interrupted;
-            break;
-        }
-    }
-    Ok(history)
+        loss(network, blocks, settings, &lesson, &dropout.at_update(step as u64))
+    })
 }
 
 /// A batch of sequences from anywhere in the songs, longer songs more often.

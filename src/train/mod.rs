@@ -3,6 +3,7 @@
 mod backpropagation;
 mod best;
 mod coding;
+mod descent;
 mod feedback;
 mod history;
 pub mod loss;

@@ -1,15 +1,14 @@
+use super::descent::Descent;
 use super::loss::{SoftTargets, soft_cross_entropy};
-use super::optimizer::{AdamW, Optimizer, Rule};
-use super::{EpochRecord, History, Observer, Position, Stop};
+use super::{History, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
 use crate::model::{Dropout, Pointer};
-use crate::{Error, Result, interrupt};
+use crate::{Error, Result};
 use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::time::Instant;
 
 /// How to teach a [`Pointer`] the order of grains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,11 +70,13 @@ impl PointerTraining {
         Ok(())
     }
 
-    /// The step size of step number `step`, from 0.
-    fn rate(&self, step: usize) -> f64 {
-        const LAST_SHARE: f64 = 1.0 / 200.0;
-        let done = step as f64 / (self.steps.max(2) - 1) as f64;
-        self.learning_rate * (1.0 + (LAST_SHARE - 1.0) * done.min(1.0))
+    fn descent(&self) -> Descent {
+        Descent {
+            steps: self.steps,
+            steps_per_epoch: self.steps_per_epoch,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+        }
     }
 }
 
@@ -87,7 +88,7 @@ const NEIGHBOURS: usize = 32;
 /// sound most like it. Each batch draws its runs from one chapter of the pool and chooses among that
 /// chapter's candidates, so that a step costs the same however many songs there are.
 ///
-/// A request to stop ([`interrupt`]) ends it after the running step.
+/// A request to stop ([`interrupt`](crate::interrupt)) ends it after the running step.
 ///
 /// # Errors
 /// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
@@ -108,15 +109,8 @@ pub fn point(
     let grains: usize = chapters.iter().map(|lesson| lesson.chapter.grains.len()).sum();
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let dropout = Dropout::new(f64::from(settings.dropout), settings.seed)?;
-    let rule = Rule::AdamW(AdamW { weight_decay: settings.weight_decay, ..AdamW::default() });
-    let variables =
-        network.variables().iter().map(|(name, variable)| (name.clone(), variable.clone()));
-    let mut optimizer = Optimizer::new(rule, variables.collect())?.with_clip_norm(Some(1.0))?;
-    let mut history =
-        History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
-    let epochs = settings.steps.div_ceil(settings.steps_per_epoch);
-    let (start, mut epoch_start, mut losses) = (Instant::now(), Instant::now(), 0.0);
-    for step in 0..settings.steps {
+    let network = &*network;
+    settings.descent().run(network.variables(), network.device(), observer, |step| {
         let mut place = random.random_range(0..grains);
         let lesson = chapters
             .iter()
@@ -132,45 +126,8 @@ pub fn point(
         let (queries, _) = network.forward(&input, None, &dropout.at_update(step as u64))?;
         let keys = network.keys(&lesson.candidates)?;
         let queries = queries.flatten(0, 1)?;
-        let loss = soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if !value.is_finite() {
-            return Err(Error::Data(format!(
-                "the loss is {value} at step {}: training diverged; use a lower learning rate than \
-                 {}",
-                step + 1,
-                settings.learning_rate
-            )));
-        }
-        optimizer.minimize(&loss, settings.rate(step))?;
-        losses += value;
-        let batch = step % settings.steps_per_epoch + 1;
-        let position = Position {
-            epoch: step / settings.steps_per_epoch + 1,
-            epochs,
-            batch,
-            batches: settings.steps_per_epoch,
-            loss: losses / batch as f64,
-            elapsed_seconds: start.elapsed().as_secs_f64(),
-        };
-        observer.batch(&history, &position);
-        if batch == settings.steps_per_epoch || step + 1 == settings.steps {
-            history.epochs.push(EpochRecord {
-                epoch: position.epoch,
-                train_loss: position.loss,
-                validation_loss: None,
-                learning_rate: settings.rate(step),
-                seconds: epoch_start.elapsed().as_secs_f64(),
-            });
-            observer.epoch(&history, &position);
-            (epoch_start, losses) = (Instant::now(), 0.0);
-        }
-        if interrupt::requested() {
-            history.stop = Stop::Interrupted;
-            break;
-        }
-    }
-    Ok(history)
+        soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)
+    })
 }
 
 /// A chapter, ready to draw batches from.
