@@ -34,7 +34,7 @@ CELLS = [
     "let mut network = Recipe::Fast.network(&data, 1, &Device::cpu())?;\n"
     "data",
     "let training = Training { epochs: 100_000, ..Recipe::Fast.training(&data) };\n"
-    "let listening = Listening { every_epochs: 8, seconds: 3.0, ..Listening::default() };\n"
+    "let listening = Listening { every_epochs: 20, seconds: 3.0, ..Listening::default() };\n"
     "let history = network.train_and_listen(&data, training, listening)?;",
     "network.hidden_states(song.audio())?",
     "network.compose(Seed::training(&data, 1)?, 3.0)?",
