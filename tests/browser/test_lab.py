@@ -34,7 +34,7 @@ CELLS = [
     "let mut network = Recipe::Fast.network(&data, 1, &Device::cpu())?;\n"
     "data",
     "let training = Training { epochs: 100_000, ..Recipe::Fast.training(&data) };\n"
-    "let listening = Listening { every_epochs: 20, seconds: 3.0, ..Listening::default() };\n"
+    "let listening = Listening { every_epochs: 60, seconds: 3.0, ..Listening::default() };\n"
     "let history = network.train_and_listen(&data, training, listening)?;",
     "network.hidden_states(song.audio())?",
     "network.compose(Seed::training(&data, 1)?, 3.0)?",
@@ -185,11 +185,11 @@ class Lab(BrowserTest):
 
     def listen_while_it_trains(self):
         """A sample goes on playing although the display around it is made anew."""
-        sample = self.shown(TRAINING, "audio").last
+        sample = self.shown(TRAINING, "audio", 240).last
         key = sample.evaluate("a => (a.play(), a.closest('[data-key]').dataset.key)")
         playing = self.page.locator(f'[data-key="{key}"] audio')
         time_of = "a => a.ended ? Infinity : a.currentTime"
-        until(self.page, "two seconds are heard", 10, lambda: playing.evaluate(time_of) > 2.0)
+        until(self.page, "two seconds are heard", 30, lambda: playing.evaluate(time_of) > 2.0)
         self.assertFalse(self.ended(TRAINING), "the training runs")
 
     def choose_dark_theme(self):
