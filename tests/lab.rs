@@ -4,7 +4,7 @@ use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::{self, Candidate, ChoiceStep, Choices, Destination, Output, Show};
 use neural_composer::features::{Blocks, SpectrumLayout};
-use neural_composer::lab::{Listening, LiveTraining};
+use neural_composer::lab::{Listening, LiveTraining, Verdict};
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
 use neural_composer::train::{self, EpochRecord, History, Silent, Stop, Training};
 use std::io::Write;
@@ -43,6 +43,28 @@ fn dataset(song: &Song) -> Dataset {
     let blocks = Blocks { sample_rate_hz: 8_000, block_samples: 100, layout: SpectrumLayout::Half };
     let settings = DatasetSettings { blocks, sequence_blocks: 4, stride_blocks: 4 };
     Dataset::from_songs(std::slice::from_ref(song), settings).unwrap()
+}
+
+#[test]
+fn the_judges_card_shows_names_as_text_and_plays_what_is_copied() {
+    // Chirps, so that no two places are alike.
+    let rate = 22_050;
+    let sample = |i: usize| {
+        let seconds = i as f32 / rate as f32;
+        0.4 * (900.0 * seconds + 300.0 * seconds * seconds).sin() * (1.0 - seconds % 0.5)
+    };
+    let song = Audio::mono((0..12 * rate as usize).map(sample).collect(), rate).unwrap();
+    let copy = song.excerpt(2.0, 8.0);
+    let bundle = Verdict::of(&copy, &[(HOSTILE.into(), song)]).unwrap().bundle().unwrap();
+    let html = bundle.html();
+    assert!(html.contains("Copied places") && html.matches("<audio").count() >= 2);
+    for (text, form) in [(html, "HTML"), (bundle.plain(), "plain text")] {
+        assert!(text.contains("שלום"), "{form} names the song");
+        assert!(!text.contains('\u{202e}'), "{form} obeys a direction");
+    }
+    assert!(!html.contains("<img src=x") && !html.contains("alert(1)></script>"));
+    assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"));
+    assert!(bundle.picture().is_some_and(|picture| !picture.description().is_empty()));
 }
 
 #[test]
