@@ -11,12 +11,14 @@
     const key = place.dataset.key, now = place.querySelector("audio"), before = used.get(key);
     if (!now || now === before) continue;
     if (before && (before.goesOn || before.currentTime > 0)) {
-      const goesOn = before.goesOn;
+      const goesOn = before.goesOn || !now.paused;
       now.replaceWith(before);
       if (goesOn) before.play().catch(() => {});
       continue;
     }
     used.set(key, now);
+    // It may have been started before this script ran.
+    now.goesOn = !now.paused;
     now.addEventListener("play", () => { now.goesOn = true; });
     // Taken out of the page it pauses, too, but nobody asked for that; the event may come when it is
     // back already. Who asks has touched something a moment before.
