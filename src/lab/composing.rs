@@ -41,6 +41,27 @@ impl Network {
     }
 }
 
+/// Runs `compose`, which tells (seconds done, seconds in all), and says through `output` what `line`
+/// makes of that, and at the end what came of it.
+pub(super) fn composed_to(
+    output: Output,
+    line: impl Fn(f64, f64) -> String,
+    compose: impl FnOnce(&mut dyn FnMut(f64, f64)) -> Result<Piece>,
+) -> Result<Piece> {
+    let start = Instant::now();
+    let mut live = Live::to(output);
+    let piece = compose(&mut |done, total| {
+        let line = line(done, total);
+        // In hundredths of a second, which is finer than a grain or a block.
+        let (done, total) = ((done * 100.0) as u64, (total * 100.0) as u64);
+        let progress = Progress { done, total, line: line.clone() };
+        live.update(&progress, || Bundle::from_text(&line));
+    })?;
+    let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
+    live.finish(&line, || Bundle::from_text(&line));
+    Ok(piece)
+}
+
 impl Piece {
     /// Writes a 16-bit WAV file.
     ///

@@ -1,7 +1,8 @@
+use super::composing::composed_to;
 use super::training::LiveTraining;
 use crate::audio::Song;
 use crate::dataset::grains::{GrainPool, SongSource};
-use crate::display::{Bundle, Candidate, ChoiceStep, Choices, Live, Output, Progress};
+use crate::display::{Candidate, ChoiceStep, Choices, Output};
 use crate::evaluate;
 use crate::features::PitchBands;
 use crate::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};
@@ -192,17 +193,9 @@ fn said(
     compose: impl FnOnce(&mut dyn FnMut(f64, f64)) -> Result<Piece>,
 ) -> Result<Piece> {
     let start = Instant::now();
-    let mut live = Live::to(output);
-    let piece = compose(&mut |done, total| {
-        let elapsed = start.elapsed().as_secs_f64().max(1e-9);
+    let line = |done: f64, total: f64| {
         let share = 100.0 * done / total.max(1e-9);
-        let line = format!("composed {share:.0} % in {elapsed:.0} s");
-        // In hundredths of a second, which is finer than a grain.
-        let (done, total) = ((done * 100.0) as u64, (total * 100.0) as u64);
-        let progress = Progress { done, total, line: line.clone() };
-        live.update(&progress, || Bundle::from_text(&line));
-    })?;
-    let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
-    live.finish(&line, || Bundle::from_text(&line));
-    Ok(piece)
+        format!("composed {share:.0} % in {:.0} s", start.elapsed().as_secs_f64().max(1e-9))
+    };
+    composed_to(output, line, compose)
 }

@@ -1,10 +1,10 @@
+use super::composing::composed_to;
 use super::training::LiveTraining;
 use crate::Result;
 use crate::audio::Song;
 use crate::dataset::grains::SongSource;
-use crate::display::{Bundle, Live, Output, Progress, Show, shown_in_notebooks};
+use crate::display::{Bundle, Output, Show, shown_in_notebooks};
 use crate::generate::{Piece, SpectralComposer, SpectralLearning, SpectralOptions};
-use std::time::Instant;
 
 impl SpectralComposer {
     /// Learns from songs with the usual settings, with a live chart of the loss; the stop button ends
@@ -54,17 +54,10 @@ impl SpectralComposer {
         seed: u64,
         options: &SpectralOptions,
     ) -> Result<Piece> {
-        let start = Instant::now();
-        let mut live = Live::to(output);
-        let piece = self.compose(seconds, seed, options, &mut |done, total| {
-            let line = format!("composed {done:.1} of {total:.1} s; then phases are found");
-            let (done, total) = ((done * 100.0) as u64, (total * 100.0) as u64);
-            let progress = Progress { done, total, line: line.clone() };
-            live.update(&progress, || Bundle::from_text(&line));
-        })?;
-        let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
-        live.finish(&line, || Bundle::from_text(&line));
-        Ok(piece)
+        let line = |done: f64, total: f64| {
+            format!("composed {done:.1} of {total:.1} s; then phases are found")
+        };
+        composed_to(output, line, |progress| self.compose(seconds, seed, options, progress))
     }
 }
 

@@ -227,7 +227,7 @@ impl Walk {
             planned: planned.grains,
             familiar,
             form: terrain.options.form,
-            tune: self.tune_at(terrain, self.seconds_done),
+            tune: self.tune(terrain),
         }
     }
 }

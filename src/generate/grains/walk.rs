@@ -45,8 +45,6 @@ pub(super) struct Walk {
     pub(super) seconds_done: f64,
     pub(super) run: Run,
     pub(super) roughness: Vec<f32>,
-    /// Where a tune is followed from, in seconds.
-    tune_from: Option<f64>,
     pub(super) account: Account,
 }
 
@@ -90,7 +88,6 @@ impl Walk {
             seconds_done: 0.0,
             run: Run { song: usize::MAX, offset_seconds: 0.0, began_seconds: 0.0 },
             roughness: Vec::new(),
-            tune_from: None,
             account: Account::default(),
         };
         let pool = terrain.pool;
@@ -110,7 +107,6 @@ impl Walk {
                 walk.account = Account::default();
             }
             (Opening::Tune, Some(guest)) => {
-                walk.tune_from = Some(0.0);
                 let tune = pool.notes(pool.candidate(guest.grains.start, 0));
                 let alike = |candidate: &usize| -> f32 {
                     pool.notes(*candidate).iter().zip(&tune).map(|(a, b)| a * b).sum()
@@ -269,15 +265,15 @@ impl Walk {
         Ok(closest?.unwrap_or(0.0) - terrain.options.copy_limit)
     }
 
-    /// The grain of the guest whose notes are followed at a time of the piece.
-    pub(super) fn tune_at(&self, terrain: &Terrain, at_seconds: f64) -> Option<usize> {
-        let (guest, from) = (terrain.pool.guest()?, self.tune_from?);
-        let within = at_seconds - from;
-        if within >= TUNE_SECONDS {
+    /// The grain of the guest whose notes are followed now.
+    pub(super) fn tune(&self, terrain: &Terrain) -> Option<usize> {
+        let at_seconds = self.seconds_done;
+        let guest = terrain.pool.guest()?;
+        if terrain.options.opening != Opening::Tune || at_seconds >= TUNE_SECONDS {
             return None;
         }
         let grains = &terrain.pool.grains()[guest.grains.clone()];
-        let place = grains.iter().position(|grain| grain.end_seconds > within)?;
+        let place = grains.iter().position(|grain| grain.end_seconds > at_seconds)?;
         Some(guest.grains.start + place)
     }
 }
