@@ -1,8 +1,7 @@
 //! Writes a page with every display, of a song whose name, tags and title try to be markup.
 //!
-//! `cargo run --example displays -- FOLDER [SONG]` writes `displays.html` and `live.json`, the states
-//! of a training as a front end gets them one after the other; the browser tests open both. Without
-//! a song it is a minute of chords.
+//! `cargo run --example displays -- FOLDER [SONG]` writes `displays.html`, which the browser tests open.
+//! Without a song it is a minute of chords.
 
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
@@ -45,7 +44,7 @@ fn main() -> Result<()> {
     let data = Dataset::from_dir(&songs, DatasetSettings::fast())?;
     let config = NetworkConfig::stack(data.blocks().width(), [lstm(96), gru(64)]);
     let mut network = Network::new(config, &data, 1, &Device::cpu())?;
-    let states = trained_live(&mut network, &data)?;
+    let samples = samples_of_a_training(&mut network, &data)?;
     let history = train::run(&mut network, &data, &Training::epochs(4), &mut train::Silent)?;
     let piece =
         network.compose_to(silent(), neural_composer::generate::Seed::training(&data, 1)?, 6.0)?;
@@ -85,12 +84,11 @@ fn main() -> Result<()> {
             bundle.html()
         );
     }
-    write(&folder.join("displays.html"), &page)?;
-    write(&folder.join("live.json"), &serde_json::json!(states).to_string())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(Error::io(path, "write the file"))
+    for sample in samples {
+        page += &format!("<section data-display=\"sample\"><h2>sample</h2>{sample}</section>\n");
+    }
+    let path = folder.join("displays.html");
+    std::fs::write(&path, page).map_err(Error::io(&path, "write the file"))
 }
 
 /// A minute of chords that come round, a second each.
@@ -150,8 +148,8 @@ impl Write for Written {
     }
 }
 
-/// The HTML of every state that a front end is sent.
-fn trained_live(network: &mut Network, data: &Dataset) -> Result<Vec<String>> {
+/// The HTML of what can be heard while a network trains.
+fn samples_of_a_training(network: &mut Network, data: &Dataset) -> Result<Vec<String>> {
     let written = Written::default();
     let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
     let listening = Listening { every_epochs: 2, seconds: 3.0, sequence: 0 };
@@ -164,7 +162,7 @@ fn trained_live(network: &mut Network, data: &Dataset) -> Result<Vec<String>> {
         let event: serde_json::Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
         event["data"]["text/html"].as_str().map(str::to_owned)
     };
-    Ok(text.lines().filter_map(html).collect())
+    Ok(text.lines().filter_map(html).filter(|html| html.contains("<audio")).collect())
 }
 
 /// As a walk through a song would choose: most likely on along the song, now and then elsewhere.

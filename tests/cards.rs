@@ -121,7 +121,7 @@ fn a_networks_card_says_where_its_weights_come_from() -> Result<()> {
     network.save(&path)?;
     for network in [network, Network::load(&path, &Device::cpu())?] {
         let bundle = network.bundle()?;
-        for fact in ["2 epochs on \"A <i>song</i>\"", "seed 5", "17"] {
+        for fact in ["2 epochs on ", "A <i>song</i>", "seed 5", "17"] {
             assert!(bundle.plain().contains(fact), "{fact} in {}", bundle.plain());
         }
         assert!(!bundle.html().contains("<i>song"));

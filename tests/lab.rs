@@ -2,6 +2,7 @@
 
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
+use neural_composer::display::protocol::{Event, Operation};
 use neural_composer::display::{self, Candidate, ChoiceStep, Choices, Destination, Output, Show};
 use neural_composer::features::{Blocks, SpectrumLayout};
 use neural_composer::lab::{Listening, LiveTraining, Verdict};
@@ -144,15 +145,20 @@ fn a_training_can_be_heard_while_it_is_drawn() {
     let history = train::run(&mut network, &data, &training, &mut live).unwrap();
     live.finish(&history);
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    let last = text.lines().rfind(|line| line.contains("text/html")).unwrap();
-    let first = text.lines().find(|line| line.contains("text/html")).unwrap();
+    let (heard, charts): (Vec<_>, Vec<_>) = text
+        .lines()
+        .filter(|line| line.contains("text/html"))
+        .partition(|line| line.contains("<audio"));
+    let (first, last) = (charts[0], charts[charts.len() - 1]);
     assert!(first.contains("batches/s") && first.contains(" left"), "how fast, and how long still");
     assert!(!last.contains(" left"), "in the end there is nothing left");
-    for epoch in [2, 4, 6] {
-        assert!(last.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
+    // Each of its own, so that redrawing the chart leaves alone what plays.
+    assert_eq!(heard.len(), 3);
+    for (line, epoch) in heard.iter().zip([2, 4, 6]) {
+        assert!(line.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
+        let event = Event::from_line(line).unwrap();
+        assert_eq!((event.op, event.id), (Operation::Display, None));
     }
-    assert_eq!(last.matches("<audio").count(), 3);
-    assert!(!last.contains("after epoch 3<"));
     // Hearing it changes nothing about it.
     let mut silent = Network::new(network.config().clone(), &data, 1, &Device::cpu()).unwrap();
     let unheard = train::run(&mut silent, &data, &training, &mut Silent).unwrap();
@@ -162,6 +168,27 @@ fn a_training_can_be_heard_while_it_is_drawn() {
     );
     let never = Listening { every_epochs: 0, ..Listening::default() };
     assert!(LiveTraining::to(Output::new(), 1).listening(&data, never).is_err());
+}
+
+#[test]
+fn a_kernel_that_cannot_show_samples_at_once_shows_them_in_the_end_and_never_too_many() {
+    let song = [("A tone".to_owned(), tone(440.0, 2.0))];
+    let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
+    let data = Dataset::from_audio(&song, settings).unwrap();
+    let config = NetworkConfig::stack(data.blocks().width(), [lstm(4)]);
+    let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+    let written = Written::default();
+    let output = Output::to(Destination::Evcxr, Box::new(written.clone()));
+    let listening = Listening { every_epochs: 1, seconds: 0.5, sequence: 0 };
+    let mut live = LiveTraining::to(output, 40).listening(&data, listening).unwrap();
+    let history = train::run(&mut network, &data, &Training::epochs(40), &mut live).unwrap();
+    live.finish(&history);
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let pieces = text.split("after epoch ").skip(1).filter(|rest| rest.contains("<audio"));
+    let epochs: Vec<usize> =
+        pieces.filter_map(|rest| rest.split_once('<')?.0.parse().ok()).collect();
+    assert_eq!(epochs, (1..=16).chain((18..=40).step_by(2)).collect::<Vec<_>>());
+    assert_eq!(text.matches("EVCXR_BEGIN_CONTENT text/html").count(), 1, "one result");
 }
 
 /// Red, green, blue of a picture at a place in CSS pixels; these pictures have one pixel for each.

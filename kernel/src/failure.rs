@@ -20,18 +20,40 @@ const PLAIN: &str = "\x1b[0m";
 impl Failure {
     /// A failure told in plain words.
     pub fn told(name: &str, value: impl Into<String>) -> Self {
-        let value = value.into();
+        let value = harmless(&value.into());
         let traceback = vec![format!("{RED}{name}{PLAIN}: {value}")];
         Failure { name: name.to_owned(), value, traceback }
     }
 
     /// rustc's errors, each with the lines of the cell it is about.
     pub fn of_compilation(errors: &[CompilationError], cell: &Cell) -> Self {
-        let traceback = errors.iter().map(|error| render(error, cell)).collect();
+        let traceback = errors.iter().map(|error| harmless(&render(error, cell))).collect();
         let name = errors.first().and_then(|error| error.code()).unwrap_or("error");
         let values: Vec<String> = errors.iter().map(CompilationError::message).collect();
-        Failure { name: name.to_owned(), value: values.join("\n"), traceback }
+        Failure { name: name.to_owned(), value: harmless(&values.join("\n")), traceback }
     }
+}
+
+/// Names in a message may come from files. What would control the console or turn the reading
+/// direction becomes `�`; colours stay.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = colour_length(rest).unwrap_or(c.len_utf8());
+        let controls = c.is_control() && !matches!(c, '\n' | '\t') && length == c.len_utf8();
+        let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        out.push_str(if controls || turns { "\u{fffd}" } else { &rest[..length] });
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// The bytes of the colour sequence (`ESC [ numbers m`) that the text starts with.
+fn colour_length(text: &str) -> Option<usize> {
+    let numbers = text.strip_prefix("\x1b[")?;
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    numbers[end..].starts_with('m').then_some(end + 3)
 }
 
 /// One place in the cell, its lines and columns counted from 1.

@@ -1,5 +1,7 @@
 """What cells do: values, variables, types, errors, panics, deaths."""
 
+import re
+
 import pytest
 
 from notebook import Notebook
@@ -72,6 +74,35 @@ def test_question_mark_errors_are_errors(plain):
     assert cell.stderr == ""
     several = plain.run('Err::<(), String>("one\\ntwo".into())?;')
     assert "one\ntwo" in several.error
+
+
+HOSTILE_NAMES = {
+    "a title for the window": "\x1b]0;gone\x07",
+    "an erased screen": "\x1b[2J",
+    "a turned direction": "\u202egpj",
+    "a line written over": "said\rgone",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
+@pytest.mark.parametrize("fails", ["Err::<(), String>(NAME.into())?;", 'panic!("{}", NAME);'])
+def test_names_in_errors_control_nothing(plain, name, fails):
+    plain.run(f'const NAME: &str = "<b>{rust_text(name)}</b>";')
+    cell = plain.run(fails)
+    (error,) = cell.contents("error")
+    for text in [error["evalue"], *error["traceback"]]:
+        colours = re.sub(r"\x1b\[[0-9;]*m", "", text)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", colours)
+        assert "<b>" in text and "\ufffd" in text
+
+
+def test_colours_in_errors_stay(plain):
+    cell = plain.run('Err::<(), String>("\\u{1b}[32mleft\\u{1b}[0m".into())?;')
+    assert "\x1b[32mleft\x1b[0m" in cell.error
+
+
+def rust_text(text):
+    return "".join(f"\\u{{{ord(c):x}}}" for c in text)
 
 
 def test_panics_are_errors_and_lose_little(plain):

@@ -95,6 +95,17 @@ impl Live {
         }
     }
 
+    /// Shows something of its own below the display, which stays as it is when the display is redrawn:
+    /// sound that plays goes on. Returns whether it was shown; only our own kernel can while a cell
+    /// runs.
+    pub fn append(&mut self, bundle: &Bundle) -> bool {
+        let can = self.output.destination() == Destination::OwnKernel;
+        if can {
+            self.output.write(&bundle.event(Operation::Display, None).to_line());
+        }
+        can
+    }
+
     /// Shows the final state, always.
     pub fn finish(mut self, line: &str, bundle: impl FnOnce() -> Bundle) {
         let line = super::plain::clean(line);

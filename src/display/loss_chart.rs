@@ -166,7 +166,7 @@ impl Drawing for LossChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()> {
-        let right = theme::WIDTH_PX as i32 - 18;
+        let right = theme::WIDTH_PX as i32 - 28;
         let frame = Frame { left: LEFT, right, top: 34, bottom: 34 + LOSS_HEIGHT };
         let last = self.runs.iter().flat_map(|r| &r.points).map(|p| p.epoch).max().unwrap_or(1);
         let last = last.max(self.total_epochs).max(2);

@@ -1,10 +1,10 @@
+use super::bundle::Bundle;
 use super::html::escape;
 use super::player::short_audio;
 use crate::Result;
 use crate::audio::Audio;
-use std::fmt::Write as _;
 
-/// A short sound in a display that is redrawn while it may be playing.
+/// A short sound that is shown while a job runs.
 #[derive(Clone, Debug)]
 pub(crate) struct SoundSample {
     label: String,
@@ -16,19 +16,23 @@ impl SoundSample {
     pub fn new(audio: &Audio, label: &str, limit_bytes: usize) -> Result<Self> {
         Ok(Self { label: label.to_owned(), audio: short_audio(audio, label, limit_bytes)? })
     }
+
+    fn html(&self) -> String {
+        format!("<div><span>{}</span>{}</div>", escape(&self.label), self.audio)
+    }
+
+    /// The sample alone.
+    pub fn bundle(&self) -> Bundle {
+        let text = format!("{}: a sample to listen to, in a browser", self.label);
+        Bundle::new(&sound_samples(std::slice::from_ref(self)), None, &text)
+    }
 }
 
-/// Sounds beside each other. `display` names the display that they belong to: what plays in it goes on
-/// when it is redrawn.
-pub(crate) fn sound_samples(display: &str, samples: &[SoundSample]) -> String {
-    let mut html = String::new();
-    for SoundSample { label, audio } in samples {
-        let (key, label) = (escape(&format!("{display} {label}")), escape(label));
-        let _ = write!(html, "<div data-key=\"{key}\"><span>{label}</span>{audio}</div>");
+/// Sounds beside each other.
+pub(crate) fn sound_samples(samples: &[SoundSample]) -> String {
+    if samples.is_empty() {
+        return String::new();
     }
-    if html.is_empty() {
-        return html;
-    }
-    let script = include_str!("samples.js").trim_end();
-    format!("<div class=\"nc-samples\">{html}<script>{script}</script></div>")
+    let html: String = samples.iter().map(SoundSample::html).collect();
+    format!("<div class=\"nc-samples\">{html}</div>")
 }

@@ -81,7 +81,8 @@ fn song_facts(song: &Song) -> Result<Facts> {
 impl Show for Song {
     fn bundle(&self) -> Result<Bundle> {
         let artist = self.tags().artist().unwrap_or_default();
-        Player::new(self.title(), self.audio()).details(artist).facts(song_facts(self)?).bundle()
+        let player = Player::new(self.title(), self.audio()).details(artist);
+        player.bundle_with(|| song_facts(self))
     }
 }
 
@@ -170,22 +171,20 @@ fn network_facts(network: &Network) -> Facts {
         .with("updates", plain::count(network.updates() as u64))
         .with("weights' seed", provenance.weights_seed.map_or(String::new(), |s| s.to_string()));
     for training in &provenance.trainings {
-        let songs = match training.songs.as_slice() {
-            [one] => format!("\"{one}\""),
-            songs => format!("{} songs ({})", songs.len(), songs.join(", ")),
-        };
         let took =
             training.seconds.map_or(String::new(), |s| format!(" in {}", plain::duration(s)));
         facts = facts.with(
             "trained",
             format!(
-                "{} epochs on {songs}, {}{took} on the {}, seed {}",
+                "{} epochs on {} of sound{took} on the {}, seed {}",
                 training.epochs,
                 plain::clock(training.song_seconds),
                 training.device,
                 training.seed
             ),
         );
+        // Names of their own: some are read from right to left.
+        facts = facts.with("songs", training.songs.join(", "));
     }
     if provenance.trainings.is_empty() && network.updates() == 0 {
         facts = facts.note("Not trained yet: its weights are as drawn.");

@@ -18,7 +18,8 @@ use std::path::Path;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Listening {
-    /// A sample after every so many epochs. Usual: 5.
+    /// A sample after every so many epochs. Usual: 5. After sixteen samples they come half as often,
+    /// after sixteen more half as often again: a long training fills no notebook.
     pub every_epochs: usize,
     /// How long a sample is. Usual: 4.
     pub seconds: f64,
@@ -36,24 +37,27 @@ impl Default for Listening {
 struct Samples {
     listening: Listening,
     seed: Seed,
-    /// The latest.
-    made: Vec<SoundSample>,
+    every_epochs: usize,
+    made: usize,
+    /// Those that are shown when the training has ended, because they could not be before.
+    kept: Vec<SoundSample>,
 }
 
 impl Samples {
-    /// So many are shown, the latest ones.
-    const SHOWN: usize = 4;
-    /// What one may take in the page; the page is redrawn four times a second.
-    const BYTES: usize = 40_000;
+    /// After so many they come half as often.
+    const AS_OFTEN: usize = 16;
+    /// What one may take in the page.
+    const BYTES: usize = 80_000;
 
-    fn listen(&mut self, network: &Network, epoch: usize) -> Result<()> {
+    fn listen(&mut self, network: &Network, epoch: usize) -> Result<SoundSample> {
         let piece = generate::blocks(network, &self.seed, self.listening.seconds, &mut |_, _| ())?;
         let label = format!("after epoch {epoch}");
-        self.made.push(SoundSample::new(piece.audio(), &label, Self::BYTES)?);
-        if self.made.len() > Self::SHOWN {
-            self.made.remove(0);
+        let sample = SoundSample::new(piece.audio(), &label, Self::BYTES)?;
+        self.made += 1;
+        if self.made.is_multiple_of(Self::AS_OFTEN) {
+            self.every_epochs *= 2;
         }
-        Ok(())
+        Ok(sample)
     }
 }
 
@@ -80,17 +84,14 @@ impl LiveTraining {
         }
         generate::check_length(listening.seconds)?;
         let seed = Seed::sequence(data, listening.sequence)?;
-        self.samples = Some(Samples { listening, seed, made: Vec::new() });
+        let every_epochs = listening.every_epochs;
+        self.samples = Some(Samples { listening, seed, every_epochs, made: 0, kept: Vec::new() });
         Ok(self)
-    }
-
-    fn heard(&self) -> String {
-        heard(&self.samples, self.live.id())
     }
 
     /// Shows the final state.
     pub fn finish(self, history: &History) {
-        let heard = self.heard();
+        let heard = sound_samples(self.samples.as_ref().map_or(&[], |samples| &samples.kept));
         let words = history.to_string();
         self.live.finish(&words, || bundle(history, &words, 0, &heard));
     }
@@ -103,10 +104,8 @@ impl Observer for LiveTraining {
             total: position.batches_planned() as u64,
             line: line(history, position),
         };
-        let Self { live, epochs, samples } = self;
-        let id = live.id().to_owned();
-        let words = &progress.line;
-        live.update(&progress, || bundle(history, words, *epochs, &heard(samples, &id)));
+        let (words, epochs) = (&progress.line, self.epochs);
+        self.live.update(&progress, || bundle(history, words, epochs, ""));
     }
 
     fn epoch(&mut self, history: &History, position: &Position) {
@@ -116,17 +115,15 @@ impl Observer for LiveTraining {
     fn network(&mut self, network: &Network, history: &History) {
         let epoch = history.epochs.len();
         if let Some(samples) = &mut self.samples
-            && epoch.is_multiple_of(samples.listening.every_epochs)
+            && epoch.is_multiple_of(samples.every_epochs)
             && !interrupt::requested()
-        {
             // A network that makes no sound yet trains all the same.
-            let _ = samples.listen(network, epoch);
+            && let Ok(sample) = samples.listen(network, epoch)
+            && !self.live.append(&sample.bundle())
+        {
+            samples.kept.push(sample);
         }
     }
-}
-
-fn heard(samples: &Option<Samples>, display: &str) -> String {
-    samples.as_ref().map_or(String::new(), |samples| sound_samples(display, &samples.made))
 }
 
 fn line(history: &History, position: &Position) -> String {
@@ -160,7 +157,7 @@ impl Network {
         self.train_to(Output::new(), data, &settings)
     }
 
-    /// As [`train`](Self::train), with samples to listen to in the same display: what the network makes
+    /// As [`train`](Self::train), with samples to listen to below the chart: what the network makes
     /// after every few epochs.
     ///
     /// # Errors

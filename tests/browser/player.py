@@ -120,4 +120,7 @@ class PlayerCheck:
         self.test.assertEqual(tabs.nth(0).get_attribute("aria-checked"), "true")
         states = self.player.locator("audio").evaluate_all("all => all.map(a => a.muted)")
         self.test.assertEqual(states, [False, True], "the key A switches back")
+        paused = "all => all.every(a => a.paused)"
+        audio = self.player.locator("audio")
         self.page.keyboard.press("Space")
+        until(self.page, "space pauses on a tab, too", 3, lambda: audio.evaluate_all(paused))

@@ -4,7 +4,6 @@ The page is made by `cargo run --example displays -- target/browser/page`; the s
 and tags are markup, right-to-left text and emoji.
 """
 
-import json
 import unittest
 
 from browser import PAGE, SHOTS, BrowserTest, until
@@ -22,17 +21,6 @@ DARK = """() => {
     document.body.style.setProperty("--jp-" + name, value);
   document.body.style.background = "#111";
   document.body.style.color = "#ddd";
-}"""
-# How a front end shows a new state: the HTML is put in, then its scripts are run.
-REDRAW = """html => {
-  const cell = document.querySelector("#cell");
-  cell.innerHTML = html;
-  for (const old of cell.querySelectorAll("script")) {
-    const script = document.createElement("script");
-    for (const { name, value } of old.attributes) script.setAttribute(name, value);
-    script.textContent = old.textContent;
-    old.replaceWith(script);
-  }
 }"""
 
 
@@ -106,39 +94,12 @@ class Displays(BrowserTest):
     def test_plain_audio_plays_to_its_end(self):
         """What a page without scripts has to offer: the browser's own player."""
         page = self.open(URL, scripts=False)
-        for name in ["song", "piece", "dataset"]:
+        for name in ["song", "piece", "dataset", "sample"]:
             with self.subTest(name):
                 audio = page.locator(f"section[data-display={name}] audio").first
                 audio.evaluate("a => { a.currentTime = a.duration - 0.6; return a.play() }")
                 until(page, "it ends", 5, lambda a=audio: a.evaluate("a => a.ended || a.error"))
                 self.assertIsNone(audio.evaluate("a => a.error && a.error.message"))
-
-    def test_what_plays_goes_on_when_the_training_chart_is_redrawn(self):
-        states = json.loads((PAGE / "live.json").read_text(encoding="utf-8"))
-        heard = [state for state in states if "nc-samples" in state]
-        self.assertGreaterEqual(len(heard), 1)
-        page = self.open(URL)
-        page.evaluate("document.body.innerHTML = '<div id=cell></div>'")
-        page.evaluate(REDRAW, heard[-1])
-        sample = page.locator("#cell audio").last
-        sample.evaluate("audio => audio.play()")
-        until(page, "the sample plays", 5, lambda: sample.evaluate("a => a.currentTime") > 0.2)
-        before = sample.evaluate("a => a.currentTime")
-        for _ in range(4):
-            page.evaluate(REDRAW, heard[-1])
-            page.wait_for_timeout(250)
-        now = page.locator("#cell audio").last
-        self.assertFalse(now.evaluate("a => a.paused"), "it plays on")
-        self.assertGreater(now.evaluate("a => a.currentTime"), before + 0.5)
-        now.evaluate("a => a.pause()")
-        page.wait_for_timeout(100)
-        page.evaluate(REDRAW, heard[-1])
-        page.wait_for_timeout(200)
-        paused = page.locator("#cell audio").last
-        self.assertTrue(paused.evaluate("a => a.paused"), "paused by hand, it stays so")
-        page.screenshot(path=SHOTS / "training-heard.png")
-        page.evaluate(DARK)
-        page.screenshot(path=SHOTS / "training-heard-dark.png")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 //! one by one.
 
 use super::prediction::{self, Predictor};
+use rayon::prelude::*;
 
 /// Samples per frame.
 pub(super) const BLOCK: usize = 4096;
@@ -15,19 +16,22 @@ const BITS: u32 = 16;
 /// 16-bit samples, one vector per channel, all of one length, as a FLAC file.
 pub(super) fn encode(channels: &[Vec<i32>], sample_rate_hz: u32) -> Vec<u8> {
     let length = channels.first().map_or(0, Vec::len);
-    let blocks = length.div_ceil(BLOCK);
-    let mut frames = Vec::new();
-    let mut starts = Vec::with_capacity(blocks);
-    for block in 0..blocks {
+    let coded = |block: usize| {
         let range = block * BLOCK..((block + 1) * BLOCK).min(length);
-        starts.push(frames.len());
         let parts: Vec<&[i32]> = channels.iter().map(|c| &c[range.clone()]).collect();
-        frames.extend(frame(&parts, block, sample_rate_hz));
-    }
+        frame(&parts, block, sample_rate_hz)
+    };
+    let frames: Vec<_> = (0..length.div_ceil(BLOCK)).into_par_iter().map(coded).collect();
+    let mut next = 0;
+    let start = |frame: &Vec<u8>| {
+        next += frame.len();
+        next - frame.len()
+    };
+    let starts: Vec<usize> = frames.iter().map(start).collect();
     let mut file = b"fLaC".to_vec();
     file.extend(stream_info(channels.len(), length, sample_rate_hz));
     file.extend(seek_table(&starts, length, sample_rate_hz));
-    file.extend(frames);
+    file.extend(frames.concat());
     file
 }
 

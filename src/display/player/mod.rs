@@ -10,7 +10,7 @@ use super::bundle::Bundle;
 use super::envelope::Envelope;
 use super::facts::Facts;
 use super::html::{escape, isolated};
-use super::picture::Raster;
+use super::picture::{Picture, Raster};
 use super::spectrogram::{self, SpectrogramView};
 use super::{plain, waveform};
 use crate::audio::Audio;
@@ -19,6 +19,7 @@ use crate::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use preview::Preview;
+use rayon::prelude::*;
 use std::fmt::Write as _;
 
 /// Columns of the waveform in the page.
@@ -92,26 +93,31 @@ impl Player {
     /// # Errors
     /// [`Error::Data`] when a piece is empty, [`Error::Picture`] when the waveform cannot be drawn.
     pub fn bundle(&self) -> Result<Bundle> {
+        self.bundle_with(|| Ok(self.facts.clone()))
+    }
+
+    /// As [`bundle`](Self::bundle), with facts that are found out while the sound is prepared.
+    pub(crate) fn bundle_with(
+        &self,
+        facts: impl FnOnce() -> Result<Facts> + Send,
+    ) -> Result<Bundle> {
         if let Some((title, _)) = self.pieces.iter().find(|(_, audio)| audio.frames() == 0) {
             return Err(Error::Data(format!("{title}: there is nothing to play, it is empty")));
         }
         // base64 makes four characters of three bytes; each piece gets a share by its length.
         let bytes = self.limit() as f64 * 0.75;
         let seconds: f64 = self.pieces.iter().map(|(_, audio)| audio.duration_seconds()).sum();
-        let mut tracks = String::new();
-        let mut notes = Vec::new();
-        for (title, audio) in &self.pieces {
-            let share = bytes * audio.duration_seconds() / seconds;
-            let mono = audio.to_mono();
-            let preview = Preview::of(audio, &mono, share as usize)?;
-            tracks += &track(title, audio, &mono, &preview)?;
-            notes.push(preview.given_up);
-        }
-        let pieces: Vec<_> = self.pieces.iter().map(|(t, a)| (t.as_str(), a)).collect();
-        let picture = match pieces.as_slice() {
-            [(_, audio)] => waveform::waveform(audio)?,
-            _ => waveform::waveforms(&pieces)?,
+        let tracks = || {
+            let of = |(title, audio): &(String, Audio)| {
+                let share = bytes * audio.duration_seconds() / seconds;
+                track(title, audio, share as usize)
+            };
+            self.pieces.par_iter().map(of).collect::<Result<Vec<_>>>()
         };
+        let drawn = || rayon::join(|| self.picture(), facts);
+        let (tracks, (picture, facts)) = rayon::join(tracks, drawn);
+        let (picture, facts) = (picture?, facts?);
+        let (tracks, notes): (Vec<_>, Vec<_>) = tracks?.into_iter().unzip();
         let mut body = format!(
             "<style>{}</style><section class=\"nc-player\" aria-label=\"{}\" \
              data-lm-suppress-shortcuts=\"true\">{}",
@@ -121,10 +127,11 @@ impl Player {
         );
         let _ = write!(
             body,
-            "<img class=\"nc-still\" alt=\"{}\" width=\"{}\" src=\"data:image/png;base64,{}\">{tracks}",
+            "<img class=\"nc-still\" alt=\"{}\" width=\"{}\" src=\"data:image/png;base64,{}\">{}",
             escape(picture.description()),
             picture.width_px(),
-            picture.png_base64()
+            picture.png_base64(),
+            tracks.concat()
         );
         if let Some(given_up) = self.given_up(&notes) {
             let _ = write!(
@@ -134,8 +141,16 @@ impl Player {
             );
         }
         let script = include_str!("player.js").trim_end();
-        let _ = write!(body, "<script>{script}</script></section>{}", self.facts.html());
-        Ok(Bundle::new(&body, Some(picture), &self.plain()))
+        let _ = write!(body, "<script>{script}</script></section>{}", facts.html());
+        Ok(Bundle::new(&body, Some(picture), &(self.plain() + &facts.plain())))
+    }
+
+    fn picture(&self) -> Result<Picture> {
+        let pieces: Vec<_> = self.pieces.iter().map(|(t, a)| (t.as_str(), a)).collect();
+        match pieces.as_slice() {
+            [(_, audio)] => waveform::waveform(audio),
+            _ => waveform::waveforms(&pieces),
+        }
     }
 
     /// What the previews lack, as HTML; once where it is the same for all pieces.
@@ -185,12 +200,17 @@ impl Player {
                 plain::sparkline(&levels, top - 40.0, top)
             );
         }
-        text + &self.facts.plain()
+        text
     }
 }
 
-/// One piece: the plain audio element that works everywhere, and what the script draws.
-fn track(title: &str, audio: &Audio, mono: &Audio, preview: &Preview) -> Result<String> {
+/// One piece: the plain audio element that works everywhere, and what the script draws; and what the
+/// preview lacks.
+fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<(String, String)> {
+    let mono = audio.to_mono();
+    let (preview, spectrogram) =
+        rayon::join(|| Preview::of(audio, &mono, limit_bytes), || small_spectrogram(&mono));
+    let (preview, (raster, top_hz)) = (preview?, spectrogram?);
     let channels: Vec<&[f32]> = audio.channels().iter().take(2).map(Vec::as_slice).collect();
     let columns = COLUMNS.min(audio.frames());
     let envelopes: Vec<_> = channels.iter().map(|c| Envelope::of(c, columns)).collect();
@@ -212,8 +232,7 @@ fn track(title: &str, audio: &Audio, mono: &Audio, preview: &Preview) -> Result<
         .map(|c| (-20.0 * power(c).max(1e-13).log10()).round().clamp(0.0, 255.0) as u8)
         .collect();
     let mean = envelopes.iter().map(|e| e.loudness().powi(2)).sum::<f32>() / channels.len() as f32;
-    let (raster, top_hz) = small_spectrogram(mono)?;
-    Ok(format!(
+    let html = format!(
         "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.flac\" data-seconds=\"{:.4}\" \
          data-channels=\"{}\" data-rate=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
          data-peaks=\"{}\" data-levels=\"{}\" data-spectrogram=\"{}\">\
@@ -230,7 +249,8 @@ fn track(title: &str, audio: &Audio, mono: &Audio, preview: &Preview) -> Result<
         BASE64.encode(raster.png()?),
         escape(title),
         BASE64.encode(&preview.flac),
-    ))
+    );
+    Ok((html, preview.given_up))
 }
 
 /// An audio element alone, for a table; the sound takes at most `limit_bytes` in the page.

@@ -233,7 +233,8 @@
       const letter = event.key.length === 1 ? event.key.toLowerCase() : "";
       const number = letter >= "a" && letter <= "h" ? letter.charCodeAt(0) - 97 : Number(letter || NaN) - 1;
       const several = this.tracks.length > 1;
-      if (event.key === " ") { if (own) return; this.toggle(); }
+      // On the tab of what is heard already it has nothing to choose.
+      if (event.key === " ") { if (own && own.ariaChecked !== "true") return; this.toggle(); }
       else if (event.key === "ArrowRight") this.seek(this.position + step);
       else if (event.key === "ArrowLeft") this.seek(this.position - step);
       else if (event.key === "ArrowUp") this.setVolume(this.volume + 0.05);
@@ -389,6 +390,7 @@
       this.position = this.playing ? this.leader.currentTime : this.position;
       this.current = index;
       this.tabs.forEach((tab, i) => tab.setAttribute("aria-checked", String(i === index)));
+      if (this.tabs.some((tab) => tab.matches(":focus"))) this.tabs[index].focus();
       const heard = this.track.audio;
       heard.playbackRate = 1;
       if (this.wasPlaying && Math.abs(heard.currentTime - this.position) > 0.1 && this.position < this.track.length) heard.currentTime = this.position;

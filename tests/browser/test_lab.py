@@ -1,9 +1,6 @@
 """JupyterLab in a real browser, on the lab's own kernel: players are used as a person would, a
 training is watched and stopped, and what follows goes on.
 
-Not part of ./test, because it does not pass every time yet: `cd tests/browser`, then
-`../../.lab/browser-python/bin/python -m unittest lab_session`.
-
 Starts ./lab with settings of its own and a notebook of its own, which it removes.
 """
 
@@ -27,6 +24,8 @@ NAME = "browser-test.ipynb"
 TOKEN = "browser-test"
 # The library is compiled first where its sources are newer.
 START_SECONDS = 1800
+# A slash would be a folder.
+HOSTILE = "<img src=x onerror=alert(1)>\\u{202e}\u05e9\u05dc\u05d5\u05dd"
 CELLS = [
     "use neural_composer::prelude::*;\n"
     'let song = Song::open("../datasets/songs/prelude.mp3")?;\n'
@@ -41,8 +40,10 @@ CELLS = [
     "let history = network.train_and_listen(&data, training, listening)?;",
     "network.hidden_states(song.audio())?",
     "network.compose(Seed::training(&data, 1)?, 3.0)?",
+    f'Song::open("{HOSTILE}.mp3")?',
 ]
-SONG, COMPARISON, DATASET, TRAINING, INSIDE, PIECE = range(len(CELLS))
+SONG, COMPARISON, DATASET, TRAINING, INSIDE, PIECE, MISSING = range(len(CELLS))
+CHART = ".jp-OutputArea-output:has(svg.nc-drawing)"
 
 
 def notebook():
@@ -148,9 +149,9 @@ class Lab(BrowserTest):
         )
         page.screenshot(path=SHOTS / "lab-players.png")
 
-        self.run_cells(DATASET, PIECE)
+        self.run_cells(DATASET, MISSING)
         self.watch_training()
-        self.shown(TRAINING, "audio", 240)
+        self.listen_while_it_trains()
         page.screenshot(path=SHOTS / "lab-training.png")
         stop = '.jp-NotebookPanel-toolbar [data-command="notebook:interrupt-kernel"]'
         page.locator(stop).first.click()
@@ -162,6 +163,10 @@ class Lab(BrowserTest):
         # The cells behind it go on, with the network as trained so far.
         self.shown(INSIDE, "svg.nc-drawing")
         self.shown(PIECE, ".nc-player.nc-ready")
+        # A file's name in an error is text, too.
+        error = self.shown(MISSING, '[data-mime-type="application/vnd.jupyter.stderr"]').first
+        self.assertIn("<img src=x onerror=alert(1)>\ufffd\u05e9", error.inner_text())
+        self.assertEqual(self.cells.nth(MISSING).locator("img").count(), 0)
         for theme in ["light", "dark"]:
             if theme == "dark":
                 self.choose_dark_theme()
@@ -175,8 +180,7 @@ class Lab(BrowserTest):
 
     def watch_training(self):
         """The chart is drawn in place, again and again."""
-        chart = self.cells.nth(TRAINING).locator(".jp-OutputArea-output")
-        self.shown(TRAINING, ".jp-OutputArea-output")
+        chart = self.shown(TRAINING, CHART)
         states = set()
         for _ in range(30):
             states.add(chart.first.inner_html())
@@ -185,6 +189,17 @@ class Lab(BrowserTest):
         self.assertEqual(chart.count(), 1, "one chart")
         self.assertRegex(chart.first.inner_text(), r"batches/s, .* left", "how long still")
         self.assertGreaterEqual(len(states), 3, "the chart changes")
+
+    def listen_while_it_trains(self):
+        """A sample plays on while the chart above it is redrawn."""
+        sample = self.shown(TRAINING, "audio", 240).first
+        chart = self.cells.nth(TRAINING).locator(CHART).first
+        before = chart.inner_html()
+        sample.evaluate("a => a.play()")
+        time_of = "a => a.ended ? Infinity : a.currentTime"
+        until(self.page, "two seconds are heard", 30, lambda: sample.evaluate(time_of) > 2.0)
+        self.assertFalse(self.ended(TRAINING), "the training runs")
+        self.assertNotEqual(chart.inner_html(), before, "the chart was redrawn meanwhile")
 
     def choose_dark_theme(self):
         page = self.page
