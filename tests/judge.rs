@@ -86,6 +86,15 @@ fn cuts_are_found_where_they_are() {
         let near = found.seconds.iter().any(|seconds| (seconds - cut).abs() < 0.2);
         assert!(near, "{found:?} has no join at {cut}");
     }
+    // Another level behind each cut is a step that the song does not have there.
+    let levels = [1.0, 0.25, 1.0];
+    let parts = parts.iter().zip(levels).map(|((from, to), level)| {
+        song.excerpt(*from, *to).channels()[0].iter().map(|v| v * level).collect::<Vec<_>>()
+    });
+    let uneven = Audio::mono(parts.collect::<Vec<_>>().concat(), RATE).unwrap();
+    let found = joins(&uneven, &[&song]).unwrap();
+    let steps = found.loudness_step_db.zip(found.natural_loudness_step_db);
+    assert!(steps.is_some_and(|(step, natural)| step > natural + 4.0), "{found:?}");
     let uncut = joins(&song.excerpt(10.0, 20.0), &[&song]).unwrap();
     assert!(uncut.seconds.is_empty(), "{uncut:?}");
 }

@@ -108,6 +108,7 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
             "traced": joins.traced,
             "spectral_change": joins.spectral_change,
             "loudness_step_db": joins.loudness_step_db,
+            "natural_loudness_step_db": joins.natural_loudness_step_db,
         },
         "texture": { "piece": texture(piece), "songs": texture(songs) },
         "form": {

@@ -35,6 +35,8 @@ pub struct Joins {
     pub spectral_change: Option<f64>,
     /// Step of loudness at the joins, in dB, median. Nothing without joins.
     pub loudness_step_db: Option<f64>,
+    /// The same where the songs go on by themselves at those places: on a drum beat that is a step, too.
+    pub natural_loudness_step_db: Option<f64>,
 }
 
 /// Traces `piece` back to `songs`, and measures the places where the trace jumps.
@@ -82,12 +84,15 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Joins {
             traced += 1;
         }
     }
-    let (mut at_joins, mut natural, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut at_joins, mut natural) = (Vec::new(), Vec::new());
+    let (mut steps, mut natural_steps) = (Vec::new(), Vec::new());
     for (frame, before, after) in &jumps {
         at_joins.extend(piece.change(*frame));
         steps.extend(piece.loudness_step_db(*frame));
         for (song, diagonal) in [before, after] {
-            natural.extend(songs[*song].change((*frame as isize + diagonal).max(0) as usize));
+            let frame = (*frame as isize + diagonal).max(0) as usize;
+            natural.extend(songs[*song].change(frame));
+            natural_steps.extend(songs[*song].loudness_step_db(frame));
         }
     }
     let ratio = median(&mut at_joins).zip(median(&mut natural)).map(|(a, b)| a / b.max(1e-6));
@@ -96,6 +101,7 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Joins {
         traced: f64::from(traced) / origins.len().max(1) as f64,
         spectral_change: ratio,
         loudness_step_db: median(&mut steps),
+        natural_loudness_step_db: median(&mut natural_steps),
     }
 }
 

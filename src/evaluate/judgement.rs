@@ -121,17 +121,16 @@ impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.style)?;
         writeln!(f, "{}", self.copies)?;
-        match (self.joins.spectral_change, self.joins.loudness_step_db) {
-            (Some(change), Some(step)) => writeln!(
+        let joins = &self.joins;
+        let steps = joins.loudness_step_db.zip(joins.natural_loudness_step_db);
+        match joins.spectral_change.zip(steps) {
+            Some((change, (step, natural))) => writeln!(
                 f,
-                "{} joins, spectral change {change:.1} times the natural one, loudness step {step:.1} dB",
-                self.joins.seconds.len()
+                "{} joins, spectral change {change:.1} times the natural one, loudness step {step:.1} dB \
+                 (songs {natural:.1} dB)",
+                joins.seconds.len()
             )?,
-            _ => writeln!(
-                f,
-                "no joins found ({:.0} % traced to the songs)",
-                self.joins.traced * 100.0
-            )?,
+            _ => writeln!(f, "no joins found ({:.0} % traced to the songs)", joins.traced * 100.0)?,
         }
         match self.faults().as_slice() {
             [] => write!(f, "no fault found"),

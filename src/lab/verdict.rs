@@ -164,6 +164,10 @@ fn facts(judgement: &Judgement) -> Facts {
         0 => format!("none found ({} traced)", percent(joins.traced)),
         count => count.to_string(),
     };
+    let steps = joins
+        .loudness_step_db
+        .zip(joins.natural_loudness_step_db)
+        .map_or(String::new(), |(step, natural)| beside(decibels(step), decibels(natural)));
     let form = match judgement.song_forms.first() {
         Some(song) => beside(returns(&judgement.form), returns(song)),
         None => returns(&judgement.form),
@@ -187,7 +191,7 @@ fn facts(judgement: &Judgement) -> Facts {
                 .spectral_change
                 .map_or(String::new(), |c| format!("{c:.1} times the natural change")),
         )
-        .with("loudness step at joins", joins.loudness_step_db.map_or(String::new(), decibels))
+        .with("loudness step at joins", steps)
         .with("comes back to itself", form)
         .with("stands still", beside(percent(piece.stillness), percent(songs.stillness)))
         .with("noise", beside(decibels(piece.flatness_db), decibels(songs.flatness_db)))
