@@ -74,6 +74,19 @@ fn the_key_moves_with_the_music_and_silence_has_none() -> Result<()> {
     Ok(())
 }
 
+/// The keys that the scores are written in.
+#[test]
+fn the_key_is_the_scores() -> Result<()> {
+    for (file, expected) in
+        [("prelude.mp3", "C major"), ("canon.ogg", "D major"), ("greensleeves.flac", "A minor")]
+    {
+        let song = Song::open(format!("{}/datasets/songs/{file}", env!("CARGO_MANIFEST_DIR")))?;
+        let found = Key::of(&Chroma::of(song.audio(), ChromaSettings::default())?).unwrap();
+        assert_eq!(found.to_string(), expected, "{file}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_songs_card_tells_what_is_known_and_shows_names_as_text() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
