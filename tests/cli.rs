@@ -104,6 +104,13 @@ fn codes_make_a_piece_and_repeat_themselves_by_seed() {
     assert_eq!(a, again);
     assert_ne!(a, other);
     assert!(folder.path().join("a.loss.svg").exists());
+    // The song is not needed any more.
+    std::fs::remove_file(folder.path().join("song.wav")).unwrap();
+    let arguments =
+        ["generate", "a.safetensors", "-o", "d.wav", "--seconds", "4", "--seed", "1", "--json"];
+    let run = run(folder.path(), &arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(std::fs::read(folder.path().join("d.wav")).unwrap(), a);
 }
 
 #[test]

@@ -7,7 +7,10 @@ use neural_composer::dataset::spectral::{Codebook, CodebookSettings, SpectralBlo
 use neural_composer::display::Show;
 use neural_composer::evaluate::{judge, style_distance};
 use neural_composer::features::{GriffinLim, PrincipalComponents, StftSettings, magnitudes};
-use neural_composer::generate::{SpectralComposer, SpectralLearning, SpectralOptions};
+use neural_composer::generate::{
+    GrainComposer, SpectralComposer, SpectralLearning, SpectralOptions,
+};
+use neural_composer::model::{Device, ModelKind, Network};
 use neural_composer::train::Silent;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -178,6 +181,69 @@ fn the_same_seed_gives_the_same_piece_and_another_another() -> Result<()> {
     let piece = made(1)?;
     assert!((piece.duration_seconds() - 3.0).abs() < 1e-3, "{piece:?}");
     assert!(piece == made(1)? && piece != made(2)?);
+    Ok(())
+}
+
+#[test]
+fn a_model_file_holds_all_that_composing_needs() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("codes.safetensors");
+    let songs = [
+        source("with a beat", song("lantern-street.mp3", 5.0, 20.0)),
+        source("another", song("still-water.wav", 5.0, 15.0)),
+    ];
+    let composer = SpectralComposer::learn(&songs, &quick(), &mut Silent)?;
+    composer.save(&path)?;
+    assert_eq!(ModelKind::of(&path)?, ModelKind::Codes);
+    let again = SpectralComposer::load(&path)?;
+    let options = SpectralOptions { iterations: 4, ..SpectralOptions::default() };
+    for seed in 1..4 {
+        let piece = |composer: &SpectralComposer| -> Result<Audio> {
+            Ok(composer.compose(2.0, seed, &options, &mut |_, _| ())?.audio().clone())
+        };
+        assert!(piece(&composer)? == piece(&again)?, "seed {seed}");
+    }
+    let refused = Network::load(&path, &Device::cpu()).unwrap_err().to_string();
+    assert!(refused.contains("a spectral composer, not a network of blocks"), "{refused}");
+    let refused = GrainComposer::load(&path).unwrap_err().to_string();
+    assert!(refused.contains("`SpectralComposer::load`"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("codes.safetensors");
+    let songs = [source("song", song("prelude.mp3", 5.0, 15.0))];
+    SpectralComposer::learn(&songs, &quick(), &mut Silent)?.save(&path)?;
+    let whole = std::fs::read(&path).unwrap();
+    let cpu = candle_core::Device::Cpu;
+    let tensors = candle_core::safetensors::load_buffer(&whole, &cpu).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&whole).unwrap();
+    // Each tensor of the blocks and of the network: missing, and one number too short or too large.
+    for name in ["components.axes", "codebook.1", "song.0.codes", "stage.0.weight"] {
+        let changed = |tensor: Option<candle_core::Tensor>| {
+            let mut tensors = tensors.clone();
+            tensors.remove(name);
+            tensors.extend(tensor.map(|tensor| (name.to_owned(), tensor)));
+            let bytes = safetensors::serialize(&tensors, header.metadata().clone()).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+            SpectralComposer::load(&path).unwrap_err().to_string()
+        };
+        let flat = tensors[name].flatten_all().unwrap();
+        let short = flat.narrow(0, 0, flat.elem_count() - 1).unwrap();
+        for problem in [changed(None), changed(Some(short))] {
+            assert!(problem.contains("codes.safetensors"), "{name}: {problem}");
+        }
+    }
+    let mut wrong = tensors.clone();
+    let codes = (tensors["song.0.codes"].ones_like().unwrap() * 1e6).unwrap();
+    wrong.insert("song.0.codes".into(), codes);
+    let bytes = safetensors::serialize(&wrong, header.metadata().clone()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    assert!(SpectralComposer::load(&path).unwrap_err().to_string().contains("do not fit"));
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(SpectralComposer::load(&path).is_err());
     Ok(())
 }
 

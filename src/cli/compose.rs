@@ -94,15 +94,18 @@ impl Compose {
         eprintln!("{}\n{}", composer.blocks(), composer.network());
         let (seed, options) = (self.training.seed, SpectralOptions::default());
         let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
-        let chart = beside(&self.output, "loss.svg");
+        let (model, chart) =
+            (beside(&self.output, "safetensors"), beside(&self.output, "loss.svg"));
         piece.save(&self.output)?;
+        composer.save(&model)?;
         composer.history().save_chart(&chart)?;
         let history = composer.history();
         let report = with_judgement(Report::default(), &piece, &files);
         Ok(report
             .line(format!("{}: {piece}", self.output.display()))
-            .line(format!("{}: the loss while it learned", chart.display()))
+            .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
             .fact("output", self.output.display().to_string())
+            .fact("model", model.display().to_string())
             .fact("chart", chart.display().to_string())
             .fact("seconds", piece.audio().duration_seconds())
             .fact("sample_rate_hz", piece.audio().sample_rate_hz())

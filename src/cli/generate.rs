@@ -4,10 +4,10 @@ use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
-use neural_composer::generate::{GrainComposer, Seed};
+use neural_composer::generate::{GrainComposer, Piece, Seed, SpectralComposer, SpectralOptions};
 use neural_composer::model::{ModelKind, Network};
 use neural_composer::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Compose a piece with a trained model
 #[derive(Args)]
@@ -23,7 +23,7 @@ pub struct Generate {
     /// Audio that the network hears before it goes on by itself [default: silence] (spectral)
     #[arg(long, value_name = "AUDIO")]
     from: Option<PathBuf>,
-    /// Decides what is drawn at random (grains)
+    /// Decides what is drawn at random (grains, codes)
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -38,6 +38,7 @@ impl Generate {
         neural_composer::generate::check_length(self.seconds)?;
         match ModelKind::of(&self.model)? {
             ModelKind::Grains => self.grains(),
+            ModelKind::Codes => self.codes(),
             ModelKind::Spectral => self.spectral(),
         }
     }
@@ -54,6 +55,17 @@ impl Generate {
         Ok(grains::report(&piece, &self.output, &composer))
     }
 
+    fn codes(self) -> Result<Report> {
+        if self.from.is_some() {
+            return Err(Error::argument("from", "a model of the course's method", "--from"));
+        }
+        let composer = SpectralComposer::load(&self.model)?;
+        let (to, options) = (Output::for_progress(), SpectralOptions::default());
+        let piece = composer.compose_to(to, self.seconds, self.seed, &options)?;
+        piece.save(&self.output)?;
+        Ok(written(&piece, &self.output))
+    }
+
     fn spectral(self) -> Result<Report> {
         let network = Network::load(&self.model, self.device.device())?;
         let (seed, warnings) = match &self.from {
@@ -66,13 +78,17 @@ impl Generate {
         };
         let piece = network.compose_to(Output::for_progress(), seed, self.seconds)?;
         piece.save(&self.output)?;
-        Ok(Report::default()
-            .line(format!("{}: {piece}", self.output.display()))
-            .fact("output", self.output.display().to_string())
-            .fact("seconds", piece.audio().duration_seconds())
-            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
-            .fact("seed_from", piece.seed())
-            .warn(warnings)
-            .interrupted(piece.was_interrupted()))
+        Ok(written(&piece, &self.output).warn(warnings))
     }
+}
+
+/// What is said of a piece of spectra.
+fn written(piece: &Piece, output: &Path) -> Report {
+    Report::default()
+        .line(format!("{}: {piece}", output.display()))
+        .fact("output", output.display().to_string())
+        .fact("seconds", piece.audio().duration_seconds())
+        .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+        .fact("seed_from", piece.seed())
+        .interrupted(piece.was_interrupted())
 }

@@ -22,6 +22,19 @@ const ITERATIONS: usize = 40;
 const SMALLEST_SHARE: f32 = 1e-3;
 
 impl PrincipalComponents {
+    /// What [`parts`](Self::parts) gave; nothing where it does not fit together.
+    pub(crate) fn from_parts([mean, axes, deviations]: [Vec<f32>; 3]) -> Option<Self> {
+        let fits = !mean.is_empty()
+            && !deviations.is_empty()
+            && axes.len() == mean.len() * deviations.len();
+        fits.then_some(Self { mean, axes, deviations })
+    }
+
+    /// Mean, directions one after the other, deviations along them.
+    pub(crate) fn parts(&self) -> [&[f32]; 3] {
+        [&self.mean, &self.axes, &self.deviations]
+    }
+
     /// The `count` strongest directions of `rows`, each of `width` numbers; fewer when the rows are
     /// narrower.
     ///

@@ -2,10 +2,11 @@ use super::stft::Stft;
 use super::{Blocks, SpectrumLayout};
 use crate::audio::{Audio, Song};
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Window and hop of a short-time Fourier transform, in samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StftSettings {
     /// Samples under the Hann window. Usual: 2,048.
     pub window_samples: usize,

@@ -72,8 +72,24 @@ impl Coder {
     /// # Errors
     /// [`Error::Argument`] for an impossible configuration.
     pub fn new(config: CoderConfig, seed: u64, device: &Device) -> Result<Self> {
+        let parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
+        Self::build(config, parameters, device)
+    }
+
+    /// A network with the parameters in `tensors`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when one is missing or of another shape.
+    pub fn from_tensors(
+        config: CoderConfig,
+        tensors: BTreeMap<String, Tensor>,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::build(config, Parameters::loaded(tensors, device.candle()), device)
+    }
+
+    fn build(config: CoderConfig, mut parameters: Parameters, device: &Device) -> Result<Self> {
         config.check()?;
-        let mut parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
         let CoderConfig { width, stages, codes, units, layers } = config;
         let dense_in = dense(&mut parameters, "dense_in", width, units)?;
         let recurrent = (0..layers)

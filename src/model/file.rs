@@ -21,8 +21,9 @@ pub const FORMAT_VERSION: u32 = 2;
 /// The oldest version that is still read.
 const OLDEST_VERSION: u32 = 1;
 
-/// The `kind` in the description of a grain composer.
+/// The `kind` in the description of a grain composer, and of a spectral composer.
 pub(crate) const GRAINS: &str = "grains";
+pub(crate) const CODES: &str = "codes";
 const KEY: &str = "neural-composer";
 const MEAN: &str = "normaliser.mean";
 const DEVIATION: &str = "normaliser.deviation";
@@ -118,11 +119,24 @@ impl ModelFile {
 
     /// Which kind of model it holds.
     pub(crate) fn kind(&self) -> ModelKind {
-        let kind = |value: serde_json::Value| Some(value.get("kind")?.as_str()? == GRAINS);
-        match serde_json::from_str(&self.description).ok().and_then(kind) {
-            Some(true) => ModelKind::Grains,
+        let description: Option<serde_json::Value> = serde_json::from_str(&self.description).ok();
+        match description.as_ref().and_then(|description| description.get("kind")?.as_str()) {
+            Some(GRAINS) => ModelKind::Grains,
+            Some(CODES) => ModelKind::Codes,
             _ => ModelKind::Spectral,
         }
+    }
+
+    /// Refuses a file of another kind than `wanted`.
+    pub(crate) fn expect(&self, wanted: ModelKind, path: &Path) -> Result<()> {
+        let found = self.kind();
+        if found == wanted {
+            return Ok(());
+        }
+        let (found, loader) = found.words();
+        let problem =
+            format!("holds {found}, not {}: open it with `{loader}::load`", wanted.words().0);
+        Err(Error::model(path, problem))
     }
 }
 
@@ -133,6 +147,8 @@ pub enum ModelKind {
     Spectral,
     /// A [`GrainComposer`](crate::generate::GrainComposer).
     Grains,
+    /// A [`SpectralComposer`](crate::generate::SpectralComposer).
+    Codes,
 }
 
 impl ModelKind {
@@ -143,6 +159,15 @@ impl ModelKind {
     /// version, or not one of ours.
     pub fn of(path: impl AsRef<Path>) -> Result<Self> {
         Ok(ModelFile::read(path.as_ref())?.kind())
+    }
+
+    /// What it is, and the type that reads it.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Spectral => ("a network of blocks", "Network"),
+            Self::Grains => ("a grain composer", "GrainComposer"),
+            Self::Codes => ("a spectral composer", "SpectralComposer"),
+        }
     }
 }
 
@@ -184,12 +209,7 @@ impl Network {
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let mut file = ModelFile::read(path)?;
-        if file.kind() == ModelKind::Grains {
-            return Err(Error::model(
-                path,
-                "holds a grain composer, not a network of blocks: open it with `GrainComposer::load`",
-            ));
-        }
+        file.expect(ModelKind::Spectral, path)?;
         let description: Description = file.description(path)?;
         description.network.check().map_err(|error| Error::model(path, error.to_string()))?;
         let mut statistics = |name: &str| -> Result<Vec<f32>> {

@@ -3,9 +3,10 @@ use crate::audio::Audio;
 use crate::dataset::grains::SongSource;
 use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
 use crate::{Error, Result, interrupt};
+use serde::{Deserialize, Serialize};
 
 /// How songs become blocks of spectra.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpectralSettings {
     /// Songs are looked at in one channel at this rate. Usual: 22,050.
     pub sample_rate_hz: u32,
@@ -36,7 +37,7 @@ impl Default for SpectralSettings {
 }
 
 impl SpectralSettings {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let counts = [("frames_per_block", self.frames_per_block), ("components", self.components)];
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(Error::argument(name, "at least 1", 0));
@@ -57,13 +58,13 @@ pub struct SpectralSong {
     /// What people call it.
     pub title: String,
     /// Codes of the block that starts at each frame: blocks overlap.
-    codes: Vec<u32>,
+    pub(super) codes: Vec<u32>,
     /// Beats since the beginning at each frame; nothing where there is no steady beat.
-    beats: Option<Vec<f32>>,
+    pub(super) beats: Option<Vec<f32>>,
     /// Samples from one frame to the next when it is played.
-    hop_samples: usize,
+    pub(super) hop_samples: usize,
     /// What magnitudes were divided by.
-    loudest: f32,
+    pub(super) loudest: f32,
 }
 
 /// Songs as blocks of overlapping spectra, each block told by a few codes.
@@ -73,11 +74,11 @@ pub struct SpectralSong {
 /// the same place of a beat.
 #[derive(Clone, Debug)]
 pub struct SpectralBlocks {
-    settings: SpectralSettings,
-    components: PrincipalComponents,
-    codebook: Codebook,
-    songs: Vec<SpectralSong>,
-    skipped: Vec<String>,
+    pub(super) settings: SpectralSettings,
+    pub(super) components: PrincipalComponents,
+    pub(super) codebook: Codebook,
+    pub(super) songs: Vec<SpectralSong>,
+    pub(super) skipped: Vec<String>,
 }
 
 /// Numbers that tell where in beat and bar a block lies.

@@ -3,9 +3,10 @@ use crate::{Error, Result, interrupt};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 /// How large a [`Codebook`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodebookSettings {
     /// Entries that are added up for a row.
     pub stages: usize,
@@ -83,6 +84,19 @@ impl Codebook {
             entries.extend(std::iter::repeat_n(first, (most - entries.len()) / width).flatten());
         }
         Ok(Self { width, stages })
+    }
+
+    /// What [`entries`](Self::entries) gave; nothing where it does not fit together.
+    pub(super) fn from_entries(width: usize, stages: Vec<Vec<f32>>) -> Option<Self> {
+        let length = stages.first()?.len();
+        let fits = width > 0 && length > 0 && length.is_multiple_of(width);
+        (fits && stages.iter().all(|entries| entries.len() == length))
+            .then_some(Self { width, stages })
+    }
+
+    /// The entries of each stage, one after the other.
+    pub(super) fn entries(&self) -> &[Vec<f32>] {
+        &self.stages
     }
 
     /// Numbers in a row.

@@ -2,7 +2,7 @@
 
 use super::composer::GrainComposer;
 use crate::dataset::grains::{GrainPool, GrainSettings, SongSource};
-use crate::model::{Device, FORMAT_VERSION, GRAINS, ModelFile, Pointer, PointerConfig};
+use crate::model::{Device, FORMAT_VERSION, GRAINS, ModelFile, ModelKind, Pointer, PointerConfig};
 use crate::train::{History, PointerTraining, Stop};
 use crate::{Error, Result};
 use candle_core::Tensor;
@@ -91,12 +91,7 @@ impl GrainComposer {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = ModelFile::read(path)?;
-        if file.kind() != crate::model::ModelKind::Grains {
-            return Err(Error::model(
-                path,
-                "holds a network of blocks, not a grain composer: open it with `Network::load`",
-            ));
-        }
+        file.expect(ModelKind::Grains, path)?;
         let description: Description = file.description(path)?;
         let mut sources = Vec::new();
         for song in &description.songs {

@@ -116,6 +116,10 @@ impl SpectralComposer {
         Ok(Self { blocks, network, history })
     }
 
+    pub(super) fn from_parts(blocks: SpectralBlocks, network: Coder, history: History) -> Self {
+        Self { blocks, network, history }
+    }
+
     /// What it learned from.
     pub fn blocks(&self) -> &SpectralBlocks {
         &self.blocks

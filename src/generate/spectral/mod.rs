@@ -2,5 +2,6 @@
 
 mod composer;
 mod copy_guard;
+mod file;
 
 pub use composer::{SpectralComposer, SpectralLearning, SpectralOptions};

@@ -1,0 +1,129 @@
+//! Blocks in a model file: the songs' codes, what these stand for, and nothing of the songs' sound.
+
+use super::blocks::{SpectralBlocks, SpectralSettings, SpectralSong};
+use super::codebook::Codebook;
+use crate::features::{PrincipalComponents, Stft};
+use crate::{Error, Result};
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the file's description says of the blocks; the numbers are in its tensors.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredBlocks {
+    settings: SpectralSettings,
+    stages: usize,
+    songs: Vec<StoredSong>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSong {
+    title: String,
+    hop_samples: usize,
+    loudest: f32,
+    has_beats: bool,
+}
+
+/// Names of the components' tensors: mean, directions, deviations.
+const COMPONENTS: [&str; 3] = ["components.mean", "components.axes", "components.deviations"];
+
+fn entries_name(stage: usize) -> String {
+    format!("codebook.{stage}")
+}
+
+fn codes_name(song: usize) -> String {
+    format!("song.{song}.codes")
+}
+
+fn beats_name(song: usize) -> String {
+    format!("song.{song}.beats")
+}
+
+impl StoredBlocks {
+    /// Describes `blocks`, and adds their numbers to `tensors`.
+    pub(crate) fn of(
+        blocks: &SpectralBlocks,
+        tensors: &mut BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
+        let mut add = |name: String, numbers: &[f32]| -> Result<()> {
+            tensors.insert(name, Tensor::new(numbers, &Device::Cpu)?);
+            Ok(())
+        };
+        for (name, part) in COMPONENTS.iter().zip(blocks.components.parts()) {
+            add((*name).to_owned(), part)?;
+        }
+        for (stage, entries) in blocks.codebook.entries().iter().enumerate() {
+            add(entries_name(stage), entries)?;
+        }
+        for (number, song) in blocks.songs.iter().enumerate() {
+            if let Some(beats) = &song.beats {
+                add(beats_name(number), beats)?;
+            }
+        }
+        for (number, song) in blocks.songs.iter().enumerate() {
+            tensors.insert(codes_name(number), Tensor::new(song.codes.as_slice(), &Device::Cpu)?);
+        }
+        let songs = blocks.songs.iter().map(|song| StoredSong {
+            title: song.title.clone(),
+            hop_samples: song.hop_samples,
+            loudest: song.loudest,
+            has_beats: song.beats.is_some(),
+        });
+        Ok(Self {
+            settings: blocks.settings.clone(),
+            stages: blocks.codebook.stages(),
+            songs: songs.collect(),
+        })
+    }
+
+    /// The blocks again; takes their numbers out of `tensors`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a tensor is missing or does not fit the others.
+    pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<SpectralBlocks> {
+        self.settings.check()?;
+        Stft::new(self.settings.stft)?;
+        let mut take = |name: &str| {
+            tensors
+                .remove(name)
+                .ok_or_else(|| Error::Data(format!("the tensor \"{name}\" is missing")))
+        };
+        let mut numbers = |name: &str| Ok::<Vec<f32>, Error>(take(name)?.to_vec1()?);
+        let unfit = |what: &str| Error::Data(format!("{what} do not fit the rest"));
+        let [mean, axes, deviations] = COMPONENTS;
+        let parts = [numbers(mean)?, numbers(axes)?, numbers(deviations)?];
+        let components = PrincipalComponents::from_parts(parts)
+            .filter(|found| found.parts()[0].len() == self.settings.stft.window_samples / 2 + 1)
+            .ok_or_else(|| unfit("the principal components"))?;
+        let entries: Result<Vec<_>> =
+            (0..self.stages).map(|stage| numbers(&entries_name(stage))).collect();
+        let width = self.settings.frames_per_block * components.count();
+        let codebook =
+            Codebook::from_entries(width, entries?).ok_or_else(|| unfit("the codes' entries"))?;
+        let songs = self.songs.into_iter().enumerate().map(|(number, song)| {
+            let beats = song.has_beats.then(|| numbers(&beats_name(number))).transpose()?;
+            Ok((song, beats))
+        });
+        let songs: Vec<_> = songs.collect::<Result<_>>()?;
+        let songs = songs.into_iter().enumerate().map(|(number, (song, beats))| {
+            let codes: Vec<u32> = take(&codes_name(number))?.to_vec1()?;
+            let fit = !codes.is_empty()
+                && codes.len().is_multiple_of(codebook.stages())
+                && codes.iter().all(|code| (*code as usize) < codebook.codes())
+                && beats.as_ref().is_none_or(|beats| !beats.is_empty())
+                && song.hop_samples > 0
+                && song.loudest.is_finite();
+            if !fit {
+                return Err(unfit(&format!("the codes of the song \"{}\"", song.title)));
+            }
+            let StoredSong { title, hop_samples, loudest, .. } = song;
+            Ok(SpectralSong { title, codes, beats, hop_samples, loudest })
+        });
+        let songs: Vec<SpectralSong> = songs.collect::<Result<_>>()?;
+        if songs.is_empty() {
+            return Err(Error::Data("there is no song in it".into()));
+        }
+        let settings = self.settings;
+        Ok(SpectralBlocks { settings, components, codebook, songs, skipped: Vec::new() })
+    }
+}

@@ -1,0 +1,75 @@
+//! The model file of a spectral composer: the network, the codes and what they stand for.
+
+use super::composer::SpectralComposer;
+use crate::dataset::spectral::{StoredBlocks, heard_width};
+use crate::model::{CODES, Coder, CoderConfig, Device, FORMAT_VERSION, ModelFile, ModelKind};
+use crate::train::{History, Stop};
+use crate::{Error, Result};
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What the file's metadata says.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format_version: u32,
+    kind: String,
+    library_version: String,
+    network: CoderConfig,
+    blocks: StoredBlocks,
+}
+
+impl SpectralComposer {
+    /// Writes the network and the songs' codes to `path`, whole or not at all. The songs are not needed
+    /// any more when it is [loaded](Self::load).
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut tensors: BTreeMap<String, Tensor> = self
+            .network()
+            .variables()
+            .iter()
+            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
+            .collect();
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            kind: CODES.into(),
+            library_version: env!("CARGO_PKG_VERSION").into(),
+            network: self.network().config().clone(),
+            blocks: StoredBlocks::of(self.blocks(), &mut tensors)?,
+        };
+        ModelFile::write(path.as_ref(), &description, &tensors)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
+    /// version or kind.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut file = ModelFile::read(path)?;
+        file.expect(ModelKind::Codes, path)?;
+        let description: Description = file.description(path)?;
+        let damaged = |error: Error| Error::model(path, error.to_string());
+        let blocks = description.blocks.blocks(&mut file.tensors).map_err(damaged)?;
+        let book = blocks.codebook();
+        let CoderConfig { width, stages, codes, .. } = description.network;
+        if (width, stages, codes) != (heard_width(book.width()), book.stages(), book.codes()) {
+            let problem = format!(
+                "does not fit together: {} times {} codes, a network for {stages} times {codes}",
+                book.stages(),
+                book.codes()
+            );
+            return Err(Error::model(path, problem));
+        }
+        let device = Device::cpu();
+        let network =
+            Coder::from_tensors(description.network, file.tensors, &device).map_err(damaged)?;
+        let history =
+            History { epochs: Vec::new(), stop: Stop::Finished, device: device.to_string() };
+        Ok(Self::from_parts(blocks, network, history))
+    }
+}
