@@ -114,6 +114,26 @@ fn codes_make_a_piece_and_repeat_themselves_by_seed() {
 }
 
 #[test]
+fn an_option_of_another_model_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    for (model, option, value, owner) in [
+        ("grains", "--epochs", "3", "--model spectral"),
+        ("grains", "--learning-rate", "0.1", "--model spectral"),
+        ("codes", "--tempo", "1", "a model of grains"),
+        ("codes", "--layers", "lstm:8", "--model spectral"),
+        ("spectral", "--adventurous", "0.5", "a model of grains"),
+        ("spectral", "--steps", "3", "the other models"),
+    ] {
+        let run = run(folder.path(), &["compose", "song.wav", "--model", model, option, value]);
+        assert_eq!(run.code, 2, "{model} {option}: {}", run.stderr);
+        let expected = format!("{option}, which is for {owner}");
+        assert!(run.stderr.contains(&expected), "{model} {option}: {}", run.stderr);
+        assert!(!folder.path().join("out.wav").exists());
+    }
+}
+
+#[test]
 fn a_model_of_grains_composes_again_and_takes_the_same_options() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));

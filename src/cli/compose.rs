@@ -1,3 +1,4 @@
+use super::given::Given;
 use super::grains::{self, GrainArgs};
 use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
 use super::report::Report;
@@ -47,7 +48,18 @@ enum Model {
 }
 
 impl Compose {
-    pub fn run(self) -> Result<Report> {
+    pub fn run(self, given: &Given) -> Result<Report> {
+        match self.model {
+            Model::Grains => TrainingOptions::refuse(given)?,
+            Model::Codes => {
+                TrainingOptions::refuse(given)?;
+                GrainArgs::refuse(given)?;
+            }
+            Model::Spectral => {
+                given.refuse(|name| name == "steps", "the other models")?;
+                GrainArgs::refuse(given)?;
+            }
+        }
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
         match self.model {

@@ -1,3 +1,4 @@
+use super::given::Given;
 use super::grains::{self, GrainArgs};
 use super::options::{DeviceOption, check_writable};
 use super::report::Report;
@@ -33,10 +34,14 @@ pub struct Generate {
 }
 
 impl Generate {
-    pub fn run(self) -> Result<Report> {
+    pub fn run(self, given: &Given) -> Result<Report> {
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
-        match ModelKind::of(&self.model)? {
+        let kind = ModelKind::of(&self.model)?;
+        if kind != ModelKind::Grains {
+            GrainArgs::refuse(given)?;
+        }
+        match kind {
             ModelKind::Grains => self.grains(),
             ModelKind::Codes => self.codes(),
             ModelKind::Spectral => self.spectral(),

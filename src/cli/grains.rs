@@ -1,5 +1,6 @@
 //! Options of the grain composer that `compose` and `generate` share.
 
+use super::given::Given;
 use super::report::Report;
 use clap::Args;
 use neural_composer::dataset::grains::SongSource;
@@ -60,6 +61,11 @@ impl FromStr for Part {
 }
 
 impl GrainArgs {
+    /// Refuses these options, for a model that has no grains.
+    pub fn refuse(given: &Given) -> Result<()> {
+        given.refuse_all::<Self>(&[], "a model of grains")
+    }
+
     /// The options that they stand for.
     pub fn options(&self) -> Result<GrainOptions> {
         Ok(GrainOptions {

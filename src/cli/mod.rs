@@ -3,6 +3,7 @@
 mod compose;
 mod decode;
 mod generate;
+mod given;
 mod grains;
 mod info;
 mod judge;
@@ -12,7 +13,8 @@ mod report;
 mod similarity;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use given::Given;
 use neural_composer::{Error, interrupt};
 use report::Report;
 use std::process::ExitCode;
@@ -55,15 +57,21 @@ enum Command {
 
 /// Reads the arguments, does the job, prints the result.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let command = Arguments::command();
+    let matches = command.clone().get_matches();
+    let given = Given::of(&command, &matches);
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     if let Err(error) = interrupt::listen() {
         eprintln!("neural-composer: note: Ctrl-C ends at once, without a result: {error}");
     }
     let result = match arguments.command {
-        Command::Compose(command) => command.run(),
+        Command::Compose(command) => command.run(&given),
         Command::Decode(command) => command.run(),
         Command::Train(command) => command.run(),
-        Command::Generate(command) => command.run(),
+        Command::Generate(command) => command.run(&given),
         Command::Similarity(command) => command.run(),
         Command::Judge(command) => command.run(),
         Command::Play(command) => command.run(),

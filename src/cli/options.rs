@@ -1,5 +1,6 @@
 //! Options that several subcommands share.
 
+use super::given::Given;
 use clap::Args;
 use neural_composer::audio;
 use neural_composer::dataset::Dataset;
@@ -120,6 +121,11 @@ impl FromStr for Stack {
 }
 
 impl TrainingOptions {
+    /// Refuses what only the course's method understands.
+    pub fn refuse(given: &Given) -> Result<()> {
+        given.refuse_all::<Self>(&["songs", "seed", "device"], "--model spectral")
+    }
+
     /// Every song file that was named, folders opened up.
     pub fn song_files(&self) -> Result<Vec<PathBuf>> {
         let default = [PathBuf::from(DEFAULT_SONGS)];
