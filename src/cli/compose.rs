@@ -12,7 +12,11 @@ use neural_composer::features::PitchBands;
 use neural_composer::generate::{
     GrainComposer, GrainLearning, Piece, Seed, SpectralComposer, SpectralLearning, SpectralOptions,
 };
-use std::path::PathBuf;
+use neural_composer::train::{History, Stop};
+use std::path::{Path, PathBuf};
+
+/// How the name of the model's file ends; but for that it is the piece's.
+const MODEL: &str = "safetensors";
 
 /// Do the whole job: train on songs, compose a piece, write it
 ///
@@ -78,21 +82,11 @@ impl Compose {
         let composer = GrainComposer::learn_to(Output::for_progress(), &songs, &learning)?;
         eprintln!("{}\n{}", composer.pool(), composer.network());
         let piece = self.grains.compose(&composer, self.seconds, self.training.seed)?;
-        let (model, chart) =
-            (beside(&self.output, "safetensors"), beside(&self.output, "loss.svg"));
         piece.save(&self.output)?;
-        composer.save(&model)?;
-        composer.history().save_chart(&chart)?;
-        let history = composer.history();
+        composer.save(beside(&self.output, MODEL))?;
         let report = grains::report(&piece, &self.output, &composer);
         let report = with_judgement(report, &piece, &files);
-        Ok(report
-            .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
-            .fact("model", model.display().to_string())
-            .fact("chart", chart.display().to_string())
-            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
-            .fact("training_seconds", history.seconds())
-            .interrupted(history.stop == neural_composer::train::Stop::Interrupted))
+        with_learning(report, &self.output, composer.history())
     }
 
     fn codes(self) -> Result<Report> {
@@ -106,29 +100,13 @@ impl Compose {
         eprintln!("{}\n{}", composer.blocks(), composer.network());
         let (seed, options) = (self.training.seed, SpectralOptions::default());
         let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
-        let (model, chart) =
-            (beside(&self.output, "safetensors"), beside(&self.output, "loss.svg"));
         piece.save(&self.output)?;
-        composer.save(&model)?;
-        composer.history().save_chart(&chart)?;
-        let history = composer.history();
-        let report = with_judgement(Report::default(), &piece, &files);
-        Ok(report
-            .line(format!("{}: {piece}", self.output.display()))
-            .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
-            .fact("output", self.output.display().to_string())
-            .fact("model", model.display().to_string())
-            .fact("chart", chart.display().to_string())
-            .fact("seconds", piece.audio().duration_seconds())
-            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
-            .fact("seed_from", piece.seed())
-            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
-            .fact("training_seconds", history.seconds())
-            .warn(composer.blocks().skipped().iter().map(|problem| format!("not used: {problem}")))
-            .interrupted(
-                piece.was_interrupted()
-                    || history.stop == neural_composer::train::Stop::Interrupted,
-            ))
+        composer.save(beside(&self.output, MODEL))?;
+        let skipped = composer.blocks().skipped().iter();
+        let report = Report::of_piece(&piece, &self.output)
+            .warn(skipped.map(|problem| format!("not used: {problem}")));
+        let report = with_judgement(report, &piece, &files);
+        with_learning(report, &self.output, composer.history())
     }
 
     fn spectral(self) -> Result<Report> {
@@ -141,29 +119,10 @@ impl Compose {
         )?;
         let original = data.songs().first().and_then(|song| song.path.clone());
 
-        let (model, chart) =
-            (beside(&self.output, "safetensors"), beside(&self.output, "loss.svg"));
         piece.save(&self.output)?;
-        network.save(&model)?;
-        history.save_chart(&chart)?;
-
-        let mut report = Report::default()
-            .line(format!("{}: {piece}", self.output.display()))
-            .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
-            .fact("output", self.output.display().to_string())
-            .fact("model", model.display().to_string())
-            .fact("chart", chart.display().to_string())
-            .fact("seconds", piece.audio().duration_seconds())
-            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
-            .fact("seed_from", piece.seed())
-            .fact("epochs", history.epochs.len())
-            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
-            .fact("training_seconds", history.seconds())
-            .warn(dataset_notes(&data))
-            .interrupted(
-                piece.was_interrupted()
-                    || history.stop == neural_composer::train::Stop::Interrupted,
-            );
+        network.save(beside(&self.output, MODEL))?;
+        let report = Report::of_piece(&piece, &self.output).warn(dataset_notes(&data));
+        let mut report = with_learning(report, &self.output, &history)?;
         if let Some(path) = original {
             let song = Decoder::open(&path)?.read_mono_at(piece.audio().sample_rate_hz())?;
             let alike = evaluate::similarity(piece.audio(), &song)?;
@@ -173,6 +132,20 @@ impl Compose {
         }
         Ok(report)
     }
+}
+
+/// Draws how the model learned beside the piece, and adds what there is to say of both.
+fn with_learning(report: Report, output: &Path, history: &History) -> Result<Report> {
+    let (model, chart) = (beside(output, MODEL), beside(output, "loss.svg"));
+    history.save_chart(&chart)?;
+    Ok(report
+        .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
+        .fact("model", model.display().to_string())
+        .fact("chart", chart.display().to_string())
+        .fact("epochs", history.epochs.len())
+        .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
+        .fact("training_seconds", history.seconds())
+        .interrupted(history.stop == Stop::Interrupted))
 }
 
 /// What the judge says of `piece`; songs that could not be used are left out here, too.

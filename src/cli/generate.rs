@@ -5,10 +5,10 @@ use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
-use neural_composer::generate::{GrainComposer, Piece, Seed, SpectralComposer, SpectralOptions};
+use neural_composer::generate::{GrainComposer, Seed, SpectralComposer, SpectralOptions};
 use neural_composer::model::{ModelKind, Network};
 use neural_composer::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Compose a piece with a trained model
 #[derive(Args)]
@@ -68,7 +68,7 @@ impl Generate {
         let (to, options) = (Output::for_progress(), SpectralOptions::default());
         let piece = composer.compose_to(to, self.seconds, self.seed, &options)?;
         piece.save(&self.output)?;
-        Ok(written(&piece, &self.output))
+        Ok(Report::of_piece(&piece, &self.output))
     }
 
     fn spectral(self) -> Result<Report> {
@@ -83,17 +83,6 @@ impl Generate {
         };
         let piece = network.compose_to(Output::for_progress(), seed, self.seconds)?;
         piece.save(&self.output)?;
-        Ok(written(&piece, &self.output).warn(warnings))
+        Ok(Report::of_piece(&piece, &self.output).warn(warnings))
     }
-}
-
-/// What is said of a piece of spectra.
-fn written(piece: &Piece, output: &Path) -> Report {
-    Report::default()
-        .line(format!("{}: {piece}", output.display()))
-        .fact("output", output.display().to_string())
-        .fact("seconds", piece.audio().duration_seconds())
-        .fact("sample_rate_hz", piece.audio().sample_rate_hz())
-        .fact("seed_from", piece.seed())
-        .interrupted(piece.was_interrupted())
 }

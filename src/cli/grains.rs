@@ -101,14 +101,8 @@ impl GrainArgs {
 
 /// What there is to say of a piece from grains.
 pub fn report(piece: &Piece, output: &std::path::Path, composer: &GrainComposer) -> Report {
-    Report::default()
-        .line(format!("{}: {piece}", output.display()))
-        .fact("output", output.display().to_string())
-        .fact("seconds", piece.audio().duration_seconds())
-        .fact("sample_rate_hz", piece.audio().sample_rate_hz())
-        .fact("seed_from", piece.seed())
+    Report::of_piece(piece, output)
         .fact("joins_seconds", piece.joins_seconds())
         .fact("grains", composer.pool().grains().len())
         .warn(composer.pool().skipped().iter().map(|problem| format!("not used: {problem}")))
-        .interrupted(piece.was_interrupted())
 }

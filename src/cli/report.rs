@@ -1,5 +1,7 @@
+use neural_composer::generate::Piece;
 use serde_json::{Map, Value};
 use std::io::Write;
+use std::path::Path;
 
 /// What a subcommand has to say at its end: lines for people, the same facts for machines.
 #[derive(Default)]
@@ -11,6 +13,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// What there is to say of a piece that was written to `output`.
+    pub fn of_piece(piece: &Piece, output: &Path) -> Self {
+        Self::default()
+            .line(format!("{}: {piece}", output.display()))
+            .fact("output", output.display().to_string())
+            .fact("seconds", piece.audio().duration_seconds())
+            .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("seed_from", piece.seed())
+            .interrupted(piece.was_interrupted())
+    }
+
     /// Adds a line for people.
     pub fn line(mut self, line: impl Into<String>) -> Self {
         self.lines.push(line.into());
