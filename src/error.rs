@@ -97,4 +97,14 @@ impl Error {
     ) -> Self {
         Self::Argument { name, expected: expected.into(), found: found.to_string() }
     }
+
+    /// Refuses counts that have to be at least 1.
+    pub(crate) fn refuse_zero(
+        counts: impl IntoIterator<Item = (&'static str, usize)>,
+    ) -> Result<()> {
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((name, _)) => Err(Self::argument(name, "at least 1", 0)),
+            None => Ok(()),
+        }
+    }
 }

@@ -248,3 +248,18 @@ fn impossible_options_are_refused_by_name() {
     assert!(refused(GrainOptions { top_k: 0, ..usual() }).contains("top_k"));
     assert!(refused(GrainOptions { copy_limit: 2.0, ..usual() }).contains("copy_limit"));
 }
+
+#[test]
+fn impossible_trainings_are_refused_by_name() {
+    let refused = |change: fn(&mut GrainLearning)| {
+        let mut learning = quick();
+        change(&mut learning);
+        let learned = GrainComposer::learn(&[source(tune(8.0))], &learning, &mut Silent);
+        learned.unwrap_err().to_string()
+    };
+    assert!(refused(|l| l.training.steps = 0).contains("steps"));
+    assert!(refused(|l| l.training.batch_size = 0).contains("batch_size"));
+    assert!(refused(|l| l.training.learning_rate = f64::NAN).contains("learning_rate"));
+    assert!(refused(|l| l.training.weight_decay = -1.0).contains("weight_decay"));
+    assert!(refused(|l| l.training.dropout = 1.0).contains("dropout"));
+}

@@ -322,6 +322,8 @@ fn bad_songs_and_settings_are_told() {
     for change in [
         |l: &mut SpectralLearning| l.training.steps = 0,
         |l: &mut SpectralLearning| l.training.learning_rate = f64::NAN,
+        |l: &mut SpectralLearning| l.training.weight_decay = -1.0,
+        |l: &mut SpectralLearning| l.training.dropout = 1.0,
         |l: &mut SpectralLearning| l.training.scheduled_sampling = 2.0,
         |l: &mut SpectralLearning| l.blocks.compression = 0.0,
         |l: &mut SpectralLearning| l.blocks.frames_per_block = 0,

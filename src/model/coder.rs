@@ -33,17 +33,13 @@ impl CoderConfig {
     }
 
     fn check(&self) -> Result<()> {
-        let sizes = [
+        Error::refuse_zero([
             ("width", self.width),
             ("stages", self.stages),
             ("codes", self.codes),
             ("units", self.units),
             ("layers", self.layers),
-        ];
-        match sizes.into_iter().find(|(_, size)| *size == 0) {
-            Some((name, _)) => Err(Error::argument(name, "at least 1", 0)),
-            None => Ok(()),
-        }
+        ])
     }
 }
 

@@ -34,16 +34,12 @@ impl PointerConfig {
     }
 
     fn check(&self) -> Result<()> {
-        let sizes = [
+        Error::refuse_zero([
             ("width", self.width),
             ("units", self.units),
             ("layers", self.layers),
             ("query", self.query),
-        ];
-        match sizes.into_iter().find(|(_, size)| *size == 0) {
-            Some((name, _)) => Err(Error::argument(name, "at least 1", 0)),
-            None => Ok(()),
-        }
+        ])
     }
 }
 

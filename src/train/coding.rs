@@ -50,21 +50,15 @@ impl Default for CoderTraining {
 
 impl CoderTraining {
     fn check(&self) -> Result<()> {
-        let counts = [
-            ("steps", self.steps),
-            ("steps_per_epoch", self.steps_per_epoch),
-            ("batch_size", self.batch_size),
-            ("sequence_blocks", self.sequence_blocks),
-        ];
-        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(Error::argument(name, "at least 1", 0));
+        self.descent().check()?;
+        let (batch, sequence) = (self.batch_size, self.sequence_blocks);
+        Error::refuse_zero([("batch_size", batch), ("sequence_blocks", sequence)])?;
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::argument("dropout", "0 to below 1", self.dropout));
         }
         if !(0.0..=1.0).contains(&self.scheduled_sampling) {
             let expected = "a share from 0 to 1";
             return Err(Error::argument("scheduled_sampling", expected, self.scheduled_sampling));
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return Err(Error::argument("learning_rate", "a number above 0", self.learning_rate));
         }
         Ok(())
     }

@@ -25,6 +25,19 @@ pub(super) struct Descent {
 }
 
 impl Descent {
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        Error::refuse_zero([("steps", self.steps), ("steps_per_epoch", self.steps_per_epoch)])?;
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(Error::argument("learning_rate", "a number above 0", self.learning_rate));
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return Err(Error::argument("weight_decay", "a number from 0", self.weight_decay));
+        }
+        Ok(())
+    }
+
     /// How far it is at a step: 0 at the first, 1 at the last.
     pub fn done(&self, step: usize) -> f64 {
         (step as f64 / (self.steps.max(2) - 1) as f64).min(1.0)

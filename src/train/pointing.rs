@@ -55,15 +55,9 @@ impl Default for PointerTraining {
 
 impl PointerTraining {
     fn check(&self) -> Result<()> {
-        let counts = [
-            ("steps", self.steps),
-            ("steps_per_epoch", self.steps_per_epoch),
-            ("batch_size", self.batch_size),
-            ("sequence_grains", self.sequence_grains),
-        ];
-        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(Error::argument(name, "at least 1", 0));
-        }
+        self.descent().check()?;
+        let (batch, sequence) = (self.batch_size, self.sequence_grains);
+        Error::refuse_zero([("batch_size", batch), ("sequence_grains", sequence)])?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::argument("dropout", "0 to below 1", self.dropout));
         }

@@ -38,10 +38,8 @@ impl Default for SpectralSettings {
 
 impl SpectralSettings {
     pub(super) fn check(&self) -> Result<()> {
-        let counts = [("frames_per_block", self.frames_per_block), ("components", self.components)];
-        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(Error::argument(name, "at least 1", 0));
-        }
+        let (frames, components) = (self.frames_per_block, self.components);
+        Error::refuse_zero([("frames_per_block", frames), ("components", components)])?;
         if self.sample_rate_hz == 0 {
             return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
         }

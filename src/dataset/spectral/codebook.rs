@@ -54,11 +54,7 @@ impl Codebook {
             let found = format!("{} numbers", rows.len());
             return Err(Error::argument("rows", format!("rows of {width} numbers"), found));
         }
-        for (name, value) in [("stages", settings.stages), ("codes", settings.codes)] {
-            if value == 0 {
-                return Err(Error::argument(name, "at least 1", 0));
-            }
-        }
+        Error::refuse_zero([("stages", settings.stages), ("codes", settings.codes)])?;
         let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
         let mut places: Vec<usize> = (0..rows.len() / width).collect();
         if places.len() > MOST_ROWS {
