@@ -1,7 +1,8 @@
 //! How much of a piece is copied, and from where.
 
 use super::bands_of;
-use super::matching::{Frames, Match, Runs, best_matches, best_matches_and_run};
+use super::frames::Frames;
+use super::matching::{Match, Runs, best_matches, best_matches_and_run};
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::{Error, Result, interrupt};

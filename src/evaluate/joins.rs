@@ -1,7 +1,8 @@
 //! Where a piece jumps from one place of its songs to another, and how much that is heard.
 
 use super::bands_of;
-use super::matching::{Frames, Match, best_matches, correlation_at};
+use super::frames::Frames;
+use super::matching::{Match, best_matches, correlation_at};
 use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;

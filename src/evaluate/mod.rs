@@ -2,6 +2,7 @@
 
 mod copies;
 mod form;
+mod frames;
 mod joins;
 mod judgement;
 mod matching;
