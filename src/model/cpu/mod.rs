@@ -5,6 +5,7 @@ pub mod elementwise;
 pub mod few_rows;
 pub mod lanes;
 pub mod matrix;
+mod ordering;
 mod real;
 pub mod scratch;
 pub mod storage;
