@@ -124,6 +124,15 @@ class Lab(BrowserTest):
         until(self.page, f"cell {cell + 1} shows {what}", seconds, found.count)
         return found
 
+    def test_a_notebook_that_came_with_the_lab_shows_its_players_at_once(self):
+        notebook = "02-explore-songs.ipynb"
+        address = f"http://localhost:{self.port}/lab/tree/notebooks/{notebook}?token={TOKEN}"
+        page = self.open(address, offline=False, width=1360)
+        players = page.locator(".nc-player.nc-ready")
+        until(page, "there are players, and nothing was run", 120, players.count)
+        PlayerCheck(self, page, players.first).plays()
+        page.screenshot(path=SHOTS / "lab-opened.png")
+
     def test_a_session(self):
         address = f"http://localhost:{self.port}/lab/tree/notebooks/{NAME}?token={TOKEN}"
         self.page = page = self.open(address, offline=False, width=1360)
