@@ -110,6 +110,12 @@ class Lab(BrowserTest):
         cls.log.seek(0)
         raise AssertionError(f"the lab did not start:\n{cls.log.read()[-2000:]}")
 
+    def open_notebook(self, name):
+        # A workspace of its own: what another test opened is not opened again.
+        workspace = f"http://localhost:{self.port}/lab/workspaces/{self._testMethodName}"
+        address = f"{workspace}/tree/notebooks/{name}?token={TOKEN}"
+        return self.open(address, offline=False, width=1360)
+
     def run_cells(self, first, last):
         self.cells.nth(first).locator(".cm-content").click()
         for _ in range(first, last + 1):
@@ -125,20 +131,18 @@ class Lab(BrowserTest):
         return found
 
     def test_a_notebook_that_came_with_the_lab_shows_its_players_at_once(self):
-        notebook = "02-explore-songs.ipynb"
-        address = f"http://localhost:{self.port}/lab/tree/notebooks/{notebook}?token={TOKEN}"
-        page = self.open(address, offline=False, width=1360)
+        page = self.open_notebook("02-explore-songs.ipynb")
         players = page.locator(".nc-player.nc-ready")
         until(page, "there are players, and nothing was run", 120, players.count)
         PlayerCheck(self, page, players.first).plays()
         page.screenshot(path=SHOTS / "lab-opened.png")
 
     def test_a_session(self):
-        address = f"http://localhost:{self.port}/lab/tree/notebooks/{NAME}?token={TOKEN}"
-        self.page = page = self.open(address, offline=False, width=1360)
+        self.page = page = self.open_notebook(NAME)
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
         until(page, "the notebook is open", 120, lambda: self.cells.count() == len(CELLS))
-        kernel = page.get_by_text("Rust (NeuralComposer)", exact=True).first
+        toolbar = page.locator(".jp-NotebookPanel-toolbar").first
+        kernel = toolbar.get_by_text("Rust (NeuralComposer)", exact=True).first
         until(page, "our kernel is the notebook's", 120, kernel.is_visible)
         # What is run before the kernel has answered is lost.
         idle = page.get_by_text("Rust (NeuralComposer) | Idle")
