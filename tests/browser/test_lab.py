@@ -169,6 +169,10 @@ class Lab(BrowserTest):
             check.obeys_keys()
             check.shows_the_spectrogram()
         check.switches()
+        # JupyterLab lays out lists of its own kind, one below the other.
+        facts = self.cells.nth(SONG).locator(".nc-facts div")
+        first, second = facts.nth(0).bounding_box(), facts.nth(1).bounding_box()
+        self.assertEqual(first["y"], second["y"], "facts stand side by side")
         self.assertEqual(
             page.get_by_text("Jupyter news").count(), 0, "the first start asks nothing"
         )
