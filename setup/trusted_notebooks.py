@@ -12,9 +12,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import nbformat
-from nbformat.sign import NotebookNotary
-
 from locations import CHECKOUT
 
 
@@ -42,6 +39,10 @@ def committed_notebooks(folder):
 
 def trust(notebooks, data):
     """Signs the notebooks at these paths, in Jupyter's data folder `data`."""
+    # Half a second, which a start of the lab with nothing new to sign need not wait for.
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
     notary = NotebookNotary(data_dir=str(data))
     try:
         for path in notebooks:
@@ -60,6 +61,8 @@ def trust_committed(folder, data):
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(record.read_text(encoding="utf-8"))
     found = committed_notebooks(folder)
+    if found == known:
+        return
     trust([Path(folder, name) for name in found if known.get(name) != found[name]], data)
     text = json.dumps(found, indent=2) + "\n"
     partial = record.with_suffix(".partial")

@@ -130,13 +130,25 @@ impl Write for Written {
     }
 }
 
-#[test]
-fn a_training_can_be_heard_while_it_is_drawn() {
-    let song = [("A tone".to_owned(), tone(440.0, 3.0))];
+impl Written {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// A network for a tone of so many seconds.
+fn small(seconds: f32, units: usize) -> (Dataset, Network) {
+    let song = [("A tone".to_owned(), tone(440.0, seconds))];
     let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
     let data = Dataset::from_audio(&song, settings).unwrap();
-    let config = NetworkConfig::stack(data.blocks().width(), [lstm(8)]);
-    let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+    let config = NetworkConfig::stack(data.blocks().width(), [lstm(units)]);
+    let network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+    (data, network)
+}
+
+#[test]
+fn a_training_can_be_heard_while_it_is_drawn() {
+    let (data, mut network) = small(3.0, 8);
     let written = Written::default();
     let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
     let listening = Listening { every_epochs: 2, seconds: 1.0, sequence: 0 };
@@ -144,7 +156,7 @@ fn a_training_can_be_heard_while_it_is_drawn() {
     let training = Training::epochs(6);
     let history = train::run(&mut network, &data, &training, &mut live).unwrap();
     live.finish(&history);
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = written.text();
     let (heard, charts): (Vec<_>, Vec<_>) = text
         .lines()
         .filter(|line| line.contains("text/html"))
@@ -172,18 +184,14 @@ fn a_training_can_be_heard_while_it_is_drawn() {
 
 #[test]
 fn a_kernel_that_cannot_show_samples_at_once_shows_them_in_the_end_and_never_too_many() {
-    let song = [("A tone".to_owned(), tone(440.0, 2.0))];
-    let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
-    let data = Dataset::from_audio(&song, settings).unwrap();
-    let config = NetworkConfig::stack(data.blocks().width(), [lstm(4)]);
-    let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+    let (data, mut network) = small(2.0, 4);
     let written = Written::default();
     let output = Output::to(Destination::Evcxr, Box::new(written.clone()));
     let listening = Listening { every_epochs: 1, seconds: 0.5, sequence: 0 };
     let mut live = LiveTraining::to(output, 40).listening(&data, listening).unwrap();
     let history = train::run(&mut network, &data, &Training::epochs(40), &mut live).unwrap();
     live.finish(&history);
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = written.text();
     let pieces = text.split("after epoch ").skip(1).filter(|rest| rest.contains("<audio"));
     let epochs: Vec<usize> =
         pieces.filter_map(|rest| rest.split_once('<')?.0.parse().ok()).collect();

@@ -40,9 +40,7 @@ impl MelSettings {
         if self.sample_rate_hz == 0 {
             return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
         }
-        if self.bands == 0 {
-            return Err(Error::argument("bands", "at least 1", 0));
-        }
+        Error::refuse_zero([("bands", self.bands)])?;
         let nyquist_hz = f64::from(self.sample_rate_hz) / 2.0;
         if !(self.low_hz >= 0.0 && self.low_hz < self.high_hz && self.high_hz <= nyquist_hz) {
             return Err(Error::argument(

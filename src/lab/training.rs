@@ -37,7 +37,6 @@ impl Default for Listening {
 struct Samples {
     listening: Listening,
     seed: Seed,
-    every_epochs: usize,
     made: usize,
     /// Those that are shown when the training has ended, because they could not be before.
     kept: Vec<SoundSample>,
@@ -55,7 +54,7 @@ impl Samples {
         let sample = SoundSample::new(piece.audio(), &label, Self::BYTES)?;
         self.made += 1;
         if self.made.is_multiple_of(Self::AS_OFTEN) {
-            self.every_epochs *= 2;
+            self.listening.every_epochs *= 2;
         }
         Ok(sample)
     }
@@ -79,13 +78,10 @@ impl LiveTraining {
     /// # Errors
     /// [`Error::Argument`] for an impossible interval, length or sequence.
     pub fn listening(mut self, data: &Dataset, listening: Listening) -> Result<Self> {
-        if listening.every_epochs == 0 {
-            return Err(Error::argument("every_epochs", "at least 1", 0));
-        }
+        Error::refuse_zero([("every_epochs", listening.every_epochs)])?;
         generate::check_length(listening.seconds)?;
         let seed = Seed::sequence(data, listening.sequence)?;
-        let every_epochs = listening.every_epochs;
-        self.samples = Some(Samples { listening, seed, every_epochs, made: 0, kept: Vec::new() });
+        self.samples = Some(Samples { listening, seed, made: 0, kept: Vec::new() });
         Ok(self)
     }
 
@@ -115,7 +111,7 @@ impl Observer for LiveTraining {
     fn network(&mut self, network: &Network, history: &History) {
         let epoch = history.epochs.len();
         if let Some(samples) = &mut self.samples
-            && epoch.is_multiple_of(samples.every_epochs)
+            && epoch.is_multiple_of(samples.listening.every_epochs)
             && !interrupt::requested()
             // A network that makes no sound yet trains all the same.
             && let Ok(sample) = samples.listen(network, epoch)

@@ -6,7 +6,7 @@ use super::{Device, Network, Parameters};
 use crate::dataset::DatasetSettings;
 use crate::features::Normaliser;
 use crate::{Error, Result, atomic_file};
-use candle_core::Tensor;
+use candle_core::{Tensor, Var};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -65,6 +65,13 @@ impl ModelFile {
             use std::io::Write;
             file.write_all(&bytes).map_err(Error::io(path, "write the model"))
         })
+    }
+
+    /// The tensors of a network's variables, to be written.
+    pub(crate) fn tensors_of(variables: &BTreeMap<String, Var>) -> BTreeMap<String, Tensor> {
+        let tensor =
+            |(name, variable): (&String, &Var)| (name.clone(), variable.as_tensor().clone());
+        variables.iter().map(tensor).collect()
     }
 
     /// Reads a file that [`write`](Self::write) wrote, if its version is known.
@@ -188,10 +195,7 @@ impl Network {
             updates: self.updates(),
             provenance: self.provenance().clone(),
         };
-        let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
-        for (name, variable) in self.variables() {
-            tensors.insert(name.clone(), variable.as_tensor().clone());
-        }
+        let mut tensors = ModelFile::tensors_of(self.variables());
         let cpu = candle_core::Device::Cpu;
         for (name, values) in
             [(MEAN, self.normaliser().mean()), (DEVIATION, self.normaliser().deviation())]

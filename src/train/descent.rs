@@ -62,8 +62,7 @@ impl Descent {
         let named = variables.iter().map(|(name, variable)| (name.clone(), variable.clone()));
         let mut optimizer =
             Optimizer::new(rule, named.collect())?.with_clip_norm(Some(CLIP_NORM))?;
-        let mut history =
-            History { epochs: Vec::new(), stop: Stop::Finished, device: device.to_string() };
+        let mut history = History::empty(device);
         let epochs = self.steps.div_ceil(self.steps_per_epoch);
         let (start, mut epoch_start, mut losses) = (Instant::now(), Instant::now(), 0.0);
         for step in 0..self.steps {

@@ -1,3 +1,4 @@
+use crate::model::Device;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -47,6 +48,11 @@ pub struct History {
 }
 
 impl History {
+    /// Of a network on `device` before its first epoch.
+    pub(crate) fn empty(device: &Device) -> Self {
+        Self { epochs: Vec::new(), stop: Stop::Finished, device: device.to_string() }
+    }
+
     /// The epoch with the lowest deciding loss.
     pub fn best(&self) -> Option<&EpochRecord> {
         self.epochs.iter().min_by(|a, b| a.deciding_loss().total_cmp(&b.deciding_loss()))

@@ -36,8 +36,7 @@ pub fn run(
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let mut trainer = Trainer::new(network, data, settings)?;
     let mut best = Best::new(settings.patience);
-    let mut history =
-        History { epochs: Vec::new(), stop: Stop::Finished, device: network.device().to_string() };
+    let mut history = History::empty(network.device());
     let start = Instant::now();
     network.provenance.trainings.push(TrainingRecord {
         songs: data.songs().iter().map(|song| song.title.clone()).collect(),

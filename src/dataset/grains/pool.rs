@@ -48,9 +48,7 @@ impl GrainSettings {
             let expected = "0, then other semitones from -12 to 12, each once";
             return Err(Error::argument("shifts", expected, format!("{:?}", self.shifts)));
         }
-        if self.components == 0 {
-            return Err(Error::argument("components", "at least 1", 0));
-        }
+        Error::refuse_zero([("components", self.components)])?;
         Ok(())
     }
 }

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredBlocks {
     settings: SpectralSettings,
-    stages: usize,
     songs: Vec<StoredSong>,
 }
 
@@ -39,29 +38,28 @@ fn beats_name(song: usize) -> String {
     format!("song.{song}.beats")
 }
 
+fn take(tensors: &mut BTreeMap<String, Tensor>, name: &str) -> Result<Tensor> {
+    tensors.remove(name).ok_or_else(|| Error::Data(format!("the tensor \"{name}\" is missing")))
+}
+
 impl StoredBlocks {
     /// Describes `blocks`, and adds their numbers to `tensors`.
     pub(crate) fn of(
         blocks: &SpectralBlocks,
         tensors: &mut BTreeMap<String, Tensor>,
     ) -> Result<Self> {
-        let mut add = |name: String, numbers: &[f32]| -> Result<()> {
-            tensors.insert(name, Tensor::new(numbers, &Device::Cpu)?);
-            Ok(())
-        };
+        let numbers = |numbers: &[f32]| Tensor::new(numbers, &Device::Cpu);
         for (name, part) in COMPONENTS.iter().zip(blocks.components.parts()) {
-            add((*name).to_owned(), part)?;
+            tensors.insert((*name).to_owned(), numbers(part)?);
         }
         for (stage, entries) in blocks.codebook.entries().iter().enumerate() {
-            add(entries_name(stage), entries)?;
-        }
-        for (number, song) in blocks.songs.iter().enumerate() {
-            if let Some(beats) = &song.beats {
-                add(beats_name(number), beats)?;
-            }
+            tensors.insert(entries_name(stage), numbers(entries)?);
         }
         for (number, song) in blocks.songs.iter().enumerate() {
             tensors.insert(codes_name(number), Tensor::new(song.codes.as_slice(), &Device::Cpu)?);
+            if let Some(beats) = &song.beats {
+                tensors.insert(beats_name(number), numbers(beats)?);
+            }
         }
         let songs = blocks.songs.iter().map(|song| StoredSong {
             title: song.title.clone(),
@@ -69,11 +67,7 @@ impl StoredBlocks {
             loudest: song.loudest,
             has_beats: song.beats.is_some(),
         });
-        Ok(Self {
-            settings: blocks.settings.clone(),
-            stages: blocks.codebook.stages(),
-            songs: songs.collect(),
-        })
+        Ok(Self { settings: blocks.settings.clone(), songs: songs.collect() })
     }
 
     /// The blocks again; takes their numbers out of `tensors`.
@@ -83,30 +77,22 @@ impl StoredBlocks {
     pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<SpectralBlocks> {
         self.settings.check()?;
         Stft::new(self.settings.stft)?;
-        let mut take = |name: &str| {
-            tensors
-                .remove(name)
-                .ok_or_else(|| Error::Data(format!("the tensor \"{name}\" is missing")))
-        };
-        let mut numbers = |name: &str| Ok::<Vec<f32>, Error>(take(name)?.to_vec1()?);
+        let mut numbers = |name: &str| Ok::<Vec<f32>, Error>(take(tensors, name)?.to_vec1()?);
         let unfit = |what: &str| Error::Data(format!("{what} do not fit the rest"));
         let [mean, axes, deviations] = COMPONENTS;
         let parts = [numbers(mean)?, numbers(axes)?, numbers(deviations)?];
         let components = PrincipalComponents::from_parts(parts)
             .filter(|found| found.parts()[0].len() == self.settings.stft.window_samples / 2 + 1)
             .ok_or_else(|| unfit("the principal components"))?;
-        let entries: Result<Vec<_>> =
-            (0..self.stages).map(|stage| numbers(&entries_name(stage))).collect();
+        let stages = 0..self.settings.codebook.stages;
+        let entries: Result<Vec<_>> = stages.map(|stage| numbers(&entries_name(stage))).collect();
         let width = self.settings.frames_per_block * components.count();
         let codebook =
             Codebook::from_entries(width, entries?).ok_or_else(|| unfit("the codes' entries"))?;
         let songs = self.songs.into_iter().enumerate().map(|(number, song)| {
-            let beats = song.has_beats.then(|| numbers(&beats_name(number))).transpose()?;
-            Ok((song, beats))
-        });
-        let songs: Vec<_> = songs.collect::<Result<_>>()?;
-        let songs = songs.into_iter().enumerate().map(|(number, (song, beats))| {
-            let codes: Vec<u32> = take(&codes_name(number))?.to_vec1()?;
+            let codes: Vec<u32> = take(tensors, &codes_name(number))?.to_vec1()?;
+            let beats = song.has_beats.then(|| take(tensors, &beats_name(number))).transpose()?;
+            let beats: Option<Vec<f32>> = beats.map(|beats| beats.to_vec1()).transpose()?;
             let fit = !codes.is_empty()
                 && codes.len().is_multiple_of(codebook.stages())
                 && codes.iter().all(|code| (*code as usize) < codebook.codes())

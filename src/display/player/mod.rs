@@ -47,7 +47,6 @@ const SPECTROGRAM: (usize, usize) = (800, 160);
 pub struct Player {
     pieces: Vec<(String, Audio)>,
     details: String,
-    facts: Facts,
     limit_bytes: Option<usize>,
 }
 
@@ -55,7 +54,7 @@ impl Player {
     /// A player for `audio`; `title` may be any text.
     pub fn new(title: &str, audio: &Audio) -> Self {
         let pieces = vec![(title.to_owned(), audio.clone())];
-        Self { pieces, details: String::new(), facts: Facts::default(), limit_bytes: None }
+        Self { pieces, details: String::new(), limit_bytes: None }
     }
 
     /// Adds a piece to switch to at the same position.
@@ -67,12 +66,6 @@ impl Player {
     /// A line beside the title: where the piece comes from, how it was made.
     pub fn details(mut self, text: &str) -> Self {
         self.details = text.to_owned();
-        self
-    }
-
-    /// What is known of the piece, below the player.
-    pub fn facts(mut self, facts: Facts) -> Self {
-        self.facts = facts;
         self
     }
 
@@ -93,10 +86,11 @@ impl Player {
     /// # Errors
     /// [`Error::Data`] when a piece is empty, [`Error::Picture`] when the waveform cannot be drawn.
     pub fn bundle(&self) -> Result<Bundle> {
-        self.bundle_with(|| Ok(self.facts.clone()))
+        self.bundle_with(|| Ok(Facts::default()))
     }
 
-    /// As [`bundle`](Self::bundle), with facts that are found out while the sound is prepared.
+    /// As [`bundle`](Self::bundle), with what is known of the piece below the player; it is found out
+    /// while the sound is prepared.
     pub(crate) fn bundle_with(
         &self,
         facts: impl FnOnce() -> Result<Facts> + Send,

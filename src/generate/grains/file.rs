@@ -3,11 +3,9 @@
 use super::composer::GrainComposer;
 use crate::dataset::grains::{GrainPool, GrainSettings, SongSource};
 use crate::model::{Device, FORMAT_VERSION, GRAINS, ModelFile, ModelKind, Pointer, PointerConfig};
-use crate::train::{History, PointerTraining, Stop};
+use crate::train::{History, PointerTraining};
 use crate::{Error, Result};
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,13 +71,7 @@ impl GrainComposer {
             training: self.training.clone(),
             songs,
         };
-        let tensors: BTreeMap<String, Tensor> = self
-            .network
-            .variables()
-            .iter()
-            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
-            .collect();
-        ModelFile::write(path, &description, &tensors)
+        ModelFile::write(path, &description, &ModelFile::tensors_of(self.network.variables()))
     }
 
     /// Reads what [`save`](Self::save) wrote, and cuts the songs into grains again. A song that is no
@@ -135,11 +127,7 @@ impl GrainComposer {
             pool: Arc::new(pool),
             network: Arc::new(network),
             training: description.training,
-            history: History {
-                epochs: Vec::new(),
-                stop: Stop::Finished,
-                device: device.to_string(),
-            },
+            history: History::empty(&device),
         })
     }
 }

@@ -150,12 +150,8 @@ impl GrainOptions {
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
             return Err(Error::argument("temperature", "a number above 0", self.temperature));
         }
-        if self.top_k == 0 {
-            return Err(Error::argument("top_k", "at least 1", 0));
-        }
-        if self.drafts == 0 {
-            return Err(Error::argument("drafts", "at least 1", 0));
-        }
+        Error::refuse_zero([("top_k", self.top_k)])?;
+        Error::refuse_zero([("drafts", self.drafts)])?;
         if !(1..=100).contains(&self.pieces) {
             return Err(Error::argument("pieces", "1 to 100", self.pieces));
         }

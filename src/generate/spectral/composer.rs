@@ -61,9 +61,7 @@ impl SpectralOptions {
             let found = self.longest_run_seconds;
             return Err(Error::argument("longest_run_seconds", "a time above 0", found));
         }
-        if self.top == 0 {
-            return Err(Error::argument("top", "at least 1", 0));
-        }
+        Error::refuse_zero([("top", self.top)])?;
         Ok(())
     }
 }

@@ -3,11 +3,9 @@
 use super::composer::SpectralComposer;
 use crate::dataset::spectral::{StoredBlocks, heard_width};
 use crate::model::{CODES, Coder, CoderConfig, Device, FORMAT_VERSION, ModelFile, ModelKind};
-use crate::train::{History, Stop};
+use crate::train::History;
 use crate::{Error, Result};
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the file's metadata says.
@@ -27,12 +25,7 @@ impl SpectralComposer {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut tensors: BTreeMap<String, Tensor> = self
-            .network()
-            .variables()
-            .iter()
-            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
-            .collect();
+        let mut tensors = ModelFile::tensors_of(self.network().variables());
         let description = Description {
             format_version: FORMAT_VERSION,
             kind: CODES.into(),
@@ -68,8 +61,6 @@ impl SpectralComposer {
         let device = Device::cpu();
         let network =
             Coder::from_tensors(description.network, file.tensors, &device).map_err(damaged)?;
-        let history =
-            History { epochs: Vec::new(), stop: Stop::Finished, device: device.to_string() };
-        Ok(Self::from_parts(blocks, network, history))
+        Ok(Self::from_parts(blocks, network, History::empty(&device)))
     }
 }
