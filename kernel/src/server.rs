@@ -20,6 +20,10 @@ use zeromq::{SocketRecv, SocketSend};
 
 /// How long a cell may take to stop before the notebook is told what a second interrupt does.
 const STOP_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a front end that takes no output may keep the others waiting for a message.
+const STALL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a channel rests after an error.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long the last messages have to leave.
 const FAREWELL: Duration = Duration::from_millis(60);
 
@@ -47,9 +51,12 @@ pub async fn serve(
     let control = create_kernel_control_connection(connection, &session).await?;
     let stdin = create_kernel_stdin_connection(connection, &session).await?;
     tokio::spawn(async move {
-        // Sent back as it came, by the specification.
-        while let Ok(beat) = heartbeat.socket.recv().await {
-            let _ = heartbeat.socket.send(beat).await;
+        loop {
+            match heartbeat.socket.recv().await {
+                // Sent back as it came, by the specification.
+                Ok(beat) => tell_failure("heartbeat", heartbeat.socket.send(beat).await),
+                Err(error) => pause_after("heartbeat", &error).await,
+            }
         }
     });
     tokio::spawn(publish(iopub, messages));
@@ -60,26 +67,43 @@ pub async fn serve(
     let (input_sender, stdin_replies) = blocking::channel();
     let (shell_replies, replies) = mpsc::unbounded_channel();
     let (stdin_requests, inputs) = mpsc::unbounded_channel();
-    tokio::spawn(send_all(shell_sender, replies));
-    tokio::spawn(send_all(stdin_sender, inputs));
+    tokio::spawn(send_all("shell", shell_sender, replies));
+    tokio::spawn(send_all("stdin", stdin_sender, inputs));
     let (shutdown_sender, mut shutdown) = mpsc::unbounded_channel();
     let shell_shutdown = shutdown_sender.clone();
-    tokio::spawn(receive_all(shell_receiver, move |request| {
+    tokio::spawn(receive_all("shell", shell_receiver, move |request| {
         if request.message_type() == "shutdown_request" {
             let _ = shell_shutdown.send(request);
         } else {
             let _ = request_sender.send(request);
         }
     }));
-    tokio::spawn(receive_all(stdin_receiver, move |reply| {
+    tokio::spawn(receive_all("stdin", stdin_receiver, move |reply| {
         let _ = input_sender.send(reply);
     }));
     let replies = shell_replies.clone();
     start(Wires { shell_requests, shell_replies, stdin_requests, stdin_replies })?;
 
     let (control_sender, control_receiver) = control.split();
-    let control = Control { sender: control_sender, publisher, activity };
+    let (control_replies, control_queue) = mpsc::unbounded_channel();
+    tokio::spawn(send_all("control", control_sender, control_queue));
+    let control = Control { replies: control_replies, publisher, activity };
     control.serve(control_receiver, &mut shutdown, &replies).await
+}
+
+/// Tells on standard error what could not be sent; the client that it was for is gone, and the kernel
+/// goes on.
+fn tell_failure<T, E: std::fmt::Display>(channel: &str, sent: Result<T, E>) {
+    if let Err(error) = sent {
+        eprintln!("{channel}: a message could not be delivered: {error}");
+    }
+}
+
+/// A client left in the middle of something. Should the socket itself fail, the loop around this must
+/// not spin.
+async fn pause_after(channel: &str, error: &dyn std::fmt::Display) {
+    eprintln!("{channel}: a client left: {error}");
+    tokio::time::sleep(RETRY_PAUSE).await;
 }
 
 fn uuid() -> String {
@@ -94,39 +118,55 @@ async fn publish(
 ) {
     loop {
         tokio::select! {
-            event = iopub.recv_subscription() => {
-                if let Ok(SubscriptionEvent::Subscribe(subscription)) = event {
+            event = iopub.recv_subscription() => match event {
+                Ok(SubscriptionEvent::Subscribe(subscription)) => {
                     let content = json!({ "subscription": subscription });
                     let mut welcome = message("iopub_welcome", content, None);
                     // The subscriber asked for this topic, so this is one that reaches it.
                     welcome.zmq_identities = vec![subscription.into_bytes().into()];
-                    let _ = iopub.send(welcome).await;
+                    broadcast(&mut iopub, welcome).await;
                 }
-            }
+                Ok(_) => {}
+                Err(error) => pause_after("iopub", &error).await,
+            },
             message = messages.recv() => match message {
-                Some(message) => { let _ = iopub.send(message).await; }
+                Some(message) => broadcast(&mut iopub, message).await,
+                // Every publisher is gone: the kernel ends.
                 None => return,
             }
         }
     }
 }
 
+async fn broadcast(iopub: &mut KernelIoPubXPubConnection, message: JupyterMessage) {
+    match tokio::time::timeout(STALL_PATIENCE, iopub.send(message)).await {
+        Ok(sent) => tell_failure("iopub", sent),
+        Err(_) => eprintln!("iopub: a front end takes no output; a message may not reach it"),
+    }
+}
+
 async fn send_all(
+    channel: &'static str,
     mut socket: RouterSendConnection,
     mut messages: mpsc::UnboundedReceiver<JupyterMessage>,
 ) {
     while let Some(message) = messages.recv().await {
-        // A front end that left cannot be answered.
-        let _ = socket.send(message).await;
+        tell_failure(channel, socket.send(message).await);
     }
 }
 
-async fn receive_all(mut socket: RouterRecvConnection, take: impl Fn(JupyterMessage)) {
+async fn receive_all(
+    channel: &'static str,
+    mut socket: RouterRecvConnection,
+    take: impl Fn(JupyterMessage),
+) {
     loop {
-        let Ok(multipart) = socket.socket.recv().await else {
-            // A front end that left; should the socket itself fail, this must not spin.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
+        let multipart = match socket.socket.recv().await {
+            Ok(multipart) => multipart,
+            Err(error) => {
+                pause_after(channel, &error).await;
+                continue;
+            }
         };
         match RawMessage::from_multipart(multipart, &socket.mac) {
             Ok(raw) => match request(raw) {
@@ -140,14 +180,15 @@ async fn receive_all(mut socket: RouterRecvConnection, take: impl Fn(JupyterMess
 }
 
 struct Control {
-    sender: RouterSendConnection,
+    replies: mpsc::UnboundedSender<JupyterMessage>,
     publisher: Publisher,
     activity: Arc<Activity>,
 }
 
 impl Control {
+    /// Returns when a client asks for a shutdown, or at SIGTERM; for no other reason.
     async fn serve(
-        mut self,
+        self,
         receiver: RouterRecvConnection,
         shutdown: &mut mpsc::UnboundedReceiver<JupyterMessage>,
         shell: &mpsc::UnboundedSender<JupyterMessage>,
@@ -156,35 +197,35 @@ impl Control {
         let mut interrupts = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
         let mut terminations = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
         let (sender, mut requests) = mpsc::unbounded_channel();
-        tokio::spawn(receive_all(receiver, move |request| {
+        tokio::spawn(receive_all("control", receiver, move |request| {
             let _ = sender.send(request);
         }));
         loop {
             tokio::select! {
-                request = requests.recv() => {
-                    let Some(request) = request else { return Ok(()) };
+                Some(request) = requests.recv() => {
                     if let Some(reply) = self.answer(&request).await {
                         let stop = reply.message_type() == "shutdown_reply";
-                        self.sender.send(reply.clone()).await?;
+                        let _ = self.replies.send(reply.clone());
                         self.status(&request, "idle").await;
                         if stop {
                             return self.farewell(reply).await;
                         }
                     }
                 }
-                request = shutdown.recv() => {
-                    let Some(request) = request else { return Ok(()) };
+                Some(request) = shutdown.recv() => {
                     let reply = shutdown_reply(&request);
                     let _ = shell.send(reply.clone());
                     return self.farewell(reply).await;
                 }
-                _ = interrupts.recv() => { self.interrupt(); }
-                _ = terminations.recv() => return Ok(()),
+                Some(()) = interrupts.recv() => { self.interrupt(); }
+                Some(()) = terminations.recv() => return Ok(()),
+                // Not even the loss of every channel ends a kernel; it answers its own signals.
+                else => std::future::pending().await,
             }
         }
     }
 
-    async fn answer(&mut self, request: &JupyterMessage) -> Option<JupyterMessage> {
+    async fn answer(&self, request: &JupyterMessage) -> Option<JupyterMessage> {
         match request.message_type() {
             "interrupt_request" => {
                 self.status(request, "busy").await;
