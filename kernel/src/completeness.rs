@@ -1,6 +1,6 @@
 //! Whether a cell is finished: what a console asks before it runs what was typed.
 
-use crate::cell_source::without_commands;
+use crate::cells::source::without_commands;
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind, TextSize};
 
 /// The answer to an `is_complete_request`.
@@ -35,7 +35,7 @@ impl Completeness {
 
 /// Parses `code` as the inside of a function, as evcxr does.
 pub fn of(code: &str) -> Completeness {
-    let code = without_commands(code);
+    let code = without_commands(code, &|_| false);
     let code = code.trim_end();
     if code.is_empty() {
         return Completeness::Complete;
@@ -89,6 +89,11 @@ fn open_delimiters(code: &str) -> Result<usize, ()> {
 
 fn close(stack: &mut Vec<SyntaxKind>, opened: SyntaxKind) -> Result<(), ()> {
     if stack.pop() == Some(opened) { Ok(()) } else { Err(()) }
+}
+
+/// Whether a string literal has its end.
+pub fn is_terminated(text: &str) -> bool {
+    !is_unterminated(SyntaxKind::STRING, text)
 }
 
 /// Whether the last token is a string or block comment that goes on.

@@ -1,6 +1,6 @@
 //! What the cells so far have defined, for the analyser, which runs none of them.
 
-use crate::cell_source::without_commands;
+use crate::cells::source::without_commands;
 use ra_ap_syntax::ast::{self, HasModuleItem, HasName};
 use ra_ap_syntax::{AstNode, Edition, SourceFile};
 
@@ -20,7 +20,7 @@ struct Definition {
 impl Definitions {
     /// Takes over what a cell that ran has defined.
     pub fn add(&mut self, cell: &str) {
-        let source = format!("fn cell() {{\n{}\n}}", without_commands(cell));
+        let source = format!("fn cell() {{\n{}\n}}", without_commands(cell, &|_| false));
         let parsed = SourceFile::parse(&source, Edition::CURRENT);
         let Some(ast::Item::Fn(function)) = parsed.tree().items().next() else { return };
         let Some(body) = function.body() else { return };

@@ -2,10 +2,11 @@
 
 use crate::activity::Activity;
 use crate::completeness;
-use crate::engine::{InputReader, Outcome, Task};
+use crate::engine::{Outcome, Task};
 use crate::history::History;
 use crate::kernel_info;
 use crate::publisher::{Publisher, content, message};
+use crate::runner::InputReader;
 use crate::server::Wires;
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Value, json};
@@ -216,13 +217,14 @@ impl Inputs {
             if allowed {
                 return inputs.read(&request, prompt, is_password);
             }
-            let note = "This front end takes no input here; an empty line was read.\n";
+            let note = "This front end takes no input here: the cell finds the input at its end.\n";
             inputs.publisher.text("stderr", note);
-            String::new()
+            None
         })
     }
 
-    fn read(&self, request: &JupyterMessage, prompt: &str, is_password: bool) -> String {
+    /// The line that the front end's user types; none once the cell is interrupted.
+    fn read(&self, request: &JupyterMessage, prompt: &str, is_password: bool) -> Option<String> {
         let replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
         // Answers to questions of cells that were interrupted.
         while replies.try_recv().is_ok() {}
@@ -233,10 +235,10 @@ impl Inputs {
                 Ok(reply) => {
                     let line = content(&reply)["value"].as_str().unwrap_or_default();
                     // One line is one answer.
-                    return line.replace(['\n', '\r'], " ");
+                    return Some(line.replace(['\n', '\r'], " "));
                 }
                 Err(RecvTimeoutError::Timeout) if self.activity.interrupts() == 0 => {}
-                Err(_) => return String::new(),
+                Err(_) => return None,
             }
         }
     }
