@@ -33,7 +33,6 @@ struct State {
     interrupts: u32,
     compiler: Option<Pid>,
     evaluator: Option<Pid>,
-    deaths: u64,
     killed_by_interrupt: bool,
 }
 
@@ -157,12 +156,7 @@ impl Activity {
         if state.evaluator == Some(evaluator) {
             state.evaluator = None;
         }
-        state.deaths += 1;
         let _ = kill_process_group(evaluator, Signal::KILL);
-    }
-
-    pub fn deaths(&self) -> u64 {
-        self.lock().deaths
     }
 
     /// The cell is given to the evaluator; no if it was interrupted before.

@@ -41,7 +41,7 @@ impl Failure {
         let Position { source, line, .. } = position;
         let text = source.code.lines().nth(line - 1).unwrap_or_default();
         let place = format!("cell [{}], line {line}", source.cell);
-        failure.traceback.push(harmless(&format!("{BLUE}-->{PLAIN} {place}: {}", text.trim())));
+        failure.add_line(&format!("{BLUE}-->{PLAIN} {place}: {}", text.trim()));
         failure
     }
 
@@ -49,9 +49,15 @@ impl Failure {
     pub fn and(mut self, words: &str) -> Self {
         if !words.is_empty() {
             self.value += &harmless(words);
-            self.traceback.push(harmless(words.trim_start_matches('\n')));
+            self.add_line(words.trim_start_matches('\n'));
         }
         self
+    }
+
+    fn add_line(&mut self, line: &str) {
+        if let Some(last) = self.traceback.last_mut() {
+            *last += &format!("\n{}", harmless(line));
+        }
     }
 }
 

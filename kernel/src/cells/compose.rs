@@ -405,8 +405,17 @@ impl Generated {
         self.chunks.get(at).filter(|chunk| chunk.start <= offset)
     }
 
-    /// The place in a cell that a range of the generated text comes from.
+    /// The place in a cell that a range of the generated text comes from; what a macro has made comes
+    /// from its call.
     pub fn place(&self, range: Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
+        let (mut source, mut range) = self.copied_from(range)?;
+        while let Some((outer, call)) = &source.expanded_from {
+            (source, range) = (outer.clone(), call.clone());
+        }
+        Some((source, range))
+    }
+
+    fn copied_from(&self, range: Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
         let first = self.chunk_at(range.start)?;
         match &first.origin {
             Origin::For(source, range) => Some((source.clone(), range.clone())),

@@ -38,11 +38,10 @@ impl Definitions {
         })
     }
 
-    /// Whether a macro of the notebook expands to items.
-    pub fn makes_items(&self, macro_name: &str) -> bool {
-        self.items.iter().any(|item| {
-            item.makes_items && matches!(&item.key, Key::Macro(name) if name == macro_name)
-        })
+    /// The rules of a macro of the notebook.
+    pub fn rules(&self, macro_name: &str) -> Option<String> {
+        let found = self.items.iter().find(|item| matches!(&item.key, Key::Macro(name) if name == macro_name));
+        found?.rules.clone()
     }
 
     /// Whether a function returns a type that it hides.
@@ -164,7 +163,7 @@ mod tests {
     fn defined(cells: &[&str]) -> Definitions {
         let mut all = Definitions::default();
         for code in cells {
-            all.add(parse(&Source::new(1, code), code, &|_| false).items);
+            all.add(parse(&Source::new(1, code), code, &|_| None).items);
         }
         all
     }

@@ -96,8 +96,8 @@ pub struct Item {
     pub has_identity: bool,
     /// It returns a type that it hides, `impl Trait`.
     pub hides_type: bool,
-    /// A `macro_rules!` whose expansion has items.
-    pub makes_items: bool,
+    /// Of a `macro_rules!`: its rules.
+    pub rules: Option<String>,
 }
 
 /// Makes items of syntax nodes.
@@ -143,7 +143,7 @@ impl Maker<'_> {
             relative_paths: self.relative_paths(node),
             has_identity: false,
             hides_type: false,
-            makes_items: false,
+            rules: None,
         }
     }
 
@@ -186,9 +186,9 @@ impl Maker<'_> {
             }),
             _ => false,
         };
-        made.makes_items = match item {
-            ast::Item::MacroRules(item) => item.token_tree().is_some_and(|arms| expands_to_items(&arms)),
-            _ => false,
+        made.rules = match item {
+            ast::Item::MacroRules(item) => item.token_tree().as_ref().map(inner_text),
+            _ => None,
         };
         if made.has_identity {
             made.private_places = self.private_places(item);
@@ -445,53 +445,10 @@ fn identity(node: &SyntaxNode) -> Identity {
     Identity { text: normal(node, false), reaches: names.collect(), projects, gives: String::new() }
 }
 
-/// Whether a macro's arms expand to items: the first word of an expansion tells.
-fn expands_to_items(arms: &ast::TokenTree) -> bool {
-    const ITEMS: [SyntaxKind; 13] = [
-        SyntaxKind::STATIC_KW,
-        SyntaxKind::FN_KW,
-        SyntaxKind::STRUCT_KW,
-        SyntaxKind::ENUM_KW,
-        SyntaxKind::TRAIT_KW,
-        SyntaxKind::IMPL_KW,
-        SyntaxKind::MOD_KW,
-        SyntaxKind::TYPE_KW,
-        SyntaxKind::USE_KW,
-        SyntaxKind::PUB_KW,
-        SyntaxKind::CONST_KW,
-        SyntaxKind::EXTERN_KW,
-        SyntaxKind::POUND,
-    ];
-    let mut is_expansion = false;
-    for child in arms.syntax().children_with_tokens() {
-        match child {
-            ra_ap_syntax::NodeOrToken::Token(token) => {
-                is_expansion |= token.kind() == SyntaxKind::R_ANGLE || token.text() == "=>";
-                is_expansion &= token.kind() != SyntaxKind::SEMICOLON;
-            }
-            ra_ap_syntax::NodeOrToken::Node(tree) if is_expansion => {
-                is_expansion = false;
-                // Past the brace, blanks, and what repeats: `$( $(#[$m])* struct ...`.
-                let first = tokens(&tree).find(|token| {
-                    !token.kind().is_trivia()
-                        && !matches!(
-                            token.kind(),
-                            SyntaxKind::L_CURLY
-                                | SyntaxKind::L_PAREN
-                                | SyntaxKind::L_BRACK
-                                | SyntaxKind::DOLLAR
-                        )
-                });
-                if first.is_some_and(|token| {
-                    ITEMS.contains(&token.kind()) || MACROS_OF_ITEMS.contains(&token.text())
-                }) {
-                    return true;
-                }
-            }
-            ra_ap_syntax::NodeOrToken::Node(_) => {}
-        }
-    }
-    false
+/// What stands within a token tree's delimiters.
+pub fn inner_text(tree: &ast::TokenTree) -> String {
+    let text = tree.syntax().text().to_string();
+    text.get(1..text.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }
 
 struct Leaf {
@@ -558,7 +515,7 @@ mod tests {
     use super::*;
 
     fn items(code: &str) -> Vec<Item> {
-        parse(&Source::new(1, code), code, &|_| false).items
+        parse(&Source::new(1, code), code, &|_| None).items
     }
 
     fn imports(code: &str) -> Vec<String> {
@@ -596,14 +553,5 @@ mod tests {
         assert_eq!(reaches(&found[1]), "C");
         assert!(!found[1].identity.text.contains('d'));
         assert_eq!(found[0].private_places.len(), 3);
-    }
-
-    #[test]
-    fn macros_that_make_items_are_known() {
-        let makes = |code: &str| items(code)[0].makes_items;
-        assert!(makes("macro_rules! c { ($n:ident) => { static $n: u8 = 1; } }"));
-        assert!(makes("macro_rules! c { ($n:ident) => { $(#[$m])* pub struct $n; } }"));
-        assert!(makes("macro_rules! c { ($n:ident) => (thread_local! { static $n: u8 = 1; }) }"));
-        assert!(!makes("macro_rules! c { ($n:expr) => { $n + 1 } }"));
     }
 }

@@ -10,6 +10,7 @@ pub mod compose;
 mod crates;
 mod definitions;
 pub mod diagnostic;
+mod expand;
 mod item;
 pub mod notebook;
 mod parse;

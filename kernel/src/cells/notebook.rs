@@ -134,10 +134,6 @@ impl Notebook {
         &self.variables
     }
 
-    pub fn definitions(&self) -> &Definitions {
-        &self.definitions
-    }
-
     /// Whether a name means something in the notebook.
     pub fn knows(&self, name: &str) -> bool {
         self.variables.contains_key(name) || self.definitions.has_name(name)
@@ -190,7 +186,7 @@ impl Notebook {
 
     /// Compiles a cell; the notebook changes only when it has begun to run.
     pub fn compile(&mut self, source: &Arc<Source>, rust: &str) -> Result<Ready, Refusal> {
-        let cell = parse::parse(source, rust, &|name| self.definitions.makes_items(name));
+        let cell = parse::parse(source, rust, &|name| self.definitions.rules(name));
         if cell.has_errors
             && let Some(errors) = self.syntax_errors(source, rust)?
         {
@@ -205,7 +201,7 @@ impl Notebook {
         self.add_foreign_crates(&cell)?;
         if cell.is_async && !definitions.has_name(compose::RUNTIME) {
             let source = Source::new(0, RUNTIME_DEFINITION);
-            definitions.add(parse::parse(&source, RUNTIME_DEFINITION, &|_| false).items);
+            definitions.add(parse::parse(&source, RUNTIME_DEFINITION, &|_| None).items);
         }
         let mut attributes = self.attributes.clone();
         attributes.extend(cell.attributes.iter().map(|range| (source.clone(), range.clone())));

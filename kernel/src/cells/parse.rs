@@ -1,11 +1,18 @@
 //! A cell's parts: attributes, items, statements, the last expression.
 
-use super::item::{self, Item, Maker};
+use super::expand::expand;
+use super::item::{self, Item, Key, Maker};
 use super::source::Source;
 use ra_ap_syntax::ast::{self, HasModuleItem};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// How deep macros that expand to macros are followed.
+const EXPANSIONS: usize = 16;
+
+/// Gives the rules of a macro.
+pub type Rules<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What stands around a cell's code when it is parsed.
 pub const PRELUDE: &str = "fn cell() {\n";
@@ -41,8 +48,13 @@ pub struct Cell {
     pub has_errors: bool,
 }
 
-/// Takes a cell apart; `rust` is its code with blanks in place of commands.
-pub fn parse(source: &Arc<Source>, rust: &str, makes_items: &dyn Fn(&str) -> bool) -> Cell {
+/// Takes a cell apart; `rust` is its code with blanks in place of commands, `rules` knows the macros
+/// of earlier cells.
+pub fn parse(source: &Arc<Source>, rust: &str, rules: Rules) -> Cell {
+    parse_to_depth(source, rust, rules, EXPANSIONS)
+}
+
+fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) -> Cell {
     let parsed = SourceFile::parse(&format!("{PRELUDE}{rust}\n}}"), Edition::CURRENT);
     let mut cell = Cell {
         source: source.clone(),
@@ -86,7 +98,7 @@ pub fn parse(source: &Arc<Source>, rust: &str, makes_items: &dyn Fn(&str) -> boo
                     Some(ast::Expr::MacroExpr(call)) => call.macro_call(),
                     _ => None,
                 };
-                cell.macro_or_statement(&maker, call, node, makes_items);
+                cell.macro_or_statement(&maker, call, node, rules, depth);
             }
             ast::Stmt::LetStmt(found) => {
                 cell.take_statement(&maker, node);
@@ -102,7 +114,7 @@ pub fn parse(source: &Arc<Source>, rust: &str, makes_items: &dyn Fn(&str) -> boo
             ast::Expr::MacroExpr(call) => call.macro_call(),
             _ => None,
         };
-        if cell.macro_or_statement(&maker, call, tail.syntax(), makes_items) {
+        if cell.macro_or_statement(&maker, call, tail.syntax(), rules, depth) {
             cell.tail = Some(maker.range(tail.syntax()));
         }
     }
@@ -129,18 +141,54 @@ impl Cell {
         maker: &Maker,
         call: Option<ast::MacroCall>,
         node: &SyntaxNode,
-        makes_items: &dyn Fn(&str) -> bool,
+        rules: Rules,
+        depth: usize,
     ) -> bool {
-        if let Some(call) = call
-            && let Some(name) = item::macro_name(&call)
-            && (item::MACROS_OF_ITEMS.contains(&name.as_str()) || makes_items(&name))
-        {
-            self.hoist(maker, node);
-            self.items.push(maker.macro_item(&call, node));
-            return false;
+        let name = call.as_ref().and_then(item::macro_name);
+        if let (Some(call), Some(name)) = (call, name) {
+            if item::MACROS_OF_ITEMS.contains(&name.as_str()) {
+                self.hoist(maker, node);
+                self.items.push(maker.macro_item(&call, node));
+                return false;
+            }
+            if let Some(rules_of_call) = self.rules(&name).or_else(|| rules(&name)) {
+                if let Some(items) = self.expansion(maker, &call, node, &rules_of_call, rules, depth) {
+                    self.hoist(maker, node);
+                    self.items.extend(items);
+                    return false;
+                }
+            }
         }
         self.take_statement(maker, node);
         true
+    }
+
+    /// The rules of a macro that this cell has defined.
+    fn rules(&self, name: &str) -> Option<String> {
+        let defined = self.items.iter().rev();
+        defined
+            .filter(|item| matches!(&item.key, Key::Macro(known) if known == name))
+            .find_map(|item| item.rules.clone())
+    }
+
+    /// The items that a macro's call expands to; none if it expands to something else.
+    fn expansion(
+        &self,
+        maker: &Maker,
+        call: &ast::MacroCall,
+        node: &SyntaxNode,
+        rules_of_call: &str,
+        rules: Rules,
+        depth: usize,
+    ) -> Option<Vec<Item>> {
+        let depth = depth.checked_sub(1)?;
+        let code = expand(rules_of_call, &item::inner_text(&call.token_tree()?))?;
+        let range = maker.range(node);
+        let source = Source::expansion(maker.source, range, code.clone());
+        let all_rules = |name: &str| self.rules(name).or_else(|| rules(name));
+        let cell = parse_to_depth(&source, &code, &all_rules, depth);
+        let is_items = !cell.has_errors && !cell.has_statements && cell.attributes.is_empty();
+        (is_items && !cell.items.is_empty()).then_some(cell.items)
     }
 }
 
@@ -189,7 +237,7 @@ mod tests {
     use super::*;
 
     fn parsed(code: &str) -> Cell {
-        parse(&Source::new(1, code), code, &|_| false)
+        parse(&Source::new(1, code), code, &|_| None)
     }
 
     #[test]
@@ -227,5 +275,13 @@ mod tests {
         let cell = parsed("thread_local! { static H: u8 = 1; }\nfn hit() {}\nhit()");
         assert_eq!(cell.items.len(), 2);
         assert!(cell.tail.is_some());
+        let cell = parsed(
+            "macro_rules! inner { ($n:ident) => { static $n: u8 = 1; fn f() {} } }\n\
+             macro_rules! outer { ($n:ident) => { inner!($n); } }\nouter!(N);\ninner!(M);",
+        );
+        let statics: Vec<_> = cell.items.iter().flat_map(|item| &item.statics).collect();
+        assert_eq!(statics.len(), 2);
+        let cell = parsed("macro_rules! twice { ($e:expr) => { $e * 2 } }\ntwice!(4)");
+        assert!(cell.items.len() == 1 && cell.tail.is_some());
     }
 }

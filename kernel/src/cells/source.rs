@@ -10,11 +10,18 @@ pub struct Source {
     /// Its execution count.
     pub cell: i64,
     pub code: String,
+    /// For what a macro expands to: the macro's call.
+    pub expanded_from: Option<(Arc<Source>, Range<usize>)>,
 }
 
 impl Source {
     pub fn new(cell: i64, code: &str) -> Arc<Self> {
-        Arc::new(Source { cell, code: code.to_owned() })
+        Arc::new(Source { cell, code: code.to_owned(), expanded_from: None })
+    }
+
+    /// What a macro's call in `source` expands to.
+    pub fn expansion(source: &Arc<Self>, call: Range<usize>, code: String) -> Arc<Self> {
+        Arc::new(Source { cell: source.cell, code, expanded_from: Some((source.clone(), call)) })
     }
 }
 

@@ -40,8 +40,14 @@ impl Static {
         let Static { name, visibility, .. } = self;
         let ty = self.stored_type();
         let kind = if self.is_mutable { "static mut" } else { "safe static" };
+        let link = format!("#[link_name = \"{symbol}\"]");
+        if name.is_ascii() {
+            return format!("unsafe extern \"C\" {{ {link} {visibility} {kind} {name}: {ty}; }}");
+        }
+        // Names of imported symbols have to be ASCII.
+        let plain = symbol.to_uppercase();
         format!(
-            "unsafe extern \"C\" {{ #[link_name = \"{symbol}\"] {visibility} {kind} {name}: {ty}; }}"
+            "unsafe extern \"C\" {{ {link} pub {kind} {plain}: {ty}; }} {visibility} use {plain} as {name};"
         )
     }
 
@@ -126,13 +132,36 @@ fn read(item: &ast::Static, form: Form, range: Range<usize>, path: &str) -> Opti
     Some(Static {
         form,
         name: item.name()?.text().to_string(),
-        ty: item.ty()?.syntax().text().to_string(),
+        ty: with_lifetimes(item.ty()?.syntax()),
         visibility: item.visibility().map_or(String::new(), |found| found.syntax().text().to_string()),
         is_mutable: item.mut_token().is_some(),
         initial: initial.syntax().text().to_string(),
         range,
         text: format!("{path}{}", normal(item.syntax(), true)),
     })
+}
+
+/// A type with the lifetime that references in a static have: an import needs it written.
+fn with_lifetimes(ty: &SyntaxNode) -> String {
+    let mut text = ty.text().to_string();
+    let start = ty.text_range().start();
+    let mut places: Vec<usize> = ty
+        .descendants()
+        .filter_map(ast::RefType::cast)
+        .filter(|found| found.lifetime().is_none())
+        .filter(|found| {
+            // The parameters of functions have lifetimes of their own.
+            !found.syntax().ancestors().take_while(|above| above != ty).any(|above| {
+                matches!(above.kind(), SyntaxKind::PARAM_LIST | SyntaxKind::PARENTHESIZED_ARG_LIST)
+            })
+        })
+        .filter_map(|found| Some(usize::from(found.amp_token()?.text_range().end() - start)))
+        .collect();
+    places.sort_unstable();
+    for place in places.into_iter().rev() {
+        text.insert_str(place, "'static ");
+    }
+    text.replace("'_", "'static")
 }
 
 /// The functions, implementations and modules that a node stands in; a function with its text, since
@@ -167,7 +196,7 @@ mod tests {
     use super::*;
 
     fn statics(code: &str) -> Vec<Static> {
-        let cell = parse(&Source::new(1, code), code, &|_| false);
+        let cell = parse(&Source::new(1, code), code, &|_| None);
         cell.items.into_iter().flat_map(|item| item.statics).collect()
     }
 
