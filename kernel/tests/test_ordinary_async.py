@@ -1,0 +1,67 @@
+"""Cells that await. These tests need the registry of crates, for tokio."""
+
+import pytest
+
+from stories import fails, prints
+
+TOKIO = """:dep tokio = { version = "1", features = ["full"] }
+let pause = std::time::Duration::from_millis(50);
+let job = tokio::spawn(async move { tokio::time::sleep(pause).await; 7u8 });
+println!("{}", job.await?);"""
+COMPILING = 600  # seconds, for tokio, once
+
+
+def test_an_async_cell_runs_twice(shelf):
+    """Problem cell C3."""
+    shelf.tell((TOKIO, prints("7\n")), (TOKIO, prints("7\n")), timeout=COMPILING)
+
+
+AWAITED = {
+    "a ready future": ("std::future::ready(5).await", "5"),
+    "a block": ("async { kept + 1 }.await", "42"),
+    "an async function": ("async fn one() -> u8 { 1 } one().await + one().await", "2"),
+    "a sleep": (
+        "tokio::time::sleep(std::time::Duration::from_millis(5)).await; kept",
+        "41",
+    ),
+    "a task and its result by a question": ("tokio::spawn(async { 6 }).await?", "6"),
+    "tasks that are joined": ("let (a, b) = tokio::join!(async { 1 }, async { 2 }); a + b", "3"),
+    "a blocking task": ("tokio::task::spawn_blocking(|| 8).await?", "8"),
+    "a time limit": (
+        "tokio::time::timeout(std::time::Duration::from_millis(5), "
+        "std::future::pending::<()>()).await.is_err()",
+        "true",
+    ),
+    "an async closure": ("let f = async |x: i32| x + 1; f(2).await", "3"),
+    "a question within": (
+        'async { Ok::<u8, std::num::ParseIntError>("5".parse::<u8>()? + 1) }.await?',
+        "6",
+    ),
+}
+
+
+@pytest.mark.parametrize("story", AWAITED.values(), ids=AWAITED)
+def test_a_cell_may_await(shelf, story):
+    shelf.tell(
+        (':dep tokio = { version = "1", features = ["full"] }', None), story, timeout=COMPILING
+    )
+
+
+def test_a_task_lives_on_in_later_cells(shelf):
+    """A channel's two ends in two cells, and a task that one cell starts and another awaits."""
+    shelf.tell(
+        (':dep tokio = { version = "1", features = ["full"] }', None),
+        "let (send, mut receive) = tokio::sync::mpsc::channel::<u8>(4);",
+        "let job = tokio::spawn(async move { "
+        "tokio::time::sleep(std::time::Duration::from_millis(300)).await; send.send(5).await });",
+        ("receive.recv().await", "Some(5)"),
+        ("job.await?.is_ok()", "true"),
+        timeout=COMPILING,
+    )
+
+
+def test_an_awaited_error_names_its_line(shelf):
+    failing = 'let a = 1;\nasync { Err::<u8, &str>("later") }.await?;'
+    shelf.tell(
+        ("std::future::ready(1).await", "1"), (failing, fails("later", line=2)), timeout=COMPILING
+    )
