@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import random
 
-from cell_model import CALL, Counter, Kind, Step, Value, World
-from cell_values import debugged, definition, value_of
-
-NAMES = ["alpha", "Beta", "GAMMA", "délta", "r#type", "_eps"]
-TYPES = ["Note", "Chord", "Größe", "Wrapped"]
-FUNCTIONS = ["tempo", "volume", "höhe"]
-COUNTERS = ["tick", "beat", "hit"]
-
-COUNTER_SOURCES = {
-    "atomic": "static {up}: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new({n}); "
-    "fn {name}() -> i64 {{ {up}.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 }}",
-    "mutex": "static {up}: std::sync::Mutex<i64> = std::sync::Mutex::new({n}); "
-    "fn {name}() -> i64 {{ let mut n = {up}.lock().unwrap(); *n += 1; *n }}",
-    "local": "thread_local! {{ static {up}: std::cell::Cell<i64> = "
-    "const {{ std::cell::Cell::new({n}) }}; }} "
-    "fn {name}() -> i64 {{ {up}.set({up}.get() + 1); {up}.get() }}",
-    "inner": "fn {name}() -> i64 {{ static UP: std::sync::atomic::AtomicI64 = "
-    "std::sync::atomic::AtomicI64::new({n}); "
-    "UP.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 }}",
-}
+from cell_items import NAMES, Items
+from cell_model import CALL, INT, Step
+from cell_values import debugged, value_of
 
 
-class Writer:
+class Writer(Items):
     """Writes cells one after the other, and keeps the model of what they make."""
 
     def __init__(self, seed: int, stops: bool = True):
-        self.chance = random.Random(seed)
-        self.world = World()
-        self.number = 0
+        super().__init__(random.Random(seed))
         self.stops = stops
 
     def sequence(self, length: int = 20) -> list[Step]:
@@ -47,13 +28,12 @@ class Writer:
         stale = [self.stale(name) for name in self.world.in_state("stale")]
         return steps + stale + ([audit] if audit else [])
 
-    def pick(self, names):
-        return self.chance.choice(sorted(names)) if names else None
-
     # Bindings.
 
     def binding(self) -> Step:
         """`let` of one or more variables, new or shadowed."""
+        if self.chance.random() < 0.2:
+            return self.destructuring()
         code = []
         for name in self.chance.sample(NAMES, self.chance.choice([1, 1, 1, 2, 3])):
             value = value_of(self.chance, self.world)
@@ -62,6 +42,19 @@ class Writer:
             code.append(f"let mut {name}{typed} = {value.rust};")
             self.world.bind(name, value, self.number)
         return Step("\n".join(code))
+
+    def destructuring(self) -> Step:
+        names = self.chance.sample(NAMES, 2)
+        values = [value_of(self.chance, self.world, kind) for kind in (INT, None)]
+        while values[1].kind.form in ("call", "voice"):
+            values[1] = value_of(self.chance, self.world)
+        for name, value in zip(names, values, strict=True):
+            self.world.bind(name, value, self.number)
+        pattern = ", ".join(f"mut {name}" for name in names)
+        pair = ", ".join(value.rust for value in values)
+        if self.chance.random() < 0.5:
+            return Step(f"let ({pattern}) = ({pair});")
+        return Step(f"let Some(({pattern})) = Some(({pair})) else {{ panic!() }};")
 
     def change(self) -> Step | None:
         """A mutation in place."""
@@ -182,6 +175,12 @@ class Writer:
             f"let mut up = || {name} += 1; up(); up(); up();\n{name}", result=str(number + 3)
         )
 
+    def lonely_closure(self) -> Step:
+        """A `let` that can be kept for its cell only."""
+        return Step(
+            self.chance.choice(["let c = |x: i64| x + 1;", "let it = (0..3).map(|x| x + 1);"])
+        )
+
     def thread(self) -> Step | None:
         name = self.pick(self.world.live("int"))
         if name is None:
@@ -192,99 +191,6 @@ class Writer:
     def text(self) -> Step:
         word = self.chance.choice(["hello", "EVCXR_END_CONTENT", "♪♪", "a\\tb"])
         return Step(f'println!("{word}");', stdout=word.replace("\\t", "\t") + "\n")
-
-    # Items.
-
-    def define_type(self) -> Step:
-        """A type, new or changed; values of the old one are lost."""
-        variables = self.world.variables
-        used = {user for n in self.world.live() for user in variables[n].value.kind.users()}
-        name = self.pick(used if used and self.chance.random() < 0.6 else TYPES)
-        made = definition(self.chance, self.world, name, TYPES)
-        old = self.world.types.get(name)
-        if old is None or old.rust() != made.rust():
-            self.world.redefine(made)
-        return Step(made.rust())
-
-    def repeat_type(self) -> Step | None:
-        name = self.pick(self.world.types)
-        return name and Step(self.world.types[name].rust())
-
-    def method(self) -> Step | None:
-        """An impl, run anew with another body."""
-        name = self.pick([t.name for t in self.world.types.values() if t.shape != "generic"])
-        if name is None:
-            return None
-        self.world.methods[name] = self.chance.randrange(100)
-        return Step(f"impl {name} {{ fn answer(&self) -> i64 {{ {self.world.methods[name]} }} }}")
-
-    def ask_method(self) -> Step | None:
-        names = [
-            name
-            for name in self.world.live("user")
-            if self.world.variables[name].value.kind.user in self.world.methods
-        ]
-        name = self.pick(names)
-        if name is None:
-            return None
-        user = self.world.variables[name].value.kind.user
-        return Step(f"{name}.answer()", result=str(self.world.methods[user]))
-
-    def voice(self) -> Step | None:
-        """A trait of the user's, and a value behind `dyn`."""
-        user = self.pick([t.name for t in self.world.types.values() if t.shape != "generic"])
-        if user is None:
-            return None
-        trait = "" if self.world.has_voice else "trait Voice { fn name(&self) -> String; }\n"
-        self.world.has_voice = True
-        value = value_of(self.chance, self.world, Kind("user", user=user))
-        name = self.pick(NAMES)
-        body = f'fn name(&self) -> String {{ "{user} sings".to_owned() }}'
-        code = f"{trait}impl Voice for {user} {{ {body} }}\n"
-        code += f"let {name}: Box<dyn Voice> = Box::new({value.rust});"
-        kind = Kind("voice", of=value.kind)
-        self.world.bind(name, Value(kind, "", f'"{user} sings"'), self.number)
-        return Step(code)
-
-    def define_function(self) -> Step:
-        """A function that may call an older one: the newest of each is called."""
-        name = self.pick(FUNCTIONS)
-        number = self.chance.randrange(50)
-        older = [f for f in self.world.functions if f < name]
-        called = self.pick(older) if self.chance.random() < 0.5 else None
-        self.world.functions[name] = (called or "", number)
-        body = f"{called}() + {number}" if called else str(number)
-        return Step(f"fn {name}() -> i64 {{ {body} }}")
-
-    def ask_function(self) -> Step | None:
-        name = self.pick(self.world.functions)
-        return name and Step(f"{name}()", result=str(self.value_of_function(name)))
-
-    def value_of_function(self, name: str) -> int:
-        called, number = self.world.functions[name]
-        return number + (self.value_of_function(called) if called else 0)
-
-    def define_counter(self) -> Step:
-        name, form = self.pick(COUNTERS), self.pick(COUNTER_SOURCES)
-        self.world.versions += 1
-        first = self.world.versions * 100
-        source = COUNTER_SOURCES[form].format(name=name, up=name.upper(), n=first)
-        old = self.world.counters.get(name)
-        if old is None or old.source != source:
-            self.world.counters[name] = Counter(source, first)
-        return Step(source)
-
-    def repeat_counter(self) -> Step | None:
-        name = self.pick(self.world.counters)
-        return name and Step(self.world.counters[name].source)
-
-    def ask_counter(self) -> Step | None:
-        name = self.pick(self.world.counters)
-        if name is None:
-            return None
-        self.world.counters[name].count += 2
-        count = self.world.counters[name].count
-        return Step(f"({name}(), {name}())", result=f"({count - 1}, {count})")
 
     # Failures.
 
@@ -358,10 +264,12 @@ class Writer:
         return Step(self.chance.choice(["// a comment", "", "/* a\nblock */", "use std::fmt;"]))
 
     table = {
-        binding: 14, change: 8, move: 7, hand_over: 4, show: 10, call: 3, audit: 4, ask_moved: 7,
-        ask_stale: 9, borrow: 4, closure: 4, thread: 2, text: 1, define_type: 10, repeat_type: 4,
-        method: 3, ask_method: 3, voice: 2, define_function: 5, ask_function: 4,
-        define_counter: 4, repeat_counter: 2, ask_counter: 6, compile_error: 6, panic: 3,
-        question: 3, stop: 0.5, kill: 0.3, nothing: 1,
+        binding: 14, change: 8, move: 7, hand_over: 4, show: 10, call: 3, audit: 4,
+        ask_moved: 7, ask_stale: 9, borrow: 4, closure: 4, thread: 2, text: 1,
+        Items.define_type: 10, Items.repeat_type: 4, Items.method: 3, Items.ask_method: 3,
+        Items.voice: 2, Items.define_function: 5, Items.ask_function: 4,
+        Items.define_counter: 4, Items.repeat_counter: 2, Items.ask_counter: 6,
+        lonely_closure: 1, Items.define_store: 2, Items.fill_store: 4, compile_error: 6,
+        panic: 3, question: 3, stop: 0.5, kill: 0.3, nothing: 1,
     }  # fmt: skip
     cells, weights = list(table), list(table.values())

@@ -100,6 +100,8 @@ class World:
     functions: dict[str, tuple[str, int]] = field(default_factory=dict)
     counters: dict[str, Counter] = field(default_factory=dict)
     methods: dict[str, int] = field(default_factory=dict)
+    # A static that holds values of a type: how many it holds.
+    stores: dict[str, int] = field(default_factory=dict)
     has_voice: bool = False
     versions: int = 0
 
@@ -129,6 +131,8 @@ class World:
         """Values of the old definition can be read no more."""
         changed = self.reaching(definition.name)
         self.types[definition.name] = definition
+        for name in set(self.stores) & changed:
+            self.stores[name] = 0
         for variable in self.variables.values():
             if variable.state == "live" and variable.value.kind.users() & changed:
                 variable.state = "stale"
@@ -140,6 +144,7 @@ class World:
                 del self.variables[name]
             variable.state = "stale"
         self.counters.clear()
+        self.stores = dict.fromkeys(self.stores, 0)
 
 
 @dataclass

@@ -106,7 +106,6 @@ def test_what_is_not_there_is_said(own, tmp_path):
         ("1 + 1", "2"),
         (":dep", fails("dep|name|crate")),
         (":dep broken = { path = ", fails("dep|expected|TOML|broken")),
-        ("1 + 1", "2"),
         timeout=LONG,
     )
 
@@ -146,6 +145,5 @@ def test_types_and_macros_of_a_crate(own, tmp_path):
         ("tiny::hidden().sum::<u8>()", "3"),
         # A value whose type cannot be named is of use in its cell.
         "let p = tiny::private();",
-        ("1 + 1", "2"),
         timeout=LONG,
     )

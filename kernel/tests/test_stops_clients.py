@@ -33,7 +33,6 @@ def test_a_client_that_leaves(shelf, channel):
             socket.close(linger=50)
             time.sleep(0.05)
             assert lab.manager.is_alive(), step
-        assert lab.run("1 + 1", timeout=PATIENCE).result == "2"
 
 
 @pytest.mark.parametrize("channel", ["connect_iopub", "connect_hb", "connect_stdin"])
@@ -58,4 +57,3 @@ def test_a_client_that_sends_nonsense(shelf):
                 time.sleep(0.05)
                 socket.close(linger=50)
         assert lab.manager.is_alive()
-        assert lab.run("1 + 1", timeout=PATIENCE).result == "2"

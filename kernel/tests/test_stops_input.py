@@ -39,7 +39,6 @@ def test_without_an_input_box_it_is_at_its_end(shelf, code):
     with shelf.lab() as lab:
         cell = lab.run(code, timeout=PATIENCE, allow_stdin=False)
         assert cell.result == "0", (cell.error, cell.stderr)
-        assert lab.run("1 + 1", timeout=PATIENCE).result == "2"
 
 
 class Answers:
@@ -111,7 +110,7 @@ CHILDREN = {
 
 @pytest.mark.parametrize("story", CHILDREN.values(), ids=CHILDREN)
 def test_a_child_meets_the_end_of_its_input(shelf, story):
-    shelf.tell(story, ("1 + 1", "2"), timeout=PATIENCE)
+    shelf.tell(story, ("kept", "41"))
 
 
 def test_a_child_does_not_eat_the_next_cells(own, tmp_path):
