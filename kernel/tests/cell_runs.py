@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from stories import GENERATED, told
 
 STUCK_SECONDS = 90
 STOPPED_SECONDS = 10
+SECOND_PRESS_SECONDS = 2.5
 CRASH = re.compile(r"EvaluatorDied|\bSIG(SEGV|ABRT|BUS|ILL|KILL)\b")
 
 
@@ -66,10 +68,10 @@ def judge(step: Step, cell: Cell, so_far: str) -> str | None:
         right = cell.status == "error" and is_named(step.name, words) and "moved" in words
         return None if right else f"`{step.name}` was moved; {state}"
     if step.outcome == "stale":
-        lost = (
-            cell.result is None and is_named(step.name, so_far + words) and "lost" in so_far + words
-        )
-        return None if lost or cell.result == step.result else f"`{step.name}` was lost; {state}"
+        everything = so_far + words
+        lost = is_named(step.name, everything) and "lost" in everything.lower()
+        right = lost if cell.result is None else cell.result == step.result
+        return None if right else f"`{step.name}` was lost; {state}"
     if step.outcome == "stopped":
         return f"a stop lost variables; {state}" if "lost" in words.lower() else None
     return None if cell.status == "error" else f"the cell's end is an error; {state}"
@@ -81,21 +83,24 @@ def is_named(name: str, words: str) -> bool:
 
 def run_step(notebook: Notebook, step: Step) -> Cell:
     """Runs the cell, and presses stop as often as the step has it."""
-    started = notebook.start(step.code)
-    left, pressed = step.stops, time.monotonic()
+    pressed, second = [], threading.Timer(SECOND_PRESS_SECONDS, notebook.interrupt)
 
     def press(kind, content):
-        nonlocal left, pressed
-        running = kind == "stream" and ("running" in content["text"] or step.stops > left)
-        if left and running:
-            time.sleep(0.3 if left == step.stops else 1.0)
-            left -= 1
-            pressed = time.monotonic()
+        if step.stops and not pressed and kind == "stream" and "running" in content["text"]:
+            time.sleep(0.3)
+            pressed.append(time.monotonic())
             notebook.interrupt()
+            if step.stops > 1:
+                second.start()
 
-    cell = notebook.finish(started, timeout=STUCK_SECONDS, on_message=press)
-    if step.stops and time.monotonic() - pressed > STOPPED_SECONDS:
-        raise TimeoutError(f"the cell ended {time.monotonic() - pressed:.0f} s after the stop")
+    started = notebook.start(step.code)
+    try:
+        cell = notebook.finish(started, timeout=STUCK_SECONDS, on_message=press)
+    finally:
+        second.cancel()
+    waited = time.monotonic() - pressed[0] if pressed else 0
+    if waited > STOPPED_SECONDS:
+        raise TimeoutError(f"the cell ended {waited:.0f} s after the stop")
     return cell
 
 

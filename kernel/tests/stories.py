@@ -57,7 +57,7 @@ def lost(name: str, was: str | None = None) -> Expectation:
             return
         assert moment.cell.result is None, moment.describe()
         reported = re.search(rf"redefined[^\n]*\b{name}\b|\b{name}\b[^\n]*redefined", moment.so_far)
-        assert reported and "lost" in moment.so_far, moment.describe()
+        assert reported and "lost" in moment.so_far.lower(), moment.describe()
 
     return check
 
