@@ -97,7 +97,7 @@ PANICS = {
     ),
     "a todo": ("fn later() { todo!() }\nlater();", "not yet implemented", 1),
     "an unreachable": ('let n = 1;\nif n == 1 {\n    unreachable!("here");\n}', "here", 3),
-    "a panic of its own payload": ("std::panic::panic_any(5u8);", "panic", 1),
+    "a panic of its own payload": ("std::panic::panic_any(5u8);", "Panic", 1),
     "in a closure": ('let f = || {\n    panic!("inside")\n};\nf()', "inside", 2),
     "in a function of the cell": ('fn bad() {\n    panic!("inside")\n}\nbad()', "inside", 2),
 }
@@ -176,7 +176,7 @@ def test_closures_capture_variables_of_other_cells(shelf):
 
 def test_a_mutation_in_a_cell_lasts(shelf):
     shelf.tell(
-        "let mut list = vec![1]; let mut map = std::collections::BTreeMap::new();",
+        "let mut list = vec![1]; let mut map = std::collections::BTreeMap::<&str, u8>::new();",
         'list.push(2); map.insert("a", 1u8);',
         '*map.get_mut("a").unwrap() += 5; list[0] = 9;',
         ("(list, map)", '([9, 2], {"a": 6})'),
@@ -188,7 +188,7 @@ def test_a_mutation_in_a_cell_lasts(shelf):
 
 def test_prints_and_a_debugged_value(shelf):
     shelf.tell(
-        ('println!("a"); print!("b");', prints("ab")),
+        ('println!("a"); print!("b");', prints("a\nb")),
         ("dbg!(kept) + 1", debugged),
     )
 

@@ -210,18 +210,8 @@ def test_a_definition_changes_its_kind(shelf):
         "fn thing() -> u8 { 1 }",
         "const thing: u8 = 2;",
         ("thing", "2"),
-        "let thing = 3;",
-        ("thing", "3"),
-    )
-
-
-def test_a_variable_and_an_item_of_one_name(shelf):
-    shelf.tell(
-        "let mark = 1;",
-        "fn mark() -> u8 { 2 }",
-        ("mark()", "2"),
-        "let mark = 3;",
-        ("mark", "3"),
+        'static thing: &str = "s";',
+        ("thing", '"s"'),
     )
 
 
