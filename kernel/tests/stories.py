@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from notebook import Cell, Notebook
 
 # A cell ends within this time even where others keep the machine busy.
-PATIENCE = 90
+PATIENCE = 45
 KEPT = "let kept = 41;"
 # What the kernel writes around a cell is not the user's.
 GENERATED = re.compile(r"evcxr_\w|neural_composer_kernel|\blib\.rs\b")

@@ -7,7 +7,7 @@ from queue import Empty
 
 import pytest
 
-from stories import KEPT, PATIENCE, Shelf, tell
+from stories import PATIENCE, Shelf, tell
 
 READINGS = {
     "a line": "let mut s = String::new(); let n = std::io::stdin().read_line(&mut s)?; n",
@@ -140,6 +140,6 @@ def test_input_that_a_cell_has_closed(plain_specs):
         with shelf.lab() as lab:
             close = 'unsafe extern "C" { fn close(fd: i32) -> i32; } unsafe { close(0) }'
             assert lab.run(close, timeout=PATIENCE).status == "ok"
-            tell(lab, KEPT, ("2 + 2", "4"), "let v = vec![1];", ("v.len()", "1"))
+            tell(lab, ("2 + 2", "4"), "let v = vec![1];", ("v.len()", "1"))
     finally:
         shelf.discard()
