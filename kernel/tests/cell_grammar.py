@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from cell_items import NAMES, Items
-from cell_model import CALL, INT, Step
+from cell_model import INT, Step
 from cell_values import debugged, value_of
 
 
@@ -39,8 +39,9 @@ class Writer(Items):
             value = value_of(self.chance, self.world)
             typed = f": {value.kind.rust()}" if self.chance.random() < 0.3 else ""
             typed = f": {value.kind.rust()}" if value.kind.form in ("call", "voice") else typed
-            code.append(f"let mut {name}{typed} = {value.rust};")
-            self.world.bind(name, value, self.number)
+            is_mutable = self.chance.random() < 0.7
+            code.append(f"let {'mut ' * is_mutable}{name}{typed} = {value.rust};")
+            self.world.bind(name, value, self.number, is_mutable)
         return Step("\n".join(code))
 
     def destructuring(self) -> Step:
@@ -62,7 +63,7 @@ class Writer(Items):
         return Step(change) if change else None
 
     def mutation(self) -> str | None:
-        name = self.pick(self.world.live("int", "text", "list", "shared", "truth"))
+        name = self.pick(self.world.mutable("int", "text", "list", "shared", "truth"))
         if name is None:
             return None
         value = self.world.variables[name].value
@@ -127,9 +128,12 @@ class Writer(Items):
         name = self.pick(self.world.live("call", "voice"))
         if name is None:
             return None
-        value = self.world.variables[name].value
-        question = f"{name}(1)" if value.kind == CALL else f"{name}.name()"
-        return Step(question, result=value.shown)
+        return Step(self.question_of(name), result=self.world.variables[name].value.shown)
+
+    def question_of(self, name: str) -> str:
+        """What shows this variable's value, whatever its type."""
+        form = self.world.variables[name].value.kind.form
+        return {"call": f"{name}(1)", "voice": f"{name}.name()"}.get(form, name)
 
     def audit(self) -> Step | None:
         """All that is alive, in one result."""
@@ -143,14 +147,15 @@ class Writer(Items):
 
     def ask_moved(self) -> Step | None:
         name = self.pick(self.world.in_state("moved"))
-        return name and Step(name, outcome="moved", name=name)
+        return name and Step(self.question_of(name), outcome="moved", name=name)
 
     def ask_stale(self) -> Step | None:
         name = self.pick(self.world.in_state("stale"))
         return name and self.stale(name)
 
     def stale(self, name: str) -> Step:
-        return Step(name, outcome="stale", name=name, result=self.world.variables[name].value.shown)
+        was = self.world.variables[name].value.shown
+        return Step(self.question_of(name), outcome="stale", name=name, result=was)
 
     def borrow(self) -> Step | None:
         """References for their cell only."""
@@ -170,6 +175,8 @@ class Writer(Items):
         number = int(self.world.variables[name].value.shown)
         if self.chance.random() < 0.5:
             return Step(f"let add = |x: i64| x + {name};\nadd(2)", result=str(number + 2))
+        if not self.world.variables[name].is_mutable:
+            return Step(f"let twice = || {name} * 2;\ntwice() + twice()", result=str(number * 4))
         self.world.variables[name].value.shown = str(number + 3)
         return Step(
             f"let mut up = || {name} += 1; up(); up(); up();\n{name}", result=str(number + 3)

@@ -80,6 +80,7 @@ class Variable:
 
     value: Value
     number: int  # of the cell that bound it
+    is_mutable: bool = True
     state: str = "live"  # live, moved, stale (its type changed, or its process ended)
 
 
@@ -115,8 +116,11 @@ class World:
     def in_state(self, state: str) -> list[str]:
         return [name for name, variable in self.variables.items() if variable.state == state]
 
-    def bind(self, name: str, value: Value, number: int):
-        self.variables[name] = Variable(value, number)
+    def mutable(self, *forms: str) -> list[str]:
+        return [name for name in self.live(*forms) if self.variables[name].is_mutable]
+
+    def bind(self, name: str, value: Value, number: int, is_mutable: bool = True):
+        self.variables[name] = Variable(value, number, is_mutable)
 
     def reaching(self, name: str) -> set[str]:
         """The types whose values hold one of type `name`, itself among them."""
