@@ -35,7 +35,7 @@ def shelf(plain_specs):
     """The module's kernels without the library, for stories."""
     shelf = Shelf(plain_specs)
     yield shelf
-    shelf.discard()
+    shelf.close()
 
 
 @pytest.fixture
@@ -43,4 +43,4 @@ def own(plain_specs, tmp_path):
     """A kernel of the test's own, in a folder of its own."""
     shelf = Shelf(plain_specs, cwd=str(tmp_path))
     yield shelf
-    shelf.discard()
+    shelf.close()

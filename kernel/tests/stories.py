@@ -128,33 +128,44 @@ def tell(notebook: Notebook, *steps: str | tuple[str, Expectation], timeout: flo
 class Shelf:
     """Kernels for stories, one after the other: a new one only after a failure."""
 
-    def __init__(self, specs, cwd: str | None = None, before: str = KEPT):
-        self.specs, self.cwd, self.before = specs, cwd, before
+    def __init__(self, specs, cwd: str | None = None, before: str = ""):
+        self.specs, self.cwd, self.before = specs, cwd, f"{KEPT}\n{before}"
         self.notebook: Notebook | None = None
-        self.brief_stories = 0
+        self.stories = 0
 
     @contextlib.contextmanager
-    def lab(self, brief: bool = False):
-        """A kernel in which `kept` is 41, and must be so at the end.
+    def lab(self):
+        """A kernel in which `kept` is 41, and stays so.
 
-        Brief stories, of a single cell, are many: every fifth asks.
+        What is lost stays lost: every third story asks for it, and the end of the shelf.
         """
-        self.brief_stories += brief
+        self.stories += 1
         if self.notebook is None:
             self.notebook = Notebook(self.specs, cwd=self.cwd)
             self.notebook.run(self.before, timeout=600)
         try:
             yield self.notebook
-            if not brief or self.brief_stories % 5 == 0:
-                kept = self.notebook.run("kept", timeout=PATIENCE)
-                assert kept.result == "41", f"`kept` is lost: {told(kept)}"
+            if self.stories % 3 == 0:
+                self.ask_for_kept()
         except BaseException:
             self.discard()
             raise
 
+    def ask_for_kept(self):
+        kept = self.notebook.run("kept", timeout=PATIENCE)
+        assert kept.result == "41", f"`kept` is lost: {told(kept)}"
+
     def tell(self, *steps: str | tuple[str, Expectation], timeout: float = PATIENCE):
-        with self.lab(brief=len(steps) == 1) as notebook:
+        with self.lab() as notebook:
             tell(notebook, *steps, timeout=timeout)
+
+    def close(self):
+        """Asks for `kept` a last time, unless a failure has ended the kernel."""
+        try:
+            if self.notebook is not None:
+                self.ask_for_kept()
+        finally:
+            self.discard()
 
     def discard(self):
         """Ends the kernel at once: it may not be able to end by itself."""

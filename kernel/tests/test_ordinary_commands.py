@@ -2,7 +2,7 @@
 
 import pytest
 
-from stories import PATIENCE, fails, told
+from stories import PATIENCE, Shelf, fails, told
 
 RUST = {
     "on a line of its own, inside a let": (
@@ -33,10 +33,18 @@ RUST = {
 }
 
 
+@pytest.fixture(scope="module")
+def quiet(plain_specs):
+    """Kernels that have a variable which may stand behind a `!`."""
+    shelf = Shelf(plain_specs, before="let quiet = false;")
+    yield shelf
+    shelf.close()
+
+
 @pytest.mark.parametrize("story", RUST.values(), ids=RUST)
-def test_rust_that_begins_like_a_command(shelf, story):
+def test_rust_that_begins_like_a_command(quiet, story):
     """Problem cell C13, and colons."""
-    shelf.tell("let quiet = false;", story)
+    quiet.tell(story)
 
 
 SHELL = {
@@ -54,7 +62,7 @@ SHELL = {
 def test_shell_lines_go_on_running(shelf, story):
     """What they say is output or a result, in the order of the lines."""
     code, output = story
-    with shelf.lab(brief=True) as lab:
+    with shelf.lab() as lab:
         cell = lab.run(code, timeout=PATIENCE)
         assert cell.status == "ok", cell.error
         texts = [

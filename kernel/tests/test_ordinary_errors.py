@@ -87,7 +87,7 @@ ERRORS = {
 @pytest.mark.parametrize("story", ERRORS.values(), ids=ERRORS)
 def test_an_error_is_about_the_cell(shelf, story):
     code, reason, line, unsaid = story
-    with shelf.lab(brief=True) as lab:
+    with shelf.lab() as lab:
         cell = lab.run(code, timeout=PATIENCE)
         words = told(cell)
         assert cell.status == "error", (cell.result, words)

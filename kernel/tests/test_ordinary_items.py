@@ -170,7 +170,7 @@ def test_an_item_cell_runs_twice(shelf, story):
     """An `impl` run again takes the place of the first: E0592 and E0119 are not for cells."""
     items, question, answer = story
     steps = [f"{SHOWN} struct P0(u8);"] if "P0" in items else []
-    shelf.tell(*steps, items, (question, answer), items, (question, answer))
+    shelf.tell(*steps, items, items, (question, answer))
 
 
 def test_a_changed_impl_takes_the_place_of_the_old(shelf):

@@ -52,7 +52,7 @@ RETURNED = {
         "true",
     ),
     "an error": ('let error = '
-                 'Song::open("nowhere.mp3").unwrap_err();', "error.to_string().len() > 5"),
+                 'Song::open("nowhere.mp3").err().unwrap();', "error.to_string().len() > 5"),
 }  # fmt: skip
 
 

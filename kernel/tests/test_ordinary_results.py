@@ -2,7 +2,7 @@
 
 import pytest
 
-from stories import PATIENCE, fails, prints, told
+from stories import PATIENCE, Shelf, fails, prints, told
 
 RESULTS = {
     "a match": ('match kept { 41 => "yes", _ => "no" }', '"yes"'),
@@ -94,12 +94,18 @@ MOVING = {
 }
 
 
+@pytest.fixture(scope="module")
+def cards(plain_specs):
+    """Kernels that have the rich type, and a variable to move."""
+    shelf = Shelf(plain_specs, before=RICH + "let earlier = vec![0u8; 3];")
+    yield shelf
+    shelf.close()
+
+
 @pytest.mark.parametrize("code", MOVING.values(), ids=MOVING)
-def test_a_last_expression_that_moves_is_shown_like_any_other(shelf, code):
+def test_a_last_expression_that_moves_is_shown_like_any_other(cards, code):
     """Problem cells D2 and X2, with a type of the cell's own."""
-    with shelf.lab() as lab:
-        assert lab.run(RICH, timeout=PATIENCE).status == "ok"
-        assert lab.run("let earlier = vec![0u8; 3];", timeout=PATIENCE).status == "ok"
+    with cards.lab() as lab:
         cell = lab.run(code, timeout=PATIENCE)
         assert cell.status == "ok", told(cell)
         shown = [c["data"] for _, k, c in cell.messages if k in ("execute_result", "display_data")]

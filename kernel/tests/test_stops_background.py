@@ -33,7 +33,6 @@ def streams(notebook, seconds, asks=None):
 REQUESTS = {
     "completions": lambda client: client.complete("std::col", 8),
     "descriptions": lambda client: client.inspect("kept", 4),
-    "questions whether it is complete": lambda client: client.is_complete("let a"),
     "information": lambda client: client.kernel_info(),
 }
 

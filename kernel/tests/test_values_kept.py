@@ -29,8 +29,7 @@ DEFINITIONS = {
 def test_the_same_definition_again_keeps_values(shelf, story):
     definition, value = story
     shelf.tell(
-        definition,
-        f"let x = {value}; let list = vec![{value}, {value}];",
+        f"{definition} let x = {value}; let list = vec![{value}, {value}];",
         definition,
         (f"x == {value} && list.len() == 2 && list[1] == x", "true"),
         definition.replace("; ", ";\n    ").replace(" {", "\n{"),

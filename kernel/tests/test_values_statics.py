@@ -86,8 +86,7 @@ COUNTERS = {
 @pytest.mark.parametrize("number", range(len(COUNTERS)), ids=COUNTERS)
 def test_a_static_keeps_its_value(shelf, number):
     shelf.tell(
-        list(COUNTERS.values())[number],
-        (f"next_{number}()", "1"),
+        (f"{list(COUNTERS.values())[number]}\nnext_{number}()", "1"),
         (f"next_{number}()", "2"),
     )
 
