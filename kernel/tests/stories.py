@@ -129,7 +129,7 @@ class Shelf:
     """Kernels for stories, one after the other: a new one only after a failure."""
 
     def __init__(self, specs, cwd: str | None = None, before: str = ""):
-        self.specs, self.cwd, self.before = specs, cwd, f"{KEPT}\n{before}"
+        self.specs, self.cwd, self.before = specs, cwd, f"{before}\n{KEPT}"
         self.notebook: Notebook | None = None
         self.stories = 0
 

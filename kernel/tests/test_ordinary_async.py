@@ -2,7 +2,7 @@
 
 import pytest
 
-from stories import fails, prints
+from stories import Shelf, fails, prints
 
 TOKIO = """:dep tokio = { version = "1", features = ["full"] }
 let pause = std::time::Duration::from_millis(50);
@@ -11,9 +11,17 @@ println!("{}", job.await?);"""
 COMPILING = 600  # seconds, for tokio, once
 
 
-def test_an_async_cell_runs_twice(shelf):
+@pytest.fixture(scope="module")
+def tokio(plain_specs):
+    """Kernels that have tokio."""
+    shelf = Shelf(plain_specs, before=TOKIO.splitlines()[0])
+    yield shelf
+    shelf.close()
+
+
+def test_an_async_cell_runs_twice(tokio):
     """Problem cell C3."""
-    shelf.tell((TOKIO, prints("7\n")), (TOKIO, prints("7\n")), timeout=COMPILING)
+    tokio.tell((TOKIO, prints("7\n")), (TOKIO, prints("7\n")), timeout=COMPILING)
 
 
 AWAITED = {
@@ -41,16 +49,13 @@ AWAITED = {
 
 
 @pytest.mark.parametrize("story", AWAITED.values(), ids=AWAITED)
-def test_a_cell_may_await(shelf, story):
-    shelf.tell(
-        (':dep tokio = { version = "1", features = ["full"] }', None), story, timeout=COMPILING
-    )
+def test_a_cell_may_await(tokio, story):
+    tokio.tell(story, timeout=COMPILING)
 
 
-def test_a_task_lives_on_in_later_cells(shelf):
+def test_a_task_lives_on_in_later_cells(tokio):
     """A channel's two ends in two cells, and a task that one cell starts and another awaits."""
-    shelf.tell(
-        (':dep tokio = { version = "1", features = ["full"] }', None),
+    tokio.tell(
         "let (send, mut receive) = tokio::sync::mpsc::channel::<u8>(4);",
         "let job = tokio::spawn(async move { "
         "tokio::time::sleep(std::time::Duration::from_millis(300)).await; send.send(5).await });",
@@ -60,6 +65,6 @@ def test_a_task_lives_on_in_later_cells(shelf):
     )
 
 
-def test_an_awaited_error_is_the_cells(shelf):
+def test_an_awaited_error_is_the_cells(tokio):
     failing = 'let a = 1;\nasync { Err::<u8, &str>("later") }.await?;'
-    shelf.tell(("std::future::ready(1).await", "1"), (failing, fails("later")), timeout=COMPILING)
+    tokio.tell(("std::future::ready(1).await", "1"), (failing, fails("later")))

@@ -2,8 +2,6 @@
 
 import pytest
 
-from stories import prints
-
 SHOWN = "#[derive(Debug, Clone, Copy, PartialEq, Default)]"
 
 # A cell of items that is run twice; what is asked, and the answer.
@@ -156,6 +154,27 @@ ITEMS = {
         "(Stack { of: vec![1u8, 2] }.sum(), Stack { of: vec!['a'] }.top())",
         "(3, Some('a'))",
     ),
+    "a path from the root": (
+        "fn outer9() -> u8 { 6 } mod via { pub fn f() -> u8 { crate::outer9() } }",
+        "via::f()",
+        "6",
+    ),
+    "an inner attribute": ("#![allow(dead_code)]\nfn allowed() -> u8 { 8 }", "allowed()", "8"),
+    "an import of an enum's variants": (
+        "#[derive(Debug)] enum Dir { Left, Right } use Dir::*;",
+        "(Left, Dir::Right)",
+        "(Left, Right)",
+    ),
+    "an import of a module's all": (
+        "mod all { pub fn of() -> u8 { 3 } pub struct It(pub u8); } use all::*;",
+        "It(of()).0",
+        "3",
+    ),
+    "a main function": (
+        'fn main() { println!("{}", code()) } fn code() -> i32 { 5 }',
+        "code()",
+        "5",
+    ),
     "a trait alias by a supertrait": (
         "trait Both: Copy + std::fmt::Debug {} impl<T: Copy + std::fmt::Debug> Both for T {} "
         'fn show(x: impl Both) -> String { format!("{x:?}") }',
@@ -223,19 +242,3 @@ def test_a_type_used_before_its_cell_ends(shelf):
         ("(n, early.0)", "(5, 5)"),
         ("struct Loc; impl Loc { const C: u8 = 9; } Loc::C", "9"),
     )
-
-
-NOTHING = [
-    "",
-    "   \n\n",
-    "// only a comment",
-    "/* a\nblock */",
-    "/* /* nested */ */ // and",
-    ";",
-    ";;",
-]
-
-
-@pytest.mark.parametrize("code", NOTHING)
-def test_a_cell_of_nothing(shelf, code):
-    shelf.tell((code, prints("")))

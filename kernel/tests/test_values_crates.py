@@ -25,6 +25,24 @@ def test_a_crates_globals_last(own, tmp_path):
     )
 
 
+def test_a_macro_of_a_crate_makes_items(own, tmp_path):
+    """As `lazy_static!` does: a static and its function, by a macro that a crate exports."""
+    write_crate(
+        tmp_path / "made",
+        "#[macro_export] macro_rules! counter { ($vis:vis static $name:ident, $next:ident) => { "
+        "$vis static $name: std::sync::Mutex<u32> = std::sync::Mutex::new(0); "
+        "$vis fn $next() -> u32 { let mut n = $name.lock().unwrap(); *n += 1; *n } } }",
+    )
+    own.tell(
+        (':dep made = { path = "made" }\nmade::counter!(pub static UP, next);\nnext()', "1"),
+        ("next()", "2"),
+        "use made::counter; counter! { static DOWN, other }",
+        ("(other(), next(), other())", "(1, 3, 2)"),
+        ("*DOWN.lock().unwrap() + *UP.lock().unwrap()", "5"),
+        timeout=LONG,
+    )
+
+
 def test_two_crates_share_a_third(own, tmp_path):
     write_crate(tmp_path / "counter", COUNTER)
     for name in ("left", "right"):
