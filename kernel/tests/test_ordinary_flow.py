@@ -179,7 +179,7 @@ def test_a_mutation_in_a_cell_lasts(shelf):
         "let mut list = vec![1]; let mut map = std::collections::BTreeMap::<&str, u8>::new();",
         'list.push(2); map.insert("a", 1u8);',
         '*map.get_mut("a").unwrap() += 5; list[0] = 9;',
-        ("(list, map)", '([9, 2], {"a": 6})'),
+        ("(&list, &map)", '([9, 2], {"a": 6})'),
         "let first = &mut list[0]; *first += 1;",
         "std::mem::swap(&mut list, &mut vec![7, 7, 7]);",
         ("list.len()", "3"),
