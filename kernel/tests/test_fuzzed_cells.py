@@ -8,10 +8,19 @@ from cell_runs import judge, run_seed
 from notebook import Cell
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6])
+# Between them they use every rule of the grammar.
+SAMPLE = [135, 137, 203, 261, 292, 335]
+
+
+@pytest.mark.parametrize("seed", SAMPLE)
 def test_a_random_sequence_is_as_the_model_says(plain_specs, seed):
     finding = run_seed(plain_specs, seed)
     assert finding is None, str(finding)
+
+
+def test_the_sample_holds_every_outcome():
+    outcomes = {step.outcome for seed in SAMPLE for step in Writer(seed).sequence()}
+    assert outcomes == {"value", "fails", "moved", "stale", "stopped", "killed"}
 
 
 def test_a_seed_names_one_sequence():

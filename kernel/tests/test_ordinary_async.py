@@ -8,7 +8,6 @@ TOKIO = """:dep tokio = { version = "1", features = ["full"] }
 let pause = std::time::Duration::from_millis(50);
 let job = tokio::spawn(async move { tokio::time::sleep(pause).await; 7u8 });
 println!("{}", job.await?);"""
-COMPILING = 600  # seconds, for tokio, once
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def tokio(plain_specs):
 
 def test_an_async_cell_runs_twice(tokio):
     """Problem cell C3."""
-    tokio.tell((TOKIO, prints("7\n")), (TOKIO, prints("7\n")), timeout=COMPILING)
+    tokio.tell((TOKIO, prints("7\n")), (TOKIO, prints("7\n")))
 
 
 AWAITED = {
@@ -50,7 +49,7 @@ AWAITED = {
 
 @pytest.mark.parametrize("story", AWAITED.values(), ids=AWAITED)
 def test_a_cell_may_await(tokio, story):
-    tokio.tell(story, timeout=COMPILING)
+    tokio.tell(story)
 
 
 def test_a_task_lives_on_in_later_cells(tokio):
@@ -61,7 +60,6 @@ def test_a_task_lives_on_in_later_cells(tokio):
         "tokio::time::sleep(std::time::Duration::from_millis(300)).await; send.send(5).await });",
         ("receive.recv().await", "Some(5)"),
         ("job.await?.is_ok()", "true"),
-        timeout=COMPILING,
     )
 
 
