@@ -9,6 +9,7 @@ the folder of `--reproductions`. The exit status is 0 only when nothing was foun
 import argparse
 import collections
 import multiprocessing
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,11 @@ def run(task: tuple[str, int, int, bool]) -> Finding | None:
         return Finding(seed, -1, f"the kernel did not start: {error!r}", [])
 
 
+def end_with_its_kernel():
+    """A job that is told to end leaves its loop, and so ends its kernel."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sequences", type=int, default=100)
@@ -44,9 +50,11 @@ def arguments():
 
 def main() -> int:
     options = arguments()
+    end_with_its_kernel()
     kinds = collections.Counter()
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as prefix, multiprocessing.Pool(options.jobs) as pool:
+    jobs = multiprocessing.Pool(options.jobs, end_with_its_kernel)
+    with tempfile.TemporaryDirectory() as prefix, jobs as pool:
         folder = install(Path(prefix), home=None).kernel_dirs[0]
         seeds = range(options.seed, options.seed + options.sequences)
         tasks = [(folder, seed, options.cells, not options.no_stops) for seed in seeds]

@@ -7,7 +7,6 @@ from cell_model import Step
 from cell_runs import judge, run_seed
 from notebook import Cell
 
-
 # Between them they use every rule of the grammar.
 SAMPLE = [135, 137, 203, 261, 292, 335]
 
