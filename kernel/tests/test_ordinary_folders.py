@@ -92,6 +92,7 @@ def test_a_change_of_folder_counts_everywhere(own, tmp_path):
     )
     with own.lab() as lab:
         place = os.path.realpath(tmp_path / "below")
-        assert lab.run("!pwd").stdout == f"{place}\n"
+        shell = lab.run("!pwd")
+        assert shell.stdout + (shell.result or "") == f"{place}\n"
         child = lab.run('std::process::Command::new("pwd").status()?;')
         assert child.stdout == f"{place}\n"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cell_model import Step
+from cell_runs import run_step
 from notebook import descendants
 from stories import PATIENCE, told
 
@@ -90,12 +92,9 @@ def test_a_loop_over_children_ends(shelf):
 def test_an_evaluator_that_a_stop_ended_is_followed_by_a_sound_one(own, tmp_path):
     """Problem cell F2: a deaf loop, two stops, then children that read."""
     with own.lab() as lab:
-        started = lab.start("loop { std::thread::sleep(std::time::Duration::from_millis(50)); }")
-        time.sleep(2)
-        lab.interrupt()
-        time.sleep(2)
-        lab.interrupt()
-        cell = lab.finish(started, timeout=PATIENCE)
+        pause = "std::thread::sleep(std::time::Duration::from_millis(50));"
+        deaf = f'println!("running"); loop {{ {pause} }}'
+        cell = run_step(lab, Step(deaf, "killed", stops=2))
         assert cell.status == "error" and "kept" in told(cell)
         eater = 'std::process::Command::new("sh").args(["-c", "head -c 5 > eaten.txt"]).spawn()?'
         assert lab.run(f"let eater = {eater};", timeout=PATIENCE).status == "ok"
@@ -110,12 +109,8 @@ def test_an_evaluator_that_a_stop_ended_is_followed_by_a_sound_one(own, tmp_path
 def test_every_stop_of_a_deaf_cell_is_answered(shelf):
     """The first says what the second does; nothing is stuck behind it."""
     with shelf.lab() as lab:
-        started = lab.start("loop { std::hint::spin_loop(); }")
-        time.sleep(1.5)
-        for _ in range(2):
-            lab.interrupt()
-            time.sleep(2.5)
-        cell = lab.finish(started, timeout=20)
+        deaf = 'println!("running"); loop { std::hint::spin_loop(); }'
+        cell = run_step(lab, Step(deaf, "killed", stops=2))
         assert cell.status == "error" and "again" in cell.stderr, told(cell)
         assert "kept" in told(cell)
         assert lab.run("let kept = 41;").status == "ok"
