@@ -15,10 +15,12 @@ TICKS = (
 
 
 def streams(notebook, seconds, asks=None):
-    """What arrives within this time: (parent's type, parent's id, text); `asks` is called often."""
-    found, deadline = [], time.monotonic() + seconds
+    """What arrives within this time: (parent's type, parent's id, text); `asks` is called now and then."""
+    found, asked, deadline = [], 0.0, time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if asks:
+        # Answers bring messages, too: what comes must be read faster than it is asked for.
+        if asks and time.monotonic() > asked + 0.2:
+            asked = time.monotonic()
             asks()
         try:
             message = notebook.client.get_iopub_msg(timeout=0.1)
