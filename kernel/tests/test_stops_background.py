@@ -15,7 +15,7 @@ TICKS = (
 
 
 def streams(notebook, seconds, asks=None):
-    """What arrives within this time: (parent's type, its id, text); `asks` is called now and then."""
+    """What arrives in this time: (parent's type, its id, text); `asks` is called now and then."""
     found, asked, deadline = [], 0.0, time.monotonic() + seconds
     while time.monotonic() < deadline:
         # Answers bring messages, too: what comes must be read faster than it is asked for.
