@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::runner::{Ended, InputReader, Recipe, Runner};
 use crate::session::{PreparedSession, Session};
 use crate::shell_line;
-use crate::wire::{self, Kind};
+use crate::link::{self, Kind};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, mpsc};
@@ -264,7 +264,7 @@ impl Engine {
             if !self.activity.cell_loads() {
                 return Err(stopped_compiling());
             }
-            let run = wire::Command::Run {
+            let run = link::Command::Run {
                 object: ready.object.clone(),
                 function: compose::function_name(ready.build),
                 crates: self.notebook.crates.set().linked.values().cloned().collect(),
@@ -278,7 +278,7 @@ impl Engine {
                     self.revive()?;
                 }
                 Ended::Died(how) => return Err(self.death(&how)),
-                Ended::Returned { status: wire::LOST_VARIABLES, said } => {
+                Ended::Returned { status: link::LOST_VARIABLES, said } => {
                     for (_, name) in said.iter().filter(|(kind, _)| *kind == Kind::Lost) {
                         self.notebook.lose_variable(name, "its type was redefined, so it was lost");
                     }
@@ -298,22 +298,22 @@ impl Engine {
     ) -> Result<Option<Map<String, Value>>, Failure> {
         let last = |wanted: Kind| said.iter().rev().find(|(kind, _)| *kind == wanted).map(|(_, text)| text);
         let before: Vec<String> = self.notebook.variables().keys().cloned().collect();
-        self.notebook.returned(ready, status == wire::SUCCESSFUL);
+        self.notebook.returned(ready, status == link::SUCCESSFUL);
         let now = self.notebook.variables();
         let lost: Vec<String> = before.into_iter().filter(|name| !now.contains_key(name)).collect();
         let lost = if lost.is_empty() { String::new() } else { format!("\nLost variables: {}.", lost.join(", ")) };
         match status {
-            wire::NOT_LOADED => {
+            link::NOT_LOADED => {
                 let why = last(Kind::NotLoaded).cloned().unwrap_or_default();
                 return Err(Failure::told("KernelError", format!("the cell could not be loaded: {why}")));
             }
-            wire::PANICKED => {
+            link::PANICKED => {
                 let (places, message) = last(Kind::Panic)
                     .and_then(|text| text.split_once('\0'))
                     .unwrap_or(("", "(see above)"));
                 return Err(self.failure_at("Panic", places, message).and(&lost));
             }
-            wire::SUCCESSFUL => {}
+            link::SUCCESSFUL => {}
             _ => {
                 let (place, words) = last(Kind::Error)
                     .and_then(|text| text.split_once('\0'))

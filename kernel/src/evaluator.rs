@@ -5,7 +5,7 @@
 //! process group, an interrupt never kills it, it dies with its kernel, and it installs no handler
 //! that a crash could hang in.
 
-use crate::wire::{Command, Kind, SUCCESSFUL, Wire};
+use crate::link::{Command, Kind, SUCCESSFUL, Wire};
 use anyhow::{Context, Result};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW, Symbol};
 use rustix::process::{Resource, Rlimit, Signal, kill_current_process_group, setpgid, setrlimit};

@@ -27,7 +27,7 @@ type Sink = extern "C" fn(kind: u8, text: *const u8, length: usize);
 
 static SINK: OnceLock<Sink> = OnceLock::new();
 
-/// What messages to the kernel are about; the kernel's `wire.rs` has the same list.
+/// What messages to the kernel are about; the kernel's `link.rs` has the same list.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Kind {

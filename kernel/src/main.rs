@@ -24,7 +24,7 @@ mod shell;
 mod shell_line;
 mod toolchain;
 mod tools;
-mod wire;
+mod link;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;

@@ -4,7 +4,7 @@
 //! (U+001E `neural-composer/1 ` and one JSON object) and content blocks as evcxr knows them
 //! (`EVCXR_BEGIN_CONTENT` ... `EVCXR_END_CONTENT`). Anything that only looks like one of the last two
 //! is text, so that a malformed line is shown and never obeyed. All of it is a cell's to write: what
-//! the kernel must rely on comes over a socket (`wire.rs`).
+//! the kernel must rely on comes over a socket (`link.rs`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -103,6 +103,7 @@ impl StreamSplitter {
             pieces.push(Piece::Text(format!("{begin}{mime}\n{text}{newline}")));
         }
         self.scanned = 0;
+        self.dropping = false;
         let rest = std::mem::take(&mut self.pending);
         push_text(&mut pieces, &rest, false);
         pieces

@@ -8,7 +8,7 @@ use crate::activity::Activity;
 use crate::cell_output::{CellOutput, StreamAssembler};
 use crate::evaluator::{FOLDER_ENV, INPUT_FD, PRELOAD_ENV, SOCKET_FD};
 use crate::output_stream::StreamSplitter;
-use crate::wire::{Command, Kind, Wire};
+use crate::link::{Command, Kind, Wire};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
@@ -62,7 +62,7 @@ enum Event {
 
 /// How a cell's run ended.
 pub enum Ended {
-    /// With a status of `wire.rs`, and what the evaluator said meanwhile.
+    /// With a status of `link.rs`, and what the evaluator said meanwhile.
     Returned { status: u8, said: Vec<(Kind, String)> },
     /// The evaluator died, for this reason.
     Died(String),

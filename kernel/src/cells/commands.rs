@@ -2,7 +2,7 @@
 
 use super::notebook::Notebook;
 use crate::runner::{Ended, Runner};
-use crate::wire::{Command as Order, Kind};
+use crate::link::{Command as Order, Kind};
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
