@@ -215,9 +215,9 @@ fn nothing_to_play((title, audio): &(String, Audio)) -> Error {
     let why = match audio.frames() {
         0 => "it is empty".into(),
         frames => format!(
-            "{} sample{} at {} Hz are over before a loudspeaker can move",
+            "{} sample{} over before a loudspeaker can move: they come at {} Hz",
             plain::count(frames as u64),
-            if frames == 1 { "" } else { "s" },
+            if frames == 1 { " is" } else { "s are" },
             plain::count(audio.sample_rate_hz().into())
         ),
     };
