@@ -290,6 +290,7 @@ fn html_closes_what_was_left_open_and_nothing_else() {
         ("1 < 2 and 3 > 2", "1 &lt; 2 and 3 &gt; 2"),
         ("<", "&lt;"),
         ("<b", "<b></b>"),
+        ("a <img src=x alt='a &lt;dot&gt;'> b", "a a &lt;dot&gt; b"),
         ("</", "&lt;/"),
         ("a<!-- gone", "a"),
         (

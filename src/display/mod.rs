@@ -17,6 +17,7 @@ mod lines;
 mod live;
 mod live_chart;
 mod loss_chart;
+mod markup;
 pub mod output;
 mod own_html;
 mod own_picture;
