@@ -350,3 +350,19 @@ fn a_song_of_unhappy_samples_has_a_card() {
         }
     }
 }
+
+#[test]
+fn a_song_of_any_rate_has_a_card_with_a_player() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("song.wav");
+    for rate in [8, 300, 999, 2_000, 768_001, 3_000_000] {
+        Audio::mono(tone(rate, 2.0), rate).unwrap().save(&path).unwrap();
+        let song = Song::open(&path).unwrap();
+        assert_eq!(song.audio().sample_rate_hz(), rate);
+        let shown = song.bundle().unwrap_or_else(|error| panic!("{rate}: {error}"));
+        assert!(shown.html().contains("<audio") && shown.html().contains("Resampled"), "{rate}");
+        let told = shown.plain().contains("Beats and key cannot be told at this rate");
+        assert_eq!(told, !(1_000..=768_000).contains(&rate), "{rate}: {}", shown.plain());
+        assert_clean("a song", &shown);
+    }
+}

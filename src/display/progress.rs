@@ -51,8 +51,8 @@ enum End {
 impl<I: Iterator> Watched<I> {
     /// Shows through `output` how far `items` are.
     pub fn to(output: Output, items: I) -> Self {
-        // As for every long job; a stop that holds for its cell stays.
-        interrupt::clear();
+        // As for every long job, a stop from before is forgotten; one that holds for its cell stays.
+        drop(interrupt::begin());
         let total = match items.size_hint() {
             (least, Some(most)) if least == most => Some(least as u64),
             _ => None,
