@@ -51,3 +51,8 @@ pub use candle_core as candle;
 pub use candle_nn;
 pub use error::{Error, Result};
 pub use plotters;
+
+// Crates of types that functions here return, under the names by which the compiler prints them: a
+// notebook writes these types into later cells.
+#[doc(hidden)]
+pub use {candle_core, rand_chacha, serde_json};
