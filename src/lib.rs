@@ -10,7 +10,7 @@
 //! ```
 //! use neural_composer::candle::{Device, Tensor};
 //! use neural_composer::candle_nn::ops::softmax;
-//! use neural_composer::plotters::prelude::{RED, WHITE};
+//! use neural_composer::plotters::prelude::{Color, RED, Rectangle, WHITE};
 //! use neural_composer::prelude::Picture;
 //!
 //! let chances = softmax(&Tensor::new(&[1f32, 2.0, 3.0], &Device::Cpu)?, 0)?.to_vec1::<f32>()?;
@@ -20,10 +20,7 @@
 //!     paper.fill(&WHITE)?;
 //!     for (index, chance) in chances.iter().enumerate() {
 //!         let (x, height) = (20 + 100 * index as i32, (chance * 140.0) as i32);
-//!         paper.draw(&neural_composer::plotters::prelude::Rectangle::new(
-//!             [(x, 150 - height), (x + 80, 150)],
-//!             neural_composer::plotters::style::Color::filled(&RED),
-//!         ))?;
+//!         paper.draw(&Rectangle::new([(x, 150 - height), (x + 80, 150)], RED.filled()))?;
 //!     }
 //!     Ok(())
 //! })?;
