@@ -45,29 +45,6 @@ pub fn character_offset(code: &str, bytes: usize) -> usize {
     code.char_indices().take_while(|(offset, _)| *offset < bytes).count()
 }
 
-/// The end of the identifier that the cursor is in or behind, for a description of it: inside an
-/// argument list, that of the function called.
-pub fn described_end(code: &str, cursor: usize) -> usize {
-    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-    let length_after: usize =
-        code[cursor..].chars().take_while(|&c| is_name(c)).map(char::len_utf8).sum();
-    let end = cursor + length_after;
-    if code[..end].ends_with(is_name) {
-        return end;
-    }
-    let mut depth = 0;
-    for (offset, c) in code[..cursor].char_indices().rev() {
-        match c {
-            ')' | ']' | '}' => depth += 1,
-            '(' if depth == 0 => return code[..offset].trim_end().len(),
-            '(' | '[' | '{' => depth -= 1,
-            ';' if depth == 0 => break,
-            _ => {}
-        }
-    }
-    code[..cursor].trim_end().len()
-}
-
 /// The cell's line (counted from 1) that reads like this line of the generated source, if one does.
 pub fn line_like(code: &str, generated: &str) -> Option<usize> {
     let mut lines = code.lines().enumerate().filter(|(_, line)| {
@@ -101,19 +78,6 @@ mod tests {
         }
         assert_eq!(character_offset(code, 6), 3);
         assert_eq!(character_offset(code, 7), 4);
-    }
-
-    #[test]
-    fn descriptions_are_of_names_and_called_functions() {
-        let at = |code: &str| {
-            let cursor = code.find('|').unwrap_or(code.len());
-            let code = code.replace('|', "");
-            code[..described_end(&code, cursor)].to_owned()
-        };
-        assert_eq!(at("let a = Song::op|en(x)"), "let a = Song::open");
-        assert_eq!(at("Song::open(f(1), |)"), "Song::open");
-        assert_eq!(at("song|"), "song");
-        assert_eq!(at("song.gain( |"), "song.gain");
     }
 
     #[test]

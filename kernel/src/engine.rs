@@ -1,14 +1,11 @@
 //! The evaluation thread: owns evcxr's context and runs one task at a time.
 
 use crate::activity::Activity;
-use crate::analyser::{Analyser, Answer, QuestionKind};
 use crate::cell_output::CellOutput;
-use crate::cell_source::{
-    byte_offset, character_offset, described_end, ends_in_expression, line_like,
-};
+use crate::cell_source::{ends_in_expression, line_like};
 use crate::cell_types::{Edited, OpenTypes};
-use crate::definitions::Definitions;
 use crate::failure::Failure;
+use crate::outline::SharedOutline;
 use crate::session::{PreparedSession, Session};
 use anyhow::{Context, Result};
 use evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
@@ -17,22 +14,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-/// How long there must be nothing to do before the analyser is loaded.
-const LOAD_DELAY: Duration = Duration::from_secs(1);
-/// How often an idle kernel looks whether its analyser should rest.
-const REST_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a completion or description may keep cells waiting while the analyser loads.
-const ANALYSIS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last of a cell's standard error may take to arrive.
 const STDERR_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Asks the front end for a line: prompt, and whether it is a password.
 pub type InputReader = Arc<dyn Fn(&str, bool) -> String + Send + Sync>;
 
-pub enum Task {
-    Execute { code: String, cell: i64, input: InputReader, reply: mpsc::Sender<Outcome> },
-    Complete { code: String, cursor: usize, reply: mpsc::Sender<Value> },
-    Inspect { code: String, cursor: usize, reply: mpsc::Sender<Value> },
+/// A cell to be run.
+pub struct Task {
+    pub code: String,
+    /// Its execution count.
+    pub cell: i64,
+    pub input: InputReader,
+    pub reply: mpsc::Sender<Outcome>,
 }
 
 /// How a cell ended.
@@ -45,55 +39,28 @@ pub enum Outcome {
 
 /// Starts the evaluation thread; tasks wait until the evaluator is ready. Where it could not start,
 /// each cell tries again: what was wrong may have been mended, or the evaluator killed.
-pub fn start(session: Session, output: CellOutput) -> Result<mpsc::Sender<Task>> {
-    let (sender, tasks) = mpsc::channel();
+pub fn start(
+    session: Session,
+    output: CellOutput,
+    outline: SharedOutline,
+) -> Result<mpsc::Sender<Task>> {
+    let (sender, tasks) = mpsc::channel::<Task>();
     // rust-analyzer recurses deeply.
     let thread = std::thread::Builder::new().name("engine".to_owned()).stack_size(16 << 20);
     thread.spawn(move || {
-        let mut engine = Engine::new(&session, &output);
-        let mut is_fresh = true;
-        loop {
-            // Once nothing is to be done for a moment, the analyser is loaded.
-            let wait = if is_fresh { LOAD_DELAY } else { REST_INTERVAL };
-            let task = match tasks.recv_timeout(wait) {
-                Err(mpsc::RecvTimeoutError::Timeout) if is_fresh => {
-                    is_fresh = false;
-                    engine.iter_mut().for_each(|engine| engine.analyser.load());
-                    continue;
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    engine.iter_mut().for_each(|engine| engine.analyser.rest());
-                    continue;
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Ok(task) => task,
+        let mut engine = Engine::new(&session, &output, &outline);
+        for Task { code, cell, input, reply } in tasks {
+            if engine.is_err() {
+                engine = Engine::new(&session, &output, &outline);
+            }
+            let outcome = match &mut engine {
+                Ok(engine) => engine.execute(&code, cell, &input),
+                Err(error) => Outcome::Failed(Failure::told("KernelError", format!("{error:#}"))),
             };
-            if engine.is_err() && matches!(task, Task::Execute { .. }) {
-                engine = Engine::new(&session, &output);
-            }
-            match &mut engine {
-                Ok(engine) => engine.perform(task),
-                Err(error) => refuse(task, error),
-            }
+            let _ = reply.send(outcome);
         }
     })?;
     Ok(sender)
-}
-
-/// Answers a task that cannot be done because the evaluator did not start.
-fn refuse(task: Task, error: &anyhow::Error) {
-    match task {
-        Task::Execute { reply, .. } => {
-            let failure = Failure::told("KernelError", format!("{error:#}"));
-            let _ = reply.send(Outcome::Failed(failure));
-        }
-        Task::Complete { code, cursor, reply } => {
-            let _ = reply.send(no_completions(byte_offset(&code, cursor)));
-        }
-        Task::Inspect { reply, .. } => {
-            let _ = reply.send(not_found());
-        }
-    }
 }
 
 /// A cell as it was typed and as it was compiled.
@@ -118,13 +85,12 @@ struct Engine {
     /// To be shown in the first cell.
     warning: Option<String>,
     session: PreparedSession,
-    analyser: Analyser,
-    definitions: Definitions,
+    outline: SharedOutline,
 }
 
 impl Engine {
-    fn new(session: &Session, output: &CellOutput) -> Result<Self> {
-        let (output, analyser) = (output.clone(), Analyser::new(session.analyser_folder()));
+    fn new(session: &Session, output: &CellOutput, outline: &SharedOutline) -> Result<Self> {
+        let (output, analyser) = (output.clone(), session.analyser_folder());
         let publisher = output.publisher.clone();
         let mut width = 0;
         let session = session.clone().prepare(&mut |step| {
@@ -152,32 +118,9 @@ impl Engine {
         let deaths = activity.deaths();
         let warning = session.warning();
         let variables = Vec::new();
-        let definitions = Definitions::default();
-        Ok(Engine {
-            context,
-            output,
-            activity,
-            deaths,
-            variables,
-            warning,
-            session,
-            analyser,
-            definitions,
-        })
-    }
-
-    fn perform(&mut self, task: Task) {
-        match task {
-            Task::Execute { code, cell, input, reply } => {
-                let _ = reply.send(self.execute(&code, cell, &input));
-            }
-            Task::Complete { code, cursor, reply } => {
-                let _ = reply.send(self.complete(&code, cursor));
-            }
-            Task::Inspect { code, cursor, reply } => {
-                let _ = reply.send(self.inspect(&code, cursor));
-            }
-        }
+        let outline = outline.clone();
+        outline.lock().allow_analyser(analyser);
+        Ok(Engine { context, output, activity, deaths, variables, warning, session, outline })
     }
 
     fn execute(&mut self, code: &str, cell: i64, input: &InputReader) -> Outcome {
@@ -206,6 +149,7 @@ impl Engine {
         let outcome = self.judge(result, &Cell { code, edited: &edited, number: cell }, interrupts);
         self.deaths = self.activity.deaths();
         self.variables = self.variable_names();
+        self.outline.lock().set_variables(self.context.variables_and_types());
         outcome
     }
 
@@ -262,7 +206,7 @@ impl Engine {
         };
         match result {
             Ok(outputs) => {
-                self.definitions.add(cell.code);
+                self.outline.lock().cell_ran(cell.code, self.session.notebook_folder());
                 self.judge_return(outputs, cell.code)
             }
             Err(Error::SubprocessTerminated(reason)) => Outcome::Failed(self.death(&reason)),
@@ -384,73 +328,6 @@ impl Engine {
         names.sort();
         names
     }
-
-    /// Asks the analyser about the cell, all that was defined before standing in front of it.
-    fn analyse(&mut self, kind: QuestionKind, code: &str, position: usize) -> Option<Analysis> {
-        let mut source = self.definitions.source(self.context.variables_and_types());
-        let offset = source.len();
-        source += code;
-        let answer = self.analyser.ask(kind, source, offset + position, ANALYSIS_PATIENCE)?;
-        Some(Analysis { answer, offset })
-    }
-
-    fn complete(&mut self, code: &str, cursor: usize) -> Value {
-        let position = byte_offset(code, cursor);
-        let Some(Analysis { answer, offset }) =
-            self.analyse(QuestionKind::Complete, code, position)
-        else {
-            return no_completions(cursor);
-        };
-        let start = character_offset(code, answer.start.saturating_sub(offset));
-        let end = character_offset(code, answer.end.saturating_sub(offset));
-        let mut matches: Vec<String> = Vec::new();
-        let mut types = Vec::new();
-        for completion in answer.completions {
-            if matches.contains(&completion.code) {
-                continue;
-            }
-            types.push(json!({
-                "text": completion.code, "type": completion.kind, "start": start, "end": end,
-                "signature": completion.label,
-            }));
-            matches.push(completion.code);
-        }
-        json!({
-            "status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end,
-            "metadata": { "_jupyter_types_experimental": types },
-        })
-    }
-
-    fn inspect(&mut self, code: &str, cursor: usize) -> Value {
-        let end = described_end(code, byte_offset(code, cursor));
-        if end == 0 {
-            return not_found();
-        }
-        let analysis = self.analyse(QuestionKind::Describe, &code[..end], end);
-        match analysis.and_then(|analysis| analysis.answer.description) {
-            Some((plain, html)) => json!({
-                "status": "ok", "found": true,
-                "data": { "text/plain": plain, "text/html": html }, "metadata": {},
-            }),
-            None => not_found(),
-        }
-    }
-}
-
-/// An answer, and where in its question the cell started.
-struct Analysis {
-    answer: Answer,
-    offset: usize,
-}
-
-fn no_completions(cursor: usize) -> Value {
-    json!({
-        "status": "ok", "matches": [], "cursor_start": cursor, "cursor_end": cursor, "metadata": {},
-    })
-}
-
-fn not_found() -> Value {
-    json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
 }
 
 /// The way a process ended, in words.

@@ -57,6 +57,14 @@ impl Session {
         Ok(session)
     }
 
+    pub fn notebook_folder(&self) -> PathBuf {
+        self.notebook_folder.clone()
+    }
+
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.folder.join("socket")
     }
@@ -112,6 +120,10 @@ impl Session {
 }
 
 impl PreparedSession {
+    pub fn notebook_folder(&self) -> &Path {
+        &self.session.notebook_folder
+    }
+
     /// The command that evcxr starts whenever it needs an evaluator.
     pub fn evaluator_command(&self) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
