@@ -101,9 +101,9 @@ fn tell_failure<T, E: std::fmt::Display>(channel: &str, sent: Result<T, E>) {
 
 /// A client left in the middle of something. Should the socket itself fail, the loop around this must
 /// not spin.
-async fn pause_after(channel: &str, error: &(dyn std::fmt::Display + Sync)) {
+fn pause_after(channel: &str, error: &dyn std::fmt::Display) -> tokio::time::Sleep {
     eprintln!("{channel}: a client left: {error}");
-    tokio::time::sleep(RETRY_PAUSE).await;
+    tokio::time::sleep(RETRY_PAUSE)
 }
 
 fn uuid() -> String {
