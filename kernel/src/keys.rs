@@ -25,10 +25,17 @@ const LOAD_DELAY: Duration = Duration::from_millis(700);
 const LATEST_LOAD: Duration = Duration::from_secs(4);
 /// How long there must be no cell before the analyser gets ready for what it has defined.
 const WARM_DELAY: Duration = Duration::from_millis(300);
-/// How long a question to a loaded analyser may take.
+/// How long a question to a loaded analyser may take where nothing is known without it.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a question that nothing is known of waits for the analyser to be loaded.
-const LOADING_PATIENCE: Duration = Duration::from_millis(300);
+/// How long it may take where something is.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a question that nothing is known of waits for the analyser to be loaded: a moment at
+/// first, longer when it should be there soon.
+const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+/// From when on it should.
+const SOON: Duration = Duration::from_secs(3);
+/// How long after a key the analyser is still wanted.
+const KEY_MEMORY: Duration = Duration::from_secs(1);
 /// How long the analyser is kept without being asked.
 const IDLE_LIMIT: Duration = Duration::from_secs(600);
 const TICK: Duration = Duration::from_millis(150);
@@ -37,7 +44,7 @@ const STACK_BYTES: usize = 64 << 20;
 
 /// What the keys' thread waits for.
 enum Event {
-    Request(JupyterMessage),
+    Request(Box<JupyterMessage>),
     Heard(Heard),
 }
 
@@ -48,7 +55,7 @@ pub struct KeySender(Sender<Event>);
 impl KeySender {
     /// Hands over a `complete_request` or an `inspect_request`, which will be answered.
     pub fn send(&self, request: JupyterMessage) {
-        let _ = self.0.send(Event::Request(request));
+        let _ = self.0.send(Event::Request(Box::new(request)));
     }
 }
 
@@ -111,7 +118,15 @@ struct Asked {
 struct Loading {
     /// The question to load, and the changes of dependencies it knew of.
     asked: Option<(u64, u64)>,
+    asked_at: Option<Instant>,
     loaded: Option<u64>,
+}
+
+impl Loading {
+    fn patience(&self) -> Duration {
+        let is_soon = self.asked_at.is_some_and(|at| at.elapsed() > SOON);
+        LOADING_PATIENCE[usize::from(is_soon)]
+    }
 }
 
 struct Keys {
@@ -139,7 +154,7 @@ impl Keys {
         loop {
             let event = events.recv_timeout(self.wait());
             let handled = catch_unwind(AssertUnwindSafe(|| match event {
-                Ok(Event::Request(request)) => self.take(request),
+                Ok(Event::Request(request)) => self.take(*request),
                 Ok(Event::Heard(heard)) => self.hear(heard),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("this thread has a sender"),
@@ -198,7 +213,11 @@ impl Keys {
         if is_all || !may_ask {
             return self.reply(&request, kind, known);
         }
-        let patience = if self.is_loaded() { PATIENCE } else { LOADING_PATIENCE };
+        let patience = match (self.is_loaded(), is_something) {
+            (true, true) => SHORT_PATIENCE,
+            (true, false) => PATIENCE,
+            (false, _) => self.loading.patience(),
+        };
         let deadline = Instant::now() + patience;
         self.pending.push(Pending { request, kind, code, cursor, known, deadline, asked: None });
     }
@@ -301,7 +320,6 @@ impl Keys {
             Kind::Inspect => QuestionKind::Describe,
         };
         let question = Question { source, position, ..Question::default() };
-        pending.deadline = Instant::now() + PATIENCE;
         match self.analyser.ask(kind, question) {
             Some(number) => {
                 pending.asked = Some(Asked { number, offset });
@@ -336,16 +354,18 @@ impl Keys {
             let outline = self.outline.lock();
             (outline.changes(), outline.dependency_changes(), outline.dependencies())
         };
-        let is_asked = self.loading.asked.is_some();
-        if !is_asked && self.loading.loaded != Some(dependency_changes) {
-            let question = Question { dependencies, ..Question::default() };
+        if self.loading.asked.is_none() && self.loading.loaded != Some(dependency_changes) {
+            let question = Question { dependencies, ..self.warm_up() };
             let number = self.analyser.ask(QuestionKind::Load, question);
             self.loading.asked = number.map(|number| (number, dependency_changes));
+            self.loading.asked_at = Some(Instant::now());
+            self.warmed = Some(changes);
         }
         let is_ready = self.is_loaded() && !is_wanted && self.in_flight.is_none();
         if is_ready && self.warmed != Some(changes) && self.idle_for(WARM_DELAY) {
             self.warmed = Some(changes);
-            self.warm_up();
+            let question = self.warm_up();
+            self.warming = self.analyser.ask(QuestionKind::Warm, question);
         }
     }
 
@@ -355,25 +375,24 @@ impl Keys {
 
     /// Whether a key was pressed since the analyser ended or crashed.
     fn was_asked_lately(&self) -> bool {
-        self.last_asked.elapsed() < LOADING_PATIENCE && !self.analyser.never_started()
+        self.last_asked.elapsed() < KEY_MEMORY && !self.analyser.never_started()
     }
 
-    /// Lets the analyser look at the notebook's variables before anyone asks for their methods.
-    fn warm_up(&mut self) {
+    /// Lets the analyser look at names, a text's methods and the notebook's variables before
+    /// anyone asks for them.
+    fn warm_up(&self) -> Question {
         let outline = self.outline.lock();
         let mut source = outline.source();
-        let mut warm = Vec::new();
+        let mut warm = vec![source.len()];
         let mut seen = HashSet::new();
-        for variable in outline.variables().iter().rev().filter(|it| seen.insert(it.ty.clone())) {
-            source += &format!("{{ {}.", variable.name);
+        let variables = outline.variables().iter().rev().filter(|it| seen.insert(it.ty.clone()));
+        for value in std::iter::once("\"\"").chain(variables.map(|it| it.name.as_str())) {
+            source += &format!("{{ {value}.");
             warm.push(source.len());
             source += " }\n";
         }
-        warm.insert(0, source.len());
         source += SOURCE_END;
-        drop(outline);
-        let question = Question { source, warm, ..Question::default() };
-        self.warming = self.analyser.ask(QuestionKind::Warm, question);
+        Question { source, warm, ..Question::default() }
     }
 
     fn reply(&self, request: &JupyterMessage, kind: Kind, reply: Value) {

@@ -62,9 +62,11 @@ pub fn complete(
     let typed = source.get(usize::from(range.start())..position).unwrap_or_default();
     items.retain(|item| item.source_range == range && is_wanted(item, typed));
     let own = names_of_items(&analysis.parse(file_id)?);
+    let before = source.get(..range.start().into()).unwrap_or_default();
+    let is_in_path = before.trim_end().ends_with("::");
     items.sort_by_cached_key(|item| {
         let is_other_case = !item.lookup().starts_with(typed);
-        (is_other_case, rank(item, &own), fit(item), item.lookup().to_owned())
+        (is_other_case, rank(item, &own, is_in_path), fit(item), item.lookup().to_owned())
     });
     let mut seen = HashSet::new();
     let completions = items
@@ -129,7 +131,7 @@ fn names_of_items(file: &ast::SourceFile) -> HashSet<String> {
 }
 
 /// The lower, the sooner a cell wants it.
-fn rank(item: &CompletionItem, own: &HashSet<String>) -> u8 {
+fn rank(item: &CompletionItem, own: &HashSet<String>, is_in_path: bool) -> u8 {
     use CompletionItemKind as Kind;
     if item.deprecated {
         return 9;
@@ -142,6 +144,8 @@ fn rank(item: &CompletionItem, own: &HashSet<String>) -> u8 {
         Kind::SymbolKind(
             SymbolKind::Method | SymbolKind::Function | SymbolKind::Const | SymbolKind::TypeAlias,
         ) if item.relevance.trait_.is_some() => rank_of_trait(item),
+        // Behind `Type::` a function that makes a value is meant, rather than a method.
+        Kind::SymbolKind(SymbolKind::Method) if is_in_path => 3,
         Kind::SymbolKind(SymbolKind::Method | SymbolKind::Variant) => 1,
         _ if own.contains(item.lookup()) => 1,
         Kind::SymbolKind(

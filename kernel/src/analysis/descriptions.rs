@@ -1,5 +1,6 @@
 //! What a name is, or the function whose call the cursor is in: signature and documentation.
 
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use ra_ap_ide::{
     Analysis, Cancellable, FileId, FileRange, HoverConfig, HoverDocFormat, RaFixtureConfig,
     SubstTyLen, TextRange,
@@ -9,6 +10,8 @@ use ra_ap_syntax::{algo, ast};
 
 /// The module path that rust-analyzer writes over things of the notebook itself.
 const OWN_CRATE: &str = "ctx";
+/// How many fields, variants or methods a description lists.
+const MOST_FIELDS: usize = 12;
 
 /// Plain text and HTML that describe what stands at a position.
 pub fn describe(
@@ -20,40 +23,64 @@ pub fn describe(
     let Some(range) = described(source, position) else { return Ok(None) };
     // An empty range asks what the name is; a longer one would ask for an expression's type.
     let range = FileRange { file_id, range: TextRange::empty(range.start()) };
-    let hover = |format| {
-        let found = analysis.hover(&config(format), range)?;
+    let hover = |fields| {
+        let found = analysis.hover(&config(fields), range)?;
         Ok(found.map(|found| found.info.markup.as_str().to_owned()))
     };
-    let plain = hover(HoverDocFormat::PlainText)?;
-    let markdown = hover(HoverDocFormat::Markdown)?;
-    Ok(plain.zip(markdown).map(|(plain, markdown)| {
-        let plain = without_own_crate(&plain, &format!("{OWN_CRATE}\n"));
-        let markdown = without_own_crate(&markdown, &format!("\n```rust\n{OWN_CRATE}\n```\n"));
-        let mut html = String::new();
-        pulldown_cmark::html::push_html(&mut html, pulldown_cmark::Parser::new(markdown));
-        (with_single_blank_lines(plain), html)
-    }))
+    let Some(mut markdown) = hover(Some(MOST_FIELDS))? else { return Ok(None) };
+    let heading = format!("```rust\n{OWN_CRATE}\n```\n");
+    match markdown.trim_start().strip_prefix(&heading) {
+        Some(own) => markdown = own.to_owned(),
+        // Fields of other crates' types are mostly private.
+        None => markdown = hover(None)?.unwrap_or(markdown),
+    }
+    let markdown = without_hidden_lines(&markdown);
+    let mut html = String::new();
+    pulldown_cmark::html::push_html(&mut html, Parser::new(&markdown));
+    Ok(Some((plain(&markdown), html)))
 }
 
-fn with_single_blank_lines(text: &str) -> String {
-    let paragraphs = text.split("\n\n").map(|text| text.trim_matches('\n'));
-    paragraphs.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+/// Leaves out the lines of examples that documentation hides.
+fn without_hidden_lines(markdown: &str) -> String {
+    let mut is_code = false;
+    let shown = markdown.lines().filter(|line| {
+        is_code ^= line.trim_start().starts_with("```");
+        !(is_code && (line.trim() == "#" || line.trim_start().starts_with("# ")))
+    });
+    shown.flat_map(|line| [line, "\n"]).collect()
 }
 
-fn without_own_crate<'a>(description: &'a str, line: &str) -> &'a str {
-    description.strip_prefix(line).unwrap_or(description)
+/// Markdown as text for a terminal: one blank line between blocks, no marks but those of lists.
+fn plain(markdown: &str) -> String {
+    let mut text = String::new();
+    for event in Parser::new(markdown) {
+        match event {
+            Event::Start(Tag::Item) => text += "- ",
+            Event::End(TagEnd::Item) if !text.ends_with('\n') => text.push('\n'),
+            Event::End(
+                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock | TagEnd::List(_),
+            ) => {
+                text.truncate(text.trim_end().len());
+                text += "\n\n";
+            }
+            Event::Text(part) | Event::Code(part) => text += &part,
+            Event::SoftBreak | Event::HardBreak => text.push('\n'),
+            _ => {}
+        }
+    }
+    text.trim().to_owned()
 }
 
-fn config(format: HoverDocFormat) -> HoverConfig<'static> {
+fn config(fields: Option<usize>) -> HoverConfig<'static> {
     HoverConfig {
         links_in_hover: false,
         memory_layout: None,
         documentation: true,
         keywords: true,
-        format,
-        max_trait_assoc_items_count: Some(12),
-        max_fields_count: Some(12),
-        max_enum_variants_count: Some(12),
+        format: HoverDocFormat::Markdown,
+        max_trait_assoc_items_count: Some(MOST_FIELDS),
+        max_fields_count: fields,
+        max_enum_variants_count: Some(MOST_FIELDS),
         max_subst_ty_len: SubstTyLen::Unlimited,
         show_drop_glue: false,
         ra_fixture: RaFixtureConfig::default(),
@@ -139,7 +166,7 @@ fn last_name(path: &ra_ap_syntax::SyntaxNode) -> Option<TextRange> {
 
 #[cfg(test)]
 mod tests {
-    use super::described;
+    use super::{described, plain, without_hidden_lines};
 
     /// What is described where `|` stands.
     fn at(code: &str) -> String {
@@ -160,6 +187,19 @@ mod tests {
         assert_eq!(at("play(sp|eed)"), "speed");
         assert_eq!(at("let a = m|atch x {}"), "match");
         assert_eq!(at("1 + 2|"), "");
+    }
+
+    #[test]
+    fn markdown_becomes_plain_text() {
+        let markdown = "```rust\nfn f()\n```\n\n---\n\nOne\ntwo `x`.\n\n# Errors\n- a\n- b\n\nEnd.";
+        assert_eq!(plain(markdown), "fn f()\n\nOne\ntwo x.\n\nErrors\n\n- a\n- b\n\nEnd.");
+    }
+
+    #[test]
+    fn hidden_lines_of_examples_are_left_out() {
+        let markdown = "# Examples\n```\n# use a;\n#\nlet a = 1;\n```\n# End\n";
+        let shown = "# Examples\n```\nlet a = 1;\n```\n# End\n";
+        assert_eq!(without_hidden_lines(markdown), shown);
     }
 
     #[test]

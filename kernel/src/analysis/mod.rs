@@ -30,7 +30,7 @@ const WARM_VARIABLES: usize = 12;
 /// What the first thread waits for.
 enum Event {
     Question(Question),
-    Loaded(u64, Box<Project>, Result<ChangeWithProcMacros>),
+    Loaded(Question, Box<Project>, Result<ChangeWithProcMacros>),
     /// The kernel is gone.
     End,
 }
@@ -84,8 +84,8 @@ impl Server {
                     self.load(question);
                 }
                 Event::Question(question) => self.answer(question),
-                Event::Loaded(number, project, loaded) => {
-                    self.take(number, &project, loaded);
+                Event::Loaded(question, project, loaded) => {
+                    self.take(question, &project, loaded);
                     self.project = Some(project);
                     self.load_next();
                 }
@@ -93,17 +93,25 @@ impl Server {
         }
     }
 
-    fn take(&mut self, number: u64, project: &Project, loaded: Result<ChangeWithProcMacros>) {
-        let is_loaded = loaded.is_ok();
+    /// Takes over what was loaded, and tells the kernel once it is ready for questions.
+    fn take(
+        &mut self,
+        question: Question,
+        project: &Project,
+        loaded: Result<ChangeWithProcMacros>,
+    ) {
         match loaded {
             Ok(change) => {
                 self.host.analysis.apply_change(change);
                 self.host.file = Some(project.file());
                 self.host.source = None;
+                self.answer(question);
             }
-            Err(error) => eprintln!("{error:#}"),
+            Err(error) => {
+                eprintln!("{error:#}");
+                say(&Answer { number: question.number, ..Answer::default() });
+            }
         }
-        say(&Answer { number, is_loaded, ..Answer::default() });
     }
 
     fn load_next(&mut self) {
@@ -126,10 +134,9 @@ impl Server {
         let events = self.events.clone();
         start("loading", move || {
             give_way();
-            let Question { number, dependencies, .. } = question;
-            let loaded = catch_unwind(AssertUnwindSafe(|| project.load(&dependencies)))
+            let loaded = catch_unwind(AssertUnwindSafe(|| project.load(&question.dependencies)))
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("rust-analyzer panicked while loading")));
-            let _ = events.send(Event::Loaded(number, project, loaded));
+            let _ = events.send(Event::Loaded(question, project, loaded));
         });
     }
 
@@ -149,15 +156,16 @@ impl Server {
         }
         let analysis = self.host.analysis.analysis();
         start("analysis", move || {
-            if question.kind == QuestionKind::Warm {
+            let Question { number, kind, .. } = question;
+            let is_loaded = kind == QuestionKind::Load;
+            if is_loaded || kind == QuestionKind::Warm {
                 give_way();
             }
-            let number = question.number;
             let answered = catch_unwind(AssertUnwindSafe(|| answer(&analysis, file, &question)));
             // A snapshot that is kept would keep the next question waiting.
             drop(analysis);
             let answer = answered.ok().and_then(Cancellable::ok);
-            say(&Answer { number, ..answer.unwrap_or_default() });
+            say(&Answer { number, is_loaded, ..answer.unwrap_or_default() });
         });
     }
 }
@@ -166,7 +174,6 @@ fn answer(analysis: &Analysis, file: FileId, question: &Question) -> Cancellable
     let Question { source, position, .. } = question;
     let mut answer = Answer::default();
     match question.kind {
-        QuestionKind::Load => {}
         QuestionKind::Describe => {
             answer.description = descriptions::describe(analysis, file, source, *position)?;
         }
@@ -174,7 +181,7 @@ fn answer(analysis: &Analysis, file: FileId, question: &Question) -> Cancellable
             let found = completions::complete(analysis, file, source, *position)?;
             (answer.start, answer.end, answer.completions) = found;
         }
-        QuestionKind::Warm => {
+        QuestionKind::Load | QuestionKind::Warm => {
             for position in question.warm.iter().take(WARM_VARIABLES) {
                 completions::complete(analysis, file, source, *position)?;
             }

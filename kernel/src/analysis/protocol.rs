@@ -13,14 +13,14 @@ pub struct Question {
     /// To load: what the cells' package depends on, lines of a manifest.
     #[serde(default)]
     pub dependencies: Vec<String>,
-    /// To warm up: positions in `source` that completions may soon be asked at.
+    /// To load and to warm up: positions in `source` that completions may soon be asked at.
     #[serde(default)]
     pub warm: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QuestionKind {
-    /// Reads the dependencies' sources.
+    /// Reads the dependencies' sources, then warms up.
     #[default]
     Load,
     /// Computes what later questions will need.
