@@ -57,7 +57,8 @@ impl CellQueue {
         let code = asked["code"].as_str().unwrap_or_default().to_owned();
         let flag = |name: &str, default| asked[name].as_bool().unwrap_or(default);
         let silent = flag("silent", false);
-        if !silent && flag("store_history", true) {
+        let is_kept = !silent && flag("store_history", true);
+        if is_kept {
             self.execution_count += 1;
             self.history.lock().push(self.execution_count, &code);
         }
@@ -81,7 +82,7 @@ impl CellQueue {
                 if let Some(data) = result
                     && !silent
                 {
-                    if let Some(text) = data.get("text/plain").and_then(Value::as_str) {
+                    if is_kept && let Some(text) = data.get("text/plain").and_then(Value::as_str) {
                         self.history.lock().set_output(text);
                     }
                     let content = json!({ "execution_count": cell, "data": data, "metadata": {} });

@@ -5,15 +5,18 @@
 //! answered with what is known.
 
 use crate::analyser::{Analyser, Heard};
-use crate::analysis::{Answer, Completion, Question, QuestionKind, described};
-use crate::cell_source::{byte_offset, character_offset};
+use crate::analysis::{Answer, Question, QuestionKind, described};
+use crate::cell_source::byte_offset;
 use crate::command_lines::without_commands;
 use crate::completeness::is_parseable;
+use crate::key_replies::{
+    code_and_cursor, completed, described_as, escaped, no_completions, not_found,
+};
 use crate::known::{self, Known, Surroundings};
 use crate::outline::{SOURCE_END, SharedOutline};
 use crate::publisher::{Publisher, content, message};
 use jupyter_protocol::JupyterMessage;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -423,49 +426,4 @@ fn answered(pending: &Pending, answer: Answer) -> Value {
         }
         _ => known.clone(),
     }
-}
-
-fn completed(code: &str, start: usize, end: usize, completions: Vec<Completion>) -> Value {
-    let (start, end) = (character_offset(code, start), character_offset(code, end));
-    let kinds: Vec<Value> = completions
-        .iter()
-        .map(|Completion { code, kind, signature }| {
-            json!({
-                "text": code, "type": kind, "start": start, "end": end, "signature": signature,
-            })
-        })
-        .collect();
-    let matches: Vec<String> = completions.into_iter().map(|completion| completion.code).collect();
-    json!({
-        "status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end,
-        "metadata": { "_jupyter_types_experimental": kinds },
-    })
-}
-
-fn no_completions(cursor: usize) -> Value {
-    json!({
-        "status": "ok", "matches": [], "cursor_start": cursor, "cursor_end": cursor, "metadata": {},
-    })
-}
-
-fn described_as(plain: &str, html: &str) -> Value {
-    json!({
-        "status": "ok", "found": true,
-        "data": { "text/plain": plain, "text/html": html }, "metadata": {},
-    })
-}
-
-fn not_found() -> Value {
-    json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-fn code_and_cursor(asked: &Value) -> (String, usize) {
-    let code = asked["code"].as_str().unwrap_or_default().to_owned();
-    let end = code.chars().count();
-    let cursor = asked["cursor_pos"].as_u64().and_then(|cursor| usize::try_from(cursor).ok());
-    (code, cursor.unwrap_or(end).min(end))
 }

@@ -20,6 +20,7 @@ mod history;
 mod inputs;
 mod kernel_info;
 mod kernelspec;
+mod key_replies;
 mod keys;
 mod known;
 mod library;

@@ -2,6 +2,7 @@
 
 use crate::definitions::Definitions;
 use crate::session::AnalyserFolder;
+use ra_ap_syntax::{Edition, SourceFile};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -114,10 +115,17 @@ impl Outline {
         let mut source = self.definitions.source();
         source += "fn neural_composer_cell() -> Result<(), Box<dyn std::error::Error>> {\n";
         for Variable { name, ty } in &self.variables {
+            // A type that has no name would spoil what follows.
+            let ty = if is_type(ty) { ty } else { "_" };
             source += &format!("let {name}: {ty} = loop {{}};\n");
         }
         source
     }
+}
+
+fn is_type(text: &str) -> bool {
+    let item = format!("type T = {text};");
+    SourceFile::parse(&item, Edition::CURRENT).errors().is_empty()
 }
 
 /// What closes the function that [`Outline::source`] opens.
@@ -164,10 +172,10 @@ mod tests {
     fn the_source_defines_what_the_cells_did() {
         let mut outline = Outline::default();
         outline.cell_ran("fn f() {}\nlet a = f();", Path::new("/n"));
-        outline.set_variables([("a", "()")].into_iter());
+        outline.set_variables([("a", "()"), ("b", "{closure@src/lib.rs:1:2: 3:4}")].into_iter());
         let expected = "fn f() {}\n\
                         fn neural_composer_cell() -> Result<(), Box<dyn std::error::Error>> {\n\
-                        let a: () = loop {};\n";
+                        let a: () = loop {};\nlet b: _ = loop {};\n";
         assert_eq!(outline.source(), expected);
         outline.cell_ran(":clear", Path::new("/n"));
         assert!(!outline.source().contains("fn f"));

@@ -83,7 +83,7 @@ def keyboard(plain_specs, folder):
             "struct Note { pitch: f32, length: f32 }\n"
             "impl Note {\n"
             "    /// The note's name.\n"
-            "    fn title(&self) -> String { format!(\"{}\", self.pitch) }\n"
+            '    fn title(&self) -> String { format!("{}", self.pitch) }\n'
             "    fn raise(&mut self, by: f32) -> &mut Self { self.pitch += by; self }\n"
             "}\n"
             "trait Tuned { fn tune(&self) -> f32; }\n"
@@ -92,7 +92,9 @@ def keyboard(plain_specs, folder):
             "fn play_note(note: &Note, speed: f32) -> f32 { note.pitch * speed }\n"
             "const PITCH: f32 = 440.0;\n"
         )
-        notebook.run("let melody = vec![1.5f32, 2.0]; let note = Note { pitch: 440.0, length: 1.0 };")
+        notebook.run(
+            "let melody = vec![1.5f32, 2.0]; let note = Note { pitch: 440.0, length: 1.0 };"
+        )
         notebook.wait_for_analyser()
         yield notebook
 
@@ -121,7 +123,7 @@ def test_iterators_keep_their_methods(keyboard):
 @pytest.mark.parametrize(
     ("code", "private"),
     [
-        ("std::process::Command::new(\"a\").", "inner"),
+        ('std::process::Command::new("a").', "inner"),
         ("melody.", "buf"),
         ("String::new().", "vec"),
         ("std::path::PathBuf::new().", "inner"),
@@ -137,13 +139,13 @@ def test_names_of_the_notebook_come_before_others(keyboard):
     assert matches(keyboard, "play_n") == ["play_note("]
     assert matches(keyboard, "let nota = 1;\nno|")[:2] in (["nota", "note"], ["note", "nota"])
     assert "PITCH" in matches(keyboard, "PI")
-    assert "melody" in matches(keyboard, "println!(\"{}\", mel|)")
+    assert "melody" in matches(keyboard, 'println!("{}", mel|)')
     assert "println!(" in matches(keyboard, "prin")
     assert "mut" in matches(keyboard, "let mu")
 
 
 def test_only_what_was_typed_is_replaced(keyboard):
-    reply = complete(keyboard, "let é = \"♪\"; note.ti|tle()")
+    reply = complete(keyboard, 'let é = "♪"; note.ti|tle()')
     assert (reply["cursor_start"], reply["cursor_end"]) == (18, 23)
     assert reply["matches"] == ["title"]
     kinds = reply["metadata"]["_jupyter_types_experimental"]
@@ -195,8 +197,8 @@ def test_commands_are_completed(keyboard):
         ("melody.push(|)", "fn push(&mut self, value: T)"),
         ("note.title(|)", "The note's name."),
         ("String::from_utf8(|", "Converts a vector of bytes"),
-        ("println!(\"{}\", |", "Prints to the standard output"),
-        ("println!(\"{}\", play_note(|))", "Plays it, at some speed."),
+        ('println!("{}", |', "Prints to the standard output"),
+        ('println!("{}", play_note(|))', "Plays it, at some speed."),
         ("Some(|1)", "Some"),
         ("melody.iter().map(|)", "fn map<B, F>(self, f: F)"),
         ("play_note(&no|te, 1.0)", "let note: Note"),
@@ -230,7 +232,7 @@ def test_redefinitions_are_known(keyboard):
     assert "beats: u32" in until(lambda: describe(keyboard, "tempo(|"))
     keyboard.run("fn tempo(minutes: f64, name: &str) -> f64 { minutes }")
     assert "minutes: f64" in describe(keyboard, "tempo(|")
-    keyboard.run("let melody = String::from(\"now a text\");")
+    keyboard.run('let melody = String::from("now a text");')
     assert "push_str(" in matches(keyboard, "melody.pu")
 
 

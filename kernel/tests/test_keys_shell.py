@@ -212,7 +212,7 @@ def test_nothing_ends_a_thread(plain, number):
         ("!ls", "complete"),
         ("let a = 1;\n!echo it's \"one", "complete"),
         ("if true {\n    !b", "incomplete"),
-        (":dep a = { path = \"(\" }\nlet b = 1;", "complete"),
+        (':dep a = { path = "(" }\nlet b = 1;', "complete"),
         ("fn first<'a>(s: &'a str) -> &'a str { s }", "complete"),
         ("let quote = '\"';", "complete"),
         (r"let quote = '\'';", "complete"),
