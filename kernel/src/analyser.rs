@@ -16,6 +16,11 @@ pub const DEPENDENCY_ENV: &str = "NEURAL_COMPOSER_KERNEL_ANALYSER";
 /// How soon after an analyser was started another one may be.
 const RESTART_PAUSE: Duration = Duration::from_secs(3);
 
+/// How long a question waits for the analyser to be loaded, at first and soon before it should be.
+const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+/// From when on it should be.
+const SOON: Duration = Duration::from_secs(3);
+
 /// Whether this process was started to analyse.
 pub fn is_analyser() -> bool {
     std::env::var_os(DEPENDENCY_ENV).is_some()
@@ -26,6 +31,25 @@ pub fn run() -> Result<()> {
     let dependency = std::env::var(DEPENDENCY_ENV).unwrap_or_default();
     let library = dependency.trim().strip_prefix(":dep ").map(str::to_owned);
     analysis::run(&std::env::current_dir()?.join("cells"), library)
+}
+
+/// How far the analyser is.
+#[derive(Default)]
+pub struct Loading {
+    /// The question to load, and the changes of dependencies it knew of.
+    pub asked: Option<(u64, u64)>,
+    pub asked_at: Option<Instant>,
+    /// The changes of dependencies that are loaded.
+    pub loaded: Option<u64>,
+}
+
+impl Loading {
+    /// How long a question that nothing is known of waits: a moment at first, longer when the
+    /// analyser should be there soon.
+    pub fn patience(&self) -> Duration {
+        let is_soon = self.asked_at.is_some_and(|at| at.elapsed() > SOON);
+        LOADING_PATIENCE[usize::from(is_soon)]
+    }
 }
 
 /// Something that comes from an analyser.

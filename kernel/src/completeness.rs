@@ -132,6 +132,11 @@ pub fn is_unterminated(lexed: &LexedStr, token: usize) -> bool {
     }
 }
 
+/// Whether a string literal has its end.
+pub fn is_terminated(literal: &str) -> bool {
+    !is_open_string(literal)
+}
+
 /// Whether a string literal's closing quote is missing.
 fn is_open_string(literal: &str) -> bool {
     let prefix = literal.trim_start_matches(|c: char| c.is_ascii_alphabetic());

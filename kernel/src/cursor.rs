@@ -1,6 +1,6 @@
 //! What a cursor in a cell stands in: what a Tab there is asked for.
 
-use crate::command_lines::{may_start, without_commands};
+use crate::cells::source::{split, without_commands};
 use crate::completeness::is_unterminated;
 use ra_ap_parser::LexedStr;
 use ra_ap_syntax::{Edition, SyntaxKind};
@@ -26,15 +26,14 @@ pub enum Place {
 }
 
 /// The place of the cursor at byte `cursor`.
-pub fn place(code: &str, cursor: usize, is_value: &dyn Fn(&str) -> bool) -> Place {
+pub fn place(code: &str, cursor: usize, is_known: &dyn Fn(&str) -> bool) -> Place {
     let line_start = code[..cursor].rfind('\n').map_or(0, |at| at + 1);
-    let before = without_commands(&code[..line_start], is_value);
     let line = &code[line_start..cursor];
     let is_command = line.trim_start().starts_with(':') && !line.trim_start().starts_with("::");
-    if is_command && may_start(&before) {
+    if is_command && may_start_command(&code[..line_start], is_known) {
         return in_command(line, line_start);
     }
-    let rust = without_commands(code, is_value);
+    let rust = without_commands(code, is_known);
     let lexed = LexedStr::new(Edition::CURRENT, &rust);
     let Some(at) = (0..lexed.len()).take_while(|&at| lexed.text_start(at) < cursor).last() else {
         return Place::Name { start: cursor };
@@ -65,6 +64,12 @@ pub fn place(code: &str, cursor: usize, is_value: &dyn Fn(&str) -> bool) -> Plac
         }
         _ => in_name(&lexed, at + 1, cursor),
     }
+}
+
+/// Whether a command could stand behind this code, on a line of its own.
+fn may_start_command(before: &str, is_known: &dyn Fn(&str) -> bool) -> bool {
+    let (commands, _) = split(&format!("{before}:help"), is_known);
+    commands.last().is_some_and(|command| command.range.start >= before.len())
 }
 
 /// The cursor is in the name that is, or would be, the token `at`.

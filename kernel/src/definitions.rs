@@ -1,6 +1,6 @@
 //! What the cells so far have defined, for the analyser, which runs none of them.
 
-use crate::command_lines::without_commands;
+use crate::cells::source::without_commands;
 use ra_ap_syntax::ast::{self, HasModuleItem, HasName};
 use ra_ap_syntax::{AstNode, AstToken, Edition, SourceFile, SyntaxKind};
 
@@ -57,11 +57,6 @@ impl Definitions {
     /// Every name that was defined, and what it stands for.
     pub fn names(&self) -> impl Iterator<Item = (&str, Kind)> {
         self.items.iter().filter_map(|item| Some((item.name.as_deref()?, item.kind)))
-    }
-
-    /// Whether a constant or static of this name was defined.
-    pub fn has_value(&self, name: &str) -> bool {
-        self.names().any(|known| known == (name, Kind::Value))
     }
 
     /// The names that imports bring, `*` left out.
@@ -175,7 +170,7 @@ mod tests {
         assert_eq!(definitions.description("play"), Some(play));
         let note = ("struct Note { pitch: u8 }".to_owned(), String::new());
         assert_eq!(definitions.description("Note"), Some(note));
-        assert!(definitions.has_value("A") && !definitions.has_value("play"));
+        assert!(definitions.names().any(|known| known == ("A", Kind::Value)));
         assert_eq!(definitions.description("missing"), None);
     }
 }

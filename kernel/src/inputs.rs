@@ -1,8 +1,8 @@
 //! The way from a cell that asks for a line to the front end and back.
 
 use crate::activity::Activity;
-use crate::engine::InputReader;
 use crate::publisher::{Publisher, content, message};
+use crate::runner::InputReader;
 use jupyter_protocol::JupyterMessage;
 use serde_json::json;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -28,13 +28,14 @@ impl Inputs {
             if allowed {
                 return inputs.read(&request, prompt, is_password);
             }
-            let note = "This front end takes no input here; an empty line was read.\n";
+            let note = "This front end takes no input here: the cell finds the input at its end.\n";
             inputs.publisher.text("stderr", note);
-            String::new()
+            None
         })
     }
 
-    fn read(&self, request: &JupyterMessage, prompt: &str, is_password: bool) -> String {
+    /// The line that the front end's user types; none once the cell is interrupted.
+    fn read(&self, request: &JupyterMessage, prompt: &str, is_password: bool) -> Option<String> {
         let replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
         // Answers to questions of cells that were interrupted.
         while replies.try_recv().is_ok() {}
@@ -45,10 +46,10 @@ impl Inputs {
                 Ok(reply) => {
                     let line = content(&reply)["value"].as_str().unwrap_or_default();
                     // One line is one answer.
-                    return line.replace(['\n', '\r'], " ");
+                    return Some(line.replace(['\n', '\r'], " "));
                 }
                 Err(RecvTimeoutError::Timeout) if self.activity.interrupts() == 0 => {}
-                Err(_) => return String::new(),
+                Err(_) => return None,
             }
         }
     }

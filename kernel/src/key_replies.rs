@@ -1,7 +1,6 @@
 //! What replies to Tab and Shift-Tab hold.
 
 use crate::analysis::Completion;
-use crate::cell_source::character_offset;
 use serde_json::{Value, json};
 
 /// Completions of the cell's bytes from `start` to `end`.
@@ -53,4 +52,29 @@ pub fn code_and_cursor(asked: &Value) -> (String, usize) {
     let end = code.chars().count();
     let cursor = asked["cursor_pos"].as_u64().and_then(|cursor| usize::try_from(cursor).ok());
     (code, cursor.unwrap_or(end).min(end))
+}
+
+/// The byte offset of a cursor that Jupyter counts in characters.
+pub fn byte_offset(code: &str, characters: usize) -> usize {
+    code.char_indices().nth(characters).map_or(code.len(), |(offset, _)| offset)
+}
+
+/// The character a byte offset stands at, or after.
+fn character_offset(code: &str, bytes: usize) -> usize {
+    code.char_indices().take_while(|(offset, _)| *offset < bytes).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_count_characters() {
+        let code = "aé♪z";
+        for (characters, bytes) in [(0, 0), (1, 1), (2, 3), (3, 6), (4, 7), (9, 7)] {
+            assert_eq!(byte_offset(code, characters), bytes);
+        }
+        assert_eq!(character_offset(code, 6), 3);
+        assert_eq!(character_offset(code, 7), 4);
+    }
 }

@@ -4,20 +4,17 @@
 //! loaded, one question at a time; a newer completion makes an older one pointless, which is then
 //! answered with what is known.
 
-use crate::analyser::{Analyser, Heard};
-use crate::analysis::{Answer, Question, QuestionKind, described};
-use crate::cell_source::byte_offset;
-use crate::command_lines::without_commands;
+use crate::analyser::{Analyser, Heard, Loading};
+use crate::analysis::{Answer, Question, QuestionKind};
 use crate::completeness::is_parseable;
 use crate::key_replies::{
-    code_and_cursor, completed, described_as, escaped, no_completions, not_found,
+    byte_offset, code_and_cursor, completed, described_as, escaped, no_completions, not_found,
 };
 use crate::known::{self, Known, Surroundings};
-use crate::outline::{SOURCE_END, SharedOutline};
+use crate::outline::SharedOutline;
 use crate::publisher::{Publisher, content, message};
 use jupyter_protocol::JupyterMessage;
 use serde_json::Value;
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -32,11 +29,6 @@ const WARM_DELAY: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long it may take where something is.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a question that nothing is known of waits for the analyser to be loaded: a moment at
-/// first, longer when it should be there soon.
-const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
-/// From when on it should.
-const SOON: Duration = Duration::from_secs(3);
 /// How long after a key the analyser is still wanted.
 const KEY_MEMORY: Duration = Duration::from_secs(1);
 /// How long the analyser is kept without being asked.
@@ -114,22 +106,6 @@ struct Pending {
 struct Asked {
     number: u64,
     offset: usize,
-}
-
-/// How far the analyser is.
-#[derive(Default)]
-struct Loading {
-    /// The question to load, and the changes of dependencies it knew of.
-    asked: Option<(u64, u64)>,
-    asked_at: Option<Instant>,
-    loaded: Option<u64>,
-}
-
-impl Loading {
-    fn patience(&self) -> Duration {
-        let is_soon = self.asked_at.is_some_and(|at| at.elapsed() > SOON);
-        LOADING_PATIENCE[usize::from(is_soon)]
-    }
 }
 
 struct Keys {
@@ -235,13 +211,13 @@ impl Keys {
     }
 
     fn known_description(&self, code: &str, cursor: usize) -> (Value, bool, bool) {
-        let outline = self.outline.lock();
-        let (before, rust) = as_function(&without_commands(code, &|name| outline.has_value(name)));
-        let name = described(&rust, before + cursor).map(|range| rust[range].to_owned());
-        let found = name.and_then(|name| known::describe(&name, &outline));
-        let Some(plain) = found else { return (not_found(), false, false) };
-        let html = format!("<pre>{}</pre>", escaped(&plain));
-        (described_as(&plain, &html), true, false)
+        match known::describe(code, cursor, &self.outline.lock()) {
+            Some(plain) => {
+                let html = format!("<pre>{}</pre>", escaped(&plain));
+                (described_as(&plain, &html), true, false)
+            }
+            None => (not_found(), false, false),
+        }
     }
 
     fn hear(&mut self, heard: Heard) {
@@ -307,12 +283,7 @@ impl Keys {
         let Some(pending) = self.pending.iter_mut().find(|pending| pending.asked.is_none()) else {
             return;
         };
-        let outline = self.outline.lock();
-        let mut source = outline.source();
-        let offset = source.len();
-        source += &without_commands(&pending.code, &|name| outline.has_value(name));
-        source += SOURCE_END;
-        drop(outline);
+        let (source, offset) = self.outline.lock().source_with(&pending.code);
         let position = offset + pending.cursor;
         // What was not warm yet is made so later.
         if self.warming.take().is_some() {
@@ -353,12 +324,12 @@ impl Keys {
             self.forget_analyser();
             return;
         }
-        let (changes, dependency_changes, dependencies) = {
+        let (changes, dependency_changes) = {
             let outline = self.outline.lock();
-            (outline.changes(), outline.dependency_changes(), outline.dependencies())
+            (outline.changes(), outline.dependency_changes())
         };
         if self.loading.asked.is_none() && self.loading.loaded != Some(dependency_changes) {
-            let question = Question { dependencies, ..self.warm_up() };
+            let question = self.warm_up();
             let number = self.analyser.ask(QuestionKind::Load, question);
             self.loading.asked = number.map(|number| (number, dependency_changes));
             self.loading.asked_at = Some(Instant::now());
@@ -381,21 +352,11 @@ impl Keys {
         self.last_asked.elapsed() < KEY_MEMORY && !self.analyser.never_started()
     }
 
-    /// Lets the analyser look at names, a text's methods and the notebook's variables before
-    /// anyone asks for them.
+    /// Lets the analyser look at the notebook's values before anyone asks for their methods.
     fn warm_up(&self) -> Question {
         let outline = self.outline.lock();
-        let mut source = outline.source();
-        let mut warm = vec![source.len()];
-        let mut seen = HashSet::new();
-        let variables = outline.variables().iter().rev().filter(|it| seen.insert(it.ty.clone()));
-        for value in std::iter::once("\"\"").chain(variables.map(|it| it.name.as_str())) {
-            source += &format!("{{ {value}.");
-            warm.push(source.len());
-            source += " }\n";
-        }
-        source += SOURCE_END;
-        Question { source, warm, ..Question::default() }
+        let (source, warm) = outline.source_to_warm_up();
+        Question { source, warm, dependencies: outline.dependencies(), ..Question::default() }
     }
 
     fn reply(&self, request: &JupyterMessage, kind: Kind, reply: Value) {
@@ -406,12 +367,6 @@ impl Keys {
         let _ = self.replies.send(message(kind, reply, Some(request)));
         self.publisher.answered(request);
     }
-}
-
-/// The cell in a function, and how much comes before it.
-fn as_function(code: &str) -> (usize, String) {
-    let before = "fn cell() {\n";
-    (before.len(), format!("{before}{code}{SOURCE_END}"))
 }
 
 fn answered(pending: &Pending, answer: Answer) -> Value {

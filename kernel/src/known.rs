@@ -1,6 +1,8 @@
 //! What can be completed and described without the analyser: names, commands, files.
 
-use crate::analysis::Completion;
+use crate::analysis::{Completion, described};
+use crate::cells::commands::COMMANDS;
+use crate::cells::source::without_commands;
 use crate::cursor::{Place, place};
 use crate::definitions::{Kind, imported_names};
 use crate::outline::Outline;
@@ -9,29 +11,6 @@ use ra_ap_syntax::{AstNode, Edition, SourceFile};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// evcxr's commands that mean something in a notebook.
-const COMMANDS: [&str; 20] = [
-    ":allow_static_linking",
-    ":build_env",
-    ":clear",
-    ":dep",
-    ":doc",
-    ":efmt",
-    ":env",
-    ":explain",
-    ":fmt",
-    ":help",
-    ":last_compile_dir",
-    ":last_error_json",
-    ":offline",
-    ":opt",
-    ":show_deps",
-    ":timing",
-    ":type",
-    ":types",
-    ":vars",
-    ":version",
-];
 const KEYWORDS: [&str; 34] = [
     "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern",
     "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub",
@@ -101,12 +80,17 @@ pub fn complete(
 ) -> Known {
     let typed = |start: usize| code.get(start..cursor).unwrap_or_default();
     let all = |start, completions| Known { start, completions, is_all: true };
-    match place(code, cursor, &|name| outline.has_value(name)) {
+    match place(code, cursor, &|name| outline.knows(name)) {
         Place::Nothing => all(cursor, Vec::new()),
         Place::Member => Known { start: cursor, ..Known::default() },
         Place::Command { start } => {
-            let found = COMMANDS.iter().filter(|command| command.starts_with(typed(start)));
-            all(start, found.map(|command| completion(command, "keyword")).collect())
+            let named = |(name, does): &(&str, &str)| Completion {
+                code: format!(":{name}"),
+                kind: "keyword".to_owned(),
+                signature: (*does).to_owned(),
+            };
+            let commands = COMMANDS.iter().map(named);
+            all(start, commands.filter(|it| it.code.starts_with(typed(start))).collect())
         }
         Place::Variable { start } => {
             let found = outline.variables().iter().filter(|it| it.name.starts_with(typed(start)));
@@ -123,8 +107,13 @@ pub fn complete(
     }
 }
 
-/// The type of a variable, or the heading and documentation of an item.
-pub fn describe(name: &str, outline: &Outline) -> Option<String> {
+/// Describes what stands at byte `cursor`: a variable's type, or an item's heading and
+/// documentation.
+pub fn describe(code: &str, cursor: usize, outline: &Outline) -> Option<String> {
+    let before = "fn cell() {\n";
+    let rust = without_commands(code, &|name| outline.knows(name));
+    let source = format!("{before}{rust}\n}}");
+    let name = &source[described(&source, before.len() + cursor)?];
     if let Some(variable) = outline.variables().iter().find(|variable| variable.name == name) {
         return Some(format!("let {name}: {}", variable.ty));
     }

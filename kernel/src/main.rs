@@ -6,14 +6,11 @@ mod analyser;
 mod analysis;
 mod cell_output;
 mod cell_queue;
-mod cell_source;
-mod cell_types;
-mod command_lines;
+mod cells;
 mod completeness;
 mod cursor;
 mod definitions;
 mod engine;
-mod environment;
 mod evaluator;
 mod failure;
 mod history;
@@ -24,15 +21,18 @@ mod key_replies;
 mod keys;
 mod known;
 mod library;
-mod link;
 mod outline;
 mod output_stream;
+mod processes;
 mod publisher;
+mod runner;
 mod server;
 mod session;
 mod shell;
+mod shell_line;
 mod toolchain;
 mod tools;
+mod wire;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
@@ -119,12 +119,10 @@ fn run(connection_file: &Path) -> Result<()> {
     let connection: ConnectionInfo = serde_json::from_str(&connection)
         .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
     let folder = tempfile::Builder::new().prefix("neural-composer-kernel-").tempdir()?;
-    // SAFETY: this is the main thread, and no other was started so far.
-    let session = unsafe { Session::new(folder.path()) }?;
+    let session = Session::new(folder.path())?;
     let (publisher, messages) = Publisher::new();
     let activity = Arc::new(Activity::default());
     let output = CellOutput::new(publisher.clone(), activity.clone());
-    link::listen(&session.socket(), output.clone())?;
     let start = {
         let (publisher, activity) = (publisher.clone(), activity.clone());
         move |wires| {

@@ -1,8 +1,10 @@
 //! What the notebook has defined so far: what completion and descriptions know it by.
 
+use crate::cells::source::without_commands;
 use crate::definitions::Definitions;
 use crate::session::AnalyserFolder;
 use ra_ap_syntax::{Edition, SourceFile};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +59,8 @@ impl Outline {
             if line == ":clear" {
                 self.definitions = Definitions::default();
                 self.variables.clear();
+                self.dependencies.clear();
+                self.dependency_changes += 1;
             } else if let Some(dependency) = Dependency::of(line, notebook_folder) {
                 self.dependencies.retain(|known| known.name != dependency.name);
                 self.dependencies.push(dependency);
@@ -87,10 +91,10 @@ impl Outline {
         &self.definitions
     }
 
-    /// Whether `name` is a variable, a constant or a static of the notebook.
-    pub fn has_value(&self, name: &str) -> bool {
+    /// Whether `name` is a variable or an item of the notebook.
+    pub fn knows(&self, name: &str) -> bool {
         self.variables.iter().any(|variable| variable.name == name)
-            || self.definitions.has_value(name)
+            || self.definitions.names().any(|(known, _)| known == name)
     }
 
     /// Grows with every change.
@@ -109,9 +113,32 @@ impl Outline {
         self.dependencies.iter().map(line).collect()
     }
 
-    /// Source whose last function is open and ends where a cell may stand, all that was defined
-    /// being known there.
-    pub fn source(&self) -> String {
+    /// Source with a cell in it, all that was defined being known there; where the cell starts.
+    pub fn source_with(&self, cell: &str) -> (String, usize) {
+        let mut source = self.source_before();
+        let start = source.len();
+        source += &without_commands(cell, &|name| self.knows(name));
+        source += SOURCE_END;
+        (source, start)
+    }
+
+    /// Source that asks for names, for a text's methods and for those of the variables; where.
+    pub fn source_to_warm_up(&self) -> (String, Vec<usize>) {
+        let mut source = self.source_before();
+        let mut positions = vec![source.len()];
+        let mut seen = HashSet::new();
+        let variables = self.variables.iter().rev().filter(|it| seen.insert(&it.ty));
+        for value in std::iter::once("\"\"").chain(variables.map(|it| it.name.as_str())) {
+            source += &format!("{{ {value}.");
+            positions.push(source.len());
+            source += " }\n";
+        }
+        source += SOURCE_END;
+        (source, positions)
+    }
+
+    /// Source whose last function is open and ends where a cell may stand.
+    fn source_before(&self) -> String {
         let mut source = self.definitions.source();
         source += "fn neural_composer_cell() -> Result<(), Box<dyn std::error::Error>> {\n";
         for Variable { name, ty } in &self.variables {
@@ -123,13 +150,13 @@ impl Outline {
     }
 }
 
+/// What closes the function that a cell is looked at in.
+const SOURCE_END: &str = "\n;Ok(())\n}\n";
+
 fn is_type(text: &str) -> bool {
     let item = format!("type T = {text};");
     SourceFile::parse(&item, Edition::CURRENT).errors().is_empty()
 }
-
-/// What closes the function that [`Outline::source`] opens.
-pub const SOURCE_END: &str = "\n;Ok(())\n}\n";
 
 impl Dependency {
     /// Reads `:dep name = value`; paths are made absolute.
@@ -176,9 +203,9 @@ mod tests {
         let expected = "fn f() {}\n\
                         fn neural_composer_cell() -> Result<(), Box<dyn std::error::Error>> {\n\
                         let a: () = loop {};\nlet b: _ = loop {};\n";
-        assert_eq!(outline.source(), expected);
+        assert_eq!(outline.source_before(), expected);
         outline.cell_ran(":clear", Path::new("/n"));
-        assert!(!outline.source().contains("fn f"));
+        assert!(!outline.source_before().contains("fn f"));
     }
 
     #[test]

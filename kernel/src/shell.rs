@@ -2,7 +2,7 @@
 
 use crate::activity::Activity;
 use crate::cell_queue::CellQueue;
-use crate::command_lines::without_commands;
+use crate::cells::source::without_commands;
 use crate::completeness::{self, Completeness};
 use crate::engine::Task;
 use crate::history::SharedHistory;
@@ -129,6 +129,6 @@ impl Shell {
             return completeness::of(code);
         }
         let outline = self.outline.lock();
-        completeness::of(&without_commands(code, &|name| outline.has_value(name)))
+        completeness::of(&without_commands(code, &|name| outline.knows(name)))
     }
 }
