@@ -74,7 +74,7 @@ impl Outline {
     /// Takes over which variables there are now: pairs of name and type.
     pub fn set_variables<'a>(&mut self, variables: impl Iterator<Item = (&'a str, &'a str)>) {
         let mut variables: Vec<Variable> = variables
-            .map(|(name, ty)| Variable { name: name.to_owned(), ty: ty.to_owned() })
+            .map(|(name, ty)| Variable { name: name.to_owned(), ty: ty.replace(CRATES, "") })
             .collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         if self.variables != variables {
@@ -150,6 +150,8 @@ impl Outline {
     }
 }
 
+/// The module that the compiler names the types of added crates by.
+const CRATES: &str = "neural_crates::";
 /// What closes the function that a cell is looked at in.
 const SOURCE_END: &str = "\n;Ok(())\n}\n";
 
@@ -199,10 +201,13 @@ mod tests {
     fn the_source_defines_what_the_cells_did() {
         let mut outline = Outline::default();
         outline.cell_ran("fn f() {}\nlet a = f();", Path::new("/n"));
-        outline.set_variables([("a", "()"), ("b", "{closure@src/lib.rs:1:2: 3:4}")].into_iter());
+        outline.set_variables(
+            [("a", "Vec<neural_crates::tiny::Chord>"), ("b", "{closure@src/lib.rs:1:2: 3:4}")]
+                .into_iter(),
+        );
         let expected = "fn f() {}\n\
                         fn neural_composer_cell() -> Result<(), Box<dyn std::error::Error>> {\n\
-                        let a: () = loop {};\nlet b: _ = loop {};\n";
+                        let a: Vec<tiny::Chord> = loop {};\nlet b: _ = loop {};\n";
         assert_eq!(outline.source_before(), expected);
         outline.cell_ran(":clear", Path::new("/n"));
         assert!(!outline.source_before().contains("fn f"));

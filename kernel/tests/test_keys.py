@@ -180,7 +180,7 @@ def test_paths_are_completed_in_strings(keyboard):
 
 
 def test_commands_are_completed(keyboard):
-    assert matches(keyboard, ":d") == [":dep", ":doc"]
+    assert matches(keyboard, ":d") == [":dep"]
     assert matches(keyboard, "let a = 1;\n:va") == [":vars"]
     assert ":vars" in matches(keyboard, ":")
     assert matches(keyboard, ":type mel") == ["melody"]
