@@ -1,15 +1,14 @@
 //! The evaluation thread: owns the notebook and its evaluator, and runs one cell at a time.
 
 use crate::activity::Activity;
-use crate::analyser::{Analyser, Answer, QuestionKind};
 use crate::cell_output::CellOutput;
 use crate::cells::commands::{self, Consequence};
 use crate::cells::compose;
 use crate::cells::notebook::{Notebook, Ready, Refusal};
 use crate::cells::positions::{self, Position};
 use crate::cells::source::{self, Command, Source};
-use crate::definitions::Definitions;
 use crate::failure::Failure;
+use crate::outline::SharedOutline;
 use crate::runner::{Ended, InputReader, Recipe, Runner};
 use crate::session::{PreparedSession, Session};
 use crate::shell_line;
@@ -17,21 +16,18 @@ use crate::link::{self, Kind};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long there must be nothing to do before the analyser is loaded.
-const LOAD_DELAY: Duration = Duration::from_secs(1);
-/// How often an idle kernel looks whether its analyser should rest.
-const REST_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a completion or description may keep cells waiting while the analyser loads.
-const ANALYSIS_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a cell is run again, because the evaluator was dead or did not have its variables.
 const RUNS: u32 = 3;
 
-pub enum Task {
-    Execute { code: String, cell: i64, input: InputReader, reply: mpsc::Sender<Outcome> },
-    Complete { code: String, cursor: usize, reply: mpsc::Sender<Value> },
-    Inspect { code: String, cursor: usize, reply: mpsc::Sender<Value> },
+/// A cell to be run.
+pub struct Task {
+    pub code: String,
+    /// Its execution count.
+    pub cell: i64,
+    pub input: InputReader,
+    pub reply: mpsc::Sender<Outcome>,
 }
 
 /// How a cell ended.
@@ -44,55 +40,28 @@ pub enum Outcome {
 
 /// Starts the evaluation thread; tasks wait until the evaluator is ready. Where it could not start,
 /// each cell tries again: what was wrong may have been mended, or the evaluator killed.
-pub fn start(session: Session, output: CellOutput) -> Result<mpsc::Sender<Task>> {
-    let (sender, tasks) = mpsc::channel();
+pub fn start(
+    session: Session,
+    output: CellOutput,
+    outline: SharedOutline,
+) -> Result<mpsc::Sender<Task>> {
+    let (sender, tasks) = mpsc::channel::<Task>();
     // The parser recurses deeply.
     let thread = std::thread::Builder::new().name("engine".to_owned()).stack_size(16 << 20);
     thread.spawn(move || {
-        let mut engine = Engine::new(&session, &output);
-        let mut is_fresh = true;
-        loop {
-            // Once nothing is to be done for a moment, the analyser is loaded.
-            let wait = if is_fresh { LOAD_DELAY } else { REST_INTERVAL };
-            let task = match tasks.recv_timeout(wait) {
-                Err(mpsc::RecvTimeoutError::Timeout) if is_fresh => {
-                    is_fresh = false;
-                    engine.iter_mut().for_each(|engine| engine.analyser.load());
-                    continue;
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    engine.iter_mut().for_each(|engine| engine.analyser.rest());
-                    continue;
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Ok(task) => task,
+        let mut engine = Engine::new(&session, &output, &outline);
+        for Task { code, cell, input, reply } in tasks {
+            if engine.is_err() {
+                engine = Engine::new(&session, &output, &outline);
+            }
+            let outcome = match &mut engine {
+                Ok(engine) => engine.execute(&code, cell, &input),
+                Err(error) => Outcome::Failed(Failure::told("KernelError", format!("{error:#}"))),
             };
-            if engine.is_err() && matches!(task, Task::Execute { .. }) {
-                engine = Engine::new(&session, &output);
-            }
-            match &mut engine {
-                Ok(engine) => engine.perform(task),
-                Err(error) => refuse(task, error),
-            }
+            let _ = reply.send(outcome);
         }
     })?;
     Ok(sender)
-}
-
-/// Answers a task that cannot be done because the evaluator did not start.
-fn refuse(task: Task, error: &anyhow::Error) {
-    match task {
-        Task::Execute { reply, .. } => {
-            let failure = Failure::told("KernelError", format!("{error:#}"));
-            let _ = reply.send(Outcome::Failed(failure));
-        }
-        Task::Complete { code, cursor, reply } => {
-            let _ = reply.send(no_completions(byte_offset(&code, cursor)));
-        }
-        Task::Inspect { reply, .. } => {
-            let _ = reply.send(not_found());
-        }
-    }
 }
 
 struct Engine {
@@ -105,13 +74,12 @@ struct Engine {
     warning: Option<String>,
     /// Keeps the library's build in use.
     _session: PreparedSession,
-    analyser: Analyser,
-    definitions: Definitions,
+    outline: SharedOutline,
 }
 
 impl Engine {
-    fn new(session: &Session, output: &CellOutput) -> Result<Self> {
-        let (output, analyser) = (output.clone(), Analyser::new(session.analyser_folder()));
+    fn new(session: &Session, output: &CellOutput, outline: &SharedOutline) -> Result<Self> {
+        let (output, analyser) = (output.clone(), session.analyser_folder());
         let publisher = output.publisher.clone();
         let mut width = 0;
         let session = session.clone().prepare(&mut |step| {
@@ -131,6 +99,7 @@ impl Engine {
         let mut notebook =
             Notebook::new(compiler, session.crates(), activity.clone(), publisher);
         notebook.builds = output.builds();
+        outline.lock().allow_analyser(analyser);
         Ok(Engine {
             notebook,
             runner,
@@ -139,23 +108,8 @@ impl Engine {
             warning: session.warning(),
             output,
             _session: session,
-            analyser,
-            definitions: Definitions::default(),
+            outline: outline.clone(),
         })
-    }
-
-    fn perform(&mut self, task: Task) {
-        match task {
-            Task::Execute { code, cell, input, reply } => {
-                let _ = reply.send(self.execute(&code, cell, &input));
-            }
-            Task::Complete { code, cursor, reply } => {
-                let _ = reply.send(self.complete(&code, cursor));
-            }
-            Task::Inspect { code, cursor, reply } => {
-                let _ = reply.send(self.inspect(&code, cursor));
-            }
-        }
     }
 
     fn execute(&mut self, code: &str, cell: i64, input: &InputReader) -> Outcome {
@@ -172,11 +126,15 @@ impl Engine {
             let took = format!("took {:.2} s\n", started.elapsed().as_secs_f64());
             self.output.publisher.text("stderr", &took);
         }
+        let mut outline = self.outline.lock();
+        if outcome.is_ok() {
+            outline.cell_ran(code, &self.notebook.compiler.notebook_folder);
+        }
+        let variables = self.notebook.variables().iter();
+        outline.set_variables(variables.map(|(name, it)| (name.as_str(), it.ty.as_str())));
+        drop(outline);
         match outcome {
-            Ok(result) => {
-                self.definitions.add(code);
-                Outcome::Done(result)
-            }
+            Ok(result) => Outcome::Done(result),
             Err(failure) => Outcome::Failed(failure),
         }
     }
@@ -222,7 +180,6 @@ impl Engine {
             answer.map_err(|error| Failure::at("error", &format!("{error:#}"), &position))?;
         if consequence == Consequence::Restart {
             self.start_evaluator()?;
-            self.definitions = Definitions::default();
         }
         Ok(shown)
     }
@@ -396,74 +353,6 @@ impl Engine {
             .map_err(|error| Failure::told("KernelError", format!("{error:#}")))?;
         Ok(())
     }
-
-    /// Asks the analyser about the cell, all that was defined before standing in front of it.
-    fn analyse(&mut self, kind: QuestionKind, code: &str, position: usize) -> Option<Analysis> {
-        let variables = self.notebook.variables().iter();
-        let variables = variables.map(|(name, variable)| (name.as_str(), variable.ty.as_str()));
-        let mut source = self.definitions.source(variables);
-        let offset = source.len();
-        source += code;
-        let answer = self.analyser.ask(kind, source, offset + position, ANALYSIS_PATIENCE)?;
-        Some(Analysis { answer, offset })
-    }
-
-    fn complete(&mut self, code: &str, cursor: usize) -> Value {
-        let position = byte_offset(code, cursor);
-        let Some(Analysis { answer, offset }) =
-            self.analyse(QuestionKind::Complete, code, position)
-        else {
-            return no_completions(cursor);
-        };
-        let start = character_offset(code, answer.start.saturating_sub(offset));
-        let end = character_offset(code, answer.end.saturating_sub(offset));
-        let mut matches: Vec<String> = Vec::new();
-        for completion in answer.completions {
-            if !matches.contains(&completion.code) {
-                matches.push(completion.code);
-            }
-        }
-        json!({
-            "status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end,
-            "metadata": {},
-        })
-    }
-
-    fn inspect(&mut self, code: &str, cursor: usize) -> Value {
-        let end = byte_offset(code, cursor);
-        let analysis = self.analyse(QuestionKind::Describe, &code[..end], end);
-        match analysis.and_then(|analysis| analysis.answer.description) {
-            Some((plain, html)) => json!({
-                "status": "ok", "found": true,
-                "data": { "text/plain": plain, "text/html": html }, "metadata": {},
-            }),
-            None => not_found(),
-        }
-    }
-}
-
-/// An answer, and where in its question the cell started.
-struct Analysis {
-    answer: Answer,
-    offset: usize,
-}
-
-fn byte_offset(code: &str, characters: usize) -> usize {
-    code.char_indices().nth(characters).map_or(code.len(), |(offset, _)| offset)
-}
-
-fn character_offset(code: &str, bytes: usize) -> usize {
-    code.char_indices().take_while(|(offset, _)| *offset < bytes).count()
-}
-
-fn no_completions(cursor: usize) -> Value {
-    json!({
-        "status": "ok", "matches": [], "cursor_start": cursor, "cursor_end": cursor, "metadata": {},
-    })
-}
-
-fn not_found() -> Value {
-    json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
 }
 
 fn interrupted(words: &str) -> Failure {

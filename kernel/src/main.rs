@@ -3,17 +3,25 @@
 
 mod activity;
 mod analyser;
+mod analysis;
 mod cell_output;
+mod cell_queue;
 mod cells;
 mod completeness;
+mod cursor;
 mod definitions;
 mod engine;
 mod evaluator;
 mod failure;
 mod history;
+mod inputs;
 mod kernel_info;
 mod kernelspec;
+mod key_replies;
+mod keys;
+mod known;
 mod library;
+mod outline;
 mod output_stream;
 mod processes;
 mod publisher;
@@ -28,9 +36,10 @@ mod link;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
+use crate::known::Surroundings;
+use crate::outline::SharedOutline;
 use crate::publisher::Publisher;
 use crate::session::Session;
-use crate::shell::Shell;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use jupyter_protocol::ConnectionInfo;
@@ -81,8 +90,6 @@ fn main() -> Result<()> {
     if evaluator::is_evaluator() {
         evaluator::run();
     }
-    // The analyser's evcxr has an evaluator too, which has nothing to do.
-    evcxr::runtime_hook();
     tools::run_if_called();
     if analyser::is_analyser() {
         return analyser::run();
@@ -119,10 +126,10 @@ fn run(connection_file: &Path) -> Result<()> {
     let start = {
         let (publisher, activity) = (publisher.clone(), activity.clone());
         move |wires| {
-            let engine = engine::start(session, output)?;
-            let shell = Shell::new(wires, publisher, activity, engine);
-            std::thread::Builder::new().name("shell".to_owned()).spawn(|| shell.run())?;
-            Ok(())
+            let outline = SharedOutline::default();
+            let surroundings = Surroundings::new(session.notebook_folder(), session.home());
+            let engine = engine::start(session, output, outline.clone())?;
+            Ok(shell::start(wires, publisher, activity, engine, outline, surroundings)?)
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

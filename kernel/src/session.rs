@@ -41,6 +41,14 @@ impl Session {
         Ok(session)
     }
 
+    pub fn notebook_folder(&self) -> PathBuf {
+        self.notebook_folder.clone()
+    }
+
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     /// Where cells are compiled.
     fn cells(&self) -> PathBuf {
         self.folder.join("cells")
@@ -93,7 +101,8 @@ impl PreparedSession {
 
     /// How evaluators are started.
     pub fn evaluator(&self) -> Recipe {
-        let name = |file: &PathBuf| file.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name =
+            |file: &PathBuf| file.file_name().map(|name| name.to_string_lossy().into_owned());
         let library = self.library.iter().map(|in_use| in_use.library.shared_object.clone());
         let objects = self.session.cells();
         let preload = std::iter::once(self.support.object.clone()).chain(library);
