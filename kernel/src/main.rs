@@ -17,6 +17,7 @@ mod kernel_info;
 mod kernelspec;
 mod library;
 mod link;
+mod notes;
 mod output_stream;
 mod publisher;
 mod server;
@@ -24,6 +25,7 @@ mod session;
 mod shell;
 mod toolchain;
 mod tools;
+mod wire;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
