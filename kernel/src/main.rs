@@ -12,6 +12,7 @@ mod engine;
 mod environment;
 mod evaluator;
 mod failure;
+mod folder;
 mod history;
 mod kernel_info;
 mod kernelspec;
@@ -29,6 +30,7 @@ mod wire;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
+use crate::folder::Folder;
 use crate::publisher::Publisher;
 use crate::session::Session;
 use crate::shell::Shell;
@@ -112,9 +114,11 @@ fn run(connection_file: &Path) -> Result<()> {
         .with_context(|| format!("could not read {}", connection_file.display()))?;
     let connection: ConnectionInfo = serde_json::from_str(&connection)
         .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
-    let folder = tempfile::Builder::new().prefix("neural-composer-kernel-").tempdir()?;
+    allow_many_clients();
+    let folder = Folder::new()?;
     // SAFETY: this is the main thread, and no other was started so far.
     let session = unsafe { Session::new(folder.path()) }?;
+    folder.remove_orphans();
     let (publisher, messages) = Publisher::new();
     let activity = Arc::new(Activity::default());
     let output = CellOutput::new(publisher.clone(), activity.clone());
@@ -145,4 +149,16 @@ fn run(connection_file: &Path) -> Result<()> {
     }
     drop(cleared);
     std::process::exit(0)
+}
+
+/// Makes room for more sockets than a process may have at first.
+fn allow_many_clients() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    const ENOUGH: u64 = 16_384;
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }

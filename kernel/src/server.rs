@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jupyter_protocol::{ConnectionInfo, JupyterMessage};
 use serde_json::json;
 use std::sync::mpsc as blocking;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -65,7 +65,7 @@ pub async fn serve(
         "stdin",
         envelope.clone(),
         move |reply| taken.take(reply),
-        move |identity| missed.give_up(&identity),
+        move |address| missed.give_up(&address),
     );
     let iopub = Iopub::new(envelope);
     bind(connection, connection.hb_port, Arc::new(Echo)).await?;
@@ -113,46 +113,52 @@ async fn ask_all(
     mut questions: mpsc::UnboundedReceiver<JupyterMessage>,
 ) {
     while let Some(question) = questions.recv().await {
-        let Some(identity) = question.zmq_identities.first().cloned() else { continue };
-        inputs.expect(question.clone());
+        let Some(address) = question.zmq_identities.first().cloned() else { continue };
         let deadline = Instant::now() + INPUT_PATIENCE;
-        while !router.knows(&identity) && Instant::now() < deadline {
+        while !router.knows(&address) && Instant::now() < deadline {
             sleep(POLL).await;
         }
-        if router.knows(&identity) {
-            router.send(question);
-        } else {
-            inputs.give_up(&identity);
-        }
+        inputs.ask(&router, question);
     }
 }
 
 /// What users answer to cells, and the question that is open.
 struct Inputs {
     replies: blocking::Sender<JupyterMessage>,
-    asked: Mutex<Option<JupyterMessage>>,
+    /// The question, and the address of whom it was sent to.
+    asked: Mutex<Option<(JupyterMessage, Bytes)>>,
 }
 
 impl Inputs {
-    fn expect(&self, question: JupyterMessage) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(question);
+    fn asked(&self) -> MutexGuard<'_, Option<(JupyterMessage, Bytes)>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, router: &Router, question: JupyterMessage) {
+        // No answer is taken before the question is noted.
+        let mut asked = self.asked();
+        match router.send(question.clone()) {
+            Some(address) => *asked = Some((question, address)),
+            None => self.answer_nothing(&question),
+        }
     }
 
     fn take(&self, reply: JupyterMessage) {
         if reply.message_type() == "input_reply" {
-            self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.asked().take();
             let _ = self.replies.send(reply);
         }
     }
 
-    /// This client has left: a cell that asked it would wait for ever.
-    fn give_up(&self, identity: &Bytes) {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.as_ref().is_some_and(|question| question.zmq_identities.first() == Some(identity))
-        {
-            let question = asked.take();
-            let _ = self.replies.send(message("input_reply", json!({}), question.as_ref()));
+    /// A client has left: if it was asked, the cell would wait for ever.
+    fn give_up(&self, address: &Bytes) {
+        if let Some((question, _)) = self.asked().take_if(|(_, asked)| asked == address) {
+            self.answer_nothing(&question);
         }
+    }
+
+    fn answer_nothing(&self, question: &JupyterMessage) {
+        let _ = self.replies.send(message("input_reply", json!({}), Some(question)));
     }
 }
 

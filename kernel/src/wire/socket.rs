@@ -23,9 +23,28 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// A connected client.
 pub struct Peer {
-    /// What the client calls itself on all its sockets, or a name of our own.
+    /// What the client calls itself on all its sockets, or nothing.
     pub identity: Bytes,
+    /// No other connection ever has this number.
+    number: u64,
     pub outbox: Outbox,
+}
+
+impl Peer {
+    fn new(identity: Bytes, outbox: Outbox) -> Arc<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Peer { identity, number: COUNT.fetch_add(1, Ordering::Relaxed), outbox })
+    }
+
+    /// Tells this connection from all others, those of the same client, too.
+    pub fn address(&self) -> Bytes {
+        [&self.identity[..], &self.number.to_be_bytes()].concat().into()
+    }
+}
+
+/// The identity in an address.
+pub fn identity(address: &[u8]) -> &[u8] {
+    address.split_last_chunk::<8>().map_or(address, |(identity, _)| identity)
 }
 
 /// What a socket does with its clients.
@@ -137,7 +156,6 @@ async fn converse<S: Service>(service: Arc<S>, stream: impl Stream) {
     let mut reader = Reader::new(source);
     let channel = service.channel();
     let identity = match timeout(INTRODUCTION, reader.shake_hands(&mut sink, S::KIND)).await {
-        Ok(Ok(identity)) if identity.is_empty() => name(),
         Ok(Ok(identity)) => identity,
         // It looked whether somebody listens here.
         Ok(Err(error)) if is_departure(&error) => return,
@@ -145,7 +163,7 @@ async fn converse<S: Service>(service: Arc<S>, stream: impl Stream) {
         Err(_) => return note(format!("{channel}: a client that said nothing was turned away")),
     };
     let (outbox, writer) = outbox();
-    let peer = Arc::new(Peer { identity, outbox });
+    let peer = Peer::new(identity, outbox);
     service.came(&peer);
     let ended = tokio::select! {
         read = receive(&*service, &peer, reader) => read,
@@ -183,11 +201,4 @@ fn is_departure(error: &std::io::Error) -> bool {
         error.kind(),
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
     )
-}
-
-/// A name for a client that gave none; such names begin with a zero byte, by the specification.
-fn name() -> Bytes {
-    static COUNT: AtomicU64 = AtomicU64::new(1);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    [&[0][..], &number.to_be_bytes()].concat().into()
 }
