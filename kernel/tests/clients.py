@@ -1,4 +1,4 @@
-"""Clients as nobody wants them: they leave before the answer, say nothing, send what is no message."""
+"""Clients as nobody wants them: they leave early, say nothing, or send what is no message."""
 
 import json
 import random
@@ -30,8 +30,11 @@ REQUESTS = {
     "comm_open": {"comm_id": "c", "target_name": "none", "data": {}},
     "input_reply": {"value": "stray"},
 }
-WRONG_CONTENTS = [None, [], 7, "text", {"code": 5}, {"code": None}, {"code": "1", "silent": "no"},
-                  {"cursor_pos": -1, "code": "é"}, {"hist_access_type": 3, "n": "many"}]  # fmt: skip
+WRONG_CONTENTS = [
+    *[None, [], 7, "text"],
+    *[{"code": 5}, {"code": None}, {"code": "1", "silent": "no"}],
+    *[{"cursor_pos": -1, "code": "é"}, {"hist_access_type": 3, "n": "many"}],
+]
 WRONG_HEADERS = [None, [], "x", {}, {"msg_id": 5}, {"msg_type": ["shutdown_request"]}]
 # ZeroMQ's greeting, version 3.0, no security.
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -201,8 +204,10 @@ class Clients:
     ]
 
     def visit(self, number: int) -> tuple[str, str]:
-        """Lets a client come and go; says how it behaved, and on which channel. All ways of behaving
-        and all channels have their turn."""
+        """Lets a client come and go; says how it behaved, and on which channel.
+
+        All ways of behaving and all channels have their turn.
+        """
         manner = self.MANNERS[number % len(self.MANNERS)]
         channel = CHANNELS[number // len(self.MANNERS) % len(CHANNELS)]
         manner(self, channel)

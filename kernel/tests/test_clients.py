@@ -1,4 +1,4 @@
-"""Nothing that a client does or fails to do ends the kernel, or keeps the others from being served."""
+"""Whatever a client does or fails to do, the kernel lives, and the other clients are served."""
 
 import os
 import signal
@@ -74,6 +74,19 @@ def test_clients_that_leave_or_rave(notebook):
     while (still := open_files(process_id)) > files + 5:
         assert time.monotonic() < deadline, f"{files} files were open, now {still}"
         time.sleep(0.1)
+
+
+def test_questions_over_control_sockets_that_are_closed_at_once(notebook):
+    """Jupyter Server's first questions are of this kind."""
+    notebook.run("let kept = 41;")
+    for number in range(60):
+        asking = notebook.manager.connect_control()
+        notebook.manager.session.send(asking, "kernel_info_request", {})
+        time.sleep(0.0005 * (number % 8))
+        asking.close(linger=50)
+        time.sleep(0.05)
+        assert notebook.manager.is_alive(), number
+    assert_served(notebook, notebook.process_id)
 
 
 def test_a_front_end_that_stops_reading_holds_nobody_up(notebook):
@@ -184,7 +197,9 @@ def test_a_shutdown_is_answered_and_ends_everything(plain_specs, channel, stays)
 def test_many_that_say_nothing(notebook):
     notebook.run("let kept = 41;")
     clients = clients_of(notebook)
-    silent = [clients.plain(channel) for channel in ["shell", "iopub", "control"] for _ in range(400)]
+    silent = [
+        clients.plain(channel) for channel in ["shell", "iopub", "control"] for _ in range(400)
+    ]
     assert_served(notebook, notebook.process_id)
     for client in silent:
         client.close()

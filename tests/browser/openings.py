@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -144,8 +145,14 @@ class Campaign:
         self.kernels |= running
         if self.chance.random() < 0.7:
             # The next opening starts a kernel.
-            for session in self.ask("api/sessions"):
+            self.shut_down()
+
+    def shut_down(self):
+        for session in self.ask("api/sessions"):
+            try:
                 self.ask(f"api/sessions/{session['id']}", "DELETE")
+            except urllib.error.HTTPError as error:
+                self.complaints[f"at a shutdown: {error}"] += 1
 
     def becomes_idle(self, page, number):
         begun = time.monotonic()
@@ -173,10 +180,9 @@ class Campaign:
             page.screenshot(path=SHOTS / f"openings-{self.app}-{number}-dialog.png")
 
     def close(self):
-        for session in self.ask("api/sessions"):
-            self.ask(f"api/sessions/{session['id']}", "DELETE")
+        self.shut_down()
         os.killpg(self.server.pid, signal.SIGTERM)
-        self.server.wait(timeout=30)
+        self.server.wait(timeout=90)
         lines = self.log.read_text(errors="replace").splitlines()
         self.deaths = [line for line in lines if re.search(DEATH, line)]
 
@@ -198,8 +204,11 @@ def main():
     options.add_argument("--apps", nargs="+", choices=list(SERVERS), default=list(SERVERS))
     options.add_argument("--program", required=True, help="the kernel")
     options.add_argument("--home", help="the library's checkout; without it, no library")
+    options.add_argument("--folder", help="where logs stay; otherwise nothing does")
     options.add_argument(
-        "--jupyter", default=CHECKOUT / ".lab/python/bin/python", help="a Python with the front ends"
+        "--jupyter",
+        default=CHECKOUT / ".lab/python/bin/python",
+        help="a Python with the front ends",
     )
     options = options.parse_args()
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -208,7 +217,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_program(), args=arguments)
         for app in options.apps:
-            campaign = Campaign(app, options, Path(folder), browser)
+            campaign = Campaign(app, options, Path(options.folder or folder), browser)
             try:
                 for number in range(options.rounds):
                     campaign.round(number)
