@@ -50,20 +50,32 @@ impl Folder {
     }
 }
 
-/// Where the folder is made: there are sockets in it, whose paths have a greatest length.
+/// Where the folder is made: among the user's temporary files, if cells can be compiled there.
 fn place() -> PathBuf {
     let wanted = std::env::temp_dir();
-    if wanted.as_os_str().len() <= LONGEST_PLACE {
-        return wanted;
+    if let Err(reason) = check(&wanted) {
+        // Not by a thread, as a note would be: the environment is still to be changed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "The kernel cannot work in {}, {reason}, and works in {SHORT_PLACE}: set TMPDIR to \
+             another folder if there is no room.",
+            wanted.display()
+        );
+        return SHORT_PLACE.into();
     }
-    // Not by a thread, as a note would be: the environment is still to be changed.
-    let _ = writeln!(
-        std::io::stderr(),
-        "The path of the folder for temporary files, {}, is longer than {LONGEST_PLACE} bytes, too \
-         long for a socket below it: the kernel works in {SHORT_PLACE}. Set TMPDIR to a shorter one.",
-        wanted.display()
-    );
-    SHORT_PLACE.into()
+    wanted
+}
+
+fn check(place: &Path) -> Result<(), String> {
+    let splits = |character: char| character.is_whitespace() || character == ':';
+    match place.to_str() {
+        None => Err("whose path is not text".to_owned()),
+        Some(path) if path.len() > LONGEST_PLACE => {
+            Err(format!("whose path is longer than {LONGEST_PLACE} bytes"))
+        }
+        Some(path) if path.contains(splits) => Err("whose path has blanks or colons".to_owned()),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Leaves a file in the folder that is locked from the moment that it has its name.
@@ -140,6 +152,16 @@ mod tests {
         remove_orphan(folder.path());
         drop(lock);
         assert!(!folder.path().exists());
+    }
+
+    #[test]
+    fn places_that_cells_cannot_be_compiled_in() {
+        for place in ["/tmp", "/var/tmp/é,;'"] {
+            assert_eq!(check(Path::new(place)), Ok(()), "{place}");
+        }
+        for place in ["/a b", "/a:b", "/a\u{a0}b", &"/long".repeat(20)] {
+            assert!(check(Path::new(place)).is_err(), "{place}");
+        }
     }
 
     #[test]

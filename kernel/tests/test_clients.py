@@ -194,6 +194,18 @@ def test_a_shutdown_is_answered_and_ends_everything(plain_specs, channel, stays)
     notebook.close()
 
 
+def test_a_restarted_kernel_is_found_again(notebook):
+    """By the same sockets of the same front end."""
+    for _ in range(2):
+        notebook.run("let kept = 41;")
+        process_id = notebook.process_id
+        notebook.manager.restart_kernel()
+        notebook.client.wait_for_ready(timeout=60)
+        assert notebook.process_id != process_id
+        assert notebook.run("kept").status == "error"
+        assert notebook.run("1 + 1").result == "2"
+
+
 def test_many_that_say_nothing(notebook):
     notebook.run("let kept = 41;")
     clients = clients_of(notebook)

@@ -34,8 +34,11 @@ def until_gone(folder):
         time.sleep(0.05)
 
 
-def new_folder(temporary, known):
-    [found] = set(temporary.glob(f"{PREFIX}*")) - known
+def folder_of(notebook):
+    """The folder whose owner the kernel is."""
+    opened = [os.readlink(file) for file in Path(f"/proc/{notebook.process_id}/fd").iterdir()]
+    [found] = {Path(path).parent for path in opened if Path(path).name == "owner.lock"}
+    assert found.name.startswith(PREFIX)
     return found
 
 
@@ -45,10 +48,9 @@ def test_the_next_start_clears_away_what_killed_kernels_left(plain_specs, tempor
         stranger.touch() if stranger.name.endswith("file") else stranger.mkdir()
     with Notebook(plain_specs) as living:
         assert living.run("let kept = 41; kept").result == "41"
-        lived_in = new_folder(temporary, strangers)
+        lived_in = folder_of(living)
         killed = [Notebook(plain_specs), Notebook(plain_specs)]
-        left = set(temporary.glob(f"{PREFIX}*")) - strangers - {lived_in}
-        assert len(left) == 2
+        left = [folder_of(notebook) for notebook in killed]
         started = killed[0].start("loop { std::thread::yield_now() }")
         time.sleep(1)
         for notebook in killed:
@@ -70,7 +72,8 @@ def test_a_folder_without_its_owners_lock_is_left_alone(plain_specs, temporary):
     (folder / "cells").mkdir()
     with Notebook(plain_specs) as notebook:
         assert notebook.run("1 + 1").result == "2"
-    assert (folder / "cells").exists()
+        lived_in = folder_of(notebook)
+    assert (folder / "cells").exists() and not lived_in.exists()
 
 
 def test_a_path_that_is_too_long_for_sockets(plain_specs, tmp_path, monkeypatch):

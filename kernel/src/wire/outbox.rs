@@ -1,9 +1,9 @@
 //! What waits to be written to one client.
 
 use bytes::Bytes;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
@@ -34,10 +34,21 @@ pub struct Outbox {
     is_stalled: AtomicBool,
 }
 
-#[derive(Default)]
 struct Load {
     bytes: AtomicUsize,
     eased: Notify,
+    /// When the client last took something, or when it began to have something to take.
+    moved: Mutex<Instant>,
+}
+
+impl Load {
+    fn moves(&self) {
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn stands_still_for(&self) -> Duration {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
 }
 
 /// Writes out what an [`Outbox`] takes.
@@ -68,7 +79,12 @@ impl std::fmt::Display for Refusal {
 
 pub fn outbox() -> (Outbox, Writer) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let load = Arc::new(Load::default());
+    let load = Load {
+        bytes: AtomicUsize::new(0),
+        eased: Notify::new(),
+        moved: Mutex::new(Instant::now()),
+    };
+    let load = Arc::new(load);
     let outbox = Outbox { queue: sender, load: load.clone(), is_stalled: false.into() };
     (outbox, Writer { queue: receiver, load })
 }
@@ -83,7 +99,9 @@ impl Outbox {
         if self.load.bytes.load(Ordering::Acquire) > limit {
             return Err(Refusal::Full);
         }
-        self.load.bytes.fetch_add(message.len(), Ordering::AcqRel);
+        if self.load.bytes.fetch_add(message.len(), Ordering::AcqRel) == 0 {
+            self.load.moves();
+        }
         self.queue.send(message).map_err(|_| Refusal::Gone)
     }
 
@@ -98,14 +116,16 @@ impl Outbox {
         }
     }
 
-    /// Waits until little is queued, unless the client does not read at all for `patience`: then nobody
-    /// waits for it any more until it has caught up. True when that happens.
+    /// Waits until little is queued, unless the client does not read at all for `patience`, counted
+    /// from before the call: then nobody waits for it any more until it has caught up. True when that
+    /// happens.
     pub async fn room_within(&self, patience: Duration) -> bool {
         while let Some(eased) = self.easing() {
             if self.is_stalled.load(Ordering::Acquire) {
                 return false;
             }
-            if timeout(patience, eased).await.is_err() {
+            let left = patience.saturating_sub(self.load.stands_still_for());
+            if timeout(left, eased).await.is_err() {
                 return !self.is_stalled.swap(true, Ordering::AcqRel);
             }
         }
@@ -127,6 +147,7 @@ impl Writer {
             for chunk in message.chunks(CHUNK) {
                 sink.write_all(chunk).await?;
                 self.load.bytes.fetch_sub(chunk.len(), Ordering::AcqRel);
+                self.load.moves();
                 self.load.eased.notify_waiters();
             }
         }
@@ -180,6 +201,19 @@ mod tests {
         assert!(!outbox.room_within(PATIENCE).await);
         outbox.push(vec![0; ROOM + CHUNK].into(), Weight::Output).unwrap();
         assert!(outbox.room_within(PATIENCE).await, "it had caught up, so it is waited for again");
+    }
+
+    #[tokio::test]
+    async fn those_that_do_not_read_are_waited_for_together() {
+        let (one, _unread) = outbox();
+        let (other, _unread_too) = outbox();
+        for outbox in [&one, &other] {
+            outbox.push(vec![0; ROOM + 1].into(), Weight::Output).unwrap();
+        }
+        let patience = Duration::from_millis(300);
+        let begun = Instant::now();
+        assert!(one.room_within(patience).await && other.room_within(patience).await);
+        assert!(begun.elapsed() < patience * 3 / 2, "{:?}", begun.elapsed());
     }
 
     #[tokio::test]
