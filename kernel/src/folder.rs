@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const PREFIX: &str = "neural-composer-kernel-";
@@ -14,6 +15,10 @@ const LONGEST_PLACE: usize = 60;
 const SHORT_PLACE: &str = "/tmp";
 /// Locked by the folder's owner as long as it lives.
 const OWNER: &str = "owner.lock";
+
+/// When it is looked for orphans; a kernel that was killed, and its compilers, may still be ending.
+const PAUSES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(20)];
 
 /// A temporary folder that nobody removes while this process lives.
 pub struct Folder {
@@ -88,23 +93,30 @@ fn own(folder: &Path) -> std::io::Result<File> {
 /// Removes what kernels of this user left that were killed; in the background, as it may be much.
 fn remove_orphans(place: PathBuf) {
     let remove = move || {
-        let Ok(entries) = std::fs::read_dir(&place) else { return };
-        let is_folder_of_ours = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(PREFIX)
-                && path.symlink_metadata().is_ok_and(|found| {
-                    found.is_dir() && found.uid() == rustix::process::geteuid().as_raw()
-                })
-        };
-        let found = entries.flatten().map(|entry| entry.path()).filter(is_folder_of_ours);
-        for folder in found.collect::<Vec<_>>() {
-            if let Some(owner) = lock_orphan(&folder) {
-                remove_orphan(&folder);
-                drop(owner);
+        for pause in PAUSES {
+            std::thread::sleep(pause);
+            for folder in folders(&place) {
+                if let Some(owner) = lock_orphan(&folder) {
+                    remove_orphan(&folder);
+                    drop(owner);
+                }
             }
         }
     };
     let _ = std::thread::Builder::new().name("orphans".to_owned()).spawn(remove);
+}
+
+/// The folders of this user's kernels.
+fn folders(place: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(place) else { return Vec::new() };
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(PREFIX)
+            && path.symlink_metadata().is_ok_and(|found| {
+                found.is_dir() && found.uid() == rustix::process::geteuid().as_raw()
+            })
+    };
+    entries.flatten().map(|entry| entry.path()).filter(is_ours).collect()
 }
 
 /// The folder's lock, if it has one and its owner has died.
@@ -127,9 +139,10 @@ fn remove_orphan(folder: &Path) {
             if is_folder { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
         is_empty &= removed.is_ok();
     }
-    if is_empty {
-        let _ = std::fs::remove_file(folder.join(OWNER));
-        let _ = std::fs::remove_dir(folder);
+    let owner = folder.join(OWNER);
+    if is_empty && std::fs::remove_file(&owner).is_ok() && std::fs::remove_dir(folder).is_err() {
+        // A compiler that outlived its kernel has just left something.
+        let _ = File::create(owner);
     }
 }
 

@@ -28,7 +28,7 @@ def kill(notebook):
 
 
 def until_gone(folder):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while folder.exists():
         assert time.monotonic() < deadline, f"{folder} is still there: {list(folder.iterdir())}"
         time.sleep(0.05)
