@@ -239,6 +239,7 @@ def main():
                     notebook.close()
                 if not notebook.manager.is_alive():
                     notebook = Notebook(specs, kernel)
+                    notebook.run(cells["define"])
             family = descendants(notebook.process_id)
             notebook.close()
             time.sleep(10)

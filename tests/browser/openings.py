@@ -37,11 +37,15 @@ ADDRESSES = {
     "lab": "http://localhost:{port}/lab/workspaces/{number}/tree/{name}?token={token}",
     "notebook": "http://localhost:{port}/notebooks/{name}?token={token}",
 }
-# What the front ends themselves say when their page is left or reloaded in the middle of something.
+# What the front ends themselves say when their page is left or reloaded in the middle of something,
+# and what Notebook 7.6 and Jupyter Server 2.21 say with every kernel, Python's, too: at each opening,
+# and when the list of kernels is asked for while one starts.
 OWN_AFFAIRS = (
     r"Canceled future for|WebSocket (is closed|connection to .* failed: WebSocket is closed)"
     r"|net::ERR_ABORTED|Failed to fetch|the server responded with a status of 404"
     r"|preloaded using link preload"
+    r"|Cannot read properties of undefined \(reading 'schema'\)"
+    r"|the server responded with a status of 500 .*/api/kernels\?"
 )
 DEATH = r"(?i)kernel.*(died|restarting|dead)|died.*kernel|Kernel died"
 
@@ -109,7 +113,7 @@ class Campaign:
             if not re.search(OWN_AFFAIRS, text):
                 self.complaints[text[:300]] += 1
 
-        page.on("console", lambda m: m.type == "error" and note(m.text))
+        page.on("console", lambda m: m.type == "error" and note(f"{m.text} {m.location['url']}"))
         page.on("pageerror", lambda error: note(str(error)))
 
     def round(self, number):
