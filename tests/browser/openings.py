@@ -38,8 +38,8 @@ ADDRESSES = {
     "notebook": "http://localhost:{port}/notebooks/{name}?token={token}",
 }
 # What the front ends themselves say when their page is left or reloaded in the middle of something,
-# and what Notebook 7.6 and Jupyter Server 2.21 say with every kernel, Python's, too: at each opening,
-# and when the list of kernels is asked for while one starts.
+# and what Notebook 7.6 and Jupyter Server 2.21 say with every kernel, Python's too: at each
+# opening, and when the list of kernels is asked for while one starts.
 OWN_AFFAIRS = (
     r"Canceled future for|WebSocket (is closed|connection to .* failed: WebSocket is closed)"
     r"|net::ERR_ABORTED|Failed to fetch|the server responded with a status of 404"
@@ -75,7 +75,7 @@ class Campaign:
             self.port = listening.getsockname()[1]
         work = folder / app
         (work / "notebooks").mkdir(parents=True)
-        (work / "notebooks" / NAME).write_text(json.dumps(notebook()), encoding="utf-8")
+        self.file = work / "notebooks" / NAME
         install = [options.program, "install", "--prefix", work]
         if options.home:
             install += ["--home", options.home]
@@ -86,7 +86,10 @@ class Campaign:
             self.server = subprocess.Popen(
                 [options.jupyter, *SERVERS[app], "--no-browser", f"--port={self.port}",
                  "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
-                 f"--ServerApp.root_dir={work / 'notebooks'}", "--allow-root"],
+                 f"--ServerApp.root_dir={work / 'notebooks'}", "--allow-root",
+                 # A front end that finds its session gone may choose another kernel.
+                 "--KernelSpecManager.ensure_native_kernel=False",
+                 "--KernelSpecManager.allowed_kernelspecs=neural-composer"],
                 env={**os.environ, "JUPYTER_PATH": str(work / "share/jupyter"),
                      "JUPYTERLAB_WORKSPACES_DIR": str(work / "workspaces"),
                      **{f"JUPYTER_{key}": str(work / value) for key, value in own.items()}},
@@ -118,6 +121,7 @@ class Campaign:
 
     def round(self, number):
         """Opens the notebook, does something with it, and leaves."""
+        self.file.write_text(json.dumps(notebook()), encoding="utf-8")
         context = self.browser.new_context(viewport={"width": 1200, "height": 800})
         page = context.new_page()
         self.hear(page)
