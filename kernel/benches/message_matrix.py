@@ -18,6 +18,7 @@ from queue import Empty
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "setup"))
 
+import matrix_rows  # noqa: E402
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import KernelManager  # noqa: E402
 
@@ -200,6 +201,7 @@ ROWS = [
     ("payload: page", lambda n, c: bool(n.run(c["page"]).reply.get("payload"))),
     ("an interrupted loop ends, variables kept or named", kept_or_named),
     ("survives the death of a cell's process", survives),
+    *matrix_rows.ROWS,
 ]
 
 
@@ -207,11 +209,15 @@ def main():
     argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
+        rust = RUST | matrix_rows.RUST
         kernels = [
-            ("this kernel", install(folder / "ours", home=None), KERNEL, RUST),
-            ("stock evcxr 0.22", stock_specs(folder), "stock", RUST),
-            ("ipykernel", KernelSpecManager(), "python3", PYTHON),
+            ("this kernel", install(folder / "ours", home=None), KERNEL, rust),
+            ("stock evcxr 0.22", stock_specs(folder), "stock", rust),
+            ("ipykernel", KernelSpecManager(), "python3", PYTHON | matrix_rows.PYTHON),
         ]
+        if not evcxr_kernel.binary().exists():
+            print("stock evcxr is not installed: run ./lab --prepare --stock", file=sys.stderr)
+            del kernels[1]
         table = (
             {"iopub_welcome": []}
             | {name: [] for name, _ in ROWS}
@@ -229,8 +235,11 @@ def main():
                 except (TimeoutError, RuntimeError, Empty) as error:
                     print(f"{kernel}: {row}: {error!r}", file=sys.stderr)
                     table[row].append(False)
+                    # It may still be busy with what it was asked.
+                    notebook.close()
                 if not notebook.manager.is_alive():
                     notebook = Notebook(specs, kernel)
+                    notebook.run(cells["define"])
             family = descendants(notebook.process_id)
             notebook.close()
             time.sleep(10)

@@ -51,5 +51,12 @@ pub fn data_folder(prefix: Option<&Path>) -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("JUPYTER_DATA_DIR") {
         return Ok(folder.into());
     }
-    jupyter_zmq_client::user_data_dir().map_err(|error| anyhow::anyhow!("{error}"))
+    let home =
+        std::env::home_dir().context("the home folder is not known: set JUPYTER_DATA_DIR")?;
+    if cfg!(target_os = "macos") {
+        return Ok(home.join("Library").join("Jupyter"));
+    }
+    // A relative path is none, by the specification.
+    let shared = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|f| f.is_absolute());
+    Ok(shared.unwrap_or_else(|| home.join(".local").join("share")).join("jupyter"))
 }

@@ -13,6 +13,7 @@ mod definitions;
 mod engine;
 mod evaluator;
 mod failure;
+mod folder;
 mod history;
 mod inputs;
 mod kernel_info;
@@ -21,6 +22,8 @@ mod key_replies;
 mod keys;
 mod known;
 mod library;
+mod link;
+mod notes;
 mod outline;
 mod output_stream;
 mod processes;
@@ -32,10 +35,11 @@ mod shell;
 mod shell_line;
 mod toolchain;
 mod tools;
-mod link;
+mod wire;
 
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
+use crate::folder::Folder;
 use crate::known::Surroundings;
 use crate::outline::SharedOutline;
 use crate::publisher::Publisher;
@@ -118,8 +122,10 @@ fn run(connection_file: &Path) -> Result<()> {
         .with_context(|| format!("could not read {}", connection_file.display()))?;
     let connection: ConnectionInfo = serde_json::from_str(&connection)
         .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
-    let folder = tempfile::Builder::new().prefix("neural-composer-kernel-").tempdir()?;
+    allow_many_clients();
+    let folder = Folder::new()?;
     let session = Session::new(folder.path())?;
+    folder.remove_orphans();
     let (publisher, messages) = Publisher::new();
     let activity = Arc::new(Activity::default());
     let output = CellOutput::new(publisher.clone(), activity.clone());
@@ -149,4 +155,16 @@ fn run(connection_file: &Path) -> Result<()> {
     }
     drop(cleared);
     std::process::exit(0)
+}
+
+/// Makes room for more sockets than a process may have at first.
+fn allow_many_clients() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    const ENOUGH: u64 = 16_384;
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }

@@ -1,7 +1,8 @@
 //! Messages on their way to the front ends.
 
+use anyhow::Context;
+use bytes::Bytes;
 use jupyter_protocol::{Header, JupyterMessage, JupyterMessageContent, UnknownMessage};
-use jupyter_zmq_client::RawMessage;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,20 +34,23 @@ pub fn content(message: &JupyterMessage) -> &Value {
 
 /// A received message, its content kept as it came: front ends leave out fields that the
 /// specification gives defaults to, and a typed parse would drop the whole message.
-pub fn request(raw: RawMessage) -> serde_json::Result<JupyterMessage> {
-    let header: Header = serde_json::from_slice(&raw.jparts[0])?;
+pub fn request(identities: Vec<Bytes>, parts: &[Bytes]) -> anyhow::Result<JupyterMessage> {
+    let [header, parent, metadata, asked, buffers @ ..] = parts else {
+        anyhow::bail!("expected header, parent header, metadata and content");
+    };
+    let header: Header = serde_json::from_slice(header).context("its header")?;
     let content = UnknownMessage {
         msg_type: header.msg_type.clone(),
-        content: serde_json::from_slice(&raw.jparts[3])?,
+        content: serde_json::from_slice(asked).context("its content")?,
     };
     Ok(JupyterMessage {
-        zmq_identities: raw.zmq_identities,
+        zmq_identities: identities,
         header,
         // An empty object stands for none.
-        parent_header: serde_json::from_slice(&raw.jparts[1]).ok(),
-        metadata: serde_json::from_slice(&raw.jparts[2])?,
+        parent_header: serde_json::from_slice(parent).ok(),
+        metadata: serde_json::from_slice(metadata).context("its metadata")?,
         content: JupyterMessageContent::UnknownMessage(content),
-        buffers: raw.jparts[4..].to_vec(),
+        buffers: buffers.to_vec(),
         channel: None,
     })
 }
@@ -73,11 +77,6 @@ impl Publisher {
         let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
         let cell = Cell { request: None, is_running: false, ended: Instant::now() };
         (Publisher { queue, cell: Arc::new(Mutex::new(cell)) }, messages)
-    }
-
-    /// The queue itself, for asynchronous senders.
-    pub fn queue(&self) -> mpsc::Sender<JupyterMessage> {
-        self.queue.clone()
     }
 
     fn cell(&self) -> MutexGuard<'_, Cell> {

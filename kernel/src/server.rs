@@ -1,37 +1,34 @@
-//! The five sockets of the Jupyter protocol.
+//! The five channels of the Jupyter protocol.
 
 use crate::activity::{Activity, Interrupt, Phase};
 use crate::kernel_info;
-use crate::publisher::{Publisher, content, message, request, topic};
+use crate::publisher::{Publisher, content, message, topic};
+use crate::wire::{Echo, Envelope, Iopub, Router, bind};
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use jupyter_protocol::{ConnectionInfo, JupyterMessage};
-use jupyter_zmq_client::{
-    KernelIoPubXPubConnection, RawMessage, RouterRecvConnection, RouterSendConnection,
-    SubscriptionEvent, create_kernel_control_connection, create_kernel_heartbeat_connection,
-    create_kernel_iopub_xpub_connection, create_kernel_shell_connection,
-    create_kernel_stdin_connection,
-};
 use serde_json::json;
-use std::sync::Arc;
 use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use zeromq::{SocketRecv, SocketSend};
+use tokio::time::{Instant, sleep};
 
 /// How long a cell may take to stop before the notebook is told what a second interrupt does.
 const STOP_PATIENCE: Duration = Duration::from_millis(1500);
-/// How long a front end that takes no output may keep the others waiting for a message.
-const STALL_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a channel rests after an error.
-const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long the last messages have to leave.
-const FAREWELL: Duration = Duration::from_millis(60);
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a client may take to connect its socket for questions to the user.
+const INPUT_PATIENCE: Duration = Duration::from_secs(2);
+/// How often what is waited for is looked for.
+const POLL: Duration = Duration::from_millis(10);
 
-/// The blocking side's ends of the sockets.
+/// The blocking side's ends of the channels.
 pub struct Wires {
     pub shell_requests: blocking::Receiver<JupyterMessage>,
     pub shell_replies: mpsc::UnboundedSender<JupyterMessage>,
     pub stdin_requests: mpsc::UnboundedSender<JupyterMessage>,
+    /// A reply without a value says that the client has left.
     pub stdin_replies: blocking::Receiver<JupyterMessage>,
 }
 
@@ -44,66 +41,51 @@ pub async fn serve(
     activity: Arc<Activity>,
     start: impl FnOnce(Wires) -> Result<()>,
 ) -> Result<()> {
-    let session = uuid();
-    let mut heartbeat = create_kernel_heartbeat_connection(connection).await?;
-    let iopub = create_kernel_iopub_xpub_connection(connection, &session).await?;
-    let shell = create_kernel_shell_connection(connection, &session).await?;
-    let control = create_kernel_control_connection(connection, &session).await?;
-    let stdin = create_kernel_stdin_connection(connection, &session).await?;
-    tokio::spawn(async move {
-        loop {
-            match heartbeat.socket.recv().await {
-                // Sent back as it came, by the specification.
-                Ok(beat) => tell_failure("heartbeat", heartbeat.socket.send(beat).await),
-                Err(error) => pause_after("heartbeat", &error).await,
-            }
-        }
-    });
-    tokio::spawn(publish(iopub, messages));
-
-    let (shell_sender, shell_receiver) = shell.split();
-    let (stdin_sender, stdin_receiver) = stdin.split();
+    let envelope = Envelope::new(connection, uuid())?;
+    let (control_sender, requests) = mpsc::unbounded_channel();
     let (request_sender, shell_requests) = blocking::channel();
     let (input_sender, stdin_replies) = blocking::channel();
     let (shell_replies, replies) = mpsc::unbounded_channel();
-    let (stdin_requests, inputs) = mpsc::unbounded_channel();
-    tokio::spawn(send_all("shell", shell_sender, replies));
-    tokio::spawn(send_all("stdin", stdin_sender, inputs));
-    let (shutdown_sender, mut shutdown) = mpsc::unbounded_channel();
-    let shell_shutdown = shutdown_sender.clone();
-    tokio::spawn(receive_all("shell", shell_receiver, move |request| {
+    let (stdin_requests, questions) = mpsc::unbounded_channel();
+
+    let control = router("control", &envelope, {
+        let sender = control_sender.clone();
+        move |request| drop(sender.send((Channel::Control, request)))
+    });
+    let shell = router("shell", &envelope, move |request| {
         if request.message_type() == "shutdown_request" {
-            let _ = shell_shutdown.send(request);
+            let _ = control_sender.send((Channel::Shell, request));
         } else {
             let _ = request_sender.send(request);
         }
-    }));
-    tokio::spawn(receive_all("stdin", stdin_receiver, move |reply| {
-        let _ = input_sender.send(reply);
-    }));
-    let replies = shell_replies.clone();
+    });
+    let inputs = Arc::new(Inputs { replies: input_sender, asked: Mutex::default() });
+    let (taken, missed) = (inputs.clone(), inputs.clone());
+    let stdin = Router::new(
+        "stdin",
+        envelope.clone(),
+        move |reply| taken.take(reply),
+        move |address| missed.give_up(&address),
+    );
+    let iopub = Iopub::new(envelope);
+    bind(connection, connection.hb_port, Arc::new(Echo)).await?;
+    bind(connection, connection.iopub_port, iopub.clone()).await?;
+    bind(connection, connection.shell_port, shell.clone()).await?;
+    bind(connection, connection.control_port, control.clone()).await?;
+    bind(connection, connection.stdin_port, stdin.clone()).await?;
+    tokio::spawn(publish(iopub.clone(), messages));
+    tokio::spawn(send_all(shell.clone(), replies));
+    tokio::spawn(ask_all(stdin, inputs, questions));
     start(Wires { shell_requests, shell_replies, stdin_requests, stdin_replies })?;
-
-    let (control_sender, control_receiver) = control.split();
-    let (control_replies, control_queue) = mpsc::unbounded_channel();
-    tokio::spawn(send_all("control", control_sender, control_queue));
-    let control = Control { replies: control_replies, publisher, activity };
-    control.serve(control_receiver, &mut shutdown, &replies).await
+    Control { shell, control, iopub, publisher, activity }.serve(requests).await
 }
 
-/// Tells on standard error what could not be sent; the client that it was for is gone, and the kernel
-/// goes on.
-fn tell_failure<T, E: std::fmt::Display>(channel: &str, sent: Result<T, E>) {
-    if let Err(error) = sent {
-        eprintln!("{channel}: a message could not be delivered: {error}");
-    }
-}
-
-/// A client left in the middle of something. Should the socket itself fail, the loop around this must
-/// not spin.
-fn pause_after(channel: &str, error: &dyn std::fmt::Display) -> tokio::time::Sleep {
-    eprintln!("{channel}: a client left: {error}");
-    tokio::time::sleep(RETRY_PAUSE)
+fn router(
+    channel: &'static str,
+    envelope: &Envelope,
+    take: impl Fn(JupyterMessage) + Send + Sync + 'static,
+) -> Arc<Router> {
+    Router::new(channel, envelope.clone(), take, |_| {})
 }
 
 fn uuid() -> String {
@@ -111,76 +93,86 @@ fn uuid() -> String {
     message("status", json!({}), None).header.session
 }
 
-/// Sends what the cells publish, and welcomes who subscribes (JEP 65).
-async fn publish(
-    mut iopub: KernelIoPubXPubConnection,
-    mut messages: mpsc::Receiver<JupyterMessage>,
-) {
-    loop {
-        tokio::select! {
-            event = iopub.recv_subscription() => match event {
-                Ok(SubscriptionEvent::Subscribe(subscription)) => {
-                    let content = json!({ "subscription": subscription });
-                    let mut welcome = message("iopub_welcome", content, None);
-                    // The subscriber asked for this topic, so this is one that reaches it.
-                    welcome.zmq_identities = vec![subscription.into_bytes().into()];
-                    broadcast(&mut iopub, welcome).await;
-                }
-                Ok(_) => {}
-                Err(error) => pause_after("iopub", &error).await,
-            },
-            message = messages.recv() => match message {
-                Some(message) => broadcast(&mut iopub, message).await,
-                // Every publisher is gone: the kernel ends.
-                None => return,
-            }
-        }
-    }
-}
-
-async fn broadcast(iopub: &mut KernelIoPubXPubConnection, message: JupyterMessage) {
-    match tokio::time::timeout(STALL_PATIENCE, iopub.send(message)).await {
-        Ok(sent) => tell_failure("iopub", sent),
-        Err(_) => eprintln!("iopub: a front end takes no output; a message may not reach it"),
-    }
-}
-
-async fn send_all(
-    channel: &'static str,
-    mut socket: RouterSendConnection,
-    mut messages: mpsc::UnboundedReceiver<JupyterMessage>,
-) {
+/// Sends what the cells publish.
+async fn publish(iopub: Arc<Iopub>, mut messages: mpsc::Receiver<JupyterMessage>) {
     while let Some(message) = messages.recv().await {
-        tell_failure(channel, socket.send(message).await);
+        iopub.publish(message).await;
     }
 }
 
-async fn receive_all(
-    channel: &'static str,
-    mut socket: RouterRecvConnection,
-    take: impl Fn(JupyterMessage),
+async fn send_all(router: Arc<Router>, mut messages: mpsc::UnboundedReceiver<JupyterMessage>) {
+    while let Some(message) = messages.recv().await {
+        router.send(message);
+    }
+}
+
+/// Sends the questions of cells to those who ran them.
+async fn ask_all(
+    router: Arc<Router>,
+    inputs: Arc<Inputs>,
+    mut questions: mpsc::UnboundedReceiver<JupyterMessage>,
 ) {
-    loop {
-        let multipart = match socket.socket.recv().await {
-            Ok(multipart) => multipart,
-            Err(error) => {
-                pause_after(channel, &error).await;
-                continue;
-            }
-        };
-        match RawMessage::from_multipart(multipart, &socket.mac) {
-            Ok(raw) => match request(raw) {
-                Ok(message) => take(message),
-                Err(error) => eprintln!("dropped a malformed message: {error}"),
-            },
-            // Unsigned or wrongly signed: dropped, as the specification asks.
-            Err(error) => eprintln!("dropped a message: {error}"),
+    while let Some(question) = questions.recv().await {
+        let Some(address) = question.zmq_identities.first().cloned() else { continue };
+        let deadline = Instant::now() + INPUT_PATIENCE;
+        while !router.knows(&address) && Instant::now() < deadline {
+            sleep(POLL).await;
+        }
+        inputs.ask(&router, question);
+    }
+}
+
+/// What users answer to cells, and the question that is open.
+struct Inputs {
+    replies: blocking::Sender<JupyterMessage>,
+    /// The question, and the address of whom it was sent to.
+    asked: Mutex<Option<(JupyterMessage, Bytes)>>,
+}
+
+impl Inputs {
+    fn asked(&self) -> MutexGuard<'_, Option<(JupyterMessage, Bytes)>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, router: &Router, question: JupyterMessage) {
+        // No answer is taken before the question is noted.
+        let mut asked = self.asked();
+        match router.send(question.clone()) {
+            Some(address) => *asked = Some((question, address)),
+            None => self.answer_nothing(&question),
         }
     }
+
+    fn take(&self, reply: JupyterMessage) {
+        if reply.message_type() == "input_reply" {
+            self.asked().take();
+            let _ = self.replies.send(reply);
+        }
+    }
+
+    /// A client has left: if it was asked, the cell would wait for ever.
+    fn give_up(&self, address: &Bytes) {
+        if let Some((question, _)) = self.asked().take_if(|(_, asked)| asked == address) {
+            self.answer_nothing(&question);
+        }
+    }
+
+    fn answer_nothing(&self, question: &JupyterMessage) {
+        let _ = self.replies.send(message("input_reply", json!({}), Some(question)));
+    }
+}
+
+/// Where a request came from, and where its reply goes.
+#[derive(Debug, Clone, Copy)]
+enum Channel {
+    Control,
+    Shell,
 }
 
 struct Control {
-    replies: mpsc::UnboundedSender<JupyterMessage>,
+    shell: Arc<Router>,
+    control: Arc<Router>,
+    iopub: Arc<Iopub>,
     publisher: Publisher,
     activity: Arc<Activity>,
 }
@@ -189,59 +181,38 @@ impl Control {
     /// Returns when a client asks for a shutdown, or at SIGTERM; for no other reason.
     async fn serve(
         self,
-        receiver: RouterRecvConnection,
-        shutdown: &mut mpsc::UnboundedReceiver<JupyterMessage>,
-        shell: &mpsc::UnboundedSender<JupyterMessage>,
+        mut requests: mpsc::UnboundedReceiver<(Channel, JupyterMessage)>,
     ) -> Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupts = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
         let mut terminations = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
-        let (sender, mut requests) = mpsc::unbounded_channel();
-        tokio::spawn(receive_all("control", receiver, move |request| {
-            let _ = sender.send(request);
-        }));
         loop {
             tokio::select! {
-                Some(request) = requests.recv() => {
-                    if let Some(reply) = self.answer(&request).await {
-                        let stop = reply.message_type() == "shutdown_reply";
-                        let _ = self.replies.send(reply.clone());
-                        self.status(&request, "idle").await;
-                        if stop {
-                            return self.farewell(reply).await;
-                        }
+                Some((channel, request)) = requests.recv() => {
+                    if request.message_type() == "shutdown_request" {
+                        self.shut_down(channel, &request).await;
+                        return Ok(());
                     }
+                    self.answer(&request);
                 }
-                Some(request) = shutdown.recv() => {
-                    let reply = shutdown_reply(&request);
-                    let _ = shell.send(reply.clone());
-                    return self.farewell(reply).await;
-                }
-                Some(()) = interrupts.recv() => { self.interrupt(); }
+                Some(()) = interrupts.recv() => self.interrupt(),
                 Some(()) = terminations.recv() => return Ok(()),
-                // Not even the loss of every channel ends a kernel; it answers its own signals.
-                else => std::future::pending().await,
             }
         }
     }
 
-    async fn answer(&self, request: &JupyterMessage) -> Option<JupyterMessage> {
-        match request.message_type() {
-            "interrupt_request" => {
-                self.status(request, "busy").await;
-                self.interrupt();
-                Some(message("interrupt_reply", json!({ "status": "ok" }), Some(request)))
-            }
-            "shutdown_request" => {
-                self.status(request, "busy").await;
-                Some(shutdown_reply(request))
-            }
-            "kernel_info_request" => {
-                self.status(request, "busy").await;
-                Some(message("kernel_info_reply", kernel_info::reply(), Some(request)))
-            }
-            _ => None,
+    fn answer(&self, request: &JupyterMessage) {
+        let (kind, reply) = match request.message_type() {
+            "interrupt_request" => ("interrupt_reply", json!({ "status": "ok" })),
+            "kernel_info_request" => ("kernel_info_reply", kernel_info::reply()),
+            _ => return,
+        };
+        self.status(request, "busy");
+        if kind == "interrupt_reply" {
+            self.interrupt();
         }
+        self.control.send(message(kind, reply, Some(request)));
+        self.status(request, "idle");
     }
 
     fn interrupt(&self) {
@@ -263,25 +234,33 @@ impl Control {
         });
     }
 
-    async fn status(&self, request: &JupyterMessage, state: &str) {
-        self.announce(message("status", json!({ "execution_state": state }), Some(request))).await;
+    fn status(&self, request: &JupyterMessage, state: &str) {
+        self.announce(message("status", json!({ "execution_state": state }), Some(request)));
     }
 
-    async fn announce(&self, mut message: JupyterMessage) {
+    /// Never waits for a slow front end: the stop button must work while a cell floods it.
+    fn announce(&self, mut message: JupyterMessage) {
         message.zmq_identities = vec![topic(message.message_type()).into()];
-        // Never waits for a slow front end: the stop button must work while a cell floods it.
-        let _ = self.publisher.queue().try_send(message);
+        self.iopub.send(message);
     }
 
-    async fn farewell(&self, reply: JupyterMessage) -> Result<()> {
-        self.announce(reply).await;
+    async fn shut_down(&self, channel: Channel, request: &JupyterMessage) {
+        let restart = content(request)["restart"].as_bool().unwrap_or(false);
+        let content = json!({ "status": "ok", "restart": restart });
+        let reply = message("shutdown_reply", content, Some(request));
+        self.status(request, "busy");
+        let router = match channel {
+            Channel::Control => &self.control,
+            Channel::Shell => &self.shell,
+        };
+        router.send(reply.clone());
+        self.announce(reply);
+        self.status(request, "idle");
         self.activity.kill_all();
-        tokio::time::sleep(FAREWELL).await;
-        Ok(())
+        let deadline = Instant::now() + FAREWELL;
+        let is_sent = || router.is_idle() && self.iopub.is_idle();
+        while !is_sent() && Instant::now() < deadline {
+            sleep(POLL).await;
+        }
     }
-}
-
-fn shutdown_reply(request: &JupyterMessage) -> JupyterMessage {
-    let restart = content(request)["restart"].as_bool().unwrap_or(false);
-    message("shutdown_reply", json!({ "status": "ok", "restart": restart }), Some(request))
 }
