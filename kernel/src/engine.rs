@@ -8,11 +8,11 @@ use crate::cells::notebook::{Notebook, Ready, Refusal};
 use crate::cells::positions::{self, Position};
 use crate::cells::source::{self, Command, Source};
 use crate::failure::Failure;
+use crate::link::{self, Kind};
 use crate::outline::SharedOutline;
 use crate::runner::{Ended, InputReader, Recipe, Runner};
 use crate::session::{PreparedSession, Session};
 use crate::shell_line;
-use crate::link::{self, Kind};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, mpsc};
@@ -96,8 +96,7 @@ impl Engine {
         let compiler = session.compiler().context("the notebook could not be prepared")?;
         let recipe = session.evaluator();
         let runner = Runner::start(&recipe, &output)?;
-        let mut notebook =
-            Notebook::new(compiler, session.crates(), activity.clone(), publisher);
+        let mut notebook = Notebook::new(compiler, session.crates(), activity.clone(), publisher);
         notebook.builds = output.builds();
         outline.lock().allow_analyser(analyser);
         Ok(Engine {
@@ -140,7 +139,11 @@ impl Engine {
     }
 
     /// Carries out the cell's commands, then its Rust.
-    fn execute_parts(&mut self, code: &str, cell: i64) -> Result<Option<Map<String, Value>>, Failure> {
+    fn execute_parts(
+        &mut self,
+        code: &str,
+        cell: i64,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
         self.revive()?;
         let source = Source::new(cell, code);
         let (lines, rust) = source::split(code, &|name| self.notebook.knows(name));
@@ -184,7 +187,12 @@ impl Engine {
         Ok(shown)
     }
 
-    fn run_shell_line(&mut self, text: &str, source: &Arc<Source>, at: usize) -> Result<(), Failure> {
+    fn run_shell_line(
+        &mut self,
+        text: &str,
+        source: &Arc<Source>,
+        at: usize,
+    ) -> Result<(), Failure> {
         let folder = self.activity.evaluator().and_then(crate::processes::current_folder);
         let folder = folder.unwrap_or_else(|| self.notebook.compiler.notebook_folder.clone());
         let ended = shell_line::run(text, &folder, &self.output.publisher, &self.activity);
@@ -253,16 +261,25 @@ impl Engine {
         status: u8,
         said: Vec<(Kind, String)>,
     ) -> Result<Option<Map<String, Value>>, Failure> {
-        let last = |wanted: Kind| said.iter().rev().find(|(kind, _)| *kind == wanted).map(|(_, text)| text);
+        let last = |wanted: Kind| {
+            said.iter().rev().find(|(kind, _)| *kind == wanted).map(|(_, text)| text)
+        };
         let before: Vec<String> = self.notebook.variables().keys().cloned().collect();
         self.notebook.returned(ready, status == link::SUCCESSFUL);
         let now = self.notebook.variables();
         let lost: Vec<String> = before.into_iter().filter(|name| !now.contains_key(name)).collect();
-        let lost = if lost.is_empty() { String::new() } else { format!("\nLost variables: {}.", lost.join(", ")) };
+        let lost = if lost.is_empty() {
+            String::new()
+        } else {
+            format!("\nLost variables: {}.", lost.join(", "))
+        };
         match status {
             link::NOT_LOADED => {
                 let why = last(Kind::NotLoaded).cloned().unwrap_or_default();
-                return Err(Failure::told("KernelError", format!("the cell could not be loaded: {why}")));
+                return Err(Failure::told(
+                    "KernelError",
+                    format!("the cell could not be loaded: {why}"),
+                ));
             }
             link::PANICKED => {
                 let (places, message) = last(Kind::Panic)
@@ -282,13 +299,17 @@ impl Engine {
         for (_, panic) in said.iter().filter(|(kind, _)| *kind == Kind::Panic) {
             // The cell caught it, so it is no failure, but it was said.
             let (places, message) = panic.split_once('\0').unwrap_or(("", panic));
-            let place = positions::in_cells(places.lines().next().unwrap_or_default(), &self.notebook.builds);
+            let place = positions::in_cells(
+                places.lines().next().unwrap_or_default(),
+                &self.notebook.builds,
+            );
             let note = format!("a panic was caught ({place}): {message}\n");
             self.output.publisher.text("stderr", &note);
         }
         let text = last(Kind::Result);
         let bundle = self.output.record().result.take();
-        let text = text.map(|text| Map::from_iter([("text/plain".to_owned(), text.clone().into())]));
+        let text =
+            text.map(|text| Map::from_iter([("text/plain".to_owned(), text.clone().into())]));
         Ok(text.or(bundle))
     }
 
@@ -308,7 +329,8 @@ impl Engine {
 
     fn death(&mut self, how: &str) -> Failure {
         let (name, mut words) = if self.activity.killed_by_interrupt() {
-            let words = "the cell did not stop, so its evaluator was ended by the second interrupt.";
+            let words =
+                "the cell did not stop, so its evaluator was ended by the second interrupt.";
             ("Interrupted", words.to_owned())
         } else {
             ("EvaluatorDied", format!("the evaluator died: it {how}."))

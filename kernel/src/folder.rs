@@ -3,16 +3,12 @@
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
 const PREFIX: &str = "neural-composer-kernel-";
-/// A socket's path has up to 103 bytes on some systems; the folder's name and the socket's follow.
-const LONGEST_PLACE: usize = 60;
-const SHORT_PLACE: &str = "/tmp";
 /// Locked by the folder's owner as long as it lives.
 const OWNER: &str = "owner.lock";
 
@@ -29,14 +25,11 @@ pub struct Folder {
 
 impl Folder {
     pub fn new() -> Result<Self> {
-        let place = place();
-        let folder =
-            tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place).with_context(|| {
-                format!(
-                    "could not make a folder in {}: set TMPDIR to one with room",
-                    place.display()
-                )
-            })?;
+        let place = std::env::temp_dir();
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place);
+        let folder = folder.with_context(|| {
+            format!("could not make a folder in {}: set TMPDIR to one with room", place.display())
+        })?;
         let owner = own(folder.path()).ok();
         Ok(Folder { folder, _owner: owner })
     }
@@ -52,34 +45,6 @@ impl Folder {
 
     pub fn close(self) -> std::io::Result<()> {
         self.folder.close()
-    }
-}
-
-/// Where the folder is made: among the user's temporary files, if cells can be compiled there.
-fn place() -> PathBuf {
-    let wanted = std::env::temp_dir();
-    if let Err(reason) = check(&wanted) {
-        // Not by a thread, as a note would be: the environment is still to be changed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "The kernel cannot work in {}, {reason}, and works in {SHORT_PLACE}: set TMPDIR to \
-             another folder if there is no room.",
-            wanted.display()
-        );
-        return SHORT_PLACE.into();
-    }
-    wanted
-}
-
-fn check(place: &Path) -> Result<(), String> {
-    let splits = |character: char| character.is_whitespace() || character == ':';
-    match place.to_str() {
-        None => Err("whose path is not text".to_owned()),
-        Some(path) if path.len() > LONGEST_PLACE => {
-            Err(format!("whose path is longer than {LONGEST_PLACE} bytes"))
-        }
-        Some(path) if path.contains(splits) => Err("whose path has blanks or colons".to_owned()),
-        Some(_) => Ok(()),
     }
 }
 
@@ -165,16 +130,6 @@ mod tests {
         remove_orphan(folder.path());
         drop(lock);
         assert!(!folder.path().exists());
-    }
-
-    #[test]
-    fn places_that_cells_cannot_be_compiled_in() {
-        for place in ["/tmp", "/var/tmp/é,;'"] {
-            assert_eq!(check(Path::new(place)), Ok(()), "{place}");
-        }
-        for place in ["/a b", "/a:b", "/a\u{a0}b", &"/long".repeat(20)] {
-            assert!(check(Path::new(place)).is_err(), "{place}");
-        }
     }
 
     #[test]

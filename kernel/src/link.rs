@@ -75,7 +75,8 @@ impl Wire {
     }
 
     pub fn send(&mut self, kind: u8, bytes: &[u8]) -> Result<()> {
-        let length = u32::try_from(bytes.len()).map_err(|_| Error::from(ErrorKind::InvalidInput))?;
+        let length =
+            u32::try_from(bytes.len()).map_err(|_| Error::from(ErrorKind::InvalidInput))?;
         let mut message = Vec::with_capacity(bytes.len() + 5);
         message.push(kind);
         message.extend(length.to_le_bytes());

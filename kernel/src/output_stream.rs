@@ -14,7 +14,7 @@ const CONTENT_BEGIN: &[u8] = b"EVCXR_BEGIN_CONTENT ";
 const CONTENT_END: &[u8] = b"EVCXR_END_CONTENT";
 /// How the crate `evcxr_input` announces that it will read a line: with a prompt.
 const INPUT_PROMPTS: [(&[u8], bool); 2] =
-    [(b"EVCXR_INPUT_REQUEST:", false), (b"EVCXR_INPUT_REQUEST_PASSWORD:", true)];
+    [(evcxr_input::GET_CMD_PASSWORD.as_bytes(), true), (evcxr_input::GET_CMD.as_bytes(), false)];
 /// Longest display line obeyed, in bytes; the library keeps to 8 MiB.
 const DISPLAY_LIMIT_BYTES: usize = 9 << 20;
 /// How much of an over-long line is shown as text.
@@ -219,9 +219,10 @@ fn tags() -> impl Iterator<Item = &'static [u8]> {
 }
 
 fn prompt(line: &[u8]) -> Option<(String, bool)> {
-    INPUT_PROMPTS
-        .into_iter()
-        .find_map(|(tag, is_password)| Some((lossy(line.strip_prefix(tag)?), is_password)))
+    INPUT_PROMPTS.into_iter().find_map(|(tag, is_password)| {
+        let prompt = line.strip_prefix(tag)?.strip_prefix(b":")?;
+        Some((lossy(prompt), is_password))
+    })
 }
 
 /// The MIME type that a block begins with, if it is one.

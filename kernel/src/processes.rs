@@ -9,11 +9,14 @@ use std::path::PathBuf;
 pub fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         // The name, in parentheses, may hold anything; the parent is the second field behind it.
         let Some((_, fields)) = stat.rsplit_once(')') else { continue };
-        if let Some(parent) = fields.split_whitespace().nth(1).and_then(|field| field.parse().ok()) {
+        if let Some(parent) = fields.split_whitespace().nth(1).and_then(|field| field.parse().ok())
+        {
             children.entry(parent).or_default().push(id);
         }
     }

@@ -7,8 +7,8 @@
 use crate::activity::Activity;
 use crate::cell_output::{CellOutput, StreamAssembler};
 use crate::evaluator::{FOLDER_ENV, INPUT_FD, PRELOAD_ENV, SOCKET_FD};
-use crate::output_stream::StreamSplitter;
 use crate::link::{Command, Kind, Wire};
+use crate::output_stream::StreamSplitter;
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
@@ -97,16 +97,26 @@ impl Runner {
         let reader = Reader {
             wire: Wire::new(ours.try_clone()?),
             input: File::from(OwnedFd::from(our_input)),
-            stdout: Stream::new(OwnedFd::from(stdout), StreamAssembler::new(output.clone(), "stdout"))?,
-            stderr: Stream::new(OwnedFd::from(stderr), StreamAssembler::new(output.clone(), "stderr"))?,
+            stdout: Stream::new(
+                OwnedFd::from(stdout),
+                StreamAssembler::new(output.clone(), "stdout"),
+            )?,
+            stderr: Stream::new(
+                OwnedFd::from(stderr),
+                StreamAssembler::new(output.clone(), "stderr"),
+            )?,
             output: output.clone(),
             events: sender,
             child,
             process,
         };
         std::thread::Builder::new().name("evaluator".to_owned()).spawn(move || reader.run())?;
-        let mut runner =
-            Runner { wire: Wire::new(ours), events, activity: output.activity.clone(), death: None };
+        let mut runner = Runner {
+            wire: Wire::new(ours),
+            events,
+            activity: output.activity.clone(),
+            death: None,
+        };
         runner.wait_until_ready()?;
         let preload = Command::Preload { objects: recipe.preload.clone() };
         runner.wire.send_command(&preload).context("the evaluator does not listen")?;
@@ -210,7 +220,13 @@ impl Stream {
     fn new(fd: OwnedFd, assembler: StreamAssembler) -> Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let file = File::from(fd);
-        Ok(Stream { file, splitter: StreamSplitter::default(), assembler, since: None, is_open: true })
+        Ok(Stream {
+            file,
+            splitter: StreamSplitter::default(),
+            assembler,
+            since: None,
+            is_open: true,
+        })
     }
 
     /// Reads what is there, at most `limit` bytes; how much it was.
@@ -397,7 +413,9 @@ fn explain(status: ExitStatus) -> String {
     };
     let words = match signal {
         libc::SIGKILL => "was killed (SIGKILL), most likely because memory ran out",
-        libc::SIGSEGV => "had a segmentation fault (SIGSEGV): a bad pointer, or recursion without end",
+        libc::SIGSEGV => {
+            "had a segmentation fault (SIGSEGV): a bad pointer, or recursion without end"
+        }
         libc::SIGBUS => "had a bus error (SIGBUS)",
         libc::SIGILL => "met an illegal instruction (SIGILL)",
         libc::SIGFPE => "had an arithmetic fault (SIGFPE)",

@@ -131,14 +131,7 @@ impl PreparedSession {
     }
 }
 
-/// Makes the evcxr that starts in `folder` put its package into `cells`.
-fn write_settings(folder: &Path, cells: &Path) -> Result<()> {
-    let cells = toml::Value::String(cells.display().to_string());
-    let settings = format!("[evcxr]\ntmpdir = {cells}\nopt_level = \"3\"\n");
-    Ok(std::fs::write(folder.join("evcxr.toml"), settings)?)
-}
-
-/// The analyser's own folder, with a package and settings of its own.
+/// The analyser's own folder, with a package of its own.
 #[derive(Debug, Clone)]
 pub struct AnalyserFolder {
     folder: PathBuf,
@@ -153,7 +146,7 @@ impl AnalyserFolder {
         self.folder.join("setup.json")
     }
 
-    /// Stand-ins for cargo, rustc and rustup, which evcxr and rust-analyzer call.
+    /// Stand-ins for cargo, rustc and rustup, which rust-analyzer calls.
     fn tools(&self) -> PathBuf {
         self.folder.join("tools")
     }
@@ -187,7 +180,6 @@ impl AnalyserFolder {
             cargo_home: std::env::var("CARGO_HOME").ok(),
         };
         setup.write(&self.setup_file())?;
-        write_settings(&self.folder, &self.cells())?;
         let dependency = match (home, library) {
             (Some(home), Some(in_use)) => {
                 library::dependency_line(home, in_use.library.features.as_deref())

@@ -1,8 +1,8 @@
 //! The commands of a notebook, as evcxr names them.
 
 use super::notebook::Notebook;
-use crate::runner::{Ended, Runner};
 use crate::link::{Command as Order, Kind};
+use crate::runner::{Ended, Runner};
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -102,9 +102,20 @@ pub fn execute(
         "version" => said(format!("neural-composer-kernel {}", env!("CARGO_PKG_VERSION"))),
         "help" | "doc" => said(help()),
         // Of stock evcxr, where they change how it compiles; here there is nothing to change.
-        "load_config" | "offline" | "sccache" | "cache" | "clear_cache" | "linker" | "toolchain"
-        | "preserve_vars_on_panic" | "allow_static_linking" | "types" | "time_passes"
-        | "internal_debug" | "build_env" | "codegen_backend" => said(format!(":{name} has no effect here")),
+        "load_config"
+        | "offline"
+        | "sccache"
+        | "cache"
+        | "clear_cache"
+        | "linker"
+        | "toolchain"
+        | "preserve_vars_on_panic"
+        | "allow_static_linking"
+        | "types"
+        | "time_passes"
+        | "internal_debug"
+        | "build_env"
+        | "codegen_backend" => said(format!(":{name} has no effect here")),
         other => bail!("there is no command `:{other}`: `:help` lists them"),
     })
 }
@@ -163,8 +174,11 @@ fn variables(notebook: &Notebook, runner: &mut Runner) -> Map<String, Value> {
 
 /// The bytes of each variable: itself, and on the heap as far as its type tells.
 fn sizes(runner: &mut Runner) -> HashMap<String, (u64, u64)> {
-    let Ended::Returned { said, .. } = runner.run(&Order::Sizes, || {}) else { return HashMap::new() };
-    let lines = said.iter().filter(|(kind, _)| *kind == Kind::Sizes).flat_map(|(_, text)| text.lines());
+    let Ended::Returned { said, .. } = runner.run(&Order::Sizes, || {}) else {
+        return HashMap::new();
+    };
+    let lines =
+        said.iter().filter(|(kind, _)| *kind == Kind::Sizes).flat_map(|(_, text)| text.lines());
     lines
         .filter_map(|line| {
             let mut parts = line.splitn(3, ' ');

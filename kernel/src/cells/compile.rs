@@ -55,8 +55,11 @@ impl Compiler {
         objects.extend(self.library.iter().map(|library| library.shared_object.clone()));
         for entry in std::fs::read_dir(self.toolchain.library_folder())? {
             let path = entry?.path();
-            let is_std = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libstd-"));
-            if is_std && path.extension().is_some_and(|kind| kind == std::env::consts::DLL_EXTENSION) {
+            let is_std =
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libstd-"));
+            if is_std
+                && path.extension().is_some_and(|kind| kind == std::env::consts::DLL_EXTENSION)
+            {
                 objects.push(path);
             }
         }

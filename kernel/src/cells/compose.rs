@@ -448,7 +448,8 @@ impl Generated {
         let mut lines = self.text.split_inclusive('\n');
         let start: usize = lines.by_ref().take(line.checked_sub(1)?).map(str::len).sum();
         let text = lines.next()?;
-        let within = text.char_indices().nth(column.checked_sub(1)?).map_or(text.len(), |(at, _)| at);
+        let within =
+            text.char_indices().nth(column.checked_sub(1)?).map_or(text.len(), |(at, _)| at);
         Some(start + within)
     }
 }

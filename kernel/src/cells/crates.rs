@@ -148,7 +148,8 @@ impl Crates {
         let had_objects = !self.set.linked.is_empty();
         let keeps_old = self.built.iter().all(|known| now.contains(known));
         let set = self.build(workshop, &now, keeps_old)?;
-        let starts_afresh = had_objects && !self.set.linked.keys().all(|name| set.linked.contains_key(name));
+        let starts_afresh =
+            had_objects && !self.set.linked.keys().all(|name| set.linked.contains_key(name));
         self.set = set;
         self.built = now;
         Ok(starts_afresh)
@@ -194,18 +195,21 @@ impl Crates {
         for artifact in &artifacts {
             let files = artifact["filenames"].as_array().into_iter().flatten();
             let file = files.filter_map(Value::as_str).map(PathBuf::from).find(|file| {
-                file.extension().is_some_and(|kind| kind == "rlib" || kind == std::env::consts::DLL_EXTENSION)
+                file.extension()
+                    .is_some_and(|kind| kind == "rlib" || kind == std::env::consts::DLL_EXTENSION)
             });
-            let (Some(file), Some(package)) = (file, artifact["package_id"].as_str()) else { continue };
+            let (Some(file), Some(package)) = (file, artifact["package_id"].as_str()) else {
+                continue;
+            };
             if let Some(parent) = file.parent().map(Path::to_owned)
                 && !set.dependencies.contains(&parent)
             {
                 set.dependencies.push(parent);
             }
             for (name, _) in names.iter().filter(|(_, id)| id == package) {
-                let is_library = artifact["target"]["kind"]
-                    .as_array()
-                    .is_some_and(|kinds| kinds.iter().any(|kind| kind != "custom-build" && kind != "bin"));
+                let is_library = artifact["target"]["kind"].as_array().is_some_and(|kinds| {
+                    kinds.iter().any(|kind| kind != "custom-build" && kind != "bin")
+                });
                 if is_library {
                     set.names.insert(name.clone(), file.clone());
                     all.push((name.clone(), file.clone()));
@@ -305,8 +309,8 @@ fn shared_crate<'a>(library: &'a Library, wanted: &Requirement) -> Option<&'a Sh
     let shared = library.shared_crates.get(&wanted.key)?;
     let version = wanted.value.trim_matches('"');
     let is_plain = !version.contains(['{', '=', '<', '>', '~', ',']);
-    let fits = version == "*"
-        || is_plain && compatible(version.trim_start_matches('^'), &shared.version);
+    let fits =
+        version == "*" || is_plain && compatible(version.trim_start_matches('^'), &shared.version);
     fits.then_some(shared)
 }
 
@@ -425,7 +429,7 @@ fn stamp(folder: &Path) -> u64 {
 }
 
 /// Whether cargo would take `version` for the requirement `wanted` (a caret requirement).
-pub fn compatible(wanted: &str, version: &str) -> bool {
+fn compatible(wanted: &str, version: &str) -> bool {
     let numbers = |text: &str| -> Option<Vec<u64>> {
         text.split(['-', '+']).next()?.split('.').map(|part| part.parse().ok()).collect()
     };
@@ -460,7 +464,10 @@ mod tests {
         let read = |text: &str| Requirement::read(text, here);
         assert_eq!(read("rand").unwrap().value, "\"*\"");
         assert_eq!(read("rand = \"0.9\"").unwrap().value, "\"0.9\"");
-        assert_eq!(read("short = { package = \"tiny\", path = \"my, crate\" }").unwrap().package(), "tiny");
+        assert_eq!(
+            read("short = { package = \"tiny\", path = \"my, crate\" }").unwrap().package(),
+            "tiny"
+        );
         let by_folder = read("my, crate").unwrap();
         assert_eq!(by_folder.key, "tiny");
         assert_eq!(by_folder.path(), Some(here.join("my, crate").canonicalize().unwrap()));

@@ -40,7 +40,10 @@ impl Definitions {
 
     /// The rules of a macro of the notebook.
     pub fn rules(&self, macro_name: &str) -> Option<String> {
-        let found = self.items.iter().find(|item| matches!(&item.key, Key::Macro(name) if name == macro_name));
+        let found = self
+            .items
+            .iter()
+            .find(|item| matches!(&item.key, Key::Macro(name) if name == macro_name));
         found?.rules.clone()
     }
 

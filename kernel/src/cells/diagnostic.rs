@@ -52,8 +52,8 @@ impl Diagnostic {
     /// Whether it says only that variables cannot be kept.
     pub fn is_about_keeping(&self) -> bool {
         const OWNERSHIP: [&str; 14] = [
-            "E0381", "E0382", "E0505", "E0597", "E0716", "E0373", "E0521", "E0503", "E0506", "E0499",
-            "E0502", "E0310", "E0515", "E0700",
+            "E0381", "E0382", "E0505", "E0597", "E0716", "E0373", "E0521", "E0503", "E0506",
+            "E0499", "E0502", "E0310", "E0515", "E0700",
         ];
         let is_main = self.kept.iter().chain(&self.returned).any(|(_, is_main)| *is_main);
         let is_ownership = self.code.as_deref().is_some_and(|code| OWNERSHIP.contains(&code));
@@ -93,13 +93,15 @@ impl Diagnostic {
         let is_primary = span["is_primary"].as_bool().unwrap_or(false) && !is_note;
         let label = span["label"].as_str().unwrap_or_default();
         let Some(range) = own_range(span) else { return };
-        if let Some((item, is_main)) = generated.item_at(range.start).map(|item| (item, is_primary)) {
+        if let Some((item, is_main)) = generated.item_at(range.start).map(|item| (item, is_primary))
+        {
             self.items.push((item.clone(), is_main));
         }
         match generated.chunk_at(range.start).map(|chunk| &chunk.origin) {
             Some(Origin::Keep(name)) => {
                 let demands = ["requires", "outlive", "'static", "borrow later used"];
-                let is_main = is_primary || is_note || demands.iter().any(|part| label.contains(part));
+                let is_main =
+                    is_primary || is_note || demands.iter().any(|part| label.contains(part));
                 self.kept.push((name.clone(), is_main));
             }
             Some(Origin::Return(name)) => self.returned.push((name.clone(), is_primary)),

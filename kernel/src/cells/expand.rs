@@ -17,11 +17,8 @@ pub fn expand(rules: &str, arguments: &str) -> Option<String> {
     let definition = parse_to_token_tree(Edition::CURRENT, anchor(0), context, rules)?;
     let definition = DeclarativeMacro::parse_macro_rules(&definition, |_| Edition::CURRENT);
     let call = parse_to_token_tree(Edition::CURRENT, anchor(1), context, arguments)?;
-    let site = Span {
-        range: TextRange::up_to(TextSize::of(arguments)),
-        anchor: anchor(1),
-        ctx: context,
-    };
+    let site =
+        Span { range: TextRange::up_to(TextSize::of(arguments)), anchor: anchor(1), ctx: context };
     let database = salsa::DatabaseImpl::default();
     let expanded = definition.expand(&database, &call, |_| (), MacroCallStyle::FnLike, site);
     expanded.err.is_none().then(|| ra_ap_tt::pretty(expanded.value.0.token_trees()))
@@ -44,7 +41,11 @@ mod tests {
         );
         let strings = "($t:literal) => { const T: &'static str = $t; }";
         let expanded = expand(strings, "\"a b\"").unwrap();
-        assert!(expanded.contains("\"a b\"") && expanded.contains("& 'static str") || expanded.contains("&'static str"), "{expanded}");
+        assert!(
+            expanded.contains("\"a b\"") && expanded.contains("& 'static str")
+                || expanded.contains("&'static str"),
+            "{expanded}"
+        );
         assert_eq!(expand(rules, "1 + 1"), None);
     }
 }

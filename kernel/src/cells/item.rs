@@ -24,7 +24,10 @@ pub enum Key {
     /// The name that an import brings.
     Import(String),
     /// One member of an inherent implementation, or a trait's whole implementation.
-    Impl { header: String, member: String },
+    Impl {
+        header: String,
+        member: String,
+    },
     /// What has no name: it replaces only its own repetition.
     Text(String),
 }
@@ -150,12 +153,12 @@ impl Maker<'_> {
     fn item(&self, item: &ast::Item) -> Item {
         let node = item.syntax();
         let text = || Key::Text(normal(node, true));
-        let named = |name: Option<ast::Name>, key: fn(String) -> Key| {
-            match name.map(|name| name.text().to_string()) {
-                None => text(),
-                Some(name) if name == "_" => text(),
-                Some(name) => key(name),
-            }
+        let named = |name: Option<ast::Name>, key: fn(String) -> Key| match name
+            .map(|name| name.text().to_string())
+        {
+            None => text(),
+            Some(name) if name == "_" => text(),
+            Some(name) => key(name),
         };
         let key = match item {
             ast::Item::Struct(item) => named(item.name(), Key::Type),
@@ -198,7 +201,9 @@ impl Maker<'_> {
     }
 
     fn provides(&self, item: &ast::Item, made: &Item) -> Option<BTreeSet<String>> {
-        let (Key::Macro(name) | Key::Type(name) | Key::Value(name)) = &made.key else { return None };
+        let (Key::Macro(name) | Key::Type(name) | Key::Value(name)) = &made.key else {
+            return None;
+        };
         let mut names = BTreeSet::from([name.clone()]);
         // A method may be called without its trait being named.
         if let ast::Item::Trait(found) = item {
@@ -230,7 +235,8 @@ impl Maker<'_> {
         let Some(tree) = found.use_tree() else {
             return vec![self.plain(Key::Text(normal(found.syntax(), true)), found.syntax())];
         };
-        let before: String = found.attrs().map(|attribute| format!("{} ", attribute.syntax())).collect();
+        let before: String =
+            found.attrs().map(|attribute| format!("{} ", attribute.syntax())).collect();
         let visibility = found.visibility().map_or(String::new(), |v| format!("{} ", v.syntax()));
         let mut leaves = Vec::new();
         import_leaves(&tree, "", &mut leaves);
@@ -300,7 +306,9 @@ impl Maker<'_> {
         made.provides = Some(header.0);
         let types = body.into_iter().flat_map(|list| list.assoc_items());
         made.identity.gives = types
-            .filter(|member| matches!(member, ast::AssocItem::TypeAlias(_) | ast::AssocItem::Const(_)))
+            .filter(|member| {
+                matches!(member, ast::AssocItem::TypeAlias(_) | ast::AssocItem::Const(_))
+            })
             .map(|member| normal(member.syntax(), true))
             .collect();
         made
@@ -361,7 +369,8 @@ impl Maker<'_> {
             })
             .filter_map(|call| {
                 let tree = call.token_tree()?;
-                let token = tokens(tree.syntax()).find(|token| token.kind() == SyntaxKind::STRING)?;
+                let token =
+                    tokens(tree.syntax()).find(|token| token.kind() == SyntaxKind::STRING)?;
                 let string = ast::String::cast(token)?;
                 let is_relative = string.value().is_ok_and(|path| !path.starts_with('/'));
                 let quote = string.text().find('"')?;
@@ -398,9 +407,9 @@ fn first_token_of(node: &SyntaxNode, kind: SyntaxKind) -> Option<SyntaxToken> {
 
 /// The first token that is neither comment nor part of an attribute.
 fn first_token(node: &SyntaxNode) -> Option<SyntaxToken> {
-    let mut children = node.children_with_tokens().filter(|child| {
-        !child.kind().is_trivia() && child.kind() != SyntaxKind::ATTR
-    });
+    let mut children = node
+        .children_with_tokens()
+        .filter(|child| !child.kind().is_trivia() && child.kind() != SyntaxKind::ATTR);
     match children.next()? {
         ra_ap_syntax::NodeOrToken::Token(token) => Some(token),
         ra_ap_syntax::NodeOrToken::Node(node) => node.first_token(),
@@ -425,14 +434,15 @@ pub fn normal(node: &SyntaxNode, with_bodies: bool) -> String {
 fn is_in_body(token: &SyntaxToken, node: &SyntaxNode) -> bool {
     token.parent_ancestors().take_while(|above| above != node).any(|above| {
         above.kind() == SyntaxKind::BLOCK_EXPR
-            && above.parent().is_some_and(|parent| parent.kind() == SyntaxKind::FN && parent != *node)
+            && above
+                .parent()
+                .is_some_and(|parent| parent.kind() == SyntaxKind::FN && parent != *node)
     })
 }
 
 fn identity(node: &SyntaxNode) -> Identity {
-    let is_reached = |name: &SyntaxNode| {
-        name.first_token().is_none_or(|token| !is_in_body(&token, node))
-    };
+    let is_reached =
+        |name: &SyntaxNode| name.first_token().is_none_or(|token| !is_in_body(&token, node));
     let names = node
         .descendants()
         .filter(|found| found.kind() == SyntaxKind::NAME_REF && is_reached(found))
@@ -539,7 +549,9 @@ mod tests {
 
     #[test]
     fn inherent_members_are_items_of_their_own() {
-        let found = items("impl<T> A<T> { const N: u8 = 1; fn f() {} }\nimpl Clone for B { fn clone(&self) -> B { B } }");
+        let found = items(
+            "impl<T> A<T> { const N: u8 = 1; fn f() {} }\nimpl Clone for B { fn clone(&self) -> B { B } }",
+        );
         assert_eq!(found.len(), 3);
         assert!(matches!(&found[1].key, Key::Impl { member, .. } if member == "f"));
         assert!(found[2].provides.as_ref().is_some_and(|names| names.contains("B")));
@@ -548,7 +560,8 @@ mod tests {
     #[test]
     fn identities_reach_types_and_leave_bodies() {
         let found = items("struct A { x: [B; N], y: u8 }\ntrait T { fn f(&self) -> C { d() } }");
-        let reaches = |item: &Item| item.identity.reaches.iter().cloned().collect::<Vec<_>>().join(" ");
+        let reaches =
+            |item: &Item| item.identity.reaches.iter().cloned().collect::<Vec<_>>().join(" ");
         assert_eq!(reaches(&found[0]), "B N u8");
         assert_eq!(reaches(&found[1]), "C");
         assert!(!found[1].identity.text.contains('d'));

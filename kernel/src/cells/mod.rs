@@ -18,5 +18,3 @@ pub mod positions;
 pub mod source;
 mod statics;
 mod types;
-
-pub use crates::compatible;

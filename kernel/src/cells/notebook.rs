@@ -193,7 +193,9 @@ impl Notebook {
             return Err(Refusal::Errors(errors));
         }
         if cell.is_async && !self.crates.requirements.iter().any(|known| known.key == "tokio") {
-            self.require("tokio = { version = \"1\", features = [\"rt-multi-thread\", \"time\"] }")?;
+            self.require(
+                "tokio = { version = \"1\", features = [\"rt-multi-thread\", \"time\"] }",
+            )?;
         }
         self.provide_crates()?;
         let mut definitions = self.definitions.clone();
@@ -208,7 +210,16 @@ impl Notebook {
         let lost = self.changed(&definitions);
         let mut attempt = self.first_attempt(&cell, definitions, &lost);
         if !cell.has_statements && cell.items.is_empty() && cell.attributes.is_empty() {
-            return Ok(self.ready(&cell, 0, PathBuf::new(), attempt, attributes, &[], lost, &BTreeMap::new()));
+            return Ok(self.ready(
+                &cell,
+                0,
+                PathBuf::new(),
+                attempt,
+                attributes,
+                &[],
+                lost,
+                &BTreeMap::new(),
+            ));
         }
         for _ in 0..ATTEMPTS {
             let build = self.last_build + 1;
@@ -225,7 +236,8 @@ impl Notebook {
                     }
                     let exports = generated.exports.clone();
                     self.lock_builds().insert(build, Arc::new(generated));
-                    return Ok(self.ready(&cell, build, object, attempt, attributes, &exports, lost, &types));
+                    return Ok(self
+                        .ready(&cell, build, object, attempt, attributes, &exports, lost, &types));
                 }
                 Compiled::Errors(errors) => {
                     if let Err(errors) = self.learn(&cell, &mut attempt, errors) {
@@ -249,12 +261,13 @@ impl Notebook {
             let Key::Text(text) = &item.key else { continue };
             let Some(name) = text.strip_prefix("extern crate ") else { continue };
             let name = name.split([' ', ';']).next().unwrap_or_default();
-            let is_known = ["std", "core", "alloc", "self", "proc_macro", "test", "neural_composer"]
-                .contains(&name)
-                || self.crates.set().names.contains_key(name)
-                || self.compiler.library.as_ref().is_some_and(|library| {
-                    library.shared_crates.keys().any(|known| known.replace('-', "_") == name)
-                });
+            let is_known =
+                ["std", "core", "alloc", "self", "proc_macro", "test", "neural_composer"]
+                    .contains(&name)
+                    || self.crates.set().names.contains_key(name)
+                    || self.compiler.library.as_ref().is_some_and(|library| {
+                        library.shared_crates.keys().any(|known| known.replace('-', "_") == name)
+                    });
             if !is_known {
                 self.require(name)?;
                 is_new = true;
@@ -272,8 +285,13 @@ impl Notebook {
         self.last_build += 1;
         let generated = Generated::wrapping(source, rust);
         let set = self.crates.set();
-        let compiled =
-            self.compiler.compile(&generated, self.last_build, set, Wanted::Check, &self.activity)?;
+        let compiled = self.compiler.compile(
+            &generated,
+            self.last_build,
+            set,
+            Wanted::Check,
+            &self.activity,
+        )?;
         match compiled {
             Compiled::Stopped => Err(Refusal::Stopped),
             Compiled::Object(..) => Ok(None),
@@ -430,7 +448,8 @@ impl Notebook {
     /// Adds to "not found" what became of the name.
     fn explained(&self, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let explain = |mut error: Diagnostic| {
-            let is_unknown = matches!(error.code.as_deref(), Some("E0425" | "E0412" | "E0432" | "E0433"));
+            let is_unknown =
+                matches!(error.code.as_deref(), Some("E0425" | "E0412" | "E0432" | "E0433"));
             let name = error.message.split('`').nth(1).unwrap_or_default().to_owned();
             if let (true, Some(why)) = (is_unknown, self.gone.get(&name)) {
                 error.message = format!("`{name}` is not there any more: {why}");
@@ -464,14 +483,17 @@ impl Notebook {
                     continue;
                 }
                 (_, None) => continue,
-                (Keeping::As(ty), _) | (_, Some(Type::Named(ty) | Type::Function(ty))) => ty.clone(),
+                (Keeping::As(ty), _) | (_, Some(Type::Named(ty) | Type::Function(ty))) => {
+                    ty.clone()
+                }
                 (_, Some(Type::Nameless)) => {
                     nameless.push(name.clone());
                     local.push(name.clone());
                     continue;
                 }
             };
-            let is_mutable = cell.bindings.iter().any(|found| found.name == *name && found.is_mutable);
+            let is_mutable =
+                cell.bindings.iter().any(|found| found.name == *name && found.is_mutable);
             let fingerprint = attempt.definitions.fingerprint(&ty, stamps);
             kept.push((name.clone(), Variable { ty, is_mutable, fingerprint }));
         }
@@ -511,7 +533,8 @@ impl Notebook {
         for name in &ready.lost {
             let why = format!("its type was redefined by cell [{}], so it was lost", ready.cell);
             self.lose_variable(name, &why);
-            let note = format!("The type of the variable `{name}` was redefined, so `{name}` was lost.\n");
+            let note =
+                format!("The type of the variable `{name}` was redefined, so `{name}` was lost.\n");
             self.publisher.text("stderr", &note);
         }
         let stamps = &self.crates.set().stamps;
@@ -558,7 +581,8 @@ impl Notebook {
 
 impl Attempt {
     fn make_local(&mut self, name: &str) -> bool {
-        let found = self.kept.iter_mut().find(|(known, how)| known == name && *how != Keeping::Local);
+        let found =
+            self.kept.iter_mut().find(|(known, how)| known == name && *how != Keeping::Local);
         found.map(|(_, how)| *how = Keeping::Local).is_some()
     }
 
@@ -584,7 +608,12 @@ impl Attempt {
         let is_move = error.code.as_deref() == Some("E0505");
         let culprits = error.kept.iter().filter(|(_, is_main)| *is_main);
         let borrowers: Vec<&String> = if is_move {
-            error.kept.iter().skip(usize::from(error.returned.is_empty())).map(|(name, _)| name).collect()
+            error
+                .kept
+                .iter()
+                .skip(usize::from(error.returned.is_empty()))
+                .map(|(name, _)| name)
+                .collect()
         } else {
             culprits.map(|(name, _)| name).collect()
         };
@@ -602,7 +631,9 @@ impl Attempt {
     fn needs_other_types(&mut self, types: &BTreeMap<usize, Type>) -> bool {
         let mut needs = false;
         for (number, (_, keeping)) in self.kept.iter_mut().enumerate() {
-            if let (Keeping::Inferred, Some(Type::Function(pointer))) = (&*keeping, types.get(&number)) {
+            if let (Keeping::Inferred, Some(Type::Function(pointer))) =
+                (&*keeping, types.get(&number))
+            {
                 *keeping = Keeping::As(pointer.clone());
                 needs = true;
             }
@@ -614,7 +645,9 @@ impl Attempt {
 /// Definitions of earlier cells that an error is about: they no longer fit.
 fn outdated_items(error: &Diagnostic, cell: &Cell) -> Vec<Arc<Item>> {
     const CONFLICTS: [&str; 7] = ["E0119", "E0428", "E0255", "E0252", "E0592", "E0201", "E0254"];
-    let is_older = |item: &Arc<Item>| item.source.cell != cell.source.cell || !Arc::ptr_eq(&item.source, &cell.source);
+    let is_older = |item: &Arc<Item>| {
+        item.source.cell != cell.source.cell || !Arc::ptr_eq(&item.source, &cell.source)
+    };
     let is_conflict = error.code.as_deref().is_some_and(|code| CONFLICTS.contains(&code));
     let is_in_this_cell = error
         .labels

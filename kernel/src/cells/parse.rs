@@ -152,7 +152,9 @@ impl Cell {
                 return false;
             }
             if let Some(rules_of_call) = self.rules(&name).or_else(|| rules(&name)) {
-                if let Some(items) = self.expansion(maker, &call, node, &rules_of_call, rules, depth) {
+                if let Some(items) =
+                    self.expansion(maker, &call, node, &rules_of_call, rules, depth)
+                {
                     self.hoist(maker, node);
                     self.items.extend(items);
                     return false;
@@ -257,7 +259,9 @@ mod tests {
         for code in ["let a = ;", "let y = 5 // none", "fn f() }", "1 }", "{"] {
             assert!(parsed(code).has_errors, "{code}");
         }
-        for code in ["", "// nothing", "fn f() {}", "for i in 0..3 {}\n1", "if true { 1 } else { 2 }"] {
+        for code in
+            ["", "// nothing", "fn f() {}", "for i in 0..3 {}\n1", "if true { 1 } else { 2 }"]
+        {
             assert!(!parsed(code).has_errors, "{code}");
         }
     }

@@ -151,8 +151,7 @@ fn can_start_statement(code: &str) -> bool {
             SyntaxKind::WHITESPACE => continue,
             SyntaxKind::COMMENT => {
                 let text = token.text();
-                if text.starts_with("/*")
-                    && text.matches("/*").count() > text.matches("*/").count()
+                if text.starts_with("/*") && text.matches("/*").count() > text.matches("*/").count()
                 {
                     return false;
                 }

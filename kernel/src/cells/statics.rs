@@ -133,7 +133,9 @@ fn read(item: &ast::Static, form: Form, range: Range<usize>, path: &str) -> Opti
         form,
         name: item.name()?.text().to_string(),
         ty: with_lifetimes(item.ty()?.syntax()),
-        visibility: item.visibility().map_or(String::new(), |found| found.syntax().text().to_string()),
+        visibility: item
+            .visibility()
+            .map_or(String::new(), |found| found.syntax().text().to_string()),
         is_mutable: item.mut_token().is_some(),
         initial: initial.syntax().text().to_string(),
         range,
@@ -171,7 +173,9 @@ fn path(node: &SyntaxNode) -> String {
     for above in node.ancestors().skip(1) {
         match above.kind() {
             // The function that the cell itself was put into for parsing.
-            SyntaxKind::FN if above.parent().is_some_and(|up| up.kind() != SyntaxKind::SOURCE_FILE) => {
+            SyntaxKind::FN
+                if above.parent().is_some_and(|up| up.kind() != SyntaxKind::SOURCE_FILE) =>
+            {
                 path += &normal(&above, true);
             }
             SyntaxKind::MODULE => {

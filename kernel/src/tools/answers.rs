@@ -66,20 +66,6 @@ impl Setup {
         })
     }
 
-    /// The part of `cargo metadata` that evcxr reads to know which crates a cell may name.
-    pub(super) fn libraries(&self) -> Result<Value> {
-        let names: Vec<String> = self.dependencies()?.into_iter().map(|(name, _)| name).collect();
-        let mut packages = vec![json!({
-            "name": "ctx", "id": "ctx", "targets": [],
-            "dependencies": names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>(),
-        })];
-        packages.extend(names.iter().map(|name| {
-            let target = json!({ "kind": ["lib"], "name": name.replace('-', "_") });
-            json!({ "name": name, "id": name, "targets": [target], "dependencies": [] })
-        }));
-        Ok(json!({ "packages": packages, "workspace_members": ["ctx"] }))
-    }
-
     /// What the real tool says, or said when it was last asked about this build of the library.
     pub(super) fn answer_from_record(&self, tool: &str, arguments: &[String]) -> Result<i32> {
         if let Some(metadata) = self.recorded_metadata(arguments)? {

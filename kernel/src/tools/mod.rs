@@ -1,18 +1,15 @@
-//! `cargo`, `rustc` and `rustup` as the analyser's evcxr sees them.
+//! `cargo`, `rustc` and `rustup` as the analyser sees them.
 //!
-//! evcxr and its rust-analyzer ask cargo, rustc and rustup a dozen questions whose answers do not
-//! change while the library does not. This program, called by those names, answers them from memory.
-//! All other calls go to the real tools.
+//! rust-analyzer asks cargo, rustc and rustup a dozen questions whose answers do not change while the
+//! library does not. This program, called by those names, answers them from memory. All other calls go
+//! to the real tools.
 
 mod answers;
-mod compile;
-mod extra_crates;
 
 use crate::library::Library;
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,7 +25,7 @@ const LIBRARY: &str = "neural-composer";
 pub struct Setup {
     pub toolchain: Toolchain,
     pub library: Option<Library>,
-    /// The package evcxr writes cells into.
+    /// The package that stands for the cells.
     pub cells: PathBuf,
     /// The folder the stand-ins are in.
     pub tools: PathBuf,
@@ -69,9 +66,6 @@ impl Setup {
             ("rustup", ["which", "rustc"]) => println!("{}", self.toolchain.rustc.display()),
             // The analyser would install a component that is missing, without asking anyone.
             ("rustup", ["component", ..]) => return Ok(1),
-            ("cargo", words) if words.contains(&"build") => return self.build_cell(),
-            ("cargo", ["metadata", "--format-version=1"]) => return self.validate_dependency(),
-            ("cargo", ["metadata", "--format-version", "1"]) => println!("{}", self.libraries()?),
             _ if self.knows_nothing()? => return self.answer_minimally(tool, &words),
             _ => return self.answer_from_record(tool, arguments),
         }
@@ -100,7 +94,7 @@ impl Setup {
         command
     }
 
-    /// The dependencies of the cells' package, by name: what evcxr wrote behind the equals sign.
+    /// The dependencies of the cells' package, by name: what stands behind the equals sign.
     fn dependencies(&self) -> Result<Vec<(String, String)>> {
         let manifest = self.cells.join("Cargo.toml");
         let manifest = std::fs::read_to_string(&manifest)
@@ -113,19 +107,5 @@ impl Setup {
             .collect();
         dependencies.sort();
         Ok(dependencies)
-    }
-
-    /// evcxr asks whether a dependency exists; ours do.
-    fn validate_dependency(&self) -> Result<i32> {
-        let known = |name: &String| {
-            self.library
-                .as_ref()
-                .is_some_and(|library| name == LIBRARY || library.shared_crates.contains_key(name))
-        };
-        if self.dependencies()?.iter().all(|(name, _)| known(name)) {
-            return Ok(0);
-        }
-        let mut cargo = self.real("cargo");
-        Err(cargo.args(["metadata", "--format-version=1"]).exec().into())
     }
 }
