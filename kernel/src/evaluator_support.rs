@@ -304,13 +304,12 @@ pub fn show<D: 'static, T: ?Sized>(
     let limit = if is_unopened { LONGEST_UNOPENED } else { LONGEST_RESULT };
     let mut out = Limited { text: String::new(), limit, is_cut: false };
     let written = text(&mut out);
-    if out.is_cut {
+    if out.is_cut && is_unopened {
+        out.text += "… (cut here: this is a Result; put `?` behind it for the value itself)";
+    } else if out.is_cut {
         out.text += "… (cut here; print the value to see all of it)";
     } else if written.is_err() {
         out.text += "… (the value's Debug failed)";
-    }
-    if is_unopened {
-        out.text += "\n(a Result: put `?` behind it for the value itself)";
     }
     tell(Kind::Result, &out.text);
 }

@@ -76,7 +76,7 @@ impl Runner {
         let (stdout, stdout_writer) = std::io::pipe()?;
         let (stderr, stderr_writer) = std::io::pipe()?;
         let mut command = std::process::Command::new(std::env::current_exe()?);
-        (&mut command)
+        command
             .env(FOLDER_ENV, &recipe.folder)
             .envs(recipe.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&recipe.objects_folder)

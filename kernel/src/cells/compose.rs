@@ -48,6 +48,8 @@ pub enum Origin {
     Keep(String),
     /// Puts a variable back into the store.
     Return(String),
+    /// Ends a variable that borrows from others, so that these can be kept.
+    Drop(String),
 }
 
 /// A generated crate.
@@ -96,6 +98,8 @@ pub struct Plan<'a> {
     pub moved: &'a [String],
     /// The variables that the cell binds; the last binding of a name counts.
     pub kept: &'a [(String, Keeping)],
+    /// Of the bound, those that must end before others are kept.
+    pub dropped: &'a [String],
     /// Exported symbols: which build has them.
     pub exported: &'a HashMap<String, u32>,
     /// The identity that a type's name had first.
@@ -276,6 +280,9 @@ impl Plan<'_> {
             out.add(&format!("{RUNTIME}.block_on(async {{\n"));
         }
         self.add_statements(out);
+        for name in self.dropped.iter().rev() {
+            out.push(&format!("::std::mem::drop({name});\n"), Origin::Drop(name.clone()));
+        }
         for (number, (name, keeping)) in self.kept.iter().enumerate() {
             let ty = match keeping {
                 Keeping::Inferred => "_",

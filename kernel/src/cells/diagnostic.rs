@@ -20,6 +20,8 @@ pub struct Diagnostic {
     /// The same for variables that go back into the store, and for those taken out of it.
     pub returned: Vec<(String, bool)>,
     pub loaded: Vec<String>,
+    /// Variables that are ended early.
+    pub dropped: Vec<String>,
     /// Definitions it points at, and whether that is its main point.
     pub items: Vec<(Arc<Item>, bool)>,
 }
@@ -106,6 +108,7 @@ impl Diagnostic {
             }
             Some(Origin::Return(name)) => self.returned.push((name.clone(), is_primary)),
             Some(Origin::Load(name)) => self.loaded.push(name.clone()),
+            Some(Origin::Drop(name)) => self.dropped.push(name.clone()),
             _ => {
                 if let Some((source, range)) = generated.place(range) {
                     let text = harmless_words(label);

@@ -99,6 +99,9 @@ struct Attempt {
     spent: Vec<String>,
     /// They borrow from other variables.
     borrowing: Vec<String>,
+    /// Of these, those that end early; and those that cannot, since the cell moves them.
+    dropped: Vec<String>,
+    not_dropped: Vec<String>,
     nameless: Vec<String>,
     debug_errors: bool,
     /// What `?` could not carry before the errors' `Debug` was tried.
@@ -343,6 +346,8 @@ impl Notebook {
             kept,
             spent: Vec::new(),
             borrowing: Vec::new(),
+            dropped: Vec::new(),
+            not_dropped: Vec::new(),
             nameless,
             debug_errors: self.settings.debug_errors,
             display_errors: None,
@@ -374,6 +379,7 @@ impl Notebook {
             loaded: &attempt.loaded,
             moved: &attempt.moved,
             kept: &attempt.kept,
+            dropped: &attempt.dropped,
             exported: &self.exported,
             first_identities: &self.first_identities,
             stamps: &set.stamps,
@@ -399,7 +405,9 @@ impl Notebook {
         let mut gone: Vec<Arc<Item>> = Vec::new();
         for error in errors {
             let outdated = outdated_items(&error, cell);
-            if error.is_about_keeping() {
+            if !error.dropped.is_empty() && !error.is_about_cells() {
+                has_learnt |= attempt.learn_dropping(&error);
+            } else if error.is_about_keeping() {
                 has_learnt |= attempt.learn_keeping(&error);
             } else if !outdated.is_empty() {
                 gone.extend(outdated);
@@ -623,8 +631,22 @@ impl Attempt {
                 has_learnt = true;
             }
         }
-        // Another error of the same compilation has said who it is.
-        has_learnt || !self.borrowing.is_empty()
+        // What borrows and has a destructor is in the way until it ends.
+        for name in self.borrowing.clone() {
+            if !has_learnt && !self.dropped.contains(&name) && !self.not_dropped.contains(&name) {
+                self.dropped.push(name);
+                has_learnt = true;
+            }
+        }
+        has_learnt
+    }
+
+    /// A variable cannot be ended: it is moved already.
+    fn learn_dropping(&mut self, error: &Diagnostic) -> bool {
+        let before = self.dropped.len();
+        self.dropped.retain(|name| !error.dropped.contains(name));
+        self.not_dropped.extend(error.dropped.iter().cloned());
+        self.dropped.len() < before
     }
 
     /// Functions are kept as pointers, which takes another compilation.

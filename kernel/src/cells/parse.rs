@@ -151,14 +151,13 @@ impl Cell {
                 self.items.push(maker.macro_item(&call, node));
                 return false;
             }
-            if let Some(rules_of_call) = self.rules(&name).or_else(|| rules(&name)) {
-                if let Some(items) =
+            if let Some(rules_of_call) = self.rules(&name).or_else(|| rules(&name))
+                && let Some(items) =
                     self.expansion(maker, &call, node, &rules_of_call, rules, depth)
-                {
-                    self.hoist(maker, node);
-                    self.items.extend(items);
-                    return false;
-                }
+            {
+                self.hoist(maker, node);
+                self.items.extend(items);
+                return false;
             }
         }
         self.take_statement(maker, node);
