@@ -6,8 +6,8 @@
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::{
-    Bundle, Candidate, ChoiceStep, Choices, Destination, LossChart, Output, Player, Progress, Show,
-    html,
+    Bundle, Candidate, ChoiceStep, Choices, Destination, Html, LossChart, Output, Picture, Player,
+    Progress, Show, chart, html,
 };
 use neural_composer::evaluate;
 use neural_composer::lab::{Listening, LiveTraining};
@@ -51,6 +51,7 @@ fn main() -> Result<()> {
     let failure = Song::open(&broken).err().map_or(String::new(), |error| error.to_string());
     let progress = Progress { done: 1, total: 2, line: HOSTILE.to_owned() };
 
+    let losses = history.epochs.iter().map(|epoch| epoch.train_loss).collect::<Vec<_>>();
     let displays: Vec<(&str, Bundle)> = vec![
         ("song", song.bundle()?),
         ("piece", piece.bundle()?),
@@ -73,6 +74,10 @@ fn main() -> Result<()> {
         ("tags", song.tags().bundle()?),
         ("failure", Bundle::from_text(&failure)),
         ("progress", Bundle::from_text(&progress.line)),
+        ("low rate", Player::new(HOSTILE, &song.audio().resample(2_000)?).bundle()?),
+        ("chart", chart(&losses).named(HOSTILE).with("ramp", 0..20).titled(HOSTILE).bundle()?),
+        ("drawing", drawing()?.described(HOSTILE).bundle()?),
+        ("own html", Html::new(format!("{HOSTILE}<b onclick=alert(1)>bold</b>")).bundle()?),
     ];
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{}</title><body>",
@@ -89,6 +94,24 @@ fn main() -> Result<()> {
     }
     let path = folder.join("displays.html");
     std::fs::write(&path, page).map_err(Error::io(&path, "write the file"))
+}
+
+/// A drawing as a user would make it.
+fn drawing() -> Result<Picture> {
+    use neural_composer::plotters::prelude::*;
+    Picture::draw(480, 240, |paper| {
+        paper.fill(&WHITE)?;
+        let mut axes = ChartBuilder::on(paper)
+            .caption("a sine", ("sans-serif", 18))
+            .margin(10)
+            .x_label_area_size(28)
+            .y_label_area_size(36)
+            .build_cartesian_2d(0.0..10.0, -1.0..1.0)?;
+        axes.configure_mesh().draw()?;
+        let curve = (0..=100).map(|i| (f64::from(i) / 10.0, (f64::from(i) / 10.0).sin()));
+        axes.draw_series(LineSeries::new(curve, BLUE.stroke_width(2)))?;
+        Ok(())
+    })
 }
 
 /// A minute of chords that come round, a second each.

@@ -2,7 +2,9 @@
 
 pub use crate::audio::{Audio, Levels, Playback, Song, find_songs};
 pub use crate::dataset::{Dataset, DatasetSettings};
-pub use crate::display::{LossChart, Player, Show};
+pub use crate::display::{
+    Bundle, Html, LossChart, Picture, Player, Show, ShowInCell as _, chart, live_chart, progress,
+};
 pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
 pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
 pub use crate::generate::{GrainComposer, GrainOptions, Opening, Piece, Seed, SpectralComposer};

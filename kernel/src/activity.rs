@@ -1,8 +1,7 @@
 //! What the kernel is doing right now, and what the stop button therefore does.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,6 +10,8 @@ pub enum Phase {
     Idle,
     /// Being analysed and compiled.
     Compiling,
+    /// Given to the evaluator, which loads it.
+    Loading,
     /// Its code is running in the evaluator.
     Running,
 }
@@ -32,17 +33,21 @@ struct State {
     interrupts: u32,
     compiler: Option<Pid>,
     evaluator: Option<Pid>,
-    /// How many cells the evaluator has reported as returned on standard error.
-    returned_stderr: u64,
-    deaths: u64,
     killed_by_interrupt: bool,
+}
+
+impl State {
+    fn end_compiler(&mut self) {
+        if let Some(compiler) = self.compiler.take() {
+            let _ = kill_process_group(compiler, Signal::KILL);
+        }
+    }
 }
 
 /// Shared between the control channel, the engine and the threads that read the evaluator.
 #[derive(Default)]
 pub struct Activity {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 impl Activity {
@@ -68,7 +73,6 @@ impl Activity {
         let mut state = self.lock();
         state.phase = Phase::Idle;
         state.compiler = None;
-        self.changed.notify_all();
         state.interrupts
     }
 
@@ -84,39 +88,50 @@ impl Activity {
         self.lock().killed_by_interrupt
     }
 
-    /// The stop button.
+    /// The stop button. It has an effect in every phase: it ends a compiler, asks a cell and what it
+    /// started to stop, ends the evaluator at the second press, and reaches threads that go on behind
+    /// a cell that has returned.
     pub fn interrupt(&self) -> Interrupt {
         let mut state = self.lock();
-        if state.phase == Phase::Idle {
-            return Interrupt::Nothing;
+        if state.phase != Phase::Idle {
+            state.interrupts += 1;
         }
-        state.interrupts += 1;
-        self.changed.notify_all();
-        if state.phase == Phase::Compiling {
-            if let Some(compiler) = state.compiler.take() {
-                let _ = kill_process_group(compiler, Signal::KILL);
-            }
+        let Some(evaluator) = state.evaluator else {
+            state.end_compiler();
             return Interrupt::StoppedCompilation;
-        }
-        let Some(evaluator) = state.evaluator else { return Interrupt::Nothing };
-        if state.interrupts == 1 {
-            let _ = kill_process(evaluator, Signal::INT);
-            Interrupt::AskedToStop
-        } else {
-            state.killed_by_interrupt = true;
-            let _ = kill_process_group(evaluator, Signal::KILL);
-            Interrupt::Killed
+        };
+        match (state.phase, state.interrupts) {
+            (Phase::Idle, _) => {
+                let _ = kill_process(evaluator, Signal::INT);
+                Interrupt::Nothing
+            }
+            (Phase::Compiling, _) => {
+                state.end_compiler();
+                Interrupt::StoppedCompilation
+            }
+            // It reaches the cell as soon as this begins.
+            (Phase::Loading, 1) => Interrupt::AskedToStop,
+            // The processes that the cell started are in its group, and mostly end at this.
+            (Phase::Running, 1) => {
+                let _ = kill_process_group(evaluator, Signal::INT);
+                Interrupt::AskedToStop
+            }
+            (Phase::Loading | Phase::Running, _) => {
+                state.killed_by_interrupt = true;
+                let _ = kill_process_group(evaluator, Signal::KILL);
+                Interrupt::Killed
+            }
         }
     }
 
-    /// A compiler asks to start, leading this process group; no if the cell was interrupted.
-    pub fn admit_compiler(&self, group: Pid) -> bool {
+    /// A compiler has started, leading this process group; it ends at once if the cell was
+    /// interrupted meanwhile.
+    pub fn compiler_started(&self, group: Pid) {
         let mut state = self.lock();
-        if state.phase == Phase::Compiling && state.interrupts > 0 {
-            return false;
-        }
         state.compiler = Some(group);
-        true
+        if state.phase == Phase::Compiling && state.interrupts > 0 {
+            state.end_compiler();
+        }
     }
 
     pub fn compiler_ended(&self, group: Pid) {
@@ -126,9 +141,13 @@ impl Activity {
         }
     }
 
+    /// The evaluator, for what has to be asked of the system about it.
+    pub fn evaluator(&self) -> Option<Pid> {
+        self.lock().evaluator
+    }
+
     pub fn evaluator_started(&self, evaluator: Pid) {
         self.lock().evaluator = Some(evaluator);
-        self.changed.notify_all();
     }
 
     /// The evaluator is gone; what it started goes with it.
@@ -137,58 +156,45 @@ impl Activity {
         if state.evaluator == Some(evaluator) {
             state.evaluator = None;
         }
-        state.deaths += 1;
         let _ = kill_process_group(evaluator, Signal::KILL);
-        self.changed.notify_all();
     }
 
-    pub fn deaths(&self) -> u64 {
-        self.lock().deaths
+    /// The cell is given to the evaluator; no if it was interrupted before.
+    pub fn cell_loads(&self) -> bool {
+        let mut state = self.lock();
+        if state.interrupts > 0 {
+            return false;
+        }
+        state.phase = Phase::Loading;
+        true
     }
 
     /// The cell's code starts to run; an interrupt that came in between reaches it now.
     pub fn cell_began(&self) {
         let mut state = self.lock();
         state.has_begun = true;
-        if state.phase == Phase::Compiling {
-            state.phase = Phase::Running;
-            if state.interrupts > 0
-                && let Some(evaluator) = state.evaluator
-            {
-                state.interrupts = 1;
-                let _ = kill_process(evaluator, Signal::INT);
-            }
+        state.phase = Phase::Running;
+        if state.interrupts > 0
+            && let Some(evaluator) = state.evaluator
+        {
+            let _ = kill_process_group(evaluator, Signal::INT);
         }
     }
 
-    /// The cell's code has returned (but evcxr may compile and run more of it).
+    /// The cell's code has returned.
     pub fn cell_returned(&self) {
         let mut state = self.lock();
-        if state.phase == Phase::Running {
+        if matches!(state.phase, Phase::Loading | Phase::Running) {
             state.phase = Phase::Compiling;
         }
     }
 
-    pub fn stderr_returned(&self) {
-        self.lock().returned_stderr += 1;
-        self.changed.notify_all();
-    }
-
-    pub fn stderr_returns(&self) -> u64 {
-        self.lock().returned_stderr
-    }
-
-    /// Waits until all that the cell wrote to standard error has been read.
-    pub fn wait_for_stderr(&self, returns: u64, deaths: u64, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        let mut state = self.lock();
-        while state.returned_stderr < returns && state.deaths == deaths {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    /// Ends the processes that the cell started and that an interrupt did not end; the evaluator and
+    /// its variables stay.
+    pub fn end_children(&self) {
+        let Some(evaluator) = self.evaluator() else { return };
+        for child in crate::processes::descendants(evaluator) {
+            let _ = kill_process(child, Signal::KILL);
         }
     }
 

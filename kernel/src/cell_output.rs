@@ -1,8 +1,11 @@
 //! Turns the evaluator's two streams into messages, in order and while the cell runs.
 
 use crate::activity::Activity;
+use crate::cells::notebook::Builds;
+use crate::cells::positions;
 use crate::output_stream::{DisplayLine, DisplayOp, Piece};
 use crate::publisher::Publisher;
+use crate::runner::InputReader;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,20 +21,10 @@ const BUNDLE_PATIENCE: Duration = Duration::from_secs(1);
 pub struct CellRecord {
     /// The last content bundle: the cell's result if the cell ends in an expression.
     pub result: Option<Map<String, Value>>,
-    /// The error that a `?` returned.
-    pub error: Option<String>,
-    /// Where and why the cell panicked.
-    pub panic: Option<Panic>,
-    pub panicked: bool,
+    /// What the next read of standard input is to be asked with, and whether it is a password.
+    pub prompt: Option<(String, bool)>,
     /// How the library says to go on should the evaluator die; outlives the cell.
     pub resume: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Panic {
-    /// Line of the generated source, if the panic was in the cell.
-    pub location: String,
-    pub message: String,
 }
 
 /// Stands between the evaluator's streams and the front ends.
@@ -40,11 +33,34 @@ pub struct CellOutput {
     pub publisher: Publisher,
     pub activity: Arc<Activity>,
     record: Arc<Mutex<CellRecord>>,
+    input: Arc<Mutex<Option<InputReader>>>,
+    /// What positions in generated sources stand for.
+    builds: Builds,
 }
 
 impl CellOutput {
     pub fn new(publisher: Publisher, activity: Arc<Activity>) -> Self {
-        CellOutput { publisher, activity, record: Arc::default() }
+        CellOutput {
+            publisher,
+            activity,
+            record: Arc::default(),
+            input: Arc::default(),
+            builds: Builds::default(),
+        }
+    }
+
+    /// The sources of all builds, which the notebook fills.
+    pub fn builds(&self) -> Builds {
+        self.builds.clone()
+    }
+
+    /// What asks the front end for input of the cell being run.
+    pub fn input(&self) -> Option<InputReader> {
+        self.input.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_input(&self, input: InputReader) {
+        *self.input.lock().unwrap_or_else(PoisonError::into_inner) = Some(input);
     }
 
     pub fn record(&self) -> MutexGuard<'_, CellRecord> {
@@ -74,8 +90,7 @@ impl StreamAssembler {
         StreamAssembler { output, stream, text: String::new(), bundle: Map::new() }
     }
 
-    /// Takes one piece; hands back a line that evcxr has to see.
-    pub fn take(&mut self, piece: Piece) -> Option<String> {
+    pub fn take(&mut self, piece: Piece) {
         match piece {
             Piece::Text(text) => {
                 self.publish_bundle();
@@ -93,16 +108,20 @@ impl StreamAssembler {
                 let value = content_value(&mime, text);
                 self.bundle.insert(mime, value);
             }
-            Piece::Signal(line) => {
-                if line == "EVCXR_PANIC_NOTIFICATION" {
-                    self.output.record().panicked = true;
-                }
+            Piece::Prompt { prompt, is_password } => {
                 self.publish();
-                return Some(line);
+                self.output.record().prompt = Some((prompt, is_password));
             }
-            Piece::Evaluator(line) => return self.evaluator_line(&line),
         }
-        None
+    }
+
+    pub fn has_text(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    /// The content that nothing followed: the cell's result, if the cell has one.
+    pub fn take_bundle(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.bundle)
     }
 
     /// How long what waits to be published may wait for more; none if nothing waits.
@@ -119,9 +138,9 @@ impl StreamAssembler {
         self.publish_bundle();
     }
 
-    fn publish_text(&mut self) {
+    pub fn publish_text(&mut self) {
         if !self.text.is_empty() {
-            let text = std::mem::take(&mut self.text);
+            let text = positions::in_cells(&std::mem::take(&mut self.text), &self.output.builds);
             self.output.publisher.text(self.stream, &text);
         }
     }
@@ -150,39 +169,6 @@ impl StreamAssembler {
             }
         }
     }
-
-    fn evaluator_line(&mut self, line: &str) -> Option<String> {
-        let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match (kind, self.stream) {
-            ("began", "stdout") => self.output.activity.cell_began(),
-            ("returned", "stdout") => {
-                self.publish_text();
-                let bundle = std::mem::take(&mut self.bundle);
-                if !bundle.is_empty() {
-                    self.output.record().result = Some(bundle);
-                }
-                self.output.activity.cell_returned();
-                return Some("EVCXR_EXECUTION_COMPLETE".to_owned());
-            }
-            ("returned", _) => {
-                self.publish();
-                self.output.activity.stderr_returned();
-            }
-            ("error", _) => self.output.record().error = Some(unfold(rest)),
-            ("panic", _) => {
-                let (location, message) = rest.split_once(' ').unwrap_or(("", rest));
-                let (location, message) = (location.to_owned(), unfold(message));
-                self.output.record().panic = Some(Panic { location, message });
-            }
-            _ => {}
-        }
-        None
-    }
-}
-
-/// Line breaks travel as U+001F in lines of the evaluator.
-fn unfold(line: &str) -> String {
-    line.replace('\u{1f}', "\n")
 }
 
 /// JSON types travel as JSON, all others as text or base64.

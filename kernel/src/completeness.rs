@@ -1,6 +1,6 @@
 //! Whether a cell is finished: what a console asks before it runs what was typed.
 
-use crate::cell_source::without_commands;
+use ra_ap_parser::LexedStr;
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind, TextSize};
 
 /// The answer to an `is_complete_request`.
@@ -12,9 +12,14 @@ pub enum Completeness {
         depth: usize,
     },
     Invalid,
+    /// Too long or too deep to be looked into.
+    Unknown,
 }
 
 const INDENT: &str = "    ";
+/// The parser recurses: what is deeper, or longer, than a person writes is left to rustc.
+const MOST_LEVELS: usize = 256;
+const MOST_TOKENS: usize = 20_000;
 
 impl Completeness {
     pub fn status(self) -> &'static str {
@@ -22,27 +27,50 @@ impl Completeness {
             Completeness::Complete => "complete",
             Completeness::Incomplete { .. } => "incomplete",
             Completeness::Invalid => "invalid",
+            Completeness::Unknown => "unknown",
         }
     }
 
     pub fn indent(self) -> String {
         match self {
-            Completeness::Incomplete { depth } => INDENT.repeat(depth),
+            Completeness::Incomplete { depth } => INDENT.repeat(depth.min(MOST_LEVELS)),
             _ => String::new(),
         }
     }
 }
 
-/// Parses `code` as the inside of a function, as evcxr does.
+/// Whether code is short and shallow enough for a parser that recurses.
+pub fn is_parseable(code: &str) -> bool {
+    let lexed = LexedStr::new(Edition::CURRENT, code);
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    for token in 0..lexed.len() {
+        match lexed.kind(token) {
+            SyntaxKind::L_PAREN | SyntaxKind::L_BRACK | SyntaxKind::L_CURLY => depth += 1,
+            SyntaxKind::R_PAREN | SyntaxKind::R_BRACK | SyntaxKind::R_CURLY => {
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest <= MOST_LEVELS && lexed.len() <= MOST_TOKENS
+}
+
+/// Parses Rust without commands as the inside of a function, as a cell is.
 pub fn of(code: &str) -> Completeness {
-    let code = without_commands(code);
     let code = code.trim_end();
     if code.is_empty() {
         return Completeness::Complete;
     }
-    match open_delimiters(code) {
+    let lexed = LexedStr::new(Edition::CURRENT, code);
+    match delimiters(&lexed) {
         Err(()) => return Completeness::Invalid,
-        Ok(depth) if depth > 0 => return Completeness::Incomplete { depth },
+        Ok(Delimiters { open, .. }) if open > 0 => {
+            return Completeness::Incomplete { depth: open };
+        }
+        Ok(Delimiters { deepest, .. }) if deepest > MOST_LEVELS || lexed.len() > MOST_TOKENS => {
+            return Completeness::Unknown;
+        }
         Ok(_) => {}
     }
     let (prelude, coda) = ("fn cell() {\n", "\n}");
@@ -64,16 +92,18 @@ fn ends_in_attribute(code: &str) -> bool {
     })
 }
 
-/// How many delimiters (and at most one string or comment) are open at the end; an error where one
-/// is closed that was not opened.
-fn open_delimiters(code: &str) -> Result<usize, ()> {
-    let lexed = ra_ap_syntax::SourceFile::parse(code, Edition::CURRENT);
+struct Delimiters {
+    /// How many are open at the end, an open string or comment among them.
+    open: usize,
+    deepest: usize,
+}
+
+/// Counts delimiters; an error where one is closed that was not opened.
+fn delimiters(lexed: &LexedStr) -> Result<Delimiters, ()> {
     let mut stack = Vec::new();
-    let mut last = (SyntaxKind::WHITESPACE, String::new());
-    for token in
-        lexed.syntax_node().descendants_with_tokens().filter_map(|element| element.into_token())
-    {
-        let kind = token.kind();
+    let mut deepest = 0;
+    for token in 0..lexed.len() {
+        let kind = lexed.kind(token);
         match kind {
             SyntaxKind::L_PAREN | SyntaxKind::L_BRACK | SyntaxKind::L_CURLY => stack.push(kind),
             SyntaxKind::R_PAREN => close(&mut stack, SyntaxKind::L_PAREN)?,
@@ -81,32 +111,50 @@ fn open_delimiters(code: &str) -> Result<usize, ()> {
             SyntaxKind::R_CURLY => close(&mut stack, SyntaxKind::L_CURLY)?,
             _ => {}
         }
-        last = (kind, token.text().to_owned());
+        deepest = deepest.max(stack.len());
     }
-    let open_token = usize::from(is_unterminated(last.0, &last.1));
-    Ok(stack.len() + open_token)
+    let is_open = lexed.len().checked_sub(1).is_some_and(|last| is_unterminated(lexed, last));
+    Ok(Delimiters { open: stack.len() + usize::from(is_open), deepest })
 }
 
 fn close(stack: &mut Vec<SyntaxKind>, opened: SyntaxKind) -> Result<(), ()> {
     if stack.pop() == Some(opened) { Ok(()) } else { Err(()) }
 }
 
-/// Whether the last token is a string or block comment that goes on.
-fn is_unterminated(kind: SyntaxKind, text: &str) -> bool {
-    match kind {
-        SyntaxKind::COMMENT => {
-            text.starts_with("/*") && text.matches("/*").count() > text.matches("*/").count()
-        }
+/// Whether a token is a string or block comment that goes on behind the end of the code.
+pub fn is_unterminated(lexed: &LexedStr, token: usize) -> bool {
+    match lexed.kind(token) {
+        SyntaxKind::COMMENT => lexed.error(token).is_some(),
         SyntaxKind::STRING | SyntaxKind::BYTE_STRING | SyntaxKind::C_STRING => {
-            let body = text.find('"').map_or("", |at| &text[at + 1..]);
-            let Some(body) = body.strip_suffix('"') else {
-                return !text.trim_end_matches('#').ends_with('"') || body.is_empty();
-            };
-            // A quote behind an odd number of backslashes belongs to the string.
-            !text.starts_with('r') && (body.len() - body.trim_end_matches('\\').len()) % 2 == 1
+            is_open_string(lexed.text(token))
         }
         _ => false,
     }
+}
+
+/// Whether a string literal has its end.
+pub fn is_terminated(literal: &str) -> bool {
+    !is_open_string(literal)
+}
+
+/// Whether a string literal's closing quote is missing.
+fn is_open_string(literal: &str) -> bool {
+    let prefix = literal.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let is_raw = literal[..literal.len() - prefix.len()].contains('r');
+    let Some((hashes, body)) = prefix.split_once('"') else { return true };
+    if is_raw {
+        return !body.contains(&format!("\"{hashes}"));
+    }
+    let mut is_escaped = false;
+    for c in body.chars() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -125,16 +173,50 @@ mod tests {
             "let x = 5;",
             "fn f() {}",
             "println!(\"{}\", 1)",
-            ":vars",
-            ":dep rand = \"0.9\"\nlet a = \"}\";",
             "// only a comment",
+            "// it's \"one\" {",
             "/* done */",
+            "/* a /* nested */ comment */",
             "let s = r#\"a \"quoted\" word\"#;",
-            "let c = '\"';",
             "x\n    .iter()\n    .sum::<f32>()",
             "use std::fmt;",
+            "fn first<'a>(s: &'a str) -> &'a str { s }",
+            "'outer: loop { break 'outer; }",
+            "let a =\n    !b;",
+            "let a = b\n    && !c;",
         ] {
             assert_eq!(status(code), "complete", "{code:?}");
+        }
+    }
+
+    #[test]
+    fn complete_literals() {
+        for literal in [
+            r#"br"C:\""#,
+            r#"r"C:\""#,
+            r#"cr"C:\""#,
+            r#""C:\\""#,
+            r#""a\"b""#,
+            r#"b"\"""#,
+            r#"c"\"""#,
+            "r#\"C:\\\"#",
+            "br##\"a\"#b\"##",
+            "cr#\"\"\"#",
+            "r\"\"",
+            "\"\"",
+            "\"two\nlines\"",
+            "'\"'",
+            r"'\''",
+            r"'\\'",
+            "b'\"'",
+            r"b'\''",
+            "'{'",
+            "'/'",
+            "\"/* no comment\"",
+            "\"// neither\"",
+        ] {
+            assert_eq!(status(literal), "complete", "{literal}");
+            assert_eq!(status(&format!("let a = f({literal});")), "complete", "{literal}");
         }
     }
 
@@ -145,12 +227,21 @@ mod tests {
             "let x = (1,",
             "let x =",
             "1 +",
+            "let a =\n    !",
             "println!(\"a",
             "/* open",
+            "/* open /* closed */",
+            "\"C:\\\"",
+            "r#\"C:\"",
+            "br##\"a\"#",
             "let s = r#\"open \"",
+            "let s = \"",
+            "let s = b\"a\\\"",
+            "let c = f('\"', \"",
             "#[derive(Debug)]",
             "match x { 1 => [",
             "impl Foo for Bar",
+            "fn first<'a>(s: &'a str",
         ] {
             assert_eq!(status(code), "incomplete", "{code:?}");
         }
@@ -162,5 +253,14 @@ mod tests {
         for code in ["let x = );", "fn f() }", "(1]", "let = 5;"] {
             assert_eq!(status(code), "invalid", "{code:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_too_deep_or_too_long() {
+        assert_eq!(status(&"(".repeat(1_000_000)), "incomplete");
+        assert_eq!(status(&("(".repeat(100_000) + &")".repeat(100_000))), "unknown");
+        assert_eq!(status(&"!".repeat(1_000_000)), "unknown");
+        assert_eq!(status(&"a+".repeat(500_000)), "unknown");
+        assert_eq!(status(&"let a = 1;\n".repeat(100)), "complete");
     }
 }

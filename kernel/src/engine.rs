@@ -1,38 +1,33 @@
-//! The evaluation thread: owns evcxr's context and runs one task at a time.
+//! The evaluation thread: owns the notebook and its evaluator, and runs one cell at a time.
 
 use crate::activity::Activity;
-use crate::analyser::{Analyser, Answer, QuestionKind};
 use crate::cell_output::CellOutput;
-use crate::cell_source::{
-    byte_offset, character_offset, described_end, ends_in_expression, line_like,
-};
-use crate::cell_types::{Edited, OpenTypes};
-use crate::definitions::Definitions;
+use crate::cells::commands::{self, Consequence};
+use crate::cells::compose;
+use crate::cells::notebook::{Notebook, Ready, Refusal};
+use crate::cells::positions::{self, Position};
+use crate::cells::source::{self, Command, Source};
 use crate::failure::Failure;
+use crate::link::{self, Kind};
+use crate::outline::SharedOutline;
+use crate::runner::{Ended, InputReader, Recipe, Runner};
 use crate::session::{PreparedSession, Session};
+use crate::shell_line;
 use anyhow::{Context, Result};
-use evcxr::{CommandContext, Error, EvalCallbacks, EvalContext, EvalOutputs};
 use serde_json::{Map, Value, json};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::Instant;
 
-/// How long there must be nothing to do before the analyser is loaded.
-const LOAD_DELAY: Duration = Duration::from_secs(1);
-/// How often an idle kernel looks whether its analyser should rest.
-const REST_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a completion or description may keep cells waiting while the analyser loads.
-const ANALYSIS_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the last of a cell's standard error may take to arrive.
-const STDERR_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a cell is run again, because the evaluator was dead or did not have its variables.
+const RUNS: u32 = 3;
 
-/// Asks the front end for a line: prompt, and whether it is a password.
-pub type InputReader = Arc<dyn Fn(&str, bool) -> String + Send + Sync>;
-
-pub enum Task {
-    Execute { code: String, cell: i64, input: InputReader, reply: mpsc::Sender<Outcome> },
-    Complete { code: String, cursor: usize, reply: mpsc::Sender<Value> },
-    Inspect { code: String, cursor: usize, reply: mpsc::Sender<Value> },
+/// A cell to be run.
+pub struct Task {
+    pub code: String,
+    /// Its execution count.
+    pub cell: i64,
+    pub input: InputReader,
+    pub reply: mpsc::Sender<Outcome>,
 }
 
 /// How a cell ended.
@@ -45,86 +40,46 @@ pub enum Outcome {
 
 /// Starts the evaluation thread; tasks wait until the evaluator is ready. Where it could not start,
 /// each cell tries again: what was wrong may have been mended, or the evaluator killed.
-pub fn start(session: Session, output: CellOutput) -> Result<mpsc::Sender<Task>> {
-    let (sender, tasks) = mpsc::channel();
-    // rust-analyzer recurses deeply.
+pub fn start(
+    session: Session,
+    output: CellOutput,
+    outline: SharedOutline,
+) -> Result<mpsc::Sender<Task>> {
+    let (sender, tasks) = mpsc::channel::<Task>();
+    // The parser recurses deeply.
     let thread = std::thread::Builder::new().name("engine".to_owned()).stack_size(16 << 20);
     thread.spawn(move || {
-        let mut engine = Engine::new(&session, &output);
-        let mut is_fresh = true;
-        loop {
-            // Once nothing is to be done for a moment, the analyser is loaded.
-            let wait = if is_fresh { LOAD_DELAY } else { REST_INTERVAL };
-            let task = match tasks.recv_timeout(wait) {
-                Err(mpsc::RecvTimeoutError::Timeout) if is_fresh => {
-                    is_fresh = false;
-                    engine.iter_mut().for_each(|engine| engine.analyser.load());
-                    continue;
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    engine.iter_mut().for_each(|engine| engine.analyser.rest());
-                    continue;
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Ok(task) => task,
+        let mut engine = Engine::new(&session, &output, &outline);
+        for Task { code, cell, input, reply } in tasks {
+            if engine.is_err() {
+                engine = Engine::new(&session, &output, &outline);
+            }
+            let outcome = match &mut engine {
+                Ok(engine) => engine.execute(&code, cell, &input),
+                Err(error) => Outcome::Failed(Failure::told("KernelError", format!("{error:#}"))),
             };
-            if engine.is_err() && matches!(task, Task::Execute { .. }) {
-                engine = Engine::new(&session, &output);
-            }
-            match &mut engine {
-                Ok(engine) => engine.perform(task),
-                Err(error) => refuse(task, error),
-            }
+            let _ = reply.send(outcome);
         }
     })?;
     Ok(sender)
 }
 
-/// Answers a task that cannot be done because the evaluator did not start.
-fn refuse(task: Task, error: &anyhow::Error) {
-    match task {
-        Task::Execute { reply, .. } => {
-            let failure = Failure::told("KernelError", format!("{error:#}"));
-            let _ = reply.send(Outcome::Failed(failure));
-        }
-        Task::Complete { code, cursor, reply } => {
-            let _ = reply.send(no_completions(byte_offset(&code, cursor)));
-        }
-        Task::Inspect { reply, .. } => {
-            let _ = reply.send(not_found());
-        }
-    }
-}
-
-/// A cell as it was typed and as it was compiled.
-pub struct Cell<'a> {
-    pub code: &'a str,
-    pub edited: &'a Edited,
-    /// Its execution count.
-    pub number: i64,
-}
-
-/// What evcxr said of a cell, or its panic.
-type Attempt = std::thread::Result<Result<EvalOutputs, Error>>;
-
 struct Engine {
-    context: CommandContext,
+    notebook: Notebook,
+    runner: Runner,
+    recipe: Recipe,
     output: CellOutput,
     activity: Arc<Activity>,
-    /// How many evaluators had died when the last cell ended.
-    deaths: u64,
-    /// Variables there were after the last cell.
-    variables: Vec<String>,
     /// To be shown in the first cell.
     warning: Option<String>,
-    session: PreparedSession,
-    analyser: Analyser,
-    definitions: Definitions,
+    /// Keeps the library's build in use.
+    _session: PreparedSession,
+    outline: SharedOutline,
 }
 
 impl Engine {
-    fn new(session: &Session, output: &CellOutput) -> Result<Self> {
-        let (output, analyser) = (output.clone(), Analyser::new(session.analyser_folder()));
+    fn new(session: &Session, output: &CellOutput, outline: &SharedOutline) -> Result<Self> {
+        let (output, analyser) = (output.clone(), session.analyser_folder());
         let publisher = output.publisher.clone();
         let mut width = 0;
         let session = session.clone().prepare(&mut |step| {
@@ -137,340 +92,295 @@ impl Engine {
         if width > 0 {
             publisher.text("stderr", &format!("\r{:width$}\r", ""));
         }
-        let evaluator = session.evaluator_command()?;
-        let (context, outputs) = session
-            .with_settings(|| EvalContext::with_subprocess_command(evaluator))?
-            .context("the evaluator could not start")?;
-        // The evaluator's output comes through our own pipes.
-        drop(outputs);
-        let mut context = CommandContext::with_eval_context(context);
-        context
-            .execute(&session.first_cell())
-            .map_err(|error| anyhow::anyhow!("{error}"))
-            .context("the notebook could not be prepared")?;
         let activity = output.activity.clone();
-        let deaths = activity.deaths();
-        let warning = session.warning();
-        let variables = Vec::new();
-        let definitions = Definitions::default();
+        let compiler = session.compiler().context("the notebook could not be prepared")?;
+        let recipe = session.evaluator();
+        let runner = Runner::start(&recipe, &output)?;
+        let mut notebook = Notebook::new(compiler, session.crates(), activity.clone(), publisher);
+        notebook.builds = output.builds();
+        outline.lock().allow_analyser(analyser);
         Ok(Engine {
-            context,
-            output,
+            notebook,
+            runner,
+            recipe,
             activity,
-            deaths,
-            variables,
-            warning,
-            session,
-            analyser,
-            definitions,
+            warning: session.warning(),
+            output,
+            _session: session,
+            outline: outline.clone(),
         })
-    }
-
-    fn perform(&mut self, task: Task) {
-        match task {
-            Task::Execute { code, cell, input, reply } => {
-                let _ = reply.send(self.execute(&code, cell, &input));
-            }
-            Task::Complete { code, cursor, reply } => {
-                let _ = reply.send(self.complete(&code, cursor));
-            }
-            Task::Inspect { code, cursor, reply } => {
-                let _ = reply.send(self.inspect(&code, cursor));
-            }
-        }
     }
 
     fn execute(&mut self, code: &str, cell: i64, input: &InputReader) -> Outcome {
         if let Some(warning) = self.warning.take() {
             self.output.publisher.text("stderr", &warning);
         }
-        self.revive();
         self.output.begin_cell();
-        let counts = |activity: &Activity| (activity.stderr_returns(), activity.deaths());
-        let (mut returns, mut deaths) = counts(&self.activity);
+        self.output.set_input(input.clone());
         self.activity.begin_cell();
-        let (mut result, mut edited) = self.compile_and_run(code, input);
-        if matches!(result, Ok(Err(Error::SubprocessTerminated(_))))
-            && !self.activity.has_begun()
-            && self.activity.interrupts() == 0
-        {
-            // The evaluator was dead already; nothing of the cell ran.
-            self.revive();
-            (returns, deaths) = counts(&self.activity);
-            (result, edited) = self.compile_and_run(code, input);
+        let started = Instant::now();
+        let outcome = self.execute_parts(code, cell);
+        self.activity.end_cell();
+        if self.notebook.settings.shows_timing {
+            let took = format!("took {:.2} s\n", started.elapsed().as_secs_f64());
+            self.output.publisher.text("stderr", &took);
         }
-        let interrupts = self.activity.end_cell();
-        if !matches!(result, Ok(Err(Error::CompilationErrors(_)))) {
-            self.activity.wait_for_stderr(returns + 1, deaths, STDERR_PATIENCE);
+        let mut outline = self.outline.lock();
+        if outcome.is_ok() {
+            outline.cell_ran(code, &self.notebook.compiler.notebook_folder);
         }
-        let outcome = self.judge(result, &Cell { code, edited: &edited, number: cell }, interrupts);
-        self.deaths = self.activity.deaths();
-        self.variables = self.variable_names();
-        outcome
-    }
-
-    fn compile_and_run(&mut self, code: &str, input: &InputReader) -> (Attempt, Edited) {
-        match self.find_types(code) {
-            Ok(edited) => (self.run(&edited.code, input), edited),
-            Err((failed, edited)) => (Ok(Err(failed)), edited),
+        let variables = self.notebook.variables().iter();
+        outline.set_variables(variables.map(|(name, it)| (name.as_str(), it.ty.as_str())));
+        drop(outline);
+        match outcome {
+            Ok(result) => Outcome::Done(result),
+            Err(failure) => Outcome::Failed(failure),
         }
     }
 
-    /// The cell with the types of its variables written out, or why it cannot be compiled.
-    fn find_types(&mut self, code: &str) -> Result<Edited, (Error, Edited)> {
-        let open = OpenTypes::of(code);
-        if open.is_empty() {
-            return Ok(Edited::unchanged(code));
+    /// Carries out the cell's commands, then its Rust.
+    fn execute_parts(
+        &mut self,
+        code: &str,
+        cell: i64,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        self.revive()?;
+        let source = Source::new(cell, code);
+        let (lines, rust) = source::split(code, &|name| self.notebook.knows(name));
+        let mut shown = None;
+        for line in lines {
+            if let Some(before) = shown.take() {
+                self.display(before);
+            }
+            match &line.command {
+                Command::Shell(text) => self.run_shell_line(text, &source, line.range.start)?,
+                Command::Named { name, arguments } => {
+                    shown = self.run_command(name, arguments, &source, line.range.start)?;
+                }
+            }
         }
-        let question = open.question();
-        let file = self.session.types_file();
-        let _ = std::fs::remove_file(&file);
-        let checked = catch_unwind(AssertUnwindSafe(|| self.context.check(&question.code)));
-        match checked {
-            Ok(Ok(errors)) if errors.is_empty() => {}
-            Ok(Ok(errors)) => return Err((Error::CompilationErrors(errors), question)),
-            Ok(Err(error)) => return Err((error, question)),
-            // evcxr's own search for the types is left.
-            Err(_) => return Ok(Edited::unchanged(code)),
+        let result = self.run_rust(&source, &rust)?;
+        match (shown, result) {
+            (Some(shown), None) => Ok(Some(shown)),
+            (Some(shown), result) => {
+                self.display(shown);
+                Ok(result)
+            }
+            (None, result) => Ok(result),
         }
+    }
+
+    fn run_command(
+        &mut self,
+        name: &str,
+        arguments: &str,
+        source: &Arc<Source>,
+        at: usize,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        let position = Position::of(source, at);
+        let answer = commands::execute(name, arguments, &mut self.notebook, &mut self.runner);
+        let (shown, consequence) =
+            answer.map_err(|error| Failure::at("error", &format!("{error:#}"), &position))?;
+        if consequence == Consequence::Restart {
+            self.start_evaluator()?;
+        }
+        Ok(shown)
+    }
+
+    fn run_shell_line(
+        &mut self,
+        text: &str,
+        source: &Arc<Source>,
+        at: usize,
+    ) -> Result<(), Failure> {
+        let folder = self.activity.evaluator().and_then(crate::processes::current_folder);
+        let folder = folder.unwrap_or_else(|| self.notebook.compiler.notebook_folder.clone());
+        let ended = shell_line::run(text, &folder, &self.output.publisher, &self.activity);
+        let told = |words: String| Failure::at("ShellError", &words, &Position::of(source, at));
         if self.activity.interrupts() > 0 {
-            return Err((Error::Message(String::new()), question));
+            return Err(interrupted("stopped while a shell line ran; every variable is kept."));
         }
-        let types = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let edited = open.answered(&types.unwrap_or_default());
-        if !edited.local_variables.is_empty() {
-            let names = edited.local_variables.join(", ");
-            let note = format!("Kept for this cell only, their types have no names: {names}.\n");
-            self.output.publisher.text("stderr", &note);
+        match ended {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(told(format!("`{text}` failed: {status}"))),
+            Err(error) => Err(told(format!("`{text}` could not be run: {error}"))),
         }
-        Ok(edited)
     }
 
-    fn run(&mut self, code: &str, input: &InputReader) -> Attempt {
-        let mut callbacks =
-            EvalCallbacks { input_reader: &|request| input(&request.prompt, request.is_password) };
-        catch_unwind(AssertUnwindSafe(|| self.context.execute_with_callbacks(code, &mut callbacks)))
-    }
-
-    fn judge(&mut self, result: Attempt, cell: &Cell, interrupts: u32) -> Outcome {
-        let result = match result {
-            Ok(result) => result,
-            Err(_) => {
-                let words = "evcxr or its analyser panicked on this cell; variables are kept.";
-                return Outcome::Failed(Failure::told("KernelError", words));
+    fn run_rust(
+        &mut self,
+        source: &Arc<Source>,
+        rust: &str,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        for _ in 0..RUNS {
+            let compiled = self.notebook.compile(source, rust);
+            if self.activity.interrupts() > 0 {
+                return Err(stopped_compiling());
             }
-        };
-        match result {
-            Ok(outputs) => {
-                self.definitions.add(cell.code);
-                self.judge_return(outputs, cell.code)
+            let ready = match compiled {
+                Ok(ready) => ready,
+                Err(Refusal::Errors(errors)) => return Err(Failure::of_compilation(&errors)),
+                Err(Refusal::Stopped) => return Err(stopped_compiling()),
+                Err(Refusal::Other(words)) => return Err(Failure::told("error", words)),
+            };
+            if ready.is_empty {
+                return Ok(None);
             }
-            Err(Error::SubprocessTerminated(reason)) => Outcome::Failed(self.death(&reason)),
-            Err(_) if interrupts > 0 => Outcome::Failed(Failure::told(
-                "Interrupted",
-                "stopped while compiling; nothing of the cell ran, and every variable is kept.",
-            )),
-            Err(Error::CompilationErrors(errors)) => {
-                Outcome::Failed(Failure::of_compilation(&errors, cell))
+            if !self.activity.cell_loads() {
+                return Err(stopped_compiling());
             }
-            Err(error) => Outcome::Failed(Failure::told("Error", error.to_string())),
+            let run = link::Command::Run {
+                object: ready.object.clone(),
+                function: compose::function_name(ready.build),
+                crates: self.notebook.crates.set().linked.values().cloned().collect(),
+                lost: ready.lost.clone(),
+                local: ready.local.clone(),
+            };
+            let notebook = &mut self.notebook;
+            match self.runner.run(&run, || notebook.begun(&ready)) {
+                Ended::Died(_) if !self.activity.has_begun() && self.activity.interrupts() == 0 => {
+                    // The evaluator was dead already; nothing of the cell ran.
+                    self.revive()?;
+                }
+                Ended::Died(how) => return Err(self.death(&how)),
+                Ended::Returned { status: link::LOST_VARIABLES, said } => {
+                    for (_, name) in said.iter().filter(|(kind, _)| *kind == Kind::Lost) {
+                        self.notebook.lose_variable(name, "its type was redefined, so it was lost");
+                    }
+                }
+                Ended::Returned { status, said } => return self.conclude(ready, status, said),
+            }
         }
+        Err(Failure::told("KernelError", "the cell could not be run: restart the kernel"))
     }
 
     /// The cell's code returned: normally, by `?`, or by a panic that was caught.
-    fn judge_return(&mut self, outputs: EvalOutputs, code: &str) -> Outcome {
-        let mut record = self.output.record();
-        let (result, error) = (record.result.take(), record.error.take());
-        let (panicked, panic) = (record.panicked, record.panic.take());
-        drop(record);
-        let result = self.place_result(result, code);
-        if panicked {
-            let lost: Vec<String> = {
-                let now = self.variable_names();
-                self.variables.iter().filter(|name| !now.contains(name)).cloned().collect()
-            };
-            let mut words = panic.as_ref().map_or("(see above)".to_owned(), |p| p.message.clone());
-            if let Some(line) = panic.and_then(|panic| self.panic_line(&panic.location, code)) {
-                words += &format!("\n  in line {line} of this cell");
+    fn conclude(
+        &mut self,
+        ready: Ready,
+        status: u8,
+        said: Vec<(Kind, String)>,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        let last = |wanted: Kind| {
+            said.iter().rev().find(|(kind, _)| *kind == wanted).map(|(_, text)| text)
+        };
+        let before: Vec<String> = self.notebook.variables().keys().cloned().collect();
+        self.notebook.returned(ready, status == link::SUCCESSFUL);
+        let now = self.notebook.variables();
+        let lost: Vec<String> = before.into_iter().filter(|name| !now.contains_key(name)).collect();
+        let lost = if lost.is_empty() {
+            String::new()
+        } else {
+            format!("\nLost variables: {}.", lost.join(", "))
+        };
+        match status {
+            link::NOT_LOADED => {
+                let why = last(Kind::NotLoaded).cloned().unwrap_or_default();
+                return Err(Failure::told(
+                    "KernelError",
+                    format!("the cell could not be loaded: {why}"),
+                ));
             }
-            if !lost.is_empty() {
-                words += &format!("\nLost variables: {}.", lost.join(", "));
+            link::PANICKED => {
+                let (places, message) = last(Kind::Panic)
+                    .and_then(|text| text.split_once('\0'))
+                    .unwrap_or(("", "(see above)"));
+                return Err(self.failure_at("Panic", places, message).and(&lost));
             }
-            return Outcome::Failed(Failure::told("Panic", words));
+            link::SUCCESSFUL => {}
+            _ => {
+                let (place, words) = last(Kind::Error)
+                    .and_then(|text| text.split_once('\0'))
+                    .unwrap_or(("", "an error without words"));
+                let name = if self.activity.interrupts() > 0 { "Interrupted" } else { "Error" };
+                return Err(self.failure_at(name, place, words).and(&lost));
+            }
         }
-        if let Some(panic) = panic {
+        for (_, panic) in said.iter().filter(|(kind, _)| *kind == Kind::Panic) {
             // The cell caught it, so it is no failure, but it was said.
-            let note = format!("a panic was caught ({}): {}\n", panic.location, panic.message);
+            let (places, message) = panic.split_once('\0').unwrap_or(("", panic));
+            let place = positions::in_cells(
+                places.lines().next().unwrap_or_default(),
+                &self.notebook.builds,
+            );
+            let note = format!("a panic was caught ({place}): {message}\n");
             self.output.publisher.text("stderr", &note);
         }
-        if let Some(error) = error {
-            return Outcome::Failed(Failure::told("Error", error));
-        }
-        let of_commands: Map<String, Value> = outputs
-            .content_by_mime_type
-            .into_iter()
-            .map(|(mime, text)| (mime, text.into()))
-            .collect();
-        Outcome::Done(result.or((!of_commands.is_empty()).then_some(of_commands)))
+        let text = last(Kind::Result);
+        let bundle = self.output.record().result.take();
+        let text =
+            text.map(|text| Map::from_iter([("text/plain".to_owned(), text.clone().into())]));
+        Ok(text.or(bundle))
     }
 
-    /// The last content bundle is the result if the cell ends in an expression; else it is output
-    /// like any other.
-    fn place_result(
-        &self,
-        bundle: Option<Map<String, Value>>,
-        code: &str,
-    ) -> Option<Map<String, Value>> {
-        let bundle = bundle?;
-        if ends_in_expression(code) {
-            return Some(bundle);
+    /// A failure with the innermost line of a cell among the places, one a line.
+    fn failure_at(&self, name: &str, places: &str, words: &str) -> Failure {
+        let found = places.lines().find_map(|place| positions::read(place, &self.notebook.builds));
+        match found {
+            Some(position) => Failure::at(name, words, &position),
+            None => Failure::told(name, words),
         }
+    }
+
+    fn display(&self, bundle: Map<String, Value>) {
         let content = json!({ "data": bundle, "metadata": {}, "transient": {} });
         self.output.publisher.publish("display_data", content);
-        None
     }
 
-    /// The line of the cell that a panic in the generated source happened in.
-    fn panic_line(&self, location: &str, code: &str) -> Option<usize> {
-        let (_, place) = location.split_once("lib.rs:")?;
-        let line: usize = place.split(':').next()?.parse().ok()?;
-        let source = self.context.last_source().ok()?;
-        line_like(code, source.lines().nth(line.checked_sub(1)?)?)
-    }
-
-    fn death(&mut self, reason: &str) -> Failure {
-        let mut words = if self.activity.killed_by_interrupt() {
-            "the cell did not stop, so its evaluator was ended by the second interrupt.".to_owned()
+    fn death(&mut self, how: &str) -> Failure {
+        let (name, mut words) = if self.activity.killed_by_interrupt() {
+            let words =
+                "the cell did not stop, so its evaluator was ended by the second interrupt.";
+            ("Interrupted", words.to_owned())
         } else {
-            format!("the evaluator died: {}.", explain(reason))
+            ("EvaluatorDied", format!("the evaluator died: it {how}."))
         };
         words += &self.loss();
-        let name =
-            if self.activity.killed_by_interrupt() { "Interrupted" } else { "EvaluatorDied" };
+        self.notebook.lose_variables("the evaluator died");
+        if let Err(failure) = self.start_evaluator() {
+            return failure;
+        }
         Failure::told(name, words)
     }
 
     /// What died with the evaluator, and how to go on.
     fn loss(&self) -> String {
-        let mut words = if self.variables.is_empty() {
-            "\nThere were no variables to lose.".to_owned()
-        } else {
-            format!("\nLost variables: {}.", self.variables.join(", "))
+        let names: Vec<&str> = self.notebook.variables().keys().map(String::as_str).collect();
+        let mut words = match names.as_slice() {
+            [] => "\nThere were no variables to lose.".to_owned(),
+            names => format!("\nLost variables: {}.", names.join(", ")),
         };
         words += " Imports, functions and types are kept: run the cells that make what you need.";
-        match &self.output.record().resume {
-            Some(resume) => words += &format!("\n{resume}"),
-            None => words += "\nA training run that wrote checkpoints goes on from its last one.",
+        if let Some(resume) = &self.output.record().resume {
+            words += &format!("\n{resume}");
         }
         words
     }
 
     /// Makes sure that there is an evaluator; one may have died since the last cell.
-    fn revive(&mut self) {
-        if self.activity.deaths() == self.deaths {
-            return;
-        }
-        let note = format!("The evaluator died after the last cell.{}\n", self.loss());
-        // evcxr finds out, and starts another one, when it has something to run.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.context.execute("();")));
+    fn revive(&mut self) -> Result<(), Failure> {
+        let Some(how) = self.runner.death().map(str::to_owned) else { return Ok(()) };
+        let note = format!("The evaluator died after the last cell: it {how}.{}\n", self.loss());
         self.output.publisher.text("stderr", &note);
-        self.deaths = self.activity.deaths();
-        self.variables.clear();
+        self.notebook.lose_variables("the evaluator died");
+        self.start_evaluator()
     }
 
-    fn variable_names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
-        names.sort();
-        names
-    }
-
-    /// Asks the analyser about the cell, all that was defined before standing in front of it.
-    fn analyse(&mut self, kind: QuestionKind, code: &str, position: usize) -> Option<Analysis> {
-        let mut source = self.definitions.source(self.context.variables_and_types());
-        let offset = source.len();
-        source += code;
-        let answer = self.analyser.ask(kind, source, offset + position, ANALYSIS_PATIENCE)?;
-        Some(Analysis { answer, offset })
-    }
-
-    fn complete(&mut self, code: &str, cursor: usize) -> Value {
-        let position = byte_offset(code, cursor);
-        let Some(Analysis { answer, offset }) =
-            self.analyse(QuestionKind::Complete, code, position)
-        else {
-            return no_completions(cursor);
-        };
-        let start = character_offset(code, answer.start.saturating_sub(offset));
-        let end = character_offset(code, answer.end.saturating_sub(offset));
-        let mut matches: Vec<String> = Vec::new();
-        let mut types = Vec::new();
-        for completion in answer.completions {
-            if matches.contains(&completion.code) {
-                continue;
-            }
-            types.push(json!({
-                "text": completion.code, "type": completion.kind, "start": start, "end": end,
-                "signature": completion.label,
-            }));
-            matches.push(completion.code);
+    fn start_evaluator(&mut self) -> Result<(), Failure> {
+        // The one before, should it still run, ends with what it has started.
+        if let Some(evaluator) = self.activity.evaluator() {
+            let _ = rustix::process::kill_process_group(evaluator, rustix::process::Signal::KILL);
         }
-        json!({
-            "status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end,
-            "metadata": { "_jupyter_types_experimental": types },
-        })
-    }
-
-    fn inspect(&mut self, code: &str, cursor: usize) -> Value {
-        let end = described_end(code, byte_offset(code, cursor));
-        if end == 0 {
-            return not_found();
-        }
-        let analysis = self.analyse(QuestionKind::Describe, &code[..end], end);
-        match analysis.and_then(|analysis| analysis.answer.description) {
-            Some((plain, html)) => json!({
-                "status": "ok", "found": true,
-                "data": { "text/plain": plain, "text/html": html }, "metadata": {},
-            }),
-            None => not_found(),
-        }
+        self.runner = Runner::start(&self.recipe, &self.output)
+            .map_err(|error| Failure::told("KernelError", format!("{error:#}")))?;
+        Ok(())
     }
 }
 
-/// An answer, and where in its question the cell started.
-struct Analysis {
-    answer: Answer,
-    offset: usize,
+fn interrupted(words: &str) -> Failure {
+    Failure::told("Interrupted", words)
 }
 
-fn no_completions(cursor: usize) -> Value {
-    json!({
-        "status": "ok", "matches": [], "cursor_start": cursor, "cursor_end": cursor, "metadata": {},
-    })
-}
-
-fn not_found() -> Value {
-    json!({ "status": "ok", "found": false, "data": {}, "metadata": {} })
-}
-
-/// The way a process ended, in words.
-fn explain(reason: &str) -> String {
-    let known = [
-        ("SIGKILL", "killed (SIGKILL), most likely because memory ran out"),
-        ("SIGSEGV", "segmentation fault (SIGSEGV): a bad pointer, or recursion without end"),
-        ("SIGBUS", "bus error (SIGBUS)"),
-        ("SIGILL", "illegal instruction (SIGILL)"),
-        ("SIGFPE", "arithmetic fault (SIGFPE)"),
-        ("SIGABRT", "aborted (SIGABRT); its last words are above"),
-        ("SIGTERM", "ended by SIGTERM"),
-    ];
-    for (signal, words) in known {
-        if reason.contains(signal) {
-            return words.to_owned();
-        }
-    }
-    match reason.rsplit_once("exit status: ") {
-        Some((_, status)) => format!("it exited with status {}", status.trim()),
-        None => reason.trim().to_owned(),
-    }
+fn stopped_compiling() -> Failure {
+    interrupted("stopped while compiling; nothing of the cell ran, and every variable is kept.")
 }

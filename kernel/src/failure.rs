@@ -1,7 +1,9 @@
 //! What a failed cell shows: rustc's errors with their lines, panics, deaths.
 
-use crate::engine::Cell;
-use evcxr::CompilationError;
+use crate::cells::diagnostic::{Diagnostic, Label};
+use crate::cells::positions::Position;
+use crate::cells::source::Source;
+use std::sync::Arc;
 
 /// The content of Jupyter's `error` message.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,12 +27,37 @@ impl Failure {
         Failure { name: name.to_owned(), value, traceback }
     }
 
-    /// rustc's errors, each with the lines of the cell it is about.
-    pub fn of_compilation(errors: &[CompilationError], cell: &Cell) -> Self {
-        let traceback = errors.iter().map(|error| harmless(&render(error, cell))).collect();
-        let name = errors.first().and_then(|error| error.code()).unwrap_or("error");
-        let values: Vec<String> = errors.iter().map(CompilationError::message).collect();
+    /// rustc's errors, each with the lines of the cells it is about.
+    pub fn of_compilation(errors: &[Diagnostic]) -> Self {
+        let traceback = errors.iter().map(|error| harmless(&render(error))).collect();
+        let name = errors.first().and_then(|error| error.code.as_deref()).unwrap_or("error");
+        let values: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
         Failure { name: name.to_owned(), value: harmless(&values.join("\n")), traceback }
+    }
+
+    /// A panic or an error by `?`, with the line of a cell that it happened in.
+    pub fn at(name: &str, value: &str, position: &Position) -> Self {
+        let mut failure = Failure::told(name, value);
+        let Position { source, line, .. } = position;
+        let text = source.code.lines().nth(line - 1).unwrap_or_default();
+        let place = format!("cell [{}], line {line}", source.cell);
+        failure.add_line(&format!("{BLUE}-->{PLAIN} {place}: {}", text.trim()));
+        failure
+    }
+
+    /// Adds words behind the value.
+    pub fn and(mut self, words: &str) -> Self {
+        if !words.is_empty() {
+            self.value += &harmless(words);
+            self.add_line(words.trim_start_matches('\n'));
+        }
+        self
+    }
+
+    fn add_line(&mut self, line: &str) {
+        if let Some(last) = self.traceback.last_mut() {
+            *last += &format!("\n{}", harmless(line));
+        }
     }
 }
 
@@ -56,92 +83,92 @@ fn colour_length(text: &str) -> Option<usize> {
     numbers[end..].starts_with('m').then_some(end + 3)
 }
 
-/// One place in the cell, its lines and columns counted from 1.
-struct Label {
+/// A label's lines and columns, counted from 1.
+struct Mark<'a> {
+    label: &'a Label,
     line: usize,
     columns: std::ops::Range<usize>,
-    text: String,
-    is_primary: bool,
 }
 
-fn render(error: &CompilationError, cell: &Cell) -> String {
-    let mut out = match error.code() {
-        Some(id) => format!("{RED}error[{id}]{PLAIN}{BOLD}: {}{PLAIN}\n", error.message()),
-        None => format!("{RED}error{PLAIN}{BOLD}: {}{PLAIN}\n", error.message()),
+impl<'a> Mark<'a> {
+    fn of(label: &'a Label) -> Self {
+        let start = Position::of(&label.source, label.range.start);
+        let end = Position::of(&label.source, label.range.end);
+        let text = label.source.code.lines().nth(start.line - 1).unwrap_or_default();
+        // A range over several lines is shown to the end of its first.
+        let last = if end.line == start.line { end.column } else { text.chars().count() + 1 };
+        Mark { label, line: start.line, columns: start.column..last.max(start.column + 1) }
+    }
+}
+
+fn render(error: &Diagnostic) -> String {
+    let mut out = match &error.code {
+        Some(id) => format!("{RED}error[{id}]{PLAIN}{BOLD}: {}{PLAIN}\n", error.message),
+        None => format!("{RED}error{PLAIN}{BOLD}: {}{PLAIN}\n", error.message),
     };
-    let labels = labels(error, cell);
-    let last_line = labels.iter().map(|label| label.line).max().unwrap_or(0);
-    let gutter = last_line.to_string().len();
-    if let Some(first) = labels.iter().find(|label| label.is_primary).or(labels.first()) {
-        let place = format!("cell [{}]:{}:{}", cell.number, first.line, first.columns.start);
-        out += &format!("{:gutter$}{BLUE}-->{PLAIN} {place}\n", "");
-        out += &format!("{:gutter$} {BLUE}|{PLAIN}\n", "");
-    }
-    let lines: Vec<&str> = cell.code.lines().collect();
-    let mut shown: Vec<usize> = labels.iter().map(|label| label.line).collect();
-    shown.sort_unstable();
-    shown.dedup();
-    let mut previous = None;
-    for line in shown {
-        if previous.is_some_and(|previous| line > previous + 1) {
-            out += &format!("{BLUE}...{PLAIN}\n");
-        }
-        previous = Some(line);
-        let text = lines.get(line - 1).copied().unwrap_or_default();
-        out += &format!("{BLUE}{line:>gutter$} |{PLAIN} {text}\n");
-        for label in labels.iter().filter(|label| label.line == line) {
-            let (colour, mark) = if label.is_primary { (RED, "^") } else { (BLUE, "-") };
-            let before: String = text
-                .chars()
-                .take(label.columns.start - 1)
-                .map(|c| if c == '\t' { '\t' } else { ' ' })
-                .collect();
-            let marks = mark.repeat(label.columns.len().max(1));
-            out += &format!("{:gutter$} {BLUE}|{PLAIN} {before}", "");
-            out += &format!("{colour}{marks} {}{PLAIN}\n", label.text);
+    let mut marks: Vec<Mark> = error.labels.iter().map(Mark::of).collect();
+    marks.sort_by_key(|mark| (mark.line, !mark.label.is_primary, mark.columns.start));
+    let mut sources: Vec<Arc<Source>> = Vec::new();
+    let first = marks.iter().filter(|mark| mark.label.is_primary).chain(&marks);
+    for mark in first {
+        if !sources.iter().any(|known| Arc::ptr_eq(known, &mark.label.source)) {
+            sources.push(mark.label.source.clone());
         }
     }
-    if labels.is_empty() {
-        out += &error.rendered();
+    let gutter = marks.iter().map(|mark| mark.line.to_string().len()).max().unwrap_or(1);
+    for source in &sources {
+        let marks: Vec<&Mark> =
+            marks.iter().filter(|mark| Arc::ptr_eq(&mark.label.source, source)).collect();
+        out += &excerpt(source, &marks, gutter);
     }
-    for help in error.help() {
-        let mut lines = help.lines();
+    for note in &error.notes {
+        let colour = if note.level == "help" { GREEN } else { BOLD };
+        let mut lines = note.message.lines();
         let first = lines.next().unwrap_or_default();
-        out += &format!("{:gutter$} {BLUE}={PLAIN} {GREEN}help{PLAIN}: {first}\n", "");
+        out += &format!("{:gutter$} {BLUE}={PLAIN} {colour}{}{PLAIN}: {first}\n", "", note.level);
         for line in lines {
             out += &format!("{:gutter$}         {line}\n", "");
         }
-    }
-    if let Some(hint) = error.evcxr_extra_hint() {
-        out += &format!("{:gutter$} {BLUE}={PLAIN} {GREEN}note{PLAIN}: {hint}\n", "");
     }
     out.truncate(out.trim_end().len());
     out
 }
 
-fn labels(error: &CompilationError, cell: &Cell) -> Vec<Label> {
-    let own = error.spanned_messages().iter().map(|message| (message, true));
-    let helps = error.help_spanned().iter().map(|message| (message, false));
-    let mut labels: Vec<Label> = own
-        .chain(helps)
-        .filter_map(|(message, is_own)| {
-            let span = message.span?;
-            let line = cell.code.lines().nth(span.start_line.checked_sub(1)?)?;
-            let width = line.chars().count();
-            let typed = |column| cell.edited.typed_column(span.start_line, column);
-            let start = typed(span.start_column).clamp(1, width + 1);
-            // A span over several lines is shown to the end of its first.
-            let is_single = span.end_line == span.start_line;
-            let end = if is_single { typed(span.end_column) } else { width + 1 };
-            Some(Label {
-                line: span.start_line,
-                columns: start..end.max(start + 1),
-                text: message.label.clone(),
-                is_primary: is_own && message.is_primary,
-            })
-        })
-        .collect();
-    labels.sort_by_key(|label| (label.line, !label.is_primary, label.columns.start));
-    labels.dedup_by(|a, b| a.line == b.line && a.columns == b.columns && a.text == b.text);
-    labels
+/// The lines of one cell that an error points at, with what it says of them.
+fn excerpt(source: &Source, marks: &[&Mark], gutter: usize) -> String {
+    let mut out = String::new();
+    if let Some(first) = marks.iter().find(|mark| mark.label.is_primary).or(marks.first()) {
+        let place = format!("cell [{}]:{}:{}", source.cell, first.line, first.columns.start);
+        out += &format!("{:gutter$}{BLUE}-->{PLAIN} {place}\n", "");
+        out += &format!("{:gutter$} {BLUE}|{PLAIN}\n", "");
+    }
+    let mut previous = None;
+    for (at, mark) in marks.iter().enumerate() {
+        let text = source.code.lines().nth(mark.line - 1).unwrap_or_default();
+        if previous != Some(mark.line) {
+            if previous.is_some_and(|previous| mark.line > previous + 1) {
+                out += &format!("{BLUE}...{PLAIN}\n");
+            }
+            out += &format!("{BLUE}{:>gutter$} |{PLAIN} {text}\n", mark.line);
+        }
+        previous = Some(mark.line);
+        let is_told = marks[..at].iter().any(|other| {
+            other.line == mark.line
+                && other.columns == mark.columns
+                && (other.label.text == mark.label.text || mark.label.text.is_empty())
+        });
+        if is_told {
+            continue;
+        }
+        let (colour, sign) = if mark.label.is_primary { (RED, "^") } else { (BLUE, "-") };
+        let before: String = text
+            .chars()
+            .take(mark.columns.start - 1)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let signs = sign.repeat(mark.columns.len().max(1));
+        out += &format!("{:gutter$} {BLUE}|{PLAIN} {before}", "");
+        out += &format!("{colour}{signs} {}{PLAIN}\n", mark.label.text);
+    }
+    out
 }

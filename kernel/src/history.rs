@@ -1,10 +1,22 @@
 //! The cells run so far, for consoles that ask.
 
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The number of this kernel's only session.
 const SESSION: i64 = 1;
 
+/// The history as the cells' thread writes it and the shell's thread reads it.
+#[derive(Clone, Default)]
+pub struct SharedHistory(Arc<Mutex<History>>);
+
+impl SharedHistory {
+    pub fn lock(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Inputs and plain results, in order.
 #[derive(Default)]
 pub struct History {
     entries: Vec<Entry>,

@@ -5,7 +5,7 @@
 //! shared object, rather than the library's code into every cell, keeps cells small and gives them
 //! one copy of the library's global state: the stop flag, the thread pools.
 
-use crate::environment;
+use crate::cells::compile::SUPPORT_CRATE;
 use crate::toolchain::{Toolchain, output};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -43,8 +43,7 @@ pub struct Library {
     pub features: Option<String>,
     /// The shared object that cells link to.
     pub shared_object: PathBuf,
-    /// What the evaluator loads first: flushing and panic messages.
-    pub support: PathBuf,
+    pub support: Support,
     /// The crates the library is made of.
     pub dependencies: PathBuf,
     /// Crates that a cell may name by `:dep` and share with the library: name → file and version.
@@ -151,6 +150,7 @@ fn fingerprint(home: &Path, toolchain: &Toolchain, features: Option<&str>) -> Re
     features.hash(&mut hasher);
     home.hash(&mut hasher);
     include_str!("evaluator_support.rs").hash(&mut hasher);
+    include_str!("stream_shim.rs").hash(&mut hasher);
     let mut files = vec!["Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain.toml"]
         .into_iter()
         .map(|name| home.join(name))
@@ -227,7 +227,7 @@ fn build(
         toolchain,
         features,
         shared_object,
-        support: final_folder.join(support.file_name().context("no support was compiled")?),
+        support: support.in_folder(&final_folder),
         dependencies: final_folder.join("dependencies"),
         shared_crates,
         metadata: final_folder.join("metadata.json"),
@@ -250,7 +250,7 @@ fn compile(
     let rpath = toolchain.library_folder();
     let mut cargo = Command::new(&toolchain.cargo);
     let mut cargo = toolchain
-        .choose(environment::restore(&mut cargo))
+        .choose(&mut cargo)
         .current_dir(home)
         .args(["rustc", "--release", "--lib", "--package", PACKAGE, "--crate-type", "dylib"])
         .args(["--message-format", "json-render-diagnostics"])
@@ -345,24 +345,55 @@ fn is_shared_object(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "so" || extension == "dylib")
 }
 
-/// Compiles the evaluator's support into `folder`; returns the file.
-pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf> {
-    let name = format!(
-        "{}evaluator_support{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    );
-    let file = folder.join(name);
-    let source = folder.join("evaluator_support.rs");
-    std::fs::write(&source, include_str!("evaluator_support.rs"))?;
-    let mut rustc = Command::new(&toolchain.rustc);
-    environment::restore(&mut rustc)
-        .args(["--edition", "2024", "--crate-type", "cdylib", "-C", "prefer-dynamic", "-O", "-o"])
-        .arg(&file)
-        .arg(format!("-Clink-arg=-Wl,-rpath,{}", toolchain.library_folder().display()))
-        .arg(&source);
-    output(&mut rustc)?;
-    Ok(file)
+/// What the evaluator loads before the first cell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Support {
+    /// The crate that every cell links; see `evaluator_support.rs`.
+    pub object: PathBuf,
+    /// See `stream_shim.rs`; none where the loader takes no list of what comes first.
+    pub shim: Option<PathBuf>,
+}
+
+impl Support {
+    /// The same files in another folder.
+    fn in_folder(&self, folder: &Path) -> Self {
+        let moved = |file: &PathBuf| folder.join(file.file_name().unwrap_or_default());
+        Support { object: moved(&self.object), shim: self.shim.as_ref().map(moved) }
+    }
+}
+
+/// Compiles the evaluator's support into `folder`.
+pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<Support> {
+    let name = |stem: &str| {
+        format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+    };
+    let compile = |stem: &str, text: &str, options: &[&str]| {
+        let (file, source) = (folder.join(name(stem)), folder.join(format!("{stem}.rs")));
+        std::fs::write(&source, text)?;
+        let mut rustc = Command::new(&toolchain.rustc);
+        rustc.args(["--edition", "2024", "-O", "--crate-name", stem]).args(options);
+        output(rustc.arg("-o").arg(&file).arg(&source))?;
+        anyhow::Ok(file)
+    };
+    let object = compile(
+        SUPPORT_CRATE,
+        include_str!("evaluator_support.rs"),
+        &[
+            "--crate-type=dylib",
+            "-Cprefer-dynamic",
+            "-Clink-arg=-Xlinker",
+            "-Clink-arg=-rpath",
+            "-Clink-arg=-Xlinker",
+            "-Clink-arg=$ORIGIN",
+        ],
+    )?;
+    let shim = if cfg!(target_os = "linux") {
+        let options = ["--crate-type=cdylib", "-Cpanic=abort"];
+        Some(compile("neural_streams", include_str!("stream_shim.rs"), &options)?)
+    } else {
+        None
+    };
+    Ok(Support { object, shim })
 }
 
 /// `cargo metadata` of a package like the one evcxr makes, in a folder called
@@ -387,7 +418,7 @@ fn cell_metadata(
     let _ = std::fs::copy(home.join("Cargo.lock"), cells.join("Cargo.lock"));
     let metadata = output(
         toolchain
-            .choose(environment::restore(&mut Command::new(&toolchain.cargo)))
+            .choose(&mut Command::new(&toolchain.cargo))
             .current_dir(&cells)
             .args(["metadata", "--format-version", "1", "--offline", "--filter-platform"])
             .arg(&toolchain.host),

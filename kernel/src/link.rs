@@ -1,183 +1,108 @@
-//! The kernel's socket for its own child processes: evaluators hand over their output there, and
-//! compilers ask to start.
+//! What the kernel and its evaluator say to each other over their socket.
 
-use crate::cell_output::{CellOutput, StreamAssembler};
-use crate::output_stream::StreamSplitter;
-use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use rustix::process::Pid;
-use std::fs::File;
-use std::io::{BufRead, BufReader, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use serde::{Deserialize, Serialize};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
-const READ_BYTES: usize = 64 << 10;
+/// The status of a cell that reached its end.
+pub const SUCCESSFUL: u8 = 0;
+/// The status of a cell that a panic ended.
+pub const PANICKED: u8 = 2;
+/// The status of a cell whose variables were not what the kernel took them for.
+pub const LOST_VARIABLES: u8 = 3;
+/// The status of a cell that could not be loaded.
+pub const NOT_LOADED: u8 = 4;
 
-/// Answers child processes on a socket at `path`, on a thread of its own.
-pub fn listen(path: &Path, output: CellOutput) -> Result<()> {
-    let listener = UnixListener::bind(path)
-        .with_context(|| format!("could not listen on {}", path.display()))?;
-    std::thread::Builder::new().name("link".to_owned()).spawn(move || {
-        for link in listener.incoming().flatten() {
-            let output = output.clone();
-            let answer = move || {
-                if let Err(error) = greet(link, &output) {
-                    eprintln!("a child process left: {error:#}");
-                }
-            };
-            let _ = std::thread::Builder::new().name("child".to_owned()).spawn(answer);
+/// What the evaluator is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Load these before the first cell.
+    Preload { objects: Vec<PathBuf> },
+    /// Run a cell; drop `lost` variables before and `local` ones after it.
+    Run {
+        object: PathBuf,
+        function: String,
+        crates: Vec<PathBuf>,
+        lost: Vec<String>,
+        local: Vec<String>,
+    },
+    /// Tell the sizes of all variables.
+    Sizes,
+}
+
+/// What a message of the evaluator is; `evaluator_support.rs` sends the small letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    Ready = b'R',
+    Began = b'B',
+    Returned = b'D',
+    NotLoaded = b'N',
+    Result = b'r',
+    Error = b'e',
+    Panic = b'p',
+    Lost = b'l',
+    Sizes = b's',
+}
+
+impl Kind {
+    fn of(byte: u8) -> Option<Self> {
+        [
+            Kind::Ready,
+            Kind::Began,
+            Kind::Returned,
+            Kind::NotLoaded,
+            Kind::Result,
+            Kind::Error,
+            Kind::Panic,
+            Kind::Lost,
+            Kind::Sizes,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// One end of the socket. A message is its kind, its length in four bytes, its bytes.
+pub struct Wire {
+    socket: UnixStream,
+}
+
+impl Wire {
+    pub fn new(socket: UnixStream) -> Self {
+        Wire { socket }
+    }
+
+    pub fn send(&mut self, kind: u8, bytes: &[u8]) -> Result<()> {
+        let length =
+            u32::try_from(bytes.len()).map_err(|_| Error::from(ErrorKind::InvalidInput))?;
+        let mut message = Vec::with_capacity(bytes.len() + 5);
+        message.push(kind);
+        message.extend(length.to_le_bytes());
+        message.extend(bytes);
+        self.socket.write_all(&message)
+    }
+
+    pub fn send_command(&mut self, command: &Command) -> Result<()> {
+        self.send(b'C', &serde_json::to_vec(command)?)
+    }
+
+    /// The next message; none if the other side is gone.
+    pub fn receive(&mut self) -> Result<Option<(Option<Kind>, String)>> {
+        let mut head = [0; 5];
+        match self.socket.read_exact(&mut head) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
         }
-    })?;
-    Ok(())
-}
-
-fn greet(link: UnixStream, output: &CellOutput) -> Result<()> {
-    let mut bytes = [0; 64];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut buffer = [IoSliceMut::new(&mut bytes)];
-    let received = recvmsg(&link, &mut buffer, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    let fds: Vec<OwnedFd> = ancillary
-        .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    let hello = String::from_utf8_lossy(&bytes[..received.bytes]).into_owned();
-    let (role, id) = hello.trim_end().split_once(' ').context("an empty greeting")?;
-    let pid = id.parse().ok().and_then(Pid::from_raw).context("a greeting without an id")?;
-    match (role, <[OwnedFd; 3]>::try_from(fds)) {
-        ("evaluator", Ok(fds)) => serve_evaluator(link, pid, fds, output),
-        ("compiler", _) => serve_compiler(link, pid, output),
-        _ => anyhow::bail!("an unknown greeting {hello:?}"),
+        let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        self.socket.read_exact(&mut bytes)?;
+        Ok(Some((Kind::of(head[0]), String::from_utf8_lossy(&bytes).into_owned())))
     }
-}
 
-/// Lets a compiler start unless its cell was interrupted, and shows what it says until it ends.
-fn serve_compiler(mut link: UnixStream, group: Pid, output: &CellOutput) -> Result<()> {
-    if !output.activity.admit_compiler(group) {
-        link.write_all(b"no\n")?;
-        return Ok(());
-    }
-    link.write_all(b"go\n")?;
-    let mut width = 0;
-    for line in BufReader::new(&link).lines() {
-        let Ok(line) = line else { break };
-        // One line that is written over, as wide as the longest before it.
-        let padding = " ".repeat(usize::saturating_sub(width, line.chars().count()));
-        width = line.chars().count();
-        output.publisher.text("stderr", &format!("\r{line}{padding}"));
-    }
-    if width > 0 {
-        output.publisher.text("stderr", &format!("\r{}\r", " ".repeat(width)));
-    }
-    output.activity.compiler_ended(group);
-    Ok(())
-}
-
-fn serve_evaluator(
-    mut link: UnixStream,
-    evaluator: Pid,
-    [evcxr, stdout, stderr]: [OwnedFd; 3],
-    output: &CellOutput,
-) -> Result<()> {
-    output.activity.evaluator_started(evaluator);
-    link.write_all(b"ok\n")?;
-    let stderr_link = link.try_clone()?;
-    let stderr_output = output.clone();
-    let stderr_pump = std::thread::Builder::new().name("stderr".to_owned()).spawn(move || {
-        pump(stderr, &stderr_link, StreamAssembler::new(stderr_output, "stderr"), None);
-    })?;
-    let evcxr = File::from(evcxr);
-    pump(stdout, &link, StreamAssembler::new(output.clone(), "stdout"), Some(&evcxr));
-    let _ = stderr_pump.join();
-    output.activity.evaluator_ended(evaluator);
-    // Closing evcxr's pipe, last of all, tells evcxr that the evaluator is gone.
-    drop(evcxr);
-    Ok(())
-}
-
-/// Reads one stream until the evaluator is gone. A process that the cell started and that holds the
-/// stream open does not keep this waiting: the end of `link` counts, not the end of the stream.
-fn pump(
-    stream: OwnedFd,
-    link: &UnixStream,
-    mut assembler: StreamAssembler,
-    mut evcxr: Option<&File>,
-) {
-    let mut splitter = StreamSplitter::default();
-    let mut stream = File::from(stream);
-    let mut bytes = vec![0; READ_BYTES];
-    let mut since: Option<Instant> = None;
-    let mut deliver = |assembler: &mut StreamAssembler, pieces| {
-        for piece in pieces {
-            if let Some(line) = assembler.take(piece)
-                && let Some(evcxr) = &mut evcxr
-            {
-                let _ = evcxr.write_all(format!("{line}\n").as_bytes());
-            }
-        }
-    };
-    loop {
-        let wait = since
-            .zip(assembler.patience())
-            .map(|(since, patience)| patience.saturating_sub(since.elapsed()));
-        match wait_for(&stream, link, wait) {
-            Wake::Readable => match stream.read(&mut bytes) {
-                Ok(0) => break,
-                Ok(length) => {
-                    deliver(&mut assembler, splitter.feed(&bytes[..length]));
-                    match assembler.patience() {
-                        None => since = None,
-                        Some(patience)
-                            if since.get_or_insert_with(Instant::now).elapsed() >= patience =>
-                        {
-                            assembler.publish();
-                            since = None;
-                        }
-                        Some(_) => {}
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            },
-            Wake::Timeout => {
-                assembler.publish();
-                since = None;
-            }
-            Wake::Gone => break,
-        }
-    }
-    deliver(&mut assembler, splitter.finish());
-    assembler.publish();
-}
-
-enum Wake {
-    Readable,
-    Timeout,
-    /// The evaluator is gone and nothing is left to read.
-    Gone,
-}
-
-fn wait_for(stream: &File, link: &UnixStream, wait: Option<Duration>) -> Wake {
-    let timeout = wait.and_then(|wait| Timespec::try_from(wait).ok());
-    loop {
-        let mut fds = [
-            PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN),
-        ];
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => return Wake::Timeout,
-            Ok(_) if !fds[0].revents().is_empty() => return Wake::Readable,
-            Ok(_) => return Wake::Gone,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return Wake::Gone,
-        }
+    pub fn socket(&self) -> &UnixStream {
+        &self.socket
     }
 }

@@ -3,27 +3,36 @@
 
 mod activity;
 mod analyser;
+mod analysis;
 mod cell_output;
-mod cell_source;
-mod cell_types;
+mod cell_queue;
+mod cells;
 mod completeness;
+mod cursor;
 mod definitions;
 mod engine;
-mod environment;
 mod evaluator;
 mod failure;
 mod folder;
 mod history;
+mod inputs;
 mod kernel_info;
 mod kernelspec;
+mod key_replies;
+mod keys;
+mod known;
 mod library;
 mod link;
 mod notes;
+mod outline;
 mod output_stream;
+mod processes;
 mod publisher;
+mod runner;
 mod server;
 mod session;
 mod shell;
+mod shell_line;
 mod toolchain;
 mod tools;
 mod wire;
@@ -31,9 +40,10 @@ mod wire;
 use crate::activity::Activity;
 use crate::cell_output::CellOutput;
 use crate::folder::Folder;
+use crate::known::Surroundings;
+use crate::outline::SharedOutline;
 use crate::publisher::Publisher;
 use crate::session::Session;
-use crate::shell::Shell;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use jupyter_protocol::ConnectionInfo;
@@ -84,8 +94,6 @@ fn main() -> Result<()> {
     if evaluator::is_evaluator() {
         evaluator::run();
     }
-    // The analyser's evcxr has an evaluator too, which has nothing to do.
-    evcxr::runtime_hook();
     tools::run_if_called();
     if analyser::is_analyser() {
         return analyser::run();
@@ -116,20 +124,18 @@ fn run(connection_file: &Path) -> Result<()> {
         .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
     allow_many_clients();
     let folder = Folder::new()?;
-    // SAFETY: this is the main thread, and no other was started so far.
-    let session = unsafe { Session::new(folder.path()) }?;
     folder.remove_orphans();
+    let session = Session::new(folder.path())?;
     let (publisher, messages) = Publisher::new();
     let activity = Arc::new(Activity::default());
     let output = CellOutput::new(publisher.clone(), activity.clone());
-    link::listen(&session.socket(), output.clone())?;
     let start = {
         let (publisher, activity) = (publisher.clone(), activity.clone());
         move |wires| {
-            let engine = engine::start(session, output)?;
-            let shell = Shell::new(wires, publisher, activity, engine);
-            std::thread::Builder::new().name("shell".to_owned()).spawn(|| shell.run())?;
-            Ok(())
+            let outline = SharedOutline::default();
+            let surroundings = Surroundings::new(session.notebook_folder(), session.home());
+            let engine = engine::start(session, output, outline.clone())?;
+            Ok(shell::start(wires, publisher, activity, engine, outline, surroundings)?)
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,25 +1,20 @@
 //! What a cell's standard output and standard error are made of, told apart byte by byte.
 //!
-//! One pipe carries four kinds of things in order: the cell's own text, the library's display lines
-//! (U+001E `neural-composer/1 ` and one JSON object), evcxr's content blocks
-//! (`EVCXR_BEGIN_CONTENT` ... `EVCXR_END_CONTENT`) and evcxr's own signals. Anything that only looks
-//! like one of the last three is text, so that a malformed line is shown and never obeyed.
+//! One pipe carries three kinds of things in order: the cell's own text, the library's display lines
+//! (U+001E `neural-composer/1 ` and one JSON object) and content blocks as evcxr knows them
+//! (`EVCXR_BEGIN_CONTENT` ... `EVCXR_END_CONTENT`). Anything that only looks like one of the last two
+//! is text, so that a malformed line is shown and never obeyed. All of it is a cell's to write: what
+//! the kernel must rely on comes over a socket (`link.rs`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 const DISPLAY_TAG: &[u8] = "\u{1e}neural-composer/1 ".as_bytes();
-/// Lines of the evaluator itself: `began`, `returned`, `error`, `panic`.
-pub const EVALUATOR_TAG: &str = "\u{1e}neural-composer-evaluator ";
 const CONTENT_BEGIN: &[u8] = b"EVCXR_BEGIN_CONTENT ";
 const CONTENT_END: &[u8] = b"EVCXR_END_CONTENT";
-/// Lines evcxr waits for on the evaluator's output; everything else it would take for text.
-const SIGNALS: [&[u8]; 4] = [
-    b"EVCXR_PANIC_NOTIFICATION",
-    b"EVCXR_ERROR_OCCURRED",
-    b"EVCXR_VARIABLE_CHANGED_TYPE:",
-    b"EVCXR_INPUT_REQUEST",
-];
+/// How the crate `evcxr_input` announces that it will read a line: with a prompt.
+const INPUT_PROMPTS: [(&[u8], bool); 2] =
+    [(b"EVCXR_INPUT_REQUEST:", false), (b"EVCXR_INPUT_REQUEST_PASSWORD:", true)];
 /// Longest display line obeyed, in bytes; the library keeps to 8 MiB.
 const DISPLAY_LIMIT_BYTES: usize = 9 << 20;
 /// How much of an over-long line is shown as text.
@@ -60,10 +55,11 @@ pub enum Piece {
         mime: String,
         text: String,
     },
-    /// A line for evcxr, without its newline.
-    Signal(String),
-    /// A line of the evaluator, without tag and newline.
-    Evaluator(String),
+    /// The next read of standard input is to be asked with these words.
+    Prompt {
+        prompt: String,
+        is_password: bool,
+    },
 }
 
 /// Splits a byte stream into [`Piece`]s; feed it whatever a read returned.
@@ -101,8 +97,13 @@ impl StreamSplitter {
     pub fn finish(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if let Some((mime, text)) = self.content.take() {
-            pieces.push(Piece::Content { mime, text });
+            // It was never ended, so it was no content.
+            let begin = lossy(CONTENT_BEGIN);
+            let newline = if text.is_empty() { "" } else { "\n" };
+            pieces.push(Piece::Text(format!("{begin}{mime}\n{text}{newline}")));
         }
+        self.scanned = 0;
+        self.dropping = false;
         let rest = std::mem::take(&mut self.pending);
         push_text(&mut pieces, &rest, false);
         pieces
@@ -124,12 +125,8 @@ impl StreamSplitter {
 
     fn take_line(&mut self, line: &[u8], pieces: &mut Vec<Piece>) {
         if let Some((mime, mut text)) = self.content.take() {
-            // A panic inside a block ends it: its end line will never come.
-            if line == CONTENT_END || line == SIGNALS[0] {
+            if line == CONTENT_END {
                 pieces.push(Piece::Content { mime, text });
-                if line == SIGNALS[0] {
-                    pieces.push(Piece::Signal(lossy(line)));
-                }
                 return;
             }
             if !text.is_empty() {
@@ -152,17 +149,12 @@ impl StreamSplitter {
                 }
                 _ => push_text(pieces, line, true),
             }
-        } else if let Some(rest) = special.strip_prefix(EVALUATOR_TAG.as_bytes()) {
+        } else if let Some(mime) = special.strip_prefix(CONTENT_BEGIN).and_then(content_type) {
             push_text(pieces, before, false);
-            pieces.push(Piece::Evaluator(lossy(rest)));
-        } else if let Some(mime) = special.strip_prefix(CONTENT_BEGIN) {
-            push_text(pieces, before, false);
-            let mime = lossy(mime);
-            let mime = mime.split(' ').next().unwrap_or_default().to_owned();
             self.content = Some((mime, String::new()));
-        } else if is_signal(special) {
+        } else if let Some((prompt, is_password)) = prompt(special) {
             push_text(pieces, before, false);
-            pieces.push(Piece::Signal(lossy(special)));
+            pieces.push(Piece::Prompt { prompt, is_password });
         } else {
             push_text(pieces, line, true);
         }
@@ -213,8 +205,7 @@ fn special_start(line: &[u8]) -> Option<usize> {
     while let Some(offset) = line[from..].iter().position(|&byte| byte == 0x1e || byte == b'E') {
         let at = from + offset;
         let rest = &line[at..];
-        let tags = [DISPLAY_TAG, EVALUATOR_TAG.as_bytes(), CONTENT_BEGIN];
-        if tags.iter().chain(&SIGNALS).any(|tag| rest.starts_with(tag)) {
+        if tags().any(|tag| rest.starts_with(tag)) {
             return Some(at);
         }
         from = at + 1;
@@ -222,22 +213,35 @@ fn special_start(line: &[u8]) -> Option<usize> {
     None
 }
 
-fn is_signal(line: &[u8]) -> bool {
-    // The first two are whole lines, the others carry a name or a prompt.
-    line == SIGNALS[0]
-        || line == SIGNALS[1]
-        || line.starts_with(SIGNALS[2])
-        || line.starts_with(SIGNALS[3])
+fn tags() -> impl Iterator<Item = &'static [u8]> {
+    let prompts = INPUT_PROMPTS.into_iter().map(|(tag, _)| tag);
+    [DISPLAY_TAG, CONTENT_BEGIN].into_iter().chain(prompts)
+}
+
+fn prompt(line: &[u8]) -> Option<(String, bool)> {
+    INPUT_PROMPTS
+        .into_iter()
+        .find_map(|(tag, is_password)| Some((lossy(line.strip_prefix(tag)?), is_password)))
+}
+
+/// The MIME type that a block begins with, if it is one.
+fn content_type(rest: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(rest).ok()?;
+    let mime = text.split(' ').next()?;
+    let (kind, name) = mime.split_once('/')?;
+    let is_token = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || ".+-_".contains(c))
+    };
+    (is_token(kind) && is_token(name)).then(|| mime.to_owned())
 }
 
 /// How many bytes at the end may be the beginning of a tag that has not arrived whole.
 fn unfinished_marker_length(bytes: &[u8]) -> usize {
-    let tags = [DISPLAY_TAG, EVALUATOR_TAG.as_bytes(), CONTENT_BEGIN];
-    let longest = tags.iter().chain(&SIGNALS).map(|tag| tag.len()).max().unwrap_or(0);
+    let longest = tags().map(<[u8]>::len).max().unwrap_or(0);
     let from = bytes.len().saturating_sub(longest);
     for at in from..bytes.len() {
         let rest = &bytes[at..];
-        if tags.iter().chain(&SIGNALS).any(|tag| tag.starts_with(rest)) {
+        if tags().any(|tag| tag.starts_with(rest)) {
             return rest.len();
         }
     }
@@ -357,18 +361,19 @@ mod tests {
     }
 
     #[test]
-    fn signals_are_found_behind_text_without_a_newline() {
-        for chunk in [1, 4, 4096] {
-            assert_eq!(
-                feed_all(b"half a lineEVCXR_PANIC_NOTIFICATION\nmore\n", chunk),
-                [
-                    text("half a line"),
-                    Piece::Signal("EVCXR_PANIC_NOTIFICATION".to_owned()),
-                    text("more\n")
-                ]
-            );
+    fn blocks_without_an_end_are_text() {
+        for text_behind in ["", "more\n", "one\ntwo\n"] {
+            let written = format!("EVCXR_BEGIN_CONTENT x/y\n{text_behind}");
+            assert_eq!(feed_all(written.as_bytes(), 7), [text(&written)]);
         }
-        assert_eq!(feed_all(b"EVCXR_ERROR_OCCURRED?\n", 4), [text("EVCXR_ERROR_OCCURRED?\n")]);
+        let no_type = "EVCXR_BEGIN_CONTENT nothing\nEVCXR_END_CONTENT\n";
+        assert_eq!(feed_all(no_type.as_bytes(), 7), [text(no_type)]);
+    }
+
+    #[test]
+    fn prompts_are_not_text() {
+        let prompt = Piece::Prompt { prompt: "Name: ".to_owned(), is_password: false };
+        assert_eq!(feed_all(b"a\nEVCXR_INPUT_REQUEST:Name: \n", 4), [text("a\n"), prompt]);
     }
 
     #[test]

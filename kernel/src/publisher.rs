@@ -4,7 +4,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use jupyter_protocol::{Header, JupyterMessage, JupyterMessageContent, UnknownMessage};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// The protocol this kernel speaks (Jupyter's messaging documentation).
@@ -54,38 +55,95 @@ pub fn request(identities: Vec<Bytes>, parts: &[Bytes]) -> anyhow::Result<Jupyte
     })
 }
 
-/// Sends output of the cell being run to all front ends, in order.
+/// Sends what the kernel says to all front ends, in order.
 ///
 /// Its methods block while the queue is full: never call them from asynchronous code.
 #[derive(Clone)]
 pub struct Publisher {
     queue: mpsc::Sender<JupyterMessage>,
-    parent: Arc<Mutex<Option<JupyterMessage>>>,
+    cell: Arc<Mutex<Cell>>,
+}
+
+/// The last cell that was started; output belongs to it, whoever writes it and when.
+struct Cell {
+    request: Option<JupyterMessage>,
+    is_running: bool,
+    /// When it ended, or the kernel started.
+    ended: Instant,
 }
 
 impl Publisher {
     pub fn new() -> (Self, mpsc::Receiver<JupyterMessage>) {
         let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
-        (Publisher { queue, parent: Arc::default() }, messages)
+        let cell = Cell { request: None, is_running: false, ended: Instant::now() };
+        (Publisher { queue, cell: Arc::new(Mutex::new(cell)) }, messages)
     }
 
-    /// From now on output belongs to this request's cell.
-    pub fn set_parent(&self, parent: &JupyterMessage) {
-        let mut parent = parent.clone();
-        // Topics on iopub are not routed: the request's socket identities do not belong there.
-        parent.zmq_identities.clear();
-        *self.parent.lock().unwrap_or_else(PoisonError::into_inner) = Some(parent);
+    fn cell(&self) -> MutexGuard<'_, Cell> {
+        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the request being answered runs a cell.
+    /// From now on the kernel is busy, and output belongs to this request's cell.
+    pub fn begin_cell(&self, request: &JupyterMessage) {
+        let mut cell = self.cell();
+        cell.request = Some(request.clone());
+        cell.is_running = true;
+        self.state("busy", Some(request));
+    }
+
+    /// The cell is over; what its threads say later is still its output.
+    pub fn end_cell(&self) {
+        let mut cell = self.cell();
+        cell.is_running = false;
+        cell.ended = Instant::now();
+        self.state("idle", cell.request.as_ref());
+    }
+
+    /// Whether a cell runs or is being compiled.
     pub fn is_in_cell(&self) -> bool {
-        let parent = self.parent.lock().unwrap_or_else(PoisonError::into_inner);
-        parent.as_ref().is_some_and(|parent| parent.message_type() == "execute_request")
+        self.cell().is_running
     }
 
+    /// How long there has been no cell; none while there is one.
+    pub fn idle_time(&self) -> Option<Duration> {
+        let cell = self.cell();
+        (!cell.is_running).then(|| cell.ended.elapsed())
+    }
+
+    /// A request that runs no cell was taken up.
+    pub fn taken_up(&self, request: &JupyterMessage) {
+        self.state("busy", Some(request));
+    }
+
+    /// A request that runs no cell was answered. Front ends show the last state they heard of, so
+    /// that of a running cell is said again.
+    pub fn answered(&self, request: &JupyterMessage) {
+        let cell = self.cell();
+        self.state("idle", Some(request));
+        if cell.is_running {
+            self.state("busy", cell.request.as_ref());
+        }
+    }
+
+    /// The kernel is there.
+    pub fn starting(&self) {
+        self.state("starting", None);
+    }
+
+    fn state(&self, state: &str, parent: Option<&JupyterMessage>) {
+        self.publish_for("status", json!({ "execution_state": state }), parent);
+    }
+
+    /// Publishes as the last cell's output.
     pub fn publish(&self, kind: &str, content: Value) {
-        let parent = self.parent.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut message = message(kind, content, parent.as_ref());
+        let parent = self.cell().request.clone();
+        self.publish_for(kind, content, parent.as_ref());
+    }
+
+    /// Publishes on behalf of any request.
+    pub fn publish_for(&self, kind: &str, content: Value, parent: Option<&JupyterMessage>) {
+        let mut message = message(kind, content, parent);
+        // Topics on iopub are not routed: a request's socket identities do not belong there.
         message.zmq_identities = vec![topic(kind).into()];
         // An error means that the kernel is shutting down.
         let _ = self.queue.blocking_send(message);
@@ -95,10 +153,6 @@ impl Publisher {
         if !text.is_empty() {
             self.publish("stream", json!({ "name": stream, "text": text }));
         }
-    }
-
-    pub fn status(&self, state: &str) {
-        self.publish("status", json!({ "execution_state": state }));
     }
 }
 

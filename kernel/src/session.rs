@@ -1,11 +1,11 @@
-//! One kernel's own folder, and how evcxr is made to work in it.
+//! One kernel's own folder, and what is prepared in it before the first cell.
 
 use crate::analyser;
-use crate::environment;
-use crate::evaluator;
-use crate::library::{self, LibraryInUse};
+use crate::cells::compile::Compiler;
+use crate::library::{self, LibraryInUse, Support};
+use crate::runner::Recipe;
 use crate::toolchain::Toolchain;
-use crate::tools::{self, Purpose, SETUP_ENV, Setup};
+use crate::tools::{self, SETUP_ENV, Setup};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,50 +28,35 @@ pub struct PreparedSession {
     session: Session,
     toolchain: Toolchain,
     library: Option<LibraryInUse>,
-    /// See `evaluator_support.rs`.
-    support: PathBuf,
+    support: Support,
 }
 
 impl Session {
-    /// Makes the folders, and makes evcxr find our stand-ins for its tools.
-    ///
-    /// # Safety
-    ///
-    /// No other thread may exist yet; see [`environment::redirect`].
-    pub unsafe fn new(folder: &Path) -> Result<Self> {
+    /// Makes the folders.
+    pub fn new(folder: &Path) -> Result<Self> {
         let notebook_folder = std::env::current_dir().context("the notebook's folder is gone")?;
         let home = std::env::var_os(HOME_ENV).filter(|home| !home.is_empty()).map(PathBuf::from);
         let session = Session { folder: folder.to_owned(), notebook_folder, home };
-        let bin = session.tools().join("bin");
-        std::fs::create_dir_all(&bin)?;
         std::fs::create_dir_all(session.cells())?;
-        let program = std::env::current_exe()?;
-        for tool in tools::NAMES {
-            std::os::unix::fs::symlink(&program, bin.join(tool))?;
-        }
-        write_settings(folder, &session.cells())?;
-        let variables =
-            [(evaluator::SOCKET_ENV, session.socket()), (SETUP_ENV, session.setup_file())];
-        // SAFETY: the caller vouches for it.
-        unsafe { environment::redirect(&session.tools(), &variables) };
         Ok(session)
     }
 
-    pub fn socket(&self) -> PathBuf {
-        self.folder.join("socket")
+    pub fn notebook_folder(&self) -> PathBuf {
+        self.notebook_folder.clone()
     }
 
-    fn tools(&self) -> PathBuf {
-        self.folder.join("tools")
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 
-    fn setup_file(&self) -> PathBuf {
-        self.folder.join("setup.json")
-    }
-
-    /// The package that cells are compiled in.
+    /// Where cells are compiled.
     fn cells(&self) -> PathBuf {
         self.folder.join("cells")
+    }
+
+    /// Where crates of `:dep` are compiled.
+    pub fn crates(&self) -> PathBuf {
+        self.folder.join("crates")
     }
 
     /// Where the analyser works.
@@ -93,76 +78,63 @@ impl Session {
             Some(in_use) => in_use.library.support.clone(),
             None => library::compile_support(&toolchain, &self.folder)?,
         };
-        let analyser = self.analyser_folder();
-        analyser.prepare(self.home.as_deref(), library.as_ref())?;
-        let (path, cargo_home) = environment::original();
-        let setup = |purpose, cells| Setup {
-            purpose,
-            toolchain: toolchain.clone(),
-            library: library.as_ref().map(|in_use| in_use.library.clone()),
-            cells,
-            tools: self.tools().join("bin"),
-            path: path.clone(),
-            cargo_home: cargo_home.clone(),
-        };
-        setup(Purpose::Evaluation, self.cells()).write(&self.setup_file())?;
-        setup(Purpose::Analysis, analyser.cells()).write(&analyser.setup_file())?;
+        self.analyser_folder().prepare(self.home.as_deref(), library.as_ref(), &toolchain)?;
         Ok(PreparedSession { session: self, toolchain, library, support })
     }
 }
 
 impl PreparedSession {
-    /// The command that evcxr starts whenever it needs an evaluator.
-    pub fn evaluator_command(&self) -> Result<Command> {
-        let mut command = Command::new(std::env::current_exe()?);
-        environment::restore(&mut command)
-            .env(KERNEL_ENV, "1")
-            .env_remove(SETUP_ENV)
-            .current_dir(&self.session.notebook_folder);
-        let mut preload = self.support.display().to_string();
-        if let Some(in_use) = &self.library {
-            preload += &format!(":{}", in_use.library.shared_object.display());
+    /// What compiles the cells.
+    pub fn compiler(&self) -> Result<Compiler> {
+        let compiler = Compiler {
+            toolchain: self.toolchain.clone(),
+            library: self.library.as_ref().map(|in_use| in_use.library.clone()),
+            folder: self.session.cells(),
+            notebook_folder: self.session.notebook_folder.clone(),
+        };
+        compiler.prepare(&self.support.object)?;
+        if let Some(shim) = &self.support.shim {
+            compiler.link(shim)?;
         }
-        command.env(evaluator::PRELOAD_ENV, preload);
-        Ok(command)
+        Ok(compiler)
     }
 
-    /// What runs before the notebook's first cell.
-    pub fn first_cell(&self) -> String {
-        let mut cell = ":efmt {}\n".to_owned();
-        if let (Some(home), Some(in_use)) = (&self.session.home, &self.library) {
-            cell += &library::dependency_line(home, in_use.library.features.as_deref());
+    /// How evaluators are started.
+    pub fn evaluator(&self) -> Recipe {
+        let name =
+            |file: &PathBuf| file.file_name().map(|name| name.to_string_lossy().into_owned());
+        let library = self.library.iter().map(|in_use| in_use.library.shared_object.clone());
+        let objects = self.session.cells();
+        let preload = std::iter::once(self.support.object.clone()).chain(library);
+        let preload = preload.filter_map(|object| Some(objects.join(object.file_name()?)));
+        Recipe {
+            folder: self.session.notebook_folder.clone(),
+            preload: preload.collect(),
+            shim: self.support.shim.as_ref().and_then(name),
+            environment: vec![(KERNEL_ENV, "1".to_owned())],
+            objects_folder: objects,
         }
-        cell + "\n" + include_str!("first_cell.rs")
     }
 
-    /// Where the types that a check found are left.
-    pub fn types_file(&self) -> PathBuf {
-        tools::types_file(&self.session.cells())
+    /// Where crates of `:dep` are compiled.
+    pub fn crates(&self) -> PathBuf {
+        self.session.crates()
     }
 
     /// What the notebook should know of before its first cell.
     pub fn warning(&self) -> Option<String> {
         (!self.toolchain.has_source()).then(|| {
-            "The types of variables cannot be found without the standard library's source: run\n  \
+            "Completion and descriptions want the standard library's source: run\n  \
              rustup component add rust-src\nin a terminal and restart this kernel.\n"
                 .to_owned()
         })
-    }
-
-    /// Runs `start` in the folder with evcxr's settings, which it reads from the current folder.
-    pub fn with_settings<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
-        std::env::set_current_dir(&self.session.folder)?;
-        let started = start();
-        std::env::set_current_dir(&self.session.notebook_folder)?;
-        Ok(started)
     }
 }
 
 /// Makes the evcxr that starts in `folder` put its package into `cells`.
 fn write_settings(folder: &Path, cells: &Path) -> Result<()> {
-    let cells = cells.display().to_string();
-    let settings = format!("[evcxr]\ntmpdir = {cells:?}\nopt_level = \"3\"\n");
+    let cells = toml::Value::String(cells.display().to_string());
+    let settings = format!("[evcxr]\ntmpdir = {cells}\nopt_level = \"3\"\n");
     Ok(std::fs::write(folder.join("evcxr.toml"), settings)?)
 }
 
@@ -181,12 +153,40 @@ impl AnalyserFolder {
         self.folder.join("setup.json")
     }
 
+    /// Stand-ins for cargo, rustc and rustup, which evcxr and rust-analyzer call.
+    fn tools(&self) -> PathBuf {
+        self.folder.join("tools")
+    }
+
     fn dependency_file(&self) -> PathBuf {
         self.folder.join("dependency")
     }
 
-    fn prepare(&self, home: Option<&Path>, library: Option<&LibraryInUse>) -> Result<()> {
+    fn prepare(
+        &self,
+        home: Option<&Path>,
+        library: Option<&LibraryInUse>,
+        toolchain: &Toolchain,
+    ) -> Result<()> {
         std::fs::create_dir_all(self.cells())?;
+        let bin = self.tools().join("bin");
+        std::fs::create_dir_all(&bin)?;
+        let program = std::env::current_exe()?;
+        for tool in tools::NAMES {
+            let link = bin.join(tool);
+            // The session may be prepared a second time, after a failure.
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(&program, link)?;
+        }
+        let setup = Setup {
+            toolchain: toolchain.clone(),
+            library: library.map(|in_use| in_use.library.clone()),
+            cells: self.cells(),
+            tools: bin,
+            path: std::env::var("PATH").unwrap_or_default(),
+            cargo_home: std::env::var("CARGO_HOME").ok(),
+        };
+        setup.write(&self.setup_file())?;
         write_settings(&self.folder, &self.cells())?;
         let dependency = match (home, library) {
             (Some(home), Some(in_use)) => {
@@ -201,10 +201,16 @@ impl AnalyserFolder {
     pub fn command(&self) -> Result<Command> {
         let dependency = std::fs::read_to_string(self.dependency_file())?;
         let mut command = Command::new(std::env::current_exe()?);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path);
+        let first = std::iter::once(self.tools().join("bin"));
+        // A folder with a colon in its name cannot be on the path; then there is no analyser.
+        let path = std::env::join_paths(first.chain(folders))?;
         command
+            .env("PATH", path)
+            .env("CARGO_HOME", self.tools())
             .env(analyser::DEPENDENCY_ENV, dependency)
             .env(SETUP_ENV, self.setup_file())
-            .env_remove(evaluator::SOCKET_ENV)
             .current_dir(&self.folder);
         Ok(command)
     }

@@ -1,6 +1,5 @@
 //! The Rust toolchain that compiles cells.
 
-use crate::environment;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -58,11 +57,11 @@ impl Toolchain {
 
 fn find(tool: &str, folder: &Path) -> Result<PathBuf> {
     let mut rustup = Command::new("rustup");
-    let rustup = environment::restore(&mut rustup).args(["which", tool]).current_dir(folder);
+    let rustup = rustup.args(["which", tool]).current_dir(folder);
     if let Ok(path) = output(rustup) {
         return Ok(path.trim().into());
     }
-    let (path, _) = environment::original();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let home = std::env::home_dir().map(|home| home.join(".cargo/bin"));
     std::env::split_paths(&path)
         .chain(home)

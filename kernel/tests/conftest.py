@@ -1,8 +1,9 @@
-"""Fixtures: the kernel without and with the library."""
+"""Fixtures: the kernel without and with the library, and shelves of kernels for stories."""
 
 import pytest
 
 from notebook import Notebook, install
+from stories import Shelf
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,19 @@ def plain(plain_specs):
 def composer(specs):
     with Notebook(specs) as notebook:
         yield notebook
+
+
+@pytest.fixture(scope="module")
+def shelf(plain_specs):
+    """The module's kernels without the library, for stories."""
+    shelf = Shelf(plain_specs)
+    yield shelf
+    shelf.close()
+
+
+@pytest.fixture
+def own(plain_specs, tmp_path):
+    """A kernel of the test's own, in a folder of its own."""
+    shelf = Shelf(plain_specs, cwd=str(tmp_path))
+    yield shelf
+    shelf.close()

@@ -165,6 +165,7 @@ impl Decoder {
     /// [`Error::Io`] when the file can no longer be read. Damage in the file is no error: what can
     /// be decoded is, and [`Decoder::warnings`] tells the rest.
     pub fn next_chunk(&mut self) -> Result<Option<&[Vec<f32>]>> {
+        interrupt::check()?;
         while !self.finished {
             if self.decode_packet()? {
                 return Ok(Some(&self.chunk));
@@ -179,7 +180,7 @@ impl Decoder {
     /// Those of [`Decoder::next_chunk`], [`Error::Audio`] when there is not one sample, and
     /// [`Error::Interrupted`] when it was stopped.
     pub fn read_all(&mut self) -> Result<Audio> {
-        interrupt::clear();
+        let _job = interrupt::begin()?;
         let mut channels = vec![Vec::new(); self.channel_count];
         while let Some(chunk) = self.next_chunk()? {
             for (channel, new) in channels.iter_mut().zip(chunk) {
@@ -208,7 +209,7 @@ impl Decoder {
     /// Those of [`Decoder::read_all`], and [`Error::Argument`] for a rate outside 1,000 to
     /// 768,000 Hz.
     pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
-        interrupt::clear();
+        let _job = interrupt::begin()?;
         let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz, 1)?;
         let mut samples = Vec::new();
         let mut mixed = [Vec::new()];

@@ -1,4 +1,4 @@
-use super::Audio;
+use super::{Audio, as_heard};
 use crate::Result;
 use ebur128::{EbuR128, Mode};
 
@@ -50,7 +50,10 @@ impl Levels {
         let seconds = |frames: usize| frames as f64 / f64::from(audio.sample_rate_hz());
         Ok(Self {
             loudness_lufs: loudness(audio)?,
-            peak: channels.iter().flatten().fold(0.0, |peak, sample| sample.abs().max(peak)),
+            peak: channels
+                .iter()
+                .flatten()
+                .fold(0.0, |peak, sample| as_heard(*sample).abs().max(peak)),
             clipped_peaks: channels.iter().map(|channel| clipped_peaks(channel)).sum(),
             silence_before_seconds: seconds(first.unwrap_or(audio.frames())),
             silence_after_seconds: last.map_or(0.0, |last| seconds(audio.frames() - 1 - last)),

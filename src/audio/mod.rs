@@ -29,6 +29,7 @@ pub use find_songs::{SONG_EXTENSIONS, find_songs};
 pub use levels::Levels;
 pub use playback::{Playback, stop_all};
 pub use resample::Resampler;
+pub(crate) use samples::as_heard;
 pub use samples::{Audio, mix_to_mono};
 pub use song::Song;
 pub use tags::Tags;

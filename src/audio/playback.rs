@@ -104,7 +104,7 @@ impl Playback {
     /// [`Error::Playback`] when the device goes away.
     pub fn wait(&self) -> Result<()> {
         const LOOK_EVERY: Duration = Duration::from_millis(20);
-        interrupt::clear();
+        let _job = interrupt::begin().inspect_err(|_| self.stop())?;
         while self.is_playing() {
             if interrupt::requested() {
                 self.stop();

@@ -1,5 +1,5 @@
-use super::Audio;
-use crate::{Error, Result};
+use super::{Audio, as_heard};
+use crate::{Error, Result, interrupt};
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{Fft, FixedSync, Resampler as _};
 
@@ -14,7 +14,8 @@ const BLOCK_FRAMES: usize = 2048;
 ///
 /// The output starts with the input's first sample, without the filter's delay, and is in all
 /// `round(frames × to_hz / from_hz)` frames long. Frequencies above the new Nyquist frequency are
-/// removed (FFT method of the `rubato` crate, Blackman-Harris squared window).
+/// removed (FFT method of the `rubato` crate, Blackman-Harris squared window). Samples that are not
+/// numbers, or have no end, count as silence.
 ///
 /// ```
 /// use neural_composer::audio::Resampler;
@@ -103,7 +104,7 @@ impl Resampler {
             }
         } else {
             for (pending, new) in self.pending.iter_mut().zip(chunk) {
-                pending.extend_from_slice(new);
+                pending.extend(new.iter().copied().map(as_heard));
             }
             self.filter_pending()?;
         }
@@ -207,6 +208,7 @@ impl Audio {
         if to_hz == self.sample_rate_hz() {
             return Ok(self.clone());
         }
+        interrupt::check()?;
         let channels: Result<Vec<_>> = self
             .channels()
             .iter()

@@ -95,6 +95,15 @@ impl Audio {
     }
 }
 
+/// Beyond this, 240 dB above full scale, computations would leave the range of their numbers.
+const LOUDEST: f32 = 1e12;
+
+/// A sample as computations hear it: what is not a number or has no end is silence, and nothing is
+/// louder than 240 dB above full scale.
+pub(crate) fn as_heard(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-LOUDEST, LOUDEST) } else { 0.0 }
+}
+
 /// Averages `channels`, all of one length, into `mixed`, which is emptied first.
 pub fn mix_to_mono(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
     let scale = 1.0 / channels.len() as f32;

@@ -1,6 +1,7 @@
 use super::Dataset;
-use crate::Result;
+use crate::{Result, interrupt};
 use candle_core::{Device, Tensor};
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,7 +21,42 @@ pub struct Batches<'a> {
     batch_size: usize,
 }
 
+/// Where tensors can be: the library's device, or Candle's.
+pub trait TensorDevice {
+    /// Candle's handle.
+    fn candle(&self) -> &Device;
+}
+
+impl TensorDevice for Device {
+    fn candle(&self) -> &Device {
+        self
+    }
+}
+
+impl TensorDevice for crate::model::Device {
+    fn candle(&self) -> &Device {
+        self.candle()
+    }
+}
+
 impl Dataset {
+    /// All sequences in groups of `batch_size` (the last may be smaller), in their order.
+    ///
+    /// ```
+    /// # use neural_composer::{audio::Audio, dataset::{Dataset, DatasetSettings}, model::Device};
+    /// # let hum = Audio::mono((0..64_000).map(|i| (i as f32 * 0.1).sin()).collect(), 16_000)?;
+    /// # let data = Dataset::from_audio(&[("hum".into(), hum)], DatasetSettings::fast())?;
+    /// for batch in data.in_batches(8).shuffled(1).on(&Device::best()) {
+    ///     let batch = batch?;
+    ///     assert_eq!(batch.inputs.dims(), batch.targets.dims());
+    /// }
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    pub fn in_batches(&self, batch_size: usize) -> Batches<'_> {
+        let all: Vec<usize> = (0..self.len()).collect();
+        self.batches(&all, batch_size, None)
+    }
+
     /// The sequences `indices` in groups of `batch_size` (the last may be smaller), in an order
     /// drawn from `shuffle`, or as given without one.
     pub fn batches(
@@ -37,6 +73,7 @@ impl Dataset {
     }
 
     fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
+        interrupt::check()?;
         let (steps, width) = (self.settings.sequence_blocks, self.blocks().width());
         let shape = (indices.len(), steps, width);
         let mut zeros = vec![0.0; width];
@@ -58,6 +95,12 @@ impl Dataset {
 }
 
 impl Batches<'_> {
+    /// The same sequences in an order drawn from `seed`: every epoch gets one of its own.
+    pub fn shuffled(mut self, seed: u64) -> Self {
+        self.order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        self
+    }
+
     /// How many batches.
     pub fn len(&self) -> usize {
         self.order.len().div_ceil(self.batch_size)
@@ -69,7 +112,13 @@ impl Batches<'_> {
     }
 
     /// The batches as tensors on `device`, each made when it is asked for.
-    pub fn on<'b>(&'b self, device: &'b Device) -> impl Iterator<Item = Result<Batch>> + 'b {
+    ///
+    /// A batch is an error while a stop of the user's holds, which ends a loop over batches.
+    pub fn on<'b>(
+        &'b self,
+        device: &'b impl TensorDevice,
+    ) -> impl ExactSizeIterator<Item = Result<Batch>> + 'b {
+        let device = device.candle();
         self.order.chunks(self.batch_size).map(|indices| self.dataset.batch(indices, device))
     }
 }

@@ -9,7 +9,7 @@ pub mod grains;
 mod settings;
 pub mod spectral;
 
-pub use batch::{Batch, Batches};
+pub use batch::{Batch, Batches, TensorDevice};
 pub use settings::DatasetSettings;
 
 use crate::audio::{self, Audio, Song};
@@ -83,6 +83,7 @@ impl Dataset {
     /// # Errors
     /// When no file can be used, or the settings are impossible.
     pub fn from_files(paths: &[PathBuf], settings: DatasetSettings) -> Result<Self> {
+        let _job = interrupt::begin()?;
         let mut gathering = Gathering::new(settings)?;
         for path in paths {
             if interrupt::requested() {
@@ -98,6 +99,7 @@ impl Dataset {
     /// # Errors
     /// As [`from_audio`](Self::from_audio).
     pub fn from_songs(songs: &[Song], settings: DatasetSettings) -> Result<Self> {
+        let _job = interrupt::begin()?;
         let mut gathering = Gathering::new(settings)?;
         for song in songs {
             gathering.add_audio(
@@ -115,6 +117,7 @@ impl Dataset {
     /// # Errors
     /// When nothing is long enough for a sequence, or the settings are impossible.
     pub fn from_audio(audio: &[(String, Audio)], settings: DatasetSettings) -> Result<Self> {
+        let _job = interrupt::begin()?;
         let mut gathering = Gathering::new(settings)?;
         for (title, audio) in audio {
             gathering.add_audio(title.clone(), None, audio, Vec::new());
@@ -326,8 +329,12 @@ impl Gathering {
         title: String,
         path: Option<&Path>,
         audio: &Audio,
-        warnings: Vec<String>,
+        mut warnings: Vec<String>,
     ) {
+        let unheard = audio.channels().iter().flatten().filter(|s| !s.is_finite()).count();
+        if unheard > 0 {
+            warnings.push(format!("{unheard} samples that are not numbers count as silence"));
+        }
         let blocks = self.settings.blocks;
         let rows = match blocks.spectra(audio) {
             Ok(rows) => rows,

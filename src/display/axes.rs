@@ -59,11 +59,12 @@ impl Axis {
         let high = if high > low { high } else { low + 1.0 };
         let step = nice_step((high - low) / most_ticks.max(1) as f64);
         let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
+        // What takes too much room as it is gets an exponent.
+        let short = step >= 1e-5 && low.abs().max(high.abs()) < 1e6;
+        let words = |v: f64| if short { format!("{v:.decimals$}") } else { compact(v) };
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
-        let ticks = (first..=last)
-            .map(|k| (k as f64 * step, format!("{:.decimals$}", k as f64 * step)))
-            .collect();
+        let ticks = (first..=last).map(|k| (k as f64 * step, words(k as f64 * step))).collect();
         Self { scale: Scale::Linear, low, high, ticks, label }
     }
 
@@ -102,7 +103,7 @@ impl Axis {
     pub fn log(low: f64, high: f64, label: &'static str) -> Self {
         let low = low.max(1e-300);
         let high = if high > low { high } else { low * 10.0 };
-        let decades = (high / low).log10();
+        let decades = high.log10() - low.log10();
         let factors: &[f64] = if decades > 4.0 {
             &[1.0]
         } else if decades > 0.7 {
@@ -112,7 +113,9 @@ impl Axis {
             return Self { scale: Scale::Log, ..Self::linear(low, high, 6, label) };
         };
         let mut ticks = Vec::new();
-        for exponent in low.log10().floor() as i32..=high.log10().ceil() as i32 {
+        let every = (decades / 10.0).ceil().max(1.0) as usize;
+        let exponents = low.log10().floor() as i32..=high.log10().ceil() as i32;
+        for exponent in exponents.step_by(every) {
             for factor in factors {
                 let value = factor * 10f64.powi(exponent);
                 if (low..=high).contains(&value) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// What one display carries: HTML for the notebook, a still picture for readers without scripts or
 /// styles, plain text for consoles. A front end picks the richest form it can show.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bundle {
     html: String,
     picture: Option<Picture>,
@@ -54,14 +54,15 @@ impl Bundle {
         &self.plain
     }
 
-    /// MIME type to content, as Jupyter has it: `text/plain`, `text/html` and `image/png` (base64).
+    /// MIME type to content, as Jupyter has it: `text/plain`, `text/html` and `image/png` (base64), or
+    /// `image/svg+xml` for a picture that is only a drawing.
     pub fn data(&self) -> BTreeMap<String, String> {
         let mut data = BTreeMap::from([
             ("text/plain".to_owned(), self.plain.clone()),
             ("text/html".to_owned(), self.html.clone()),
         ]);
-        if let Some(picture) = &self.picture {
-            data.insert("image/png".to_owned(), picture.png_base64());
+        if let Some((mime, content)) = self.picture.as_ref().and_then(Picture::still) {
+            data.insert(mime.to_owned(), content);
         }
         data
     }
@@ -69,7 +70,7 @@ impl Bundle {
     /// Jupyter's metadata: the size of the picture.
     pub fn metadata(&self) -> serde_json::Map<String, serde_json::Value> {
         let mut metadata = self.metadata.clone();
-        if let Some(picture) = &self.picture {
+        if let Some(picture) = self.picture.as_ref().filter(|picture| !picture.png().is_empty()) {
             let size = serde_json::json!(
                 { "width": picture.width_px(), "height": picture.height_px() }
             );
@@ -111,6 +112,13 @@ impl Bundle {
     }
 }
 
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let head = self.plain.lines().next().unwrap_or_default();
+        write!(f, "Bundle({head:?}, {} bytes of HTML)", self.html.len())
+    }
+}
+
 /// What can be shown in a notebook cell and in a console.
 pub trait Show {
     /// The forms it is shown in.
@@ -121,12 +129,37 @@ pub trait Show {
 
     /// Shows it where the program's output goes; what cannot be drawn is said in words.
     fn show(&self) {
+        let _heard = crate::interrupt::set_aside();
         match self.bundle() {
             Ok(bundle) => bundle.emit(),
             Err(error) => Bundle::from_text(&error.to_string()).emit(),
         }
     }
 }
+
+/// Shows a cell's last value through its [`Show`], your own types among them.
+///
+/// A notebook calls `evcxr_display` on the last value of a cell. The library's types have it; with this
+/// trait in scope, as the prelude has it, everything else that implements [`Show`] has it as well.
+///
+/// ```
+/// use neural_composer::prelude::*;
+/// struct Scale(Vec<f32>);
+/// impl Show for Scale {
+///     fn bundle(&self) -> neural_composer::Result<Bundle> {
+///         chart(&self.0).named("scale").bundle()
+///     }
+/// }
+/// Scale(vec![261.6, 293.7, 329.6]).evcxr_display();
+/// ```
+pub trait ShowInCell: Show {
+    /// Shows the value in a notebook cell.
+    fn evcxr_display(&self) {
+        self.show();
+    }
+}
+
+impl<T: Show + ?Sized> ShowInCell for T {}
 
 /// Gives types that implement [`Show`] the method that evcxr calls for a cell's last expression.
 macro_rules! shown_in_notebooks {

@@ -19,22 +19,27 @@ impl Envelope {
             // At least one sample: a clip shorter than the picture is wide repeats its samples.
             let end = ((column + 1) * samples.len() / columns).max(start + 1).min(samples.len());
             let part = &samples[start.min(end)..end];
-            let (mut low, mut high, mut power) = extremes_and_power(part);
+            let (mut low, mut high, power) = extremes_and_power(part);
+            let mut rms = (power / part.len().max(1) as f32).sqrt();
             if !power.is_finite() {
+                // Some are not finite, or so large that their squares are not.
                 let sound = |v: &f32| if v.is_finite() { *v } else { 0.0 };
                 let finite: Vec<f32> = part.iter().map(sound).collect();
-                (low, high, power) = extremes_and_power(&finite);
+                (low, high, _) = extremes_and_power(&finite);
+                let power: f64 = finite.iter().map(|v| f64::from(*v).powi(2)).sum();
+                rms = (power / part.len().max(1) as f64).sqrt() as f32;
             }
             envelope.low.push(low);
             envelope.high.push(high);
-            envelope.rms.push((power / part.len().max(1) as f32).sqrt());
+            envelope.rms.push(rms);
         }
         envelope
     }
 
     /// The root mean square over everything.
-    pub fn loudness(&self) -> f32 {
-        (self.rms.iter().map(|r| r * r).sum::<f32>() / self.rms.len().max(1) as f32).sqrt()
+    pub fn loudness(&self) -> f64 {
+        let power: f64 = self.rms.iter().map(|r| f64::from(*r).powi(2)).sum();
+        (power / self.rms.len().max(1) as f64).sqrt()
     }
 
     /// The largest distance from zero.

@@ -41,13 +41,22 @@ const DRAW: &str = "document.querySelectorAll('script.nc-source').forEach(source
     source.previousElementSibling.outerHTML=source.textContent;source.remove()})";
 
 /// A picture with its caption: a bitmap, which a script replaces by the vector drawing in the colours
-/// of the page's theme.
+/// of the page's theme. A picture of the user's own stays an image: nothing in it runs or is loaded.
 ///
 /// The drawing waits inside a script element, because readers that take scripts and drawings away
 /// (an untrusted notebook, a code host, a mail) would leave a drawing's words behind.
 pub fn figure(picture: &Picture, caption: Option<&str>) -> String {
     let description = escape(picture.description());
     let caption = caption.map(|c| format!("<figcaption>{c}</figcaption>")).unwrap_or_default();
+    if !picture.follows_theme {
+        return format!(
+            "<figure class=\"nc-figure\">{caption}<img class=\"nc-shot\" alt=\"{description}\" \
+             width=\"{}\" height=\"{}\" src=\"{}\"></figure>",
+            picture.width_px(),
+            picture.height_px(),
+            picture.address()
+        );
+    }
     format!(
         "<figure class=\"nc-figure\">{caption}\
          <img class=\"nc-static\" alt=\"{description}\" width=\"{}\" height=\"{}\" \

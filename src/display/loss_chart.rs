@@ -1,4 +1,5 @@
 use super::axes::{Anchor, Axis, Frame, Paper, compact};
+use super::lines::{pieces, text_width};
 use super::picture::{Drawing, Picture};
 use super::theme;
 use crate::Result;
@@ -187,7 +188,7 @@ impl Drawing for LossChart {
             self.draw_run(paper, frame, &epochs, &losses, index, run)?;
             if let Some(rates) = &rates {
                 let rate = |p: &EpochRecord| Some(p.learning_rate);
-                for piece in pieces(run, rate, lowest, &epochs, rates) {
+                for piece in pieces(places(run, rate), lowest, &epochs, rates) {
                     paper.line(piece, theme::series(index), 1.5)?;
                 }
             }
@@ -215,17 +216,17 @@ impl LossChart {
         let smooth_train = smoothed(run, train, self.smoothing);
         let smooth_validation = smoothed(run, validation, self.smoothing);
         if self.smoothing > 0.0 && run.points.len() > 2 {
-            for piece in pieces(run, train, frame, epochs, losses) {
+            for piece in pieces(places(run, train), frame, epochs, losses) {
                 paper.line(piece, train_color.mix(0.3), 1.0)?;
             }
-            for piece in pieces(run, validation, frame, epochs, losses) {
+            for piece in pieces(places(run, validation), frame, epochs, losses) {
                 paper.line(piece, validation_color.mix(0.3), 1.0)?;
             }
         }
-        for piece in pieces(&smooth_train, train, frame, epochs, losses) {
+        for piece in pieces(places(&smooth_train, train), frame, epochs, losses) {
             paper.line(piece, train_color, 2.0)?;
         }
-        for piece in pieces(&smooth_validation, validation, frame, epochs, losses) {
+        for piece in pieces(places(&smooth_validation, validation), frame, epochs, losses) {
             paper.dashes(&piece, validation_color, 2.0, 6.0)?;
         }
         let Some(best) = run.best() else { return Ok(()) };
@@ -288,11 +289,12 @@ impl LossChart {
     }
 }
 
-fn text_width(text: &str) -> f64 {
-    (theme::FONT, 15.0)
-        .into_font()
-        .box_size(text)
-        .map_or(text.chars().count() as f64 * 7.0, |(width, _)| f64::from(width))
+/// Epochs and what they have of something.
+fn places(
+    run: &LossRun,
+    value: fn(&EpochRecord) -> Option<f64>,
+) -> impl Iterator<Item = (f64, Option<f64>)> {
+    run.points.iter().map(move |point| (point.epoch as f64, value(point)))
 }
 
 /// A learning rate in at most seven characters: `0.001`, `2.5e-4`.
@@ -328,51 +330,4 @@ fn moving_average(values: impl Iterator<Item = Option<f64>>, kept: f64) -> Vec<f
             sum / weight
         })
         .collect()
-}
-
-/// Connected lines in pixels; at most two points per pixel column, the extremes, so that a run of
-/// a million epochs costs no more than one of a thousand.
-fn pieces(
-    run: &LossRun,
-    value: fn(&EpochRecord) -> Option<f64>,
-    frame: Frame,
-    horizontal: &Axis,
-    vertical: &Axis,
-) -> Vec<Vec<(f64, f64)>> {
-    let mut pieces: Vec<Vec<(f64, f64)>> = vec![vec![]];
-    for point in &run.points {
-        let place = value(point)
-            .filter(|v| v.is_finite() && (vertical.scale != super::axes::Scale::Log || *v > 0.0))
-            .map(|v| {
-                let x = frame.x(horizontal.fraction(point.epoch as f64));
-                (x, frame.y(vertical.fraction(v).clamp(0.0, 1.0)))
-            });
-        match place {
-            Some(place) => {
-                if let Some(piece) = pieces.last_mut() {
-                    push_thinned(piece, place);
-                }
-            }
-            None => pieces.push(vec![]),
-        }
-    }
-    // A lone point would be invisible as a line.
-    for piece in &mut pieces {
-        if let [(x, y)] = piece[..] {
-            piece.push((x + 1.0, y));
-        }
-    }
-    pieces.retain(|p| !p.is_empty());
-    pieces
-}
-
-fn push_thinned(piece: &mut Vec<(f64, f64)>, place: (f64, f64)) {
-    let column = |p: &(f64, f64)| (p.0 * 2.0).round();
-    match piece.as_mut_slice() {
-        [.., a, b] if column(a) == column(&place) && column(b) == column(&place) => {
-            let (low, high) = (a.1.min(b.1).min(place.1), a.1.max(b.1).max(place.1));
-            (a.1, b.1) = if a.1 <= b.1 { (low, high) } else { (high, low) };
-        }
-        _ => piece.push(place),
-    }
 }

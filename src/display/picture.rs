@@ -9,15 +9,18 @@ use plotters::prelude::*;
 
 /// A picture as PNG and as SVG, with the sentence that stands in for it where it cannot be seen.
 ///
-/// Only the crate's own words and characters of the embedded font are drawn; titles and file names
-/// belong into the text around it.
-#[derive(Clone, Debug)]
+/// The crate's own pictures hold only its own words and characters of the embedded font; titles and
+/// file names belong into the text around them. Your own come from [`draw`](Self::draw),
+/// [`from_png`](Self::from_png), [`from_svg`](Self::from_svg) and [`open`](Self::open).
+#[derive(Clone)]
 pub struct Picture {
-    width_px: u32,
-    height_px: u32,
-    png: Vec<u8>,
-    svg: String,
-    description: String,
+    pub(super) width_px: u32,
+    pub(super) height_px: u32,
+    pub(super) png: Vec<u8>,
+    pub(super) svg: String,
+    pub(super) description: String,
+    /// Whether its colours are the crate's own, which follow the page's theme.
+    pub(super) follows_theme: bool,
 }
 
 impl Picture {
@@ -31,7 +34,8 @@ impl Picture {
         self.height_px
     }
 
-    /// The bitmap, a PNG file.
+    /// The bitmap, a PNG file; empty where [`from_svg`](Self::from_svg) made the picture, which only a
+    /// browser can draw.
     pub fn png(&self) -> &[u8] {
         &self.png
     }
@@ -49,6 +53,12 @@ impl Picture {
     /// The bitmap in base64, as Jupyter carries it.
     pub fn png_base64(&self) -> String {
         BASE64.encode(&self.png)
+    }
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Picture({} × {}, {:?})", self.width_px, self.height_px, self.description)
     }
 }
 
@@ -86,7 +96,7 @@ impl Raster {
     }
 }
 
-fn not_encoded(error: png::EncodingError) -> Error {
+pub(super) fn not_encoded(error: png::EncodingError) -> Error {
     Error::Picture(error.to_string())
 }
 
@@ -121,6 +131,7 @@ pub(crate) trait Drawing {
             png: self.draw_bitmap(&rasters)?,
             svg: self.draw_vector(&rasters)?,
             description: self.description(),
+            follows_theme: true,
         })
     }
 
@@ -186,7 +197,7 @@ fn svg_image(raster: &Raster) -> Result<String> {
 }
 
 /// PNG with a palette where 256 colours suffice (most charts), in true colour otherwise.
-fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
+pub(super) fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_depth(png::BitDepth::Eight);

@@ -40,7 +40,10 @@ pub(crate) const FONT: &str = "sans-serif";
 pub(crate) fn prepare_font() -> Result<()> {
     static READY: OnceLock<bool> = OnceLock::new();
     let ready = READY.get_or_init(|| {
-        register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT).is_ok()
+        // Other styles of a family fall back to its normal one.
+        [FONT, "serif", "monospace"].into_iter().all(|family| {
+            register_font(family, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT).is_ok()
+        })
     });
     if *ready { Ok(()) } else { Err(Error::Picture("the embedded font is damaged".into())) }
 }

@@ -1,4 +1,4 @@
-use super::axes::{Anchor, Axis, Frame, Paper};
+use super::axes::{Anchor, Axis, Frame, Paper, compact};
 use super::envelope::Envelope;
 use super::picture::{Drawing, Picture};
 use super::theme;
@@ -107,7 +107,8 @@ impl Drawing for Waveform {
     fn description(&self) -> String {
         let peak = self.lanes.iter().map(|lane| lane.envelope.peak()).fold(0.0, f32::max);
         let (seconds, subject) = (self.seconds, &self.subject);
-        format!("Waveform of {seconds:.1} seconds, {subject}, peak {peak:.2} of 1.")
+        let peak = if peak < 100.0 { format!("{peak:.2}") } else { compact(peak.into()) };
+        format!("Waveform of {seconds:.1} seconds, {subject}, peak {peak} of 1.")
     }
 
     fn draw<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()> {
@@ -140,7 +141,7 @@ fn draw_lane<DB: DrawingBackend>(
 ) -> Result<()> {
     let envelope = &lane.envelope;
     let ticks = if frame.height() < 100 { vec![0.0, top] } else { vec![-top, 0.0, top] };
-    let ticks = ticks.into_iter().map(|v| (v, super::axes::compact(v)));
+    let ticks = ticks.into_iter().map(|v| (v, compact(v)));
     let level = Axis {
         scale: super::axes::Scale::Linear,
         low: -top,

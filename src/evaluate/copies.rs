@@ -115,6 +115,7 @@ impl Change {
 /// [`Error::Data`] when `piece` is shorter than two seconds or a song cannot be used;
 /// [`Error::Interrupted`] on a request to stop.
 pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
+    let _job = interrupt::begin()?;
     of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)
 }
 

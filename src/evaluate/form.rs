@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;
-use std::sync::Arc;
+use crate::numbers::Numbers;
 
 /// Moments last at least this long.
 const LEAST_STEP_SECONDS: f64 = 0.5;
@@ -21,7 +21,7 @@ const RETURN_SECONDS: f64 = 6.0;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SelfSimilarity {
     /// Row by row.
-    values: Arc<[f32]>,
+    values: Numbers,
     steps: usize,
     step_seconds: f64,
 }

@@ -3,9 +3,9 @@
 use super::bands_of;
 use super::frames::Frames;
 use super::matching::{Match, best_matches, correlation_at};
-use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;
+use crate::{Result, interrupt};
 
 /// Frames of the windows whose origin is looked for: 0.3 s.
 const WINDOW: usize = 19;
@@ -45,6 +45,7 @@ pub struct Joins {
 /// # Errors
 /// What resampling reports.
 pub fn joins(piece: &Audio, songs: &[&Audio]) -> Result<Joins> {
+    let _job = interrupt::begin()?;
     Ok(of_bands(&PitchBands::of(piece)?, &bands_of(songs)?))
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::audio::Audio;
 use crate::features::PitchBands;
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 use std::fmt;
 
 /// More than this share of copied windows is too much.
@@ -51,6 +51,7 @@ pub struct Judgement {
 /// # Errors
 /// [`Error::Argument`] without songs; [`Error::Data`] when a sound is too short or silent.
 pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
+    let _job = interrupt::begin()?;
     if songs.is_empty() {
         return Err(Error::argument("songs", "at least one", 0));
     }

@@ -1,6 +1,6 @@
-use crate::Result;
 use crate::audio::Audio;
 use crate::features::{Spectrogram, StftSettings};
+use crate::{Result, interrupt};
 use std::fmt;
 
 /// Both sounds are compared at this rate: what lies above 11 kHz decides little, and files differ
@@ -34,6 +34,7 @@ pub struct Similarity {
 /// # Errors
 /// What resampling reports.
 pub fn similarity(piece: &Audio, song: &Audio) -> Result<Similarity> {
+    let _job = interrupt::begin()?;
     let piece = Moments::of(piece)?;
     let song = Moments::of(song)?;
     Ok(Similarity {

@@ -3,7 +3,7 @@
 use super::bands_of;
 use crate::audio::Audio;
 use crate::features::PitchBands;
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 use nalgebra::{DMatrix, DVector};
 use std::fmt;
 
@@ -57,6 +57,7 @@ impl fmt::Display for StyleDistance {
 /// # Errors
 /// [`Error::Data`] when one of the sounds is silent or too short (three seconds).
 pub fn style_distance(piece: &Audio, songs: &[&Audio]) -> Result<StyleDistance> {
+    let _job = interrupt::begin()?;
     of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)
 }
 

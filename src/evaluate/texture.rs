@@ -1,8 +1,8 @@
 //! Whether a piece stands still, hisses or clicks where its songs do not.
 
-use crate::Result;
-use crate::audio::Audio;
+use crate::audio::{Audio, as_heard};
 use crate::features::{PitchBands, correlation};
+use crate::{Result, interrupt};
 
 /// What a sound is like, apart from its notes. See [`texture`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +30,7 @@ const STILL: f64 = 0.98;
 /// # Errors
 /// What resampling reports.
 pub fn texture(audio: &Audio) -> Result<Texture> {
+    let _job = interrupt::begin()?;
     of_bands(audio, &PitchBands::of(audio)?)
 }
 
@@ -51,7 +52,8 @@ pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Result<Texture> {
     let still = pairs.iter().filter(|correlation| **correlation > STILL).count();
     // Steps are larger the louder a sound and the lower its rate: pieces and songs are brought to one.
     let mono = audio.to_mono().resample(PitchBands::RATE_HZ)?;
-    let steps = mono.channels()[0].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    let steps =
+        mono.channels()[0].windows(2).map(|pair| (as_heard(pair[1]) - as_heard(pair[0])).abs());
     Ok(Texture {
         stillness: still as f64 / pairs.len().max(1) as f64,
         flatness_db: flatness.get(flatness.len() / 2).copied().unwrap_or(0.0),

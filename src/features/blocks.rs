@@ -1,5 +1,5 @@
-use crate::audio::Audio;
-use crate::{Error, Result};
+use crate::audio::{Audio, as_heard};
+use crate::{Error, Result, interrupt};
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ impl Blocks {
     /// # Errors
     /// [`Error::Argument`] for blocks of fewer than two samples, and what resampling reports.
     pub fn spectra(&self, audio: &Audio) -> Result<Vec<f32>> {
+        interrupt::check()?;
         let mono = audio.to_mono().resample(self.sample_rate_hz)?;
         self.spectra_of_samples(&mono.channels()[0])
     }
@@ -161,7 +162,7 @@ impl BlockTransform {
         let n = self.blocks.block_samples;
         let mut input = self.forward.make_input_vec();
         for (to, from) in input.iter_mut().zip(block) {
-            *to = f64::from(*from);
+            *to = f64::from(as_heard(*from));
         }
         let mut spectrum = self.forward.make_output_vec();
         self.forward.process(&mut input, &mut spectrum).expect("buffers of the planned length");

@@ -1,8 +1,8 @@
 use super::StftSettings;
 use super::stft::Stft;
 use crate::audio::Audio;
-use crate::{Error, Result};
-use std::sync::Arc;
+use crate::numbers::Numbers;
+use crate::{Error, Result, interrupt};
 
 /// The notes of an octave: C, C sharp, …, B.
 pub const PITCH_CLASSES: usize = 12;
@@ -31,7 +31,7 @@ impl Default for ChromaSettings {
 /// tuning of A = 440 Hz (Ellis, "Chroma feature analysis and synthesis", 2007).
 #[derive(Clone, Debug)]
 pub struct Chroma {
-    strengths: Arc<[f32]>,
+    strengths: Numbers,
     settings: ChromaSettings,
 }
 
@@ -41,6 +41,7 @@ impl Chroma {
     /// # Errors
     /// [`Error::Argument`] for impossible settings, or audio of a sample rate that cannot be converted.
     pub fn of(audio: &Audio, settings: ChromaSettings) -> Result<Self> {
+        interrupt::check()?;
         if settings.sample_rate_hz == 0 {
             return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
         }

@@ -74,6 +74,7 @@ impl GriffinLim {
     /// [`Error::Argument`] when the magnitudes are no whole frames or no numbers, or the settings are
     /// impossible; [`Error::Interrupted`] on a request to stop.
     pub fn samples(&self, magnitudes: &[f32]) -> Result<Vec<f32>> {
+        interrupt::check()?;
         let stft = Stft::new(self.settings)?;
         let bins = stft.bins();
         if magnitudes.is_empty() || !magnitudes.len().is_multiple_of(bins) {

@@ -2,8 +2,8 @@ use super::StftSettings;
 use super::stft::Stft;
 use super::triangle::Triangle;
 use crate::audio::Audio;
-use crate::{Error, Result};
-use std::sync::Arc;
+use crate::numbers::Numbers;
+use crate::{Error, Result, interrupt};
 
 /// How to compute a [`LogMel`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,7 +75,7 @@ impl MelSettings {
 /// ```
 #[derive(Clone, Debug)]
 pub struct LogMel {
-    db: Arc<[f32]>,
+    db: Numbers,
     settings: MelSettings,
 }
 
@@ -89,6 +89,7 @@ impl LogMel {
     /// [`Error::Argument`] for settings that are impossible together, or audio of a sample rate that
     /// cannot be converted.
     pub fn of(audio: &Audio, settings: MelSettings) -> Result<Self> {
+        interrupt::check()?;
         settings.check()?;
         let mono = audio.to_mono().resample(settings.sample_rate_hz)?;
         Self::of_samples(&mono.channels()[0], settings, 0)

@@ -1,5 +1,5 @@
+use crate::numbers::Numbers;
 use crate::{Error, Result};
-use std::sync::Arc;
 
 /// The smallest deviation used, as in the course: a number that never changes is not divided by 0.
 pub const MIN_DEVIATION: f32 = 1e-8;
@@ -18,8 +18,8 @@ pub const MIN_DEVIATION: f32 = 1e-8;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normaliser {
-    mean: Arc<[f32]>,
-    deviation: Arc<[f32]>,
+    mean: Numbers,
+    deviation: Numbers,
 }
 
 impl Normaliser {

@@ -1,9 +1,9 @@
 use super::stft::Stft;
 use super::triangle::Triangle;
 use super::{Spectrogram, StftSettings};
-use crate::Result;
 use crate::audio::Audio;
-use std::sync::Arc;
+use crate::numbers::Numbers;
+use crate::{Result, interrupt};
 
 /// The strength of every semitone over time, in decibels: frames × [`PitchBands::BANDS`].
 ///
@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct PitchBands {
-    levels_db: Arc<[f32]>,
+    levels_db: Numbers,
 }
 
 impl PitchBands {
@@ -47,6 +47,7 @@ impl PitchBands {
     /// # Errors
     /// What resampling reports.
     pub fn of(audio: &Audio) -> Result<Self> {
+        interrupt::check()?;
         let mono = audio.to_mono().resample(Self::RATE_HZ)?;
         let stft = Stft::new(StftSettings {
             window_samples: Self::WINDOW_SAMPLES,

@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
 /// The directions in which rows differ most, found by orthogonal iteration.
 ///
@@ -41,6 +41,7 @@ impl PrincipalComponents {
     /// # Errors
     /// [`Error::Argument`] without rows, or when they are no whole number of rows.
     pub fn fit(rows: &[f32], width: usize, count: usize) -> Result<Self> {
+        interrupt::check()?;
         if width == 0 || rows.is_empty() || !rows.len().is_multiple_of(width) {
             let found = format!("{} numbers", rows.len());
             return Err(Error::argument("rows", format!("rows of {width} numbers"), found));

@@ -1,9 +1,9 @@
 use super::stft::Stft;
 use super::{Blocks, SpectrumLayout};
 use crate::audio::{Audio, Song};
-use crate::{Error, Result};
+use crate::numbers::Numbers;
+use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Window and hop of a short-time Fourier transform, in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl Default for StftSettings {
 /// `stft(center=True, pad_mode="constant")`.
 #[derive(Clone, Debug)]
 pub struct Spectrogram {
-    power_db: Arc<[f32]>,
+    power_db: Numbers,
     bins: usize,
     hop_seconds: f64,
     bin_hz: f64,
@@ -42,6 +42,7 @@ impl Spectrogram {
     /// # Errors
     /// [`Error::Argument`] for a window of fewer than 2 samples or a hop of 0.
     pub fn of(audio: &Audio, settings: StftSettings) -> Result<Self> {
+        interrupt::check()?;
         let stft = Stft::new(settings)?;
         let mono = audio.to_mono();
         let (bins, scale) = (stft.bins(), stft.scale());

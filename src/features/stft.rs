@@ -1,4 +1,5 @@
 use super::StftSettings;
+use crate::audio::as_heard;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use realfft::num_complex::Complex;
@@ -108,7 +109,7 @@ impl Stft {
         let first = centre - (self.window.len() / 2) as isize;
         for (i, (to, weight)) in input.iter_mut().zip(&self.window).enumerate() {
             let sample = usize::try_from(first + i as isize).ok().and_then(|at| samples.get(at));
-            *to = sample.copied().unwrap_or(0.0) * weight;
+            *to = as_heard(sample.copied().unwrap_or(0.0)) * weight;
         }
     }
 }

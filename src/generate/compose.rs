@@ -22,8 +22,8 @@ pub fn blocks(
     seconds: f64,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Piece> {
+    let _job = interrupt::begin()?;
     check_length(seconds)?;
-    interrupt::clear();
     let blocks = network.dataset_settings().blocks;
     let (width, count) = (blocks.width(), blocks.count_for(seconds));
     let device = network.device().candle();

@@ -24,7 +24,7 @@ const INLINE_PLAYERS: usize = 12;
 const EXCERPT_SECONDS: f64 = 8.0;
 const EXCERPT_BYTES: usize = 90_000;
 
-/// What a song's samples and tags say.
+/// What a song's samples and tags say; what cannot be told at its rate is left out.
 fn song_facts(song: &Song) -> Result<Facts> {
     let audio = song.audio();
     let middle = audio.duration_seconds() / 2.0;
@@ -39,41 +39,51 @@ fn song_facts(song: &Song) -> Result<Facts> {
             )
         },
     );
-    let (levels, beats, key) = (levels?, beats?, key?);
     let channels = match audio.channel_count() {
         1 => "mono".to_owned(),
         2 => "stereo".to_owned(),
         count => format!("{count} channels"),
     };
     let rate = plain::count(audio.sample_rate_hz().into());
-    let tempo = match beats.confidence() {
-        sure if sure >= LEAST_CONFIDENCE => format!("about {:.0} a minute", beats.per_minute()),
-        _ => "no steady beat found".into(),
-    };
-    let key = key
-        .filter(|key| key.correlation >= LEAST_CORRELATION)
-        .map_or("no clear key".into(), |key| format!("{key} (estimate)"));
-    let loudness = levels.loudness_lufs.map_or(String::new(), |lufs| format!("{lufs:.1} LUFS"));
-    let silence = match (levels.silence_before_seconds, levels.silence_after_seconds) {
-        (before, after) if before.max(after) < 0.05 => String::new(),
-        (before, after) => format!("{before:.1} s before, {after:.1} s after"),
-    };
     let mut facts = Facts::default()
         .with("length", plain::clock(audio.duration_seconds()))
-        .with("sound", format!("{channels}, {rate} Hz, {}", song.codec()))
-        .with("loudness", loudness)
-        .with("peak", format!("{:.1} dB", 20.0 * levels.peak.max(1e-6).log10()))
-        .with("beats", tempo)
-        .with("key", key)
-        .with("silence", silence);
+        .with("sound", format!("{channels}, {rate} Hz, {}", song.codec()));
+    if let Ok(levels) = &levels {
+        let loudness = levels.loudness_lufs.map_or(String::new(), |lufs| format!("{lufs:.1} LUFS"));
+        facts = facts
+            .with("loudness", loudness)
+            .with("peak", format!("{:.1} dB", 20.0 * levels.peak.max(1e-6).log10()));
+    }
+    if let (Ok(beats), Ok(key)) = (&beats, key) {
+        let tempo = match beats.confidence() {
+            sure if sure >= LEAST_CONFIDENCE => format!("about {:.0} a minute", beats.per_minute()),
+            _ => "no steady beat found".into(),
+        };
+        let key = key
+            .filter(|key| key.correlation >= LEAST_CORRELATION)
+            .map_or("no clear key".into(), |key| format!("{key} (estimate)"));
+        facts = facts.with("beats", tempo).with("key", key);
+    }
+    if let Ok(levels) = &levels {
+        let silence = match (levels.silence_before_seconds, levels.silence_after_seconds) {
+            (before, after) if before.max(after) < 0.05 => String::new(),
+            (before, after) => format!("{before:.1} s before, {after:.1} s after"),
+        };
+        facts = facts.with("silence", silence);
+    }
     for (name, value) in song.tags().iter().filter(|(name, _)| *name != "title") {
         facts = facts.with(name, value);
     }
-    if levels.clipped_peaks > 0 {
-        facts = facts.note(match levels.clipped_peaks {
-            1 => "One peak is cut off at full scale.".into(),
-            count => format!("{} peaks are cut off at full scale.", plain::count(count as u64)),
-        });
+    match levels.map_or(0, |levels| levels.clipped_peaks) {
+        0 => {}
+        1 => facts = facts.note("One peak is cut off at full scale."),
+        count => {
+            let count = plain::count(count as u64);
+            facts = facts.note(format!("{count} peaks are cut off at full scale."));
+        }
+    }
+    if beats.is_err() {
+        facts = facts.note("Beats and key cannot be told at this rate: resample it to 22,050 Hz.");
     }
     Ok(song.warnings().iter().fold(facts, |facts, warning| facts.note(warning)))
 }

@@ -32,7 +32,7 @@ impl GrainComposer {
         songs: &[SongSource],
         settings: &GrainLearning,
     ) -> Result<Self> {
-        interrupt::clear();
+        let _job = interrupt::begin()?;
         let pool = GrainPool::of(songs, settings.grains.clone(), &mut |_, _| ())?;
         let epochs = settings.training.steps.div_ceil(settings.training.steps_per_epoch.max(1));
         let mut live = LiveTraining::to(output, epochs);
@@ -75,6 +75,7 @@ impl GrainComposer {
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
+        let _job = interrupt::begin()?;
         let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
         let bands: Vec<PitchBands> = bands.collect();
         let pieces = options.pieces.max(1);

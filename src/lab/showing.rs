@@ -1,6 +1,5 @@
 //! What a notebook shows of each type.
 
-use crate::Result;
 use crate::audio::{Audio, Song, Tags};
 use crate::dataset::Dataset;
 use crate::dataset::grains::GrainPool;
@@ -10,9 +9,13 @@ use crate::features::Spectrogram;
 use crate::generate::{GrainComposer, Piece};
 use crate::model::{Device, Network};
 use crate::train::History;
+use crate::{Error, Result};
 
 impl Show for Spectrogram {
     fn bundle(&self) -> Result<Bundle> {
+        if self.frames() == 0 {
+            return Err(Error::Data("there is nothing to see, the sound is empty".into()));
+        }
         let picture = display::spectrogram(&SpectrogramView {
             power_db: self.power_db(),
             bins: self.bins(),

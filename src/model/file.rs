@@ -243,7 +243,7 @@ impl Network {
         let mut network =
             Self::build(description.network, description.dataset, normaliser, parameters, device)
                 .map_err(|error| Error::model(path, error.to_string()))?;
-        network.updates = description.updates;
+        network.updates.set(description.updates);
         network.provenance = description.provenance;
         Ok(network)
     }

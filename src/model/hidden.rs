@@ -1,8 +1,8 @@
 use super::Network;
 use crate::audio::Audio;
-use crate::{Error, Result};
+use crate::numbers::Numbers;
+use crate::{Error, Result, interrupt};
 use candle_core::{DType, Tensor};
-use std::sync::Arc;
 
 /// What the recurrent layers of a network held after every block of a sound.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct HiddenLayer {
     pub name: String,
     /// Numbers per block.
     pub units: usize,
-    values: Arc<[f32]>,
+    values: Numbers,
 }
 
 impl HiddenLayer {
@@ -90,6 +90,7 @@ impl Network {
     /// [`Error::Data`] for a sound without samples or a network without recurrent layers, and what
     /// cutting the sound into blocks reports.
     pub fn hidden_states(&self, sound: &Audio) -> Result<HiddenStates> {
+        let _job = interrupt::begin()?;
         let blocks = self.dataset_settings().blocks;
         let mut rows = blocks.spectra(sound)?;
         self.normaliser().apply(&mut rows)?;

@@ -17,6 +17,7 @@ mod parameters;
 mod pointer;
 mod provenance;
 pub mod recurrent;
+mod updates;
 
 pub use activation::Activation;
 pub use coder::{Coder, CoderConfig};
@@ -32,3 +33,4 @@ pub use norm::LayerNorm;
 pub use parameters::Parameters;
 pub use pointer::{Pointer, PointerConfig};
 pub use provenance::{Provenance, TrainingRecord};
+pub(crate) use updates::Updates;

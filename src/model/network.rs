@@ -2,10 +2,11 @@ use super::config::NetworkConfig;
 use super::layers::Layers;
 use super::provenance::Provenance;
 use super::recurrent::{Recurrent, State};
+use super::updates::Updates;
 use super::{Device, Dropout, Parameters};
 use crate::dataset::{Dataset, DatasetSettings};
 use crate::features::Normaliser;
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -29,7 +30,7 @@ pub struct Network {
     layers: Layers,
     variables: BTreeMap<String, Var>,
     /// Optimizer steps this network has been through.
-    pub(crate) updates: usize,
+    pub(crate) updates: Updates,
     pub(crate) provenance: Provenance,
 }
 
@@ -72,7 +73,7 @@ impl Network {
             device: device.clone(),
             layers,
             variables: parameters.into_variables(),
-            updates: 0,
+            updates: Updates::default(),
             provenance: Provenance::default(),
         })
     }
@@ -202,7 +203,7 @@ impl Network {
 
     /// Optimizer steps it has been trained for.
     pub fn updates(&self) -> usize {
-        self.updates
+        self.updates.count()
     }
 
     /// Where its weights come from.
@@ -223,7 +224,7 @@ impl std::fmt::Display for Network {
             self.config.width,
             self.config.parameter_count() as f64 / 1e6,
             self.device,
-            self.updates
+            self.updates()
         )
     }
 }
@@ -259,6 +260,7 @@ fn forward(
     input: &Tensor,
     state: Option<&NetworkState>,
 ) -> Result<(Tensor, NetworkState)> {
+    interrupt::check()?;
     let (hidden, states) = layers.run(layers.enter(input)?, state, &Dropout::NONE, 0)?;
     Ok((layers.leave(&hidden)?, states))
 }

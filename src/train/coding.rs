@@ -3,7 +3,7 @@ use super::loss::{SoftTargets, soft_cross_entropy};
 use super::{History, Observer};
 use crate::dataset::spectral::{SpectralBlocks, heard_row};
 use crate::model::{Coder, Dropout};
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -97,6 +97,7 @@ pub fn code(
     settings: &CoderTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
+    let _job = interrupt::begin()?;
     settings.check()?;
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let dropout = Dropout::new(settings.dropout, settings.seed)?;

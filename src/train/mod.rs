@@ -2,6 +2,7 @@
 
 mod backpropagation;
 mod best;
+mod by_hand;
 mod coding;
 mod descent;
 mod feedback;

@@ -3,7 +3,7 @@ use super::loss::{SoftTargets, soft_cross_entropy};
 use super::{History, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
 use crate::model::{Dropout, Pointer};
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -92,6 +92,7 @@ pub fn point(
     settings: &PointerTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
+    let _job = interrupt::begin()?;
     settings.check()?;
     let device = network.device().candle().clone();
     let chapters: Vec<Lesson> = pool

@@ -7,7 +7,6 @@ use super::{EpochRecord, History, Observer, Position, Stop, Training, feedback, 
 use crate::dataset::{Batch, Dataset};
 use crate::model::{Dropout, Network, TrainingRecord};
 use crate::{Error, Result, interrupt};
-use candle_core::Var;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
@@ -27,14 +26,14 @@ pub fn run(
     settings: &Training,
     observer: &mut dyn Observer,
 ) -> Result<History> {
+    let _job = interrupt::begin()?;
     settings.check()?;
     check_fit(network, data)?;
     check_memory(network, data, settings)?;
-    interrupt::clear();
     let (training, validation) = data.split(settings.validation)?;
     let device = network.device().candle().clone();
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut trainer = Trainer::new(network, data, settings)?;
+    let mut trainer = Trainer::new(network, settings)?;
     let mut best = Best::new(settings.patience);
     let mut history = History::empty(network.device());
     let start = Instant::now();
@@ -132,14 +131,13 @@ struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    fn new(network: &Network, data: &Dataset, settings: &'a Training) -> Result<Self> {
-        let criterion = settings.loss.criterion(data.blocks(), network.normaliser())?;
+    fn new(network: &Network, settings: &'a Training) -> Result<Self> {
+        let criterion = network.criterion(settings.loss)?;
         Ok(Self {
             settings,
             backpropagation: Backpropagation::new(network, criterion.clone(), settings.recompute),
             criterion,
-            optimizer: Optimizer::new(settings.rule, named_variables(network))?
-                .with_clip_norm(settings.clip_norm)?,
+            optimizer: network.optimizer(settings.rule)?.with_clip_norm(settings.clip_norm)?,
             rates: settings.schedule.start()?,
             rate: settings.learning_rate,
             dropout: Dropout::new(settings.dropout, settings.seed)?,
@@ -160,11 +158,10 @@ impl<'a> Trainer<'a> {
         let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0 };
         let (mut state, mut loss) = (None, 0.);
         for part in whole.split(self.settings.truncate_steps)? {
-            let dropout = self.dropout.at_update(network.updates as u64);
+            let dropout = self.dropout.at_update(network.updates() as u64);
             let outcome = self.backpropagation.run(&part, state, &dropout)?;
             self.rate = self.rates.next_rate(self.settings.learning_rate);
             self.optimizer.step(&outcome.gradients, self.rate)?;
-            network.updates += 1;
             loss += outcome.loss * part.steps() as f64 / steps as f64;
             state = Some(outcome.state);
         }
@@ -208,10 +205,6 @@ fn check_memory(network: &Network, data: &Dataset, settings: &Training) -> Resul
     let config = network.config();
     let present = 4 * config.parameter_count() as u64;
     memory::check(config, data.settings().sequence_blocks, settings, present, available)
-}
-
-fn named_variables(network: &Network) -> Vec<(String, Var)> {
-    network.variables().iter().map(|(name, variable)| (name.clone(), variable.clone())).collect()
 }
 
 fn save_checkpoint(network: &Network, settings: &Training, epoch: usize) -> Result<()> {

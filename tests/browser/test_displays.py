@@ -51,9 +51,9 @@ class Displays(BrowserTest):
         )
         self.assertEqual(made_of_names, 0, "a name became an element")
         named = ["song", "comparison", "dataset", "network", "runs", "choices", "tags", "failure"]
-        for name in [*named, "progress", "piece"]:
+        for name in [*named, "progress", "piece", "low rate", "chart"]:
             with self.subTest(name):
-                text = page.locator(f"section[data-display={name}]").inner_text()
+                text = page.locator(f"section[data-display='{name}']").inner_text()
                 self.assertIn(HOSTILE, text)
                 self.assertIn(HEBREW, text)
                 self.assertIn("🎹", text)
@@ -62,7 +62,7 @@ class Displays(BrowserTest):
     def test_pictures_are_there_without_scripts(self):
         page = self.open(URL, scripts=False)
         for name in ["song", "piece", "comparison", "spectrogram", "dataset", "history", "runs",
-                     "hidden states", "choices"]:  # fmt: skip
+                     "hidden states", "choices", "low rate", "chart", "drawing"]:  # fmt: skip
             with self.subTest(name):
                 section = page.locator(f"section[data-display='{name}']")
                 image = section.locator("img").first
@@ -94,9 +94,9 @@ class Displays(BrowserTest):
     def test_plain_audio_plays_to_its_end(self):
         """What a page without scripts has to offer: the browser's own player."""
         page = self.open(URL, scripts=False)
-        for name in ["song", "piece", "dataset", "sample"]:
+        for name in ["song", "piece", "dataset", "sample", "low rate"]:
             with self.subTest(name):
-                audio = page.locator(f"section[data-display={name}] audio").first
+                audio = page.locator(f"section[data-display='{name}'] audio").first
                 audio.evaluate("a => { a.currentTime = a.duration - 0.6; return a.play() }")
                 until(page, "it ends", 5, lambda a=audio: a.evaluate("a => a.ended || a.error"))
                 self.assertIsNone(audio.evaluate("a => a.error && a.error.message"))

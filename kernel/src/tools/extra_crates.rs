@@ -1,4 +1,4 @@
-//! Crates that a notebook adds with `:dep`, besides the library.
+//! Crates that a notebook adds with `:dep`, as the analyser knows them.
 
 use super::{LIBRARY, Setup};
 use crate::library::SharedCrate;
@@ -6,8 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,11 +21,7 @@ struct ExtraCrates {
 impl Setup {
     /// Lets rustc know every crate that the cells' package depends on besides the library, built if
     /// need be.
-    pub(super) fn name_extra_crates(
-        &self,
-        rustc: &mut Command,
-        admission: Option<&UnixStream>,
-    ) -> Result<()> {
+    pub(super) fn name_extra_crates(&self, rustc: &mut Command) -> Result<()> {
         let mut extra = Vec::new();
         for (name, value) in self.dependencies()? {
             if name == LIBRARY && self.library.is_some() {
@@ -43,7 +38,7 @@ impl Setup {
         if extra.is_empty() {
             return Ok(());
         }
-        let crates = self.extra_crates(&extra, admission)?;
+        let crates = self.extra_crates(&extra)?;
         rustc.arg(format!("-Ldependency={}", crates.dependencies.display()));
         for (name, file) in crates.named {
             rustc.arg(format!("--extern={name}={}", file.display()));
@@ -58,15 +53,12 @@ impl Setup {
         let wanted = value.trim_matches('"');
         let is_plain = !wanted.contains(['{', '=', '<', '>', '~', ',']);
         let fits = wanted == "*"
-            || is_plain && compatible(wanted.trim_start_matches('^'), &shared.version);
+            || is_plain
+                && crate::cells::compatible(wanted.trim_start_matches('^'), &shared.version);
         fits.then_some(shared)
     }
 
-    fn extra_crates(
-        &self,
-        extra: &[String],
-        admission: Option<&UnixStream>,
-    ) -> Result<ExtraCrates> {
+    fn extra_crates(&self, extra: &[String]) -> Result<ExtraCrates> {
         let mut hasher = DefaultHasher::new();
         extra.hash(&mut hasher);
         let folder = self.cells.join("extra");
@@ -82,17 +74,12 @@ impl Setup {
             extra.join("\n")
         );
         std::fs::write(folder.join("Cargo.toml"), manifest)?;
-        let crates = self.build(&folder, extra, admission)?;
+        let crates = self.build(&folder, extra)?;
         std::fs::write(description, serde_json::to_vec(&crates)?)?;
         Ok(crates)
     }
 
-    fn build(
-        &self,
-        folder: &Path,
-        extra: &[String],
-        admission: Option<&UnixStream>,
-    ) -> Result<ExtraCrates> {
+    fn build(&self, folder: &Path, extra: &[String]) -> Result<ExtraCrates> {
         let mut cargo = self
             .real("cargo")
             .current_dir(folder)
@@ -107,8 +94,8 @@ impl Setup {
             .spawn()
             .context("could not run cargo")?;
         let stderr = cargo.stderr.take().context("cargo has no error output")?;
-        let said = admission.map(UnixStream::try_clone).transpose()?;
-        let teller = std::thread::spawn(move || tell(stderr, said));
+        let teller =
+            std::thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default());
         let stdout = cargo.stdout.take().context("cargo has no output")?;
         let mut named = Vec::new();
         let mut dependencies = None;
@@ -142,49 +129,5 @@ impl Setup {
         }
         let dependencies = dependencies.unwrap_or_else(|| folder.join("target/release/deps"));
         Ok(ExtraCrates { named, dependencies })
-    }
-}
-
-/// Hands each crate that cargo compiles to the kernel, to be shown; returns all else that was said.
-fn tell(stderr: impl Read, mut said: Option<UnixStream>) -> String {
-    let mut complaint = String::new();
-    for line in BufReader::new(stderr).lines().map_while(std::io::Result::ok) {
-        let line = line.trim();
-        let is_step = ["Compiling", "Downloading", "Downloaded", "Updating", "Locking"]
-            .iter()
-            .any(|step| line.starts_with(step));
-        if !is_step {
-            complaint += &format!("{line}\n");
-        } else if let Some(said) = &mut said {
-            let _ = writeln!(said, "{line}");
-        }
-    }
-    complaint
-}
-
-/// Whether cargo would take `version` for the requirement `wanted` (a caret requirement).
-fn compatible(wanted: &str, version: &str) -> bool {
-    let numbers = |text: &str| -> Option<Vec<u64>> {
-        text.split(['-', '+']).next()?.split('.').map(|part| part.parse().ok()).collect()
-    };
-    let (Some(wanted), Some(version)) = (numbers(wanted), numbers(version)) else { return false };
-    // All numbers up to the first that is not zero have to agree.
-    let leading = wanted.iter().position(|&number| number > 0).unwrap_or(wanted.len());
-    let fixed = (leading + 1).min(wanted.len());
-    version.len() >= wanted.len() && version[..fixed] == wanted[..fixed] && version >= wanted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::compatible;
-
-    #[test]
-    fn caret_requirements() {
-        assert!(compatible("0.11", "0.11.1"));
-        assert!(compatible("1", "1.0.228"));
-        assert!(compatible("1.2.3", "1.3.0"));
-        assert!(!compatible("0.11.2", "0.11.1"));
-        assert!(!compatible("0.10", "0.11.1"));
-        assert!(!compatible("2", "1.9.9"));
     }
 }

@@ -1,15 +1,12 @@
-//! `cargo`, `rustc` and `rustup` as evcxr and its analyser see them.
+//! `cargo`, `rustc` and `rustup` as the analyser's evcxr sees them.
 //!
-//! evcxr runs cargo for every cell, and its analyser asks cargo, rustc and rustup a dozen questions
-//! whose answers do not change while the library does not. This program, called by those names,
-//! compiles a cell by calling rustc itself, which halves the time a cell takes, and answers the
-//! questions from memory. All other calls go to the real tools.
+//! evcxr and its rust-analyzer ask cargo, rustc and rustup a dozen questions whose answers do not
+//! change while the library does not. This program, called by those names, answers them from memory.
+//! All other calls go to the real tools.
 
 mod answers;
 mod compile;
 mod extra_crates;
-
-pub use compile::types_file;
 
 use crate::library::Library;
 use crate::toolchain::Toolchain;
@@ -29,7 +26,6 @@ const LIBRARY: &str = "neural-composer";
 /// What the stand-ins know.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Setup {
-    pub purpose: Purpose,
     pub toolchain: Toolchain,
     pub library: Option<Library>,
     /// The package evcxr writes cells into.
@@ -39,15 +35,6 @@ pub struct Setup {
     /// `PATH` and `CARGO_HOME` as they were.
     pub path: String,
     pub cargo_home: Option<String>,
-}
-
-/// Whom the stand-ins answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Purpose {
-    /// The evcxr that runs cells. It is given types, so its analyser has to know nothing.
-    Evaluation,
-    /// The evcxr that completes and describes.
-    Analysis,
 }
 
 /// Runs as the tool this program was called by, if it was called by a tool's name.
@@ -83,7 +70,6 @@ impl Setup {
             // The analyser would install a component that is missing, without asking anyone.
             ("rustup", ["component", ..]) => return Ok(1),
             ("cargo", words) if words.contains(&"build") => return self.build_cell(),
-            ("cargo", words) if words.contains(&"check") => return self.check_cell(),
             ("cargo", ["metadata", "--format-version=1"]) => return self.validate_dependency(),
             ("cargo", ["metadata", "--format-version", "1"]) => println!("{}", self.libraries()?),
             _ if self.knows_nothing()? => return self.answer_minimally(tool, &words),
@@ -92,11 +78,10 @@ impl Setup {
         Ok(0)
     }
 
-    /// Whether the analyser that asks is to know nothing but the cells: always when it belongs to
-    /// the evcxr that runs them; else before it depends on the library, or it would load twice.
+    /// Whether the analyser that asks is to know nothing but the cells: before it depends on the
+    /// library, or it would load twice.
     fn knows_nothing(&self) -> Result<bool> {
-        let is_early = self.library.is_some() && self.dependencies()?.is_empty();
-        Ok(self.purpose == Purpose::Evaluation || is_early)
+        Ok(self.library.is_some() && self.dependencies()?.is_empty())
     }
 
     /// The real tool, in the environment that the kernel was started in.

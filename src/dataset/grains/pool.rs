@@ -120,6 +120,7 @@ impl GrainPool {
         settings: GrainSettings,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self> {
+        let _job = interrupt::begin()?;
         settings.check()?;
         let mut building = Building::default();
         let (mut skipped, mut first_problem) = (Vec::new(), None);
@@ -242,6 +243,7 @@ impl GrainPool {
     /// # Errors
     /// What is wrong with it, when it cannot be used.
     pub fn with_guest(&self, guest: &SongSource) -> Result<Self> {
+        let _job = interrupt::begin()?;
         let mut pool = self.clone();
         if let Some(earlier) = self.guest() {
             let grains = earlier.grains.start;

@@ -98,6 +98,7 @@ impl SpectralBlocks {
     /// [`Error::Argument`] for impossible settings; [`Error::Data`] when no song can be used;
     /// [`Error::Interrupted`] on a request to stop.
     pub fn of(songs: &[SongSource], settings: SpectralSettings) -> Result<Self> {
+        let _job = interrupt::begin()?;
         settings.check()?;
         let stft = Stft::new(settings.stft)?;
         let (mut heard, mut skipped) = (Vec::new(), Vec::new());

@@ -50,6 +50,7 @@ impl Codebook {
     /// # Errors
     /// [`Error::Argument`] without rows, or for a size of 0; [`Error::Interrupted`] on a request to stop.
     pub fn fit(rows: &[f32], width: usize, settings: CodebookSettings) -> Result<Self> {
+        interrupt::check()?;
         if width == 0 || rows.is_empty() || !rows.len().is_multiple_of(width) {
             let found = format!("{} numbers", rows.len());
             return Err(Error::argument("rows", format!("rows of {width} numbers"), found));

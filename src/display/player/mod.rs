@@ -2,6 +2,7 @@
 //! compare.
 
 mod flac;
+mod playable;
 mod prediction;
 mod preview;
 
@@ -95,8 +96,8 @@ impl Player {
         &self,
         facts: impl FnOnce() -> Result<Facts> + Send,
     ) -> Result<Bundle> {
-        if let Some((title, _)) = self.pieces.iter().find(|(_, audio)| audio.frames() == 0) {
-            return Err(Error::Data(format!("{title}: there is nothing to play, it is empty")));
+        if let Some(silent) = self.pieces.iter().find(|(_, audio)| playable::frames(audio) == 0) {
+            return Err(nothing_to_play(silent));
         }
         // base64 makes four characters of three bytes; each piece gets a share by its length.
         let bytes = self.limit() as f64 * 0.75;
@@ -111,7 +112,8 @@ impl Player {
         let drawn = || rayon::join(|| self.picture(), facts);
         let (tracks, (picture, facts)) = rayon::join(tracks, drawn);
         let (picture, facts) = (picture?, facts?);
-        let (tracks, notes): (Vec<_>, Vec<_>) = tracks?.into_iter().unzip();
+        let tracks = tracks?;
+        let sound: String = tracks.iter().map(|track| track.html.as_str()).collect();
         let mut body = format!(
             "<style>{}</style><section class=\"nc-player\" aria-label=\"{}\" \
              data-lm-suppress-shortcuts=\"true\">{}",
@@ -125,13 +127,20 @@ impl Player {
             escape(picture.description()),
             picture.width_px(),
             picture.png_base64(),
-            tracks.concat()
+            sound
         );
-        if let Some(given_up) = self.given_up(&notes) {
+        if let Some(given_up) = self.said(&tracks, |track| &track.given_up) {
             let _ = write!(
                 body,
                 "<p class=\"nc-note\">Preview of limited size: {given_up}. The variable holds the \
                  full quality; save it to a file to hear that.</p>"
+            );
+        }
+        if let Some(resampled) = self.said(&tracks, |track| &track.resampled) {
+            let _ = write!(
+                body,
+                "<p class=\"nc-note\">Resampled for this page {resampled}: browsers do not play \
+                 every rate. The variable holds the sound as it is.</p>"
             );
         }
         let script = include_str!("player.js").trim_end();
@@ -147,12 +156,13 @@ impl Player {
         }
     }
 
-    /// What the previews lack, as HTML; once where it is the same for all pieces.
-    fn given_up(&self, notes: &[String]) -> Option<String> {
-        let first = notes.first()?;
-        if notes.iter().all(|note| note == first) {
+    /// What is said of the tracks, as HTML; once where it is the same for all.
+    fn said(&self, tracks: &[Track], of: impl Fn(&Track) -> &String) -> Option<String> {
+        let first = of(tracks.first()?);
+        if tracks.iter().all(|track| of(track) == first) {
             return (!first.is_empty()).then(|| first.clone());
         }
+        let notes = tracks.iter().map(of);
         let named = self.pieces.iter().zip(notes).filter(|(_, note)| !note.is_empty());
         let each: Vec<_> =
             named.map(|((title, _), note)| format!("{}: {note}", isolated(title))).collect();
@@ -185,7 +195,8 @@ impl Player {
             let envelope = Envelope::of(&audio.channels()[0], 60);
             let levels: Vec<f32> =
                 envelope.rms.iter().map(|rms| 20.0 * rms.max(1e-6).log10()).collect();
-            let top = levels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            // Silence has no bars.
+            let top = levels.iter().copied().fold(-80.0, f32::max);
             let _ = writeln!(
                 text,
                 "{title}  {} {}\n{}",
@@ -198,9 +209,32 @@ impl Player {
     }
 }
 
-/// One piece: the plain audio element that works everywhere, and what the script draws; and what the
-/// preview lacks.
-fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<(String, String)> {
+/// Why there is no player, as a sentence.
+fn nothing_to_play((title, audio): &(String, Audio)) -> Error {
+    let whose = if title.is_empty() { String::new() } else { format!("{title}: ") };
+    let why = match audio.frames() {
+        0 => "it is empty".into(),
+        frames => format!(
+            "{} sample{} over before a loudspeaker can move: they come at {} Hz",
+            plain::count(frames as u64),
+            if frames == 1 { " is" } else { "s are" },
+            plain::count(audio.sample_rate_hz().into())
+        ),
+    };
+    Error::Data(format!("{whose}there is nothing to play, {why}"))
+}
+
+/// One piece as it is in the page.
+struct Track {
+    /// The plain audio element that works everywhere, and what the script draws.
+    html: String,
+    /// What the preview lacks; empty where it lacks nothing.
+    given_up: String,
+    /// Between which rates it was resampled; empty where it was not.
+    resampled: String,
+}
+
+fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<Track> {
     let mono = audio.to_mono();
     let (preview, spectrogram) =
         rayon::join(|| Preview::of(audio, &mono, limit_bytes), || small_spectrogram(&mono));
@@ -225,7 +259,7 @@ fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<(String, Stri
     let levels: Vec<u8> = (0..columns)
         .map(|c| (-20.0 * power(c).max(1e-13).log10()).round().clamp(0.0, 255.0) as u8)
         .collect();
-    let mean = envelopes.iter().map(|e| e.loudness().powi(2)).sum::<f32>() / channels.len() as f32;
+    let mean = envelopes.iter().map(|e| e.loudness().powi(2)).sum::<f64>() / channels.len() as f64;
     let html = format!(
         "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.flac\" data-seconds=\"{:.4}\" \
          data-channels=\"{}\" data-rate=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
@@ -244,11 +278,15 @@ fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<(String, Stri
         escape(title),
         BASE64.encode(&preview.flac),
     );
-    Ok((html, preview.given_up))
+    Ok(Track { html, given_up: preview.given_up, resampled: preview.resampled })
 }
 
-/// An audio element alone, for a table; the sound takes at most `limit_bytes` in the page.
+/// An audio element alone, for a table; the sound takes at most `limit_bytes` in the page. What cannot
+/// be played has none.
 pub(crate) fn short_audio(audio: &Audio, label: &str, limit_bytes: usize) -> Result<String> {
+    if playable::frames(audio) == 0 {
+        return Ok(String::new());
+    }
     let preview = Preview::of(audio, &audio.to_mono(), limit_bytes / 4 * 3)?;
     Ok(format!(
         "<audio controls preload=\"metadata\" aria-label=\"{}\" \

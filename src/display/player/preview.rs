@@ -1,6 +1,7 @@
 //! The sound inside a player: as good as a size limit allows.
 
 use super::flac::{self, BLOCK};
+use super::playable;
 use super::prediction;
 use crate::Result;
 use crate::audio::Audio;
@@ -11,8 +12,10 @@ use crate::display::plain::{clock, count};
 pub(super) struct Preview {
     pub flac: Vec<u8>,
     pub sample_rate_hz: u32,
-    /// In words, for the reader; empty when nothing was given up.
+    /// What had to go for the size, in words for the reader; empty when nothing had.
     pub given_up: String,
+    /// From which rate to which it was brought for browsers, in words; empty when it was not.
+    pub resampled: String,
 }
 
 /// The lowest rate a preview is resampled to.
@@ -22,24 +25,37 @@ const LOW_RATE_HZ: u32 = 22_050;
 const LEAST_BITS_PER_SECOND: f64 = 56_000.0;
 
 impl Preview {
-    /// Tries, in this order: everything at 16 bits; one channel; one channel at 22,050 Hz; the same
-    /// with reduced precision; and, for very long audio, only its beginning.
+    /// The sound at a rate that browsers play, and small enough.
     ///
     /// `mono` is `audio` mixed to one channel.
     pub fn of(audio: &Audio, mono: &Audio, limit_bytes: usize) -> Result<Self> {
+        let from_hz = audio.sample_rate_hz();
+        let Some(to_hz) = playable::rate_instead_of(from_hz) else {
+            return Self::within(audio, mono, limit_bytes, Vec::new());
+        };
+        // What does not fit anyway need not be resampled.
+        let (audio, cut) = beginning(audio, limit_bytes);
+        let audio = playable::resampled(&audio, to_hz)?;
+        let preview = Self::within(&audio, &audio.to_mono(), limit_bytes, Vec::from_iter(cut))?;
+        let resampled = format!("from {} to {} Hz", count(from_hz.into()), count(to_hz.into()));
+        Ok(Self { resampled, ..preview })
+    }
+
+    /// Tries, in this order: everything at 16 bits; one channel; one channel at 22,050 Hz; the same
+    /// with reduced precision; and, for very long audio, only its beginning.
+    fn within(
+        audio: &Audio,
+        mono: &Audio,
+        limit_bytes: usize,
+        mut given_up: Vec<String>,
+    ) -> Result<Self> {
         if audio.channel_count() <= 2
             && let Some(flac) = fitting(audio, limit_bytes)
         {
-            return Ok(Self::new(flac, audio, &[]));
+            return Ok(Self::new(flac, audio, &given_up));
         }
-        let mut given_up = Vec::new();
-        let mut mono = mono.clone();
-        let longest = limit_bytes as f64 * 8.0 / LEAST_BITS_PER_SECOND;
-        if audio.duration_seconds() > longest {
-            let (kept, all) = (clock(longest), clock(audio.duration_seconds()));
-            given_up.push(format!("only the first {kept} of {all}"));
-            mono = mono.excerpt(0.0, longest);
-        }
+        let (mut mono, cut) = beginning(mono, limit_bytes);
+        given_up.extend(cut);
         if audio.channel_count() > 1 {
             given_up.push("one channel".into());
             if let Some(flac) = fitting(&mono, limit_bytes) {
@@ -67,8 +83,18 @@ impl Preview {
 
     fn new(flac: Vec<u8>, encoded: &Audio, given_up: &[String]) -> Self {
         let sample_rate_hz = encoded.sample_rate_hz();
-        Self { flac, sample_rate_hz, given_up: given_up.join(", ") }
+        Self { flac, sample_rate_hz, given_up: given_up.join(", "), resampled: String::new() }
     }
+}
+
+/// So much of `audio` as can be made to fit, and what is said of that.
+fn beginning(audio: &Audio, limit_bytes: usize) -> (Audio, Option<String>) {
+    let longest = limit_bytes as f64 * 8.0 / LEAST_BITS_PER_SECOND;
+    if audio.duration_seconds() <= longest {
+        return (audio.clone(), None);
+    }
+    let (kept, all) = (clock(longest), clock(audio.duration_seconds()));
+    (audio.excerpt(0.0, longest), Some(format!("only the first {kept} of {all}")))
 }
 
 /// How many bits a sample [`coarser`] may leave, tried on a few blocks.

@@ -65,7 +65,7 @@ impl GrainComposer {
         settings: &GrainLearning,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        interrupt::clear();
+        let _job = interrupt::begin()?;
         let pool = GrainPool::of(songs, settings.grains.clone(), &mut |_, _| ())?;
         Self::learn_pool(Arc::new(pool), &settings.training, observer)
     }
@@ -111,8 +111,10 @@ impl GrainComposer {
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
+        let _job = interrupt::begin()?;
         let placed = self.walk(seconds, seed, options, progress)?;
-        self.played(placed, self.walked_seconds(seconds, options), options)
+        let interrupted = interrupt::requested();
+        self.played(placed, self.walked_seconds(seconds, options), options, interrupted)
     }
 
     /// `piece`, a piece of this composer's, with the part between two times composed anew from another
@@ -131,6 +133,7 @@ impl GrainComposer {
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
+        let _job = interrupt::begin()?;
         options.check(self.pool.own_songs().len(), self.pool.guest().is_some())?;
         let length = piece.audio().duration_seconds();
         let inside = 0.0 <= part_seconds.start
@@ -141,15 +144,13 @@ impl GrainComposer {
             return Err(Error::argument("part_seconds", expected, format!("{part_seconds:?}")));
         }
         self.check_own(piece)?;
-        interrupt::clear();
         let seconds = length * options.tempo;
         let part = (part_seconds.start * options.tempo, part_seconds.end * options.tempo);
         let terrain = self.terrain(seconds, seed, options)?;
         let mut guard = CopyGuard::new(&self.pool)?;
         let placed =
             phrases::recompose(&terrain, &mut guard, piece.placed(), part, seed, progress)?;
-        interrupt::clear();
-        self.played(placed, seconds, options)
+        self.played(placed, seconds, options, false)
     }
 
     /// Which grains [`compose`](Self::compose) would place where, before the tempo is changed.
@@ -163,9 +164,9 @@ impl GrainComposer {
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Vec<Placed>> {
+        let _job = interrupt::begin()?;
         check_length(seconds)?;
         options.check(self.pool.own_songs().len(), self.pool.guest().is_some())?;
-        interrupt::clear();
         let seconds = self.walked_seconds(seconds, options);
         let terrain = self.terrain(seconds, seed, options)?;
         let mut guard = CopyGuard::new(&self.pool)?;
@@ -178,6 +179,7 @@ impl GrainComposer {
     /// # Errors
     /// [`Error::Argument`] for a piece that was not made from grains.
     pub fn expectations(&self, piece: &Piece) -> Result<Vec<Expectation>> {
+        let _job = interrupt::begin()?;
         self.check_own(piece)?;
         let options = GrainOptions::default();
         let terrain = self.terrain(piece.audio().duration_seconds(), 0, &options)?;
@@ -213,10 +215,17 @@ impl GrainComposer {
         before + seconds * options.tempo
     }
 
-    /// The sound of placed grains; `seconds` long before the tempo is changed.
-    fn played(&self, placed: Vec<Placed>, seconds: f64, options: &GrainOptions) -> Result<Piece> {
-        let interrupted = interrupt::requested();
+    /// The sound of placed grains; `seconds` long before the tempo is changed, or as long as it got
+    /// where it was interrupted. The request that did so has been heard.
+    fn played(
+        &self,
+        placed: Vec<Placed>,
+        seconds: f64,
+        options: &GrainOptions,
+        interrupted: bool,
+    ) -> Result<Piece> {
         interrupt::clear();
+        let _heard = interrupt::set_aside();
         let (Some(first), Some(last)) = (placed.first(), placed.last()) else {
             return Err(Error::Interrupted("before the first grain was placed".into()));
         };

@@ -104,7 +104,7 @@ impl SpectralComposer {
         settings: &SpectralLearning,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        interrupt::clear();
+        let _job = interrupt::begin()?;
         let blocks = SpectralBlocks::of(songs, settings.blocks.clone())?;
         let book = blocks.codebook();
         let config = CoderConfig::usual(heard_width(book.width()), book.stages(), book.codes());
@@ -149,9 +149,9 @@ impl SpectralComposer {
         options: &SpectralOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
+        let _job = interrupt::begin()?;
         check_length(seconds)?;
         options.check()?;
-        interrupt::clear();
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut writer = Writer::start(self, options, &mut random)?;
         let (song, origin) = (writer.song, writer.origin.clone());
@@ -169,6 +169,7 @@ impl SpectralComposer {
         }
         let interrupted = interrupt::requested();
         interrupt::clear();
+        let _heard = interrupt::set_aside();
         let settings = StftSettings {
             hop_samples: self.blocks.songs()[song].hop_samples(),
             ..self.blocks.settings().stft

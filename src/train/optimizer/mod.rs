@@ -14,8 +14,9 @@ use candle_core::{DType, Device, Tensor, Var};
 
 pub use rule::{AdamW, RmsProp, RmsPropTorch, Rule, Sgd};
 
+use crate::model::Updates;
 use crate::model::gradients::Sink;
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
 /// Updates a set of named parameters by one [`Rule`].
 ///
@@ -41,6 +42,8 @@ pub struct Optimizer {
     steps: u64,
     parameters: Vec<Parameter>,
     sink: Sink,
+    /// Where the steps of the network that it trains are counted.
+    counter: Option<Updates>,
 }
 
 /// A parameter and what the rule remembers about it.
@@ -70,7 +73,14 @@ impl Optimizer {
                 Ok(Parameter { name, value, memory })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { rule, clip_norm: None, steps: 0, parameters, sink: Sink::default() })
+        Ok(Self {
+            rule,
+            clip_norm: None,
+            steps: 0,
+            parameters,
+            sink: Sink::default(),
+            counter: None,
+        })
     }
 
     /// Scales gradients down together wherever their norm, taken over all parameters, is above
@@ -86,6 +96,12 @@ impl Optimizer {
         Ok(self)
     }
 
+    /// Counts its steps in `counter` as well.
+    pub(crate) fn counting(mut self, counter: Updates) -> Self {
+        self.counter = Some(counter);
+        self
+    }
+
     /// The rule.
     pub const fn rule(&self) -> Rule {
         self.rule
@@ -96,15 +112,16 @@ impl Optimizer {
         self.steps
     }
 
-    /// Computes the gradients of `loss`, a scalar, and makes one step with `learning_rate`: what
-    /// `step(&loss.backward()?, learning_rate)` does, in less time and memory, because the memory of
-    /// the gradients is kept for the next step.
+    /// Computes the gradients of `loss`, a scalar, makes one step with `learning_rate`, and gives the
+    /// loss as a number: what `step(&loss.backward()?, learning_rate)` does, in less time and memory,
+    /// because the memory of the gradients is kept for the next step.
     ///
     /// # Errors
     /// As [`Self::step`]; [`Error::Tensor`] where Candle cannot differentiate.
-    pub fn minimize(&mut self, loss: &Tensor, learning_rate: f64) -> Result<()> {
+    pub fn minimize(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
         let gradients = self.sink.backward(loss)?;
-        self.step(&gradients, learning_rate)
+        self.step(&gradients, learning_rate)?;
+        Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
     }
 
     /// Makes one step with `learning_rate`. A parameter without a gradient stays as it is.
@@ -114,6 +131,7 @@ impl Optimizer {
     /// does not fit its parameter: no parameter has changed then. [`Error::Tensor`] if memory runs
     /// out.
     pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
+        interrupt::check()?;
         if !(learning_rate >= 0. && learning_rate.is_finite()) {
             return Err(Error::argument(
                 "learning_rate",
@@ -142,6 +160,9 @@ impl Optimizer {
             None => 1.,
         };
         self.steps += 1;
+        if let Some(counter) = &self.counter {
+            counter.add_one();
+        }
         for parameter in &mut self.parameters {
             let Some(gradient) = gradients.get(parameter.value.as_tensor()) else { continue };
             let (rule, step) = (&self.rule, self.steps);

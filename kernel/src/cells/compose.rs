@@ -1,0 +1,455 @@
+//! The crate that a cell becomes.
+//!
+//! Its root holds the definitions of the notebook that the cell may need, then one function: it takes
+//! the variables that the cell names out of the store, runs the cell's statements, shows the last
+//! expression, and keeps what is new. Every byte of it knows which byte of which cell it came from.
+
+use super::definitions::Definitions;
+use super::item::{Item, Key};
+use super::parse::Cell;
+use super::source::Source;
+use super::statics::{Form, Static};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Modules of types that were defined anew start with this.
+pub const VERSION_PREFIX: &str = "neural_version_";
+
+/// The runtime that cells with `.await` run on: a static like the notebook's own.
+pub const RUNTIME: &str = "NEURAL_RUNTIME";
+
+/// The definition of [`RUNTIME`].
+pub const RUNTIME_DEFINITION: &str = "static NEURAL_RUNTIME: \
+    ::std::sync::LazyLock<::tokio::runtime::Runtime> = ::std::sync::LazyLock::new(|| \
+    ::tokio::runtime::Runtime::new().expect(\"tokio's runtime starts\"));";
+
+/// A part of the generated text.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    pub start: usize,
+    pub end: usize,
+    pub origin: Origin,
+}
+
+/// Where a part of the generated text comes from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    Generated,
+    /// Copied from a cell, byte by byte.
+    Copied(Arc<Source>, usize),
+    /// Stands for a range of a cell.
+    For(Arc<Source>, Range<usize>),
+    /// Takes a variable out of the store.
+    Load(String),
+    /// Keeps a variable that the cell binds.
+    Keep(String),
+    /// Puts a variable back into the store.
+    Return(String),
+}
+
+/// A generated crate.
+#[derive(Debug, Clone, Default)]
+pub struct Generated {
+    pub text: String,
+    pub chunks: Vec<Chunk>,
+    /// Where each definition stands.
+    pub items: Vec<(Range<usize>, Arc<Item>)>,
+    /// Exported for the first time: symbol and name.
+    pub exports: Vec<(String, String)>,
+    /// Builds that the cell must be linked to, for what they export.
+    pub imports_from: Vec<u32>,
+}
+
+/// A variable in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    pub ty: String,
+    pub is_mutable: bool,
+    /// See [`Definitions::fingerprint`].
+    pub fingerprint: u64,
+}
+
+/// How a new variable is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeping {
+    Inferred,
+    /// As this type, into which its own can be turned.
+    As(String),
+    /// Not at all: it ends with the cell.
+    Local,
+}
+
+/// What a crate is made from.
+pub struct Plan<'a> {
+    pub cell: &'a Cell,
+    pub rust: &'a str,
+    pub build: u32,
+    pub definitions: &'a Definitions,
+    /// The notebook's `#![...]`, from earlier cells and this one.
+    pub attributes: &'a [(Arc<Source>, Range<usize>)],
+    /// The variables that the cell names.
+    pub loaded: &'a [(String, Variable)],
+    /// Of the loaded, those that the cell moves away.
+    pub moved: &'a [String],
+    /// The variables that the cell binds; the last binding of a name counts.
+    pub kept: &'a [(String, Keeping)],
+    /// Exported symbols: which build has them.
+    pub exported: &'a HashMap<String, u32>,
+    /// The identity that a type's name had first.
+    pub first_identities: &'a HashMap<String, u64>,
+    pub stamps: &'a BTreeMap<String, u64>,
+    /// Crates that types may come from.
+    pub crates: &'a [String],
+    /// Crates that are loaded but not named by the user.
+    pub linked_crates: &'a [String],
+    pub has_library: bool,
+    pub debug_errors: bool,
+    pub format: &'a str,
+    pub notebook_folder: &'a Path,
+}
+
+/// The name of a cell's function.
+pub fn function_name(build: u32) -> String {
+    format!("neural_cell_{build}")
+}
+
+/// The file a build's source is in; panics and `dbg!` name it.
+pub fn file_name(build: u32) -> String {
+    format!("cell_{build}.rs")
+}
+
+/// What tells one static from another: a symbol.
+pub fn symbol(found: &Static, definitions: &Definitions, stamps: &BTreeMap<String, u64>) -> String {
+    let mut hasher = DefaultHasher::new();
+    (&found.text, definitions.fingerprint(&found.ty, stamps)).hash(&mut hasher);
+    format!("neural_static_{:016x}", hasher.finish())
+}
+
+impl Plan<'_> {
+    pub fn generate(&self) -> Generated {
+        let mut out = Generated::default();
+        out.add("#![allow(warnings)]\n");
+        for (source, range) in self.attributes {
+            out.copy(source, range.clone());
+            out.add("\n");
+        }
+        for name in self.linked_crates {
+            out.add(&format!("extern crate {name} as _;\n"));
+        }
+        if !self.crates.is_empty() {
+            out.add("mod neural_crates {\n");
+            for name in self.crates {
+                out.add(&format!("pub extern crate {name};\n"));
+            }
+            out.add("}\n");
+        }
+        let mut words = self.cell.words.clone();
+        if self.cell.is_async {
+            words.take_text(RUNTIME);
+        }
+        for (_, variable) in self.loaded {
+            words.take_text(&variable.ty);
+        }
+        let wanted = self.definitions.wanted(&words);
+        let (macros, others): (Vec<_>, Vec<_>) =
+            wanted.iter().partition(|item| matches!(item.key, Key::Macro(_)));
+        for item in macros.into_iter().chain(others) {
+            let start = out.text.len();
+            self.add_item(&mut out, item);
+            let end = out.text.len();
+            out.items.push((start..end, item.clone()));
+        }
+        self.add_function(&mut out);
+        out
+    }
+
+    fn add_item(&self, out: &mut Generated, item: &Arc<Item>) {
+        if let Some(import) = &item.import {
+            out.push(import, Origin::For(item.source.clone(), item.range.clone()));
+            out.add("\n");
+            return;
+        }
+        let version = self.version(item);
+        if let Some((module, _)) = &version {
+            out.add(&format!("mod {module} {{ use super::*;\n"));
+        }
+        if let Some(header) = &item.header {
+            out.copy(&item.source, header.clone());
+        }
+        let mut edits = self.static_edits(out, item);
+        if version.is_some() {
+            let places = item.private_places.iter();
+            edits.extend(places.map(|&at| (at..at, "pub(super) ".to_owned())));
+        }
+        edits.extend(self.path_edits(&item.relative_paths));
+        out.copy_edited(&item.source, item.range.clone(), edits);
+        if item.header.is_some() {
+            out.add("}");
+        }
+        out.add("\n");
+        if let Some((module, name)) = version {
+            out.add(&format!("}}\nuse {module}::{name};\n"));
+        }
+    }
+
+    /// The module that a type gets once it is not what its name meant first: another type then, for
+    /// `Any` as well.
+    fn version(&self, item: &Item) -> Option<(String, String)> {
+        let Key::Type(name) = &item.key else { return None };
+        if !item.has_identity {
+            return None;
+        }
+        let now = self.definitions.fingerprint(name, self.stamps);
+        let first = self.first_identities.get(name).copied().unwrap_or(now);
+        (now != first).then(|| (format!("{VERSION_PREFIX}{now:016x}"), name.clone()))
+    }
+
+    fn static_edits(&self, out: &mut Generated, item: &Item) -> Vec<(Range<usize>, String)> {
+        let mut edits = Vec::new();
+        for found in &item.statics {
+            let symbol = symbol(found, self.definitions, self.stamps);
+            let edit = match self.exported.get(&symbol) {
+                Some(&build) => {
+                    if !out.imports_from.contains(&build) {
+                        out.imports_from.push(build);
+                    }
+                    (found.range.clone(), found.imported(&symbol))
+                }
+                None => {
+                    out.exports.push((symbol.clone(), found.name.clone()));
+                    let range = match found.form {
+                        Form::Plain => found.range.start..found.range.start,
+                        Form::ThreadLocal => found.range.end..found.range.end,
+                        Form::Lazy => found.range.clone(),
+                    };
+                    (range, found.exported(&symbol))
+                }
+            };
+            // Several statics of one macro's call stand together in its place.
+            match edits.iter_mut().find(|(range, _)| *range == edit.0) {
+                Some((_, text)) => *text = format!("{text} {}", edit.1),
+                None => edits.push(edit),
+            }
+        }
+        edits
+    }
+
+    /// Makes paths beside the notebook absolute: the compiler looks beside the generated source.
+    fn path_edits(&self, places: &[usize]) -> Vec<(Range<usize>, String)> {
+        let folder = self.notebook_folder.display().to_string();
+        let folder = folder.replace('\\', "\\\\").replace('"', "\\\"") + "/";
+        places.iter().map(|&at| (at..at, folder.clone())).collect()
+    }
+
+    fn add_function(&self, out: &mut Generated) {
+        out.add(&format!(
+            "#[unsafe(no_mangle)] pub extern \"C\" fn {}() -> u8 {{\n",
+            function_name(self.build)
+        ));
+        if self.has_library {
+            out.add("use ::neural_composer::display::ShowInCell as _;\n");
+        }
+        for (name, variable) in self.loaded {
+            let held = format!(
+                "if !::neural_cells::holds::<{}>(stringify!({name})) {{ return 3; }}\n",
+                variable.ty
+            );
+            out.push(&held, Origin::Load(name.clone()));
+        }
+        for (name, variable) in self.loaded {
+            let taken = format!(
+                "let mut {name}: {ty} = ::neural_cells::take_variable::<{ty}>(stringify!({name}));\n",
+                ty = variable.ty
+            );
+            let taken = if variable.is_mutable { taken } else { taken.replacen("mut ", "", 1) };
+            out.push(&taken, Origin::Load(name.clone()));
+        }
+        let error = if self.debug_errors { "DebugCellError" } else { "CellError" };
+        out.add(&format!(
+            "let neural_status = ::neural_cells::run(|| -> \
+             ::std::result::Result<(), ::neural_cells::{error}> {{\n"
+        ));
+        if self.cell.is_async {
+            out.add(&format!("{RUNTIME}.block_on(async {{\n"));
+        }
+        self.add_statements(out);
+        for (number, (name, keeping)) in self.kept.iter().enumerate() {
+            let ty = match keeping {
+                Keeping::Inferred => "_",
+                Keeping::As(ty) => ty,
+                Keeping::Local => continue,
+            };
+            let kept = format!(
+                "::neural_cells::keep_variable::<{number}, {ty}>(stringify!({name}), {name});\n"
+            );
+            out.push(&kept, Origin::Keep(name.clone()));
+        }
+        out.add(&format!("::std::result::Result::<(), ::neural_cells::{error}>::Ok(())\n"));
+        out.add(if self.cell.is_async { "})});\n" } else { "});\n" });
+        for (name, _) in self.loaded.iter().filter(|(name, _)| !self.moved.contains(name)) {
+            let is_rebound =
+                self.kept.iter().any(|(kept, how)| kept == name && *how != Keeping::Local);
+            let condition = if is_rebound { "if neural_status != 0 " } else { "" };
+            let kept = format!(
+                "{condition}{{ ::neural_cells::return_variable(stringify!({name}), {name}); }}\n"
+            );
+            out.push(&kept, Origin::Return(name.clone()));
+        }
+        out.add("neural_status\n}\n");
+    }
+
+    fn add_statements(&self, out: &mut Generated) {
+        let source = &self.cell.source;
+        let mut edits: Vec<(Range<usize>, String)> =
+            self.cell.hoisted.iter().map(|range| (range.clone(), String::new())).collect();
+        edits.extend(self.path_edits(&self.cell.relative_paths));
+        let end = self.rust.len();
+        let Some(tail) = &self.cell.tail else {
+            out.copy_rust(source, self.rust, 0..end, edits);
+            out.add("\n");
+            return;
+        };
+        let (before, within): (Vec<_>, Vec<_>) =
+            edits.into_iter().partition(|(range, _)| range.start < tail.start);
+        out.copy_rust(source, self.rust, 0..tail.start, before);
+        out.add("match &(");
+        out.copy_rust(source, self.rust, tail.clone(), within);
+        // A method of the value's own, of a trait in scope, or else text.
+        out.add(&format!(
+            "\n) {{ neural_value => {{\n\
+             use ::neural_cells::{{Plain as _, Pointing as _}};\n\
+             let neural_value = (&::neural_cells::Outer(neural_value)).target();\n\
+             let neural_value = (&::neural_cells::Outer(neural_value)).target();\n\
+             let neural_shown = {{ use ::neural_cells::AnyDisplay as _; neural_value.evcxr_display() }};\n\
+             ::neural_cells::show(&neural_shown, neural_value, |neural_out| {{\n\
+             use ::neural_cells::{{ByDebug as _, ByType as _}};\n\
+             (&&::neural_cells::Asked(neural_value)).text(neural_out, {:?})\n}});\n}} }}\n",
+            self.format
+        ));
+        // Comments behind it end with their line.
+        out.copy_rust(source, self.rust, tail.end..end, Vec::new());
+        out.add("\n");
+    }
+}
+
+impl Generated {
+    /// A cell that does not parse, in a function of its own: for the compiler's errors.
+    pub fn wrapping(source: &Arc<Source>, rust: &str) -> Self {
+        let mut out = Generated::default();
+        out.add("#![allow(warnings)]\nasync fn cell() {\n");
+        out.copy_rust(source, rust, 0..rust.len(), Vec::new());
+        out.add("\n}\n");
+        out
+    }
+
+    fn push(&mut self, text: &str, origin: Origin) {
+        if text.is_empty() {
+            return;
+        }
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.chunks.push(Chunk { start, end: self.text.len(), origin });
+    }
+
+    fn add(&mut self, text: &str) {
+        self.push(text, Origin::Generated);
+    }
+
+    fn copy(&mut self, source: &Arc<Source>, range: Range<usize>) {
+        let text = source.code[range.clone()].to_owned();
+        self.push(&text, Origin::Copied(source.clone(), range.start));
+    }
+
+    fn copy_edited(
+        &mut self,
+        source: &Arc<Source>,
+        range: Range<usize>,
+        edits: Vec<(Range<usize>, String)>,
+    ) {
+        self.copy_rust(source, &source.clone().code, range, edits);
+    }
+
+    /// Copies a range of `code`, which is the source's but for blanks, with some of it replaced.
+    fn copy_rust(
+        &mut self,
+        source: &Arc<Source>,
+        code: &str,
+        range: Range<usize>,
+        mut edits: Vec<(Range<usize>, String)>,
+    ) {
+        edits.sort_by_key(|(range, _)| (range.start, range.end));
+        let mut at = range.start;
+        for (replaced, text) in edits {
+            // Inside of what is replaced already.
+            if replaced.start < at || replaced.end > range.end {
+                continue;
+            }
+            self.push(&code[at..replaced.start], Origin::Copied(source.clone(), at));
+            let origin = if replaced.is_empty() {
+                Origin::Generated
+            } else {
+                Origin::For(source.clone(), replaced.clone())
+            };
+            self.push(&text, origin);
+            at = replaced.end;
+        }
+        self.push(&code[at..range.end], Origin::Copied(source.clone(), at));
+    }
+
+    /// The part that a byte of the generated text belongs to.
+    pub fn chunk_at(&self, offset: usize) -> Option<&Chunk> {
+        let at = self.chunks.partition_point(|chunk| chunk.end <= offset);
+        self.chunks.get(at).filter(|chunk| chunk.start <= offset)
+    }
+
+    /// The place in a cell that a range of the generated text comes from; what a macro has made comes
+    /// from its call.
+    pub fn place(&self, range: Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
+        let (mut source, mut range) = self.copied_from(range)?;
+        while let Some((outer, call)) = &source.expanded_from {
+            (source, range) = (outer.clone(), call.clone());
+        }
+        Some((source, range))
+    }
+
+    fn copied_from(&self, range: Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
+        let first = self.chunk_at(range.start)?;
+        match &first.origin {
+            Origin::For(source, range) => Some((source.clone(), range.clone())),
+            Origin::Copied(source, start) => {
+                let begin = start + range.start - first.start;
+                let last = self.chunk_at(range.end.saturating_sub(1).max(range.start));
+                let end = match last.map(|chunk| (&chunk.origin, chunk)) {
+                    Some((Origin::Copied(same, start), chunk)) if Arc::ptr_eq(same, source) => {
+                        start + range.end.max(chunk.start) - chunk.start
+                    }
+                    Some((Origin::For(same, replaced), _)) if Arc::ptr_eq(same, source) => {
+                        replaced.end
+                    }
+                    _ => start + first.end - first.start,
+                };
+                Some((source.clone(), begin..end.clamp(begin, source.code.len())))
+            }
+            _ => None,
+        }
+    }
+
+    /// The definition that a byte of the generated text belongs to.
+    pub fn item_at(&self, offset: usize) -> Option<&Arc<Item>> {
+        let found = self.items.iter().find(|(range, _)| range.contains(&offset));
+        found.map(|(_, item)| item)
+    }
+
+    /// The byte of a line and a column, both counted from 1.
+    pub fn offset_of(&self, line: usize, column: usize) -> Option<usize> {
+        let mut lines = self.text.split_inclusive('\n');
+        let start: usize = lines.by_ref().take(line.checked_sub(1)?).map(str::len).sum();
+        let text = lines.next()?;
+        let within =
+            text.char_indices().nth(column.checked_sub(1)?).map_or(text.len(), |(at, _)| at);
+        Some(start + within)
+    }
+}

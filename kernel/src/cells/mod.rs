@@ -1,0 +1,22 @@
+//! From the cells of a notebook to compiled code: what a cell becomes, and what outlives it.
+//!
+//! `source` tells commands from Rust, `parse` takes a cell apart into `item`s and statements,
+//! `definitions` keeps the items, `compose` writes the crate, `compile` runs rustc, `diagnostic` and
+//! `types` read what it says, `crates` builds what `:dep` asks for, `notebook` joins them.
+
+pub mod commands;
+pub mod compile;
+pub mod compose;
+mod crates;
+mod definitions;
+pub mod diagnostic;
+mod expand;
+mod item;
+pub mod notebook;
+mod parse;
+pub mod positions;
+pub mod source;
+mod statics;
+mod types;
+
+pub use crates::compatible;

@@ -1,0 +1,291 @@
+//! A cell's parts: attributes, items, statements, the last expression.
+
+use super::expand::expand;
+use super::item::{self, Item, Key, Maker};
+use super::source::Source;
+use ra_ap_syntax::ast::{self, HasModuleItem};
+use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How deep macros that expand to macros are followed.
+const EXPANSIONS: usize = 16;
+
+/// Gives the rules of a macro.
+pub type Rules<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What stands around a cell's code when it is parsed.
+pub const PRELUDE: &str = "fn cell() {\n";
+
+/// A variable that a cell's top level binds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    pub name: String,
+    pub is_mutable: bool,
+    /// The function whose result it is, as a name, if it is one's.
+    pub made_by: Option<String>,
+}
+
+/// A cell, taken apart.
+#[derive(Debug)]
+pub struct Cell {
+    pub source: Arc<Source>,
+    /// `#![...]`, for the notebook as a whole.
+    pub attributes: Vec<Range<usize>>,
+    pub items: Vec<Item>,
+    /// Where items and attributes stand, which the cell's function leaves out.
+    pub hoisted: Vec<Range<usize>>,
+    pub bindings: Vec<Binding>,
+    /// The expression whose value is the result.
+    pub tail: Option<Range<usize>>,
+    /// It waits with `.await` outside of any function, closure and block of its own.
+    pub is_async: bool,
+    /// Every name that occurs, also within strings, which `format!` looks into.
+    pub words: item::Words,
+    /// Paths in `include_str!` and the like, which are relative to the notebook's folder.
+    pub relative_paths: Vec<usize>,
+    pub has_statements: bool,
+    pub has_errors: bool,
+}
+
+/// Takes a cell apart; `rust` is its code with blanks in place of commands, `rules` knows the macros
+/// of earlier cells.
+pub fn parse(source: &Arc<Source>, rust: &str, rules: Rules) -> Cell {
+    parse_to_depth(source, rust, rules, EXPANSIONS)
+}
+
+fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) -> Cell {
+    let parsed = SourceFile::parse(&format!("{PRELUDE}{rust}\n}}"), Edition::CURRENT);
+    let mut cell = Cell {
+        source: source.clone(),
+        attributes: Vec::new(),
+        items: Vec::new(),
+        hoisted: Vec::new(),
+        bindings: Vec::new(),
+        tail: None,
+        is_async: false,
+        words: item::Words::default(),
+        relative_paths: Vec::new(),
+        has_statements: false,
+        has_errors: !parsed.errors().is_empty(),
+    };
+    let tree = parsed.tree();
+    let mut items = tree.items();
+    let function = match items.next() {
+        Some(ast::Item::Fn(function)) => function,
+        _ => return cell,
+    };
+    // A brace too many ends the function early.
+    cell.has_errors |= items.next().is_some();
+    let Some(list) = function.body().and_then(|body| body.stmt_list()) else { return cell };
+    let maker = Maker { source, syntax_start: PRELUDE.len() };
+    for attribute in list.syntax().children().filter_map(ast::Attr::cast) {
+        if attribute.excl_token().is_some() {
+            let range = maker.range(attribute.syntax());
+            cell.attributes.push(range.clone());
+            cell.hoisted.push(range);
+        }
+    }
+    for statement in list.statements() {
+        let node = statement.syntax();
+        match &statement {
+            ast::Stmt::Item(found) => {
+                cell.hoist(&maker, node);
+                cell.items.extend(maker.items(found));
+            }
+            ast::Stmt::ExprStmt(found) => {
+                let call = match found.expr() {
+                    Some(ast::Expr::MacroExpr(call)) => call.macro_call(),
+                    _ => None,
+                };
+                cell.macro_or_statement(&maker, call, node, rules, depth);
+            }
+            ast::Stmt::LetStmt(found) => {
+                cell.take_statement(&maker, node);
+                if let Some(pattern) = found.pat() {
+                    let made_by = found.initializer().and_then(|value| called(&value));
+                    cell.bindings.extend(bindings(&pattern, &made_by));
+                }
+            }
+        }
+    }
+    if let Some(tail) = list.tail_expr() {
+        let call = match &tail {
+            ast::Expr::MacroExpr(call) => call.macro_call(),
+            _ => None,
+        };
+        if cell.macro_or_statement(&maker, call, tail.syntax(), rules, depth) {
+            cell.tail = Some(maker.range(tail.syntax()));
+        }
+    }
+    cell
+}
+
+impl Cell {
+    fn hoist(&mut self, maker: &Maker, node: &SyntaxNode) {
+        self.words.take(node);
+        self.hoisted.push(maker.range(node));
+    }
+
+    fn take_statement(&mut self, maker: &Maker, node: &SyntaxNode) {
+        self.words.take(node);
+        self.has_statements = true;
+        self.is_async |= waits(node);
+        self.relative_paths.extend(maker.relative_paths(node));
+    }
+
+    /// Takes a call of a macro that makes items as items, all else as a statement; whether it was a
+    /// statement.
+    fn macro_or_statement(
+        &mut self,
+        maker: &Maker,
+        call: Option<ast::MacroCall>,
+        node: &SyntaxNode,
+        rules: Rules,
+        depth: usize,
+    ) -> bool {
+        let name = call.as_ref().and_then(item::macro_name);
+        if let (Some(call), Some(name)) = (call, name) {
+            if item::MACROS_OF_ITEMS.contains(&name.as_str()) {
+                self.hoist(maker, node);
+                self.items.push(maker.macro_item(&call, node));
+                return false;
+            }
+            if let Some(rules_of_call) = self.rules(&name).or_else(|| rules(&name)) {
+                if let Some(items) =
+                    self.expansion(maker, &call, node, &rules_of_call, rules, depth)
+                {
+                    self.hoist(maker, node);
+                    self.items.extend(items);
+                    return false;
+                }
+            }
+        }
+        self.take_statement(maker, node);
+        true
+    }
+
+    /// The rules of a macro that this cell has defined.
+    fn rules(&self, name: &str) -> Option<String> {
+        let defined = self.items.iter().rev();
+        defined
+            .filter(|item| matches!(&item.key, Key::Macro(known) if known == name))
+            .find_map(|item| item.rules.clone())
+    }
+
+    /// The items that a macro's call expands to; none if it expands to something else.
+    fn expansion(
+        &self,
+        maker: &Maker,
+        call: &ast::MacroCall,
+        node: &SyntaxNode,
+        rules_of_call: &str,
+        rules: Rules,
+        depth: usize,
+    ) -> Option<Vec<Item>> {
+        let depth = depth.checked_sub(1)?;
+        let code = expand(rules_of_call, &item::inner_text(&call.token_tree()?))?;
+        let range = maker.range(node);
+        let source = Source::expansion(maker.source, range, code.clone());
+        let all_rules = |name: &str| self.rules(name).or_else(|| rules(name));
+        let cell = parse_to_depth(&source, &code, &all_rules, depth);
+        let is_items = !cell.has_errors && !cell.has_statements && cell.attributes.is_empty();
+        (is_items && !cell.items.is_empty()).then_some(cell.items)
+    }
+}
+
+/// The name of the function that an expression calls, if it is a call of a plain name.
+fn called(value: &ast::Expr) -> Option<String> {
+    let value = match value {
+        ast::Expr::TryExpr(tried) => tried.expr()?,
+        value => value.clone(),
+    };
+    let ast::Expr::CallExpr(call) = value else { return None };
+    let ast::Expr::PathExpr(path) = call.expr()? else { return None };
+    Some(path.path()?.segment()?.name_ref()?.text().to_string())
+}
+
+fn bindings(pattern: &ast::Pat, made_by: &Option<String>) -> Vec<Binding> {
+    pattern
+        .syntax()
+        .descendants()
+        .filter_map(ast::IdentPat::cast)
+        .filter_map(|found| {
+            let name = ast::HasName::name(&found)?.text().to_string();
+            Some(Binding {
+                is_mutable: found.mut_token().is_some(),
+                made_by: made_by.clone(),
+                name,
+            })
+        })
+        .collect()
+}
+
+/// Whether `.await` stands in the node, but not in a function or block of its own.
+fn waits(node: &SyntaxNode) -> bool {
+    node.descendants().filter(|found| found.kind() == SyntaxKind::AWAIT_EXPR).any(|found| {
+        !found.ancestors().take_while(|above| above != node).any(|above| match above.kind() {
+            SyntaxKind::FN | SyntaxKind::CLOSURE_EXPR => true,
+            SyntaxKind::BLOCK_EXPR => {
+                ast::BlockExpr::cast(above).is_some_and(|block| block.async_token().is_some())
+            }
+            _ => false,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(code: &str) -> Cell {
+        parse(&Source::new(1, code), code, &|_| None)
+    }
+
+    #[test]
+    fn a_cell_is_taken_apart() {
+        let code = "use std::fmt;\nlet (A, mut b) = f()?;\nstruct S;\nprintln!(\"{b}\");\nA + b";
+        let cell = parsed(code);
+        let names: Vec<_> = cell.bindings.iter().map(|b| (b.name.as_str(), b.is_mutable)).collect();
+        assert_eq!(names, [("A", false), ("b", true)]);
+        assert_eq!(cell.bindings[0].made_by.as_deref(), Some("f"));
+        assert_eq!(cell.items.len(), 2);
+        assert_eq!(&code[cell.tail.clone().unwrap()], "A + b");
+        assert!(!cell.has_errors && !cell.is_async && cell.has_statements);
+    }
+
+    #[test]
+    fn errors_are_seen() {
+        for code in ["let a = ;", "let y = 5 // none", "fn f() }", "1 }", "{"] {
+            assert!(parsed(code).has_errors, "{code}");
+        }
+        for code in
+            ["", "// nothing", "fn f() {}", "for i in 0..3 {}\n1", "if true { 1 } else { 2 }"]
+        {
+            assert!(!parsed(code).has_errors, "{code}");
+        }
+    }
+
+    #[test]
+    fn waiting_is_seen_at_the_top_only() {
+        assert!(parsed("job.await?").is_async);
+        assert!(parsed("for x in y { x.await; }").is_async);
+        assert!(!parsed("let f = async { x.await };").is_async);
+        assert!(!parsed("async fn f() { x.await }").is_async);
+    }
+
+    #[test]
+    fn macros_that_make_items_are_items() {
+        let cell = parsed("thread_local! { static H: u8 = 1; }\nfn hit() {}\nhit()");
+        assert_eq!(cell.items.len(), 2);
+        assert!(cell.tail.is_some());
+        let cell = parsed(
+            "macro_rules! inner { ($n:ident) => { static $n: u8 = 1; fn f() {} } }\n\
+             macro_rules! outer { ($n:ident) => { inner!($n); } }\nouter!(N);\ninner!(M);",
+        );
+        let statics: Vec<_> = cell.items.iter().flat_map(|item| &item.statics).collect();
+        assert_eq!(statics.len(), 2);
+        let cell = parsed("macro_rules! twice { ($e:expr) => { $e * 2 } }\ntwice!(4)");
+        assert!(cell.items.len() == 1 && cell.tail.is_some());
+    }
+}

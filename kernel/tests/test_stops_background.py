@@ -1,0 +1,134 @@
+"""Threads of a cell: where their output goes, and what a stop reaches."""
+
+import time
+from queue import Empty
+
+import pytest
+
+from notebook import ROOT
+from stories import PATIENCE, told
+
+TICKS = (
+    "std::thread::spawn(|| for i in 0..20 {{ "
+    'std::thread::sleep(std::time::Duration::from_millis({pause})); println!("tick {{i}}"); }});'
+)
+
+
+def streams(notebook, seconds, asks=None):
+    """What arrives in this time: (parent's type, its id, text); `asks` is called now and then."""
+    found, asked, deadline = [], 0.0, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        # Answers bring messages, too: what comes must be read faster than it is asked for.
+        if asks and time.monotonic() > asked + 0.2:
+            asked = time.monotonic()
+            asks()
+        try:
+            message = notebook.client.get_iopub_msg(timeout=0.1)
+        except Empty:
+            continue
+        if message["msg_type"] == "stream":
+            parent = message["parent_header"]
+            found.append((parent.get("msg_type"), parent.get("msg_id"), message["content"]["text"]))
+    return found
+
+
+REQUESTS = {
+    "completions": lambda client: client.complete("std::col", 8),
+    "descriptions": lambda client: client.inspect("kept", 4),
+    "information": lambda client: client.kernel_info(),
+}
+
+
+@pytest.mark.parametrize("ask", REQUESTS.values(), ids=REQUESTS)
+def test_output_of_a_thread_lands_below_a_cell(shelf, ask):
+    """Problem cell C10, and other requests than completion."""
+    with shelf.lab() as lab:
+        request, begun = lab.start(TICKS.format(pause=100))
+        early = lab.finish((request, begun), timeout=PATIENCE)
+        found = streams(lab, 3, lambda: ask(lab.client))
+        words = early.stdout + "".join(text for _, _, text in found)
+        assert words == "".join(f"tick {i}\n" for i in range(20))
+        assert {kind for kind, _, _ in found} <= {"execute_request"}
+        lab.client.get_shell_msg(timeout=60)
+        while True:
+            try:
+                lab.client.get_shell_msg(timeout=1)
+            except Empty:
+                break
+
+
+def test_output_of_a_thread_lands_below_the_cell_that_started_it(shelf):
+    with shelf.lab() as lab:
+        started = lab.start(TICKS.format(pause=100))
+        early = lab.finish(started, timeout=PATIENCE)
+        other = lab.run('println!("mine"); 1 + 1', timeout=PATIENCE)
+        assert other.result == "2"
+        told_there = "tick" in other.stdout and other.stderr
+        assert other.stdout == "mine\n" or told_there, other.stdout
+        assert "tick" in early.stdout or streams(lab, 3)
+
+
+def test_a_panic_of_a_thread_names_its_line_and_harms_nothing(shelf):
+    with shelf.lab() as lab:
+        cell = lab.run(
+            'let joined =\n    std::thread::spawn(|| -> u8 {\n        panic!("in a thread")\n'
+            "    }).join();\njoined.is_err()",
+            timeout=PATIENCE,
+        )
+        assert cell.result == "true", cell.error
+        assert "in a thread" in cell.stderr and "line 3" in cell.stderr, cell.stderr
+        assert "lib.rs" not in cell.stderr
+
+
+BACKGROUND = """
+use neural_composer::prelude::*;
+let song = Song::open("{root}/datasets/songs/prelude.mp3")?;
+let data = Dataset::from_songs(&[song.clone()], Recipe::Fast.dataset())?;
+let config = NetworkConfig::stack(data.blocks().width(), [lstm(16)]);
+let mut network = Network::new(config.clone(), &data, 1, &Device::cpu())?;
+"""
+
+
+@pytest.fixture(scope="module")
+def studio(composer):
+    """A kernel with the library, a song and a small network."""
+    cell = composer.run(BACKGROUND.format(root=ROOT), timeout=3600)
+    assert cell.status == "ok", cell.error
+    assert composer.run("let kept = 41;").status == "ok"
+    return composer
+
+
+def test_one_stop_ends_a_loop_around_training(studio):
+    """Problem cell F5."""
+    code = (
+        "let mut rounds = 0u32;\nloop {\n    rounds += 1;\n    let h = network.train(&data, "
+        "Training::updates(20, data.len(), 8).seed(1))?;\n}"
+    )
+    for stop_after in (1.0, 2.5):
+        started = studio.start(code)
+        time.sleep(stop_after)
+        pressed = time.monotonic()
+        studio.interrupt()
+        cell = studio.finish(started, timeout=PATIENCE)
+        assert time.monotonic() - pressed < 5
+        assert cell.status == "ok" or "stopped by the user" in told(cell), told(cell)
+        assert "lost" not in told(cell), told(cell)
+        question = "(network.compose(Seed::training(&data, 1)?, 0.5)?.audio().frames() > 0, kept)"
+        assert studio.run(question, timeout=PATIENCE).result == "(true, 41)"
+
+
+def test_a_stop_while_idle_reaches_training_in_a_thread(studio):
+    studio.run("let mut apart = Network::new(config.clone(), &data, 1, &Device::cpu())?;")
+    code = (
+        "let copy = data.clone(); let training = std::thread::spawn(move || { "
+        "apart.train(&copy, Training::epochs(1_000_000).seed(1)).is_ok() });"
+    )
+    assert studio.run(code, timeout=PATIENCE).status == "ok"
+    assert studio.run("training.is_finished()").result == "false"
+    studio.interrupt()
+    deadline = time.monotonic() + 10
+    while studio.run("training.is_finished()").result != "true":
+        assert time.monotonic() < deadline, "the training in the background goes on"
+    # The flag is not left standing for the next cell.
+    assert studio.run("neural_composer::interrupt::requested()").result == "false"
+    assert studio.run("kept").result == "41"
