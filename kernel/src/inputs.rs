@@ -44,7 +44,8 @@ impl Inputs {
         loop {
             match replies.recv_timeout(INPUT_POLL) {
                 Ok(reply) => {
-                    let line = content(&reply)["value"].as_str().unwrap_or_default();
+                    // Without one, whoever was asked has left.
+                    let line = content(&reply)["value"].as_str()?;
                     // One line is one answer.
                     return Some(line.replace(['\n', '\r'], " "));
                 }

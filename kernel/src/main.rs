@@ -124,8 +124,8 @@ fn run(connection_file: &Path) -> Result<()> {
         .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
     allow_many_clients();
     let folder = Folder::new()?;
-    let session = Session::new(folder.path())?;
     folder.remove_orphans();
+    let session = Session::new(folder.path())?;
     let (publisher, messages) = Publisher::new();
     let activity = Arc::new(Activity::default());
     let output = CellOutput::new(publisher.clone(), activity.clone());
