@@ -6,7 +6,7 @@ use crate::cells::commands::{self, Consequence};
 use crate::cells::compose;
 use crate::cells::notebook::{Notebook, Ready, Refusal};
 use crate::cells::positions::{self, Position};
-use crate::cells::source::{self, Command, Source};
+use crate::cells::source::{self, Command, CommandLine, Source};
 use crate::failure::Failure;
 use crate::link::{self, Kind};
 use crate::outline::SharedOutline;
@@ -147,26 +147,49 @@ impl Engine {
         self.revive()?;
         let source = Source::new(cell, code);
         let (lines, rust) = source::split(code, &|name| self.notebook.knows(name));
+        let (behind, before): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| line.is_behind_rust && !comes_first(line));
+        let shown = self.run_lines(&before, &source)?;
+        let result = self.run_rust(&source, &rust)?;
+        let result = self.last_of(shown, result);
+        let shown = self.run_lines(&behind, &source)?;
+        Ok(self.last_of(result, shown))
+    }
+
+    /// Carries out commands and shell lines; the last one's result.
+    fn run_lines(
+        &mut self,
+        lines: &[CommandLine],
+        source: &Arc<Source>,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
         let mut shown = None;
         for line in lines {
-            if let Some(before) = shown.take() {
-                self.display(before);
-            }
-            match &line.command {
-                Command::Shell(text) => self.run_shell_line(text, &source, line.range.start)?,
-                Command::Named { name, arguments } => {
-                    shown = self.run_command(name, arguments, &source, line.range.start)?;
+            let answer = match &line.command {
+                Command::Shell(text) => {
+                    self.run_shell_line(text, source, line.range.start)?;
+                    None
                 }
-            }
+                Command::Named { name, arguments } => {
+                    self.run_command(name, arguments, source, line.range.start)?
+                }
+            };
+            shown = self.last_of(shown, answer);
         }
-        let result = self.run_rust(&source, &rust)?;
-        match (shown, result) {
-            (Some(shown), None) => Ok(Some(shown)),
-            (Some(shown), result) => {
-                self.display(shown);
-                Ok(result)
+        Ok(shown)
+    }
+
+    /// The later of two results, if there is one; an earlier one is then shown as output.
+    fn last_of(
+        &self,
+        earlier: Option<Map<String, Value>>,
+        later: Option<Map<String, Value>>,
+    ) -> Option<Map<String, Value>> {
+        match (earlier, later) {
+            (Some(earlier), Some(later)) => {
+                self.display(earlier);
+                Some(later)
             }
-            (None, result) => Ok(result),
+            (earlier, later) => later.or(earlier),
         }
     }
 
@@ -375,6 +398,10 @@ impl Engine {
             .map_err(|error| Failure::told("KernelError", format!("{error:#}")))?;
         Ok(())
     }
+}
+
+fn comes_first(line: &CommandLine) -> bool {
+    matches!(&line.command, Command::Named { name, .. } if commands::comes_first(name))
 }
 
 fn interrupted(words: &str) -> Failure {

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// A command and what it does, as `:help` shows it and completion offers it.
-pub const COMMANDS: [(&str, &str); 15] = [
+pub const COMMANDS: [(&str, &str); 16] = [
+    ("checks", "whether arithmetic that overflows panics in later cells: 1 (as it is) or 0"),
     ("clear", "forget everything: variables, definitions, crates"),
     ("dep", "use a crate: `:dep name = \"1.0\"`, `:dep name = { path = \"folder\" }`"),
     ("efmt", "how errors by `?` are written: `{}` (Display) or `{:?}` (Debug)"),
@@ -71,6 +72,14 @@ pub fn execute(
                 bail!("expected an optimisation level from 0 to 3, found {level:?}");
             }
             notebook.settings.opt_level = level.to_owned();
+            nothing(())
+        }
+        "checks" => {
+            notebook.settings.has_checks = match arguments {
+                "" | "1" => true,
+                "0" => false,
+                other => bail!("expected 1 or 0, found {other:?}"),
+            };
             nothing(())
         }
         "fmt" => {
@@ -199,4 +208,9 @@ fn bytes(count: u64) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Whether a command changes how the cell's Rust is compiled, wherever in the cell it stands.
+pub fn comes_first(name: &str) -> bool {
+    ["dep", "opt", "checks", "fmt", "efmt", "timing"].contains(&name)
 }

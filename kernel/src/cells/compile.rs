@@ -40,8 +40,8 @@ pub enum Compiled {
 /// What a compilation makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// A shared object at this optimisation level.
-    Object(&'a str),
+    /// A shared object.
+    Object { opt_level: &'a str, has_checks: bool },
     /// Errors alone.
     Check,
 }
@@ -95,8 +95,9 @@ impl Compiler {
         let mir = self.folder.join(format!("cell_{build}.mir"));
         let object = self.folder.join(object_name(build));
         match wanted {
-            Wanted::Object(level) => {
-                rustc.args(["-C", &format!("opt-level={level}"), "-C", "codegen-units=4"]);
+            Wanted::Object { opt_level, has_checks } => {
+                rustc.args(["-C", &format!("opt-level={opt_level}"), "-C", "codegen-units=4"]);
+                rustc.arg(format!("-Coverflow-checks={}", if has_checks { "on" } else { "off" }));
                 rustc.arg(format!("--emit=link={},mir={}", object.display(), mir.display()));
                 for other in &generated.imports_from {
                     rustc.arg(format!("-ldylib=cell_{other}"));
@@ -129,7 +130,7 @@ impl Compiler {
             // For the options that begin with `-Z`.
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["--crate-name", CRATE, "--edition", "2024", "--crate-type", "cdylib"])
-            .args(["--error-format", "json", "--cap-lints", "allow"])
+            .args(["--error-format", "json"])
             .args(["-C", "prefer-dynamic", "-C", "debuginfo=line-tables-only"])
             .args(["-C", "metadata=neural-composer-cell"])
             .args(["-C", "link-arg=-Xlinker", "-C", "link-arg=-rpath"])

@@ -111,6 +111,8 @@ pub struct Plan<'a> {
     pub linked_crates: &'a [String],
     pub has_library: bool,
     pub debug_errors: bool,
+    /// The last expression is shown, if there is one.
+    pub shows_tail: bool,
     pub format: &'a str,
     pub notebook_folder: &'a Path,
 }
@@ -322,7 +324,16 @@ impl Plan<'_> {
         let (before, within): (Vec<_>, Vec<_>) =
             edits.into_iter().partition(|(range, _)| range.start < tail.start);
         out.copy_rust(source, self.rust, 0..tail.start, before);
-        out.add("match &(");
+        if !self.shows_tail {
+            out.copy_rust(source, self.rust, tail.clone(), within);
+            out.add("\n;");
+            out.copy_rust(source, self.rust, tail.end..end, Vec::new());
+            out.add("\n");
+            return;
+        }
+        out.add("match &");
+        // To the compiler, an expression begins with the parenthesis around it.
+        out.push("(", Origin::For(source.clone(), tail.clone()));
         out.copy_rust(source, self.rust, tail.clone(), within);
         // A method of the value's own, of a trait in scope, or else text.
         out.add(&format!(

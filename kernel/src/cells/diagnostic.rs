@@ -47,6 +47,15 @@ impl Diagnostic {
         self.labels.iter().any(|label| label.is_primary)
     }
 
+    /// Whether it says that the last expression has no type that could be shown, as one that never
+    /// returns.
+    pub fn is_about_display_of_nothing(&self) -> bool {
+        matches!(self.code.as_deref(), Some("E0282" | "E0283" | "E0284"))
+            && !self.is_about_cells()
+            && self.kept.is_empty()
+            && self.loaded.is_empty()
+    }
+
     fn points_at_keeping(&self) -> bool {
         !self.kept.is_empty() || !self.returned.is_empty()
     }

@@ -31,13 +31,15 @@ pub struct Settings {
     pub format: String,
     /// `?` carries the words of an error's `Debug` instead of its `Display`.
     pub debug_errors: bool,
+    /// Arithmetic that overflows panics.
+    pub has_checks: bool,
     pub shows_timing: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let (opt_level, format) = ("3".to_owned(), "{:?}".to_owned());
-        Settings { opt_level, format, debug_errors: false, shows_timing: false }
+        Settings { opt_level, format, debug_errors: false, has_checks: true, shows_timing: false }
     }
 }
 
@@ -104,6 +106,8 @@ struct Attempt {
     not_dropped: Vec<String>,
     nameless: Vec<String>,
     debug_errors: bool,
+    /// The last expression has a type that can be shown.
+    shows_tail: bool,
     /// What `?` could not carry before the errors' `Debug` was tried.
     display_errors: Option<Vec<Diagnostic>>,
 }
@@ -228,7 +232,10 @@ impl Notebook {
             let build = self.last_build + 1;
             self.last_build = build;
             let generated = self.generate(&cell, rust, build, &attempt, &attributes);
-            let wanted = Wanted::Object(&self.settings.opt_level);
+            let wanted = Wanted::Object {
+                opt_level: &self.settings.opt_level,
+                has_checks: self.settings.has_checks,
+            };
             let set = self.crates.set();
             let compiled = self.compiler.compile(&generated, build, set, wanted, &self.activity)?;
             match compiled {
@@ -301,7 +308,9 @@ impl Notebook {
             Compiled::Errors(errors) => {
                 // Names mean nothing in this check.
                 let is_syntax = |error: &Diagnostic| error.code.is_none();
-                let errors: Vec<_> = errors.into_iter().filter(is_syntax).map(plainer).collect();
+                let mut errors: Vec<_> =
+                    errors.into_iter().filter(is_syntax).map(plainer).collect();
+                errors.dedup_by(|a, b| a.message == b.message);
                 Ok((!errors.is_empty()).then_some(errors))
             }
         }
@@ -350,6 +359,7 @@ impl Notebook {
             not_dropped: Vec::new(),
             nameless,
             debug_errors: self.settings.debug_errors,
+            shows_tail: true,
             display_errors: None,
         }
     }
@@ -387,6 +397,7 @@ impl Notebook {
             linked_crates: &linked,
             has_library: self.compiler.library.is_some(),
             debug_errors: attempt.debug_errors,
+            shows_tail: attempt.shows_tail,
             format: &self.settings.format,
             notebook_folder: &self.compiler.notebook_folder,
         }
@@ -411,6 +422,9 @@ impl Notebook {
                 has_learnt |= attempt.learn_keeping(&error);
             } else if !outdated.is_empty() {
                 gone.extend(outdated);
+            } else if error.is_about_display_of_nothing() && attempt.shows_tail {
+                attempt.shows_tail = false;
+                has_learnt = true;
             } else if !error.is_about_cells() && !error.loaded.is_empty() {
                 for name in &error.loaded {
                     attempt.loaded.retain(|(known, _)| known != name);
@@ -707,7 +721,7 @@ fn plainer(mut error: Diagnostic) -> Diagnostic {
     if error.message.starts_with("expected `;`, found") {
         error.message = "missing a semicolon: expected `;` here".to_owned();
     } else if error.message.contains("this file contains an unclosed delimiter") {
-        error.message = "something that was opened is not closed".to_owned();
+        error.message = "an unclosed delimiter: something was opened and not closed".to_owned();
     }
     error.message = error.message.replace(", found `}`", ", found the end of the cell");
     error

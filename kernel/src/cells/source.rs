@@ -39,6 +39,8 @@ pub enum Command {
 pub struct CommandLine {
     pub command: Command,
     pub range: Range<usize>,
+    /// It stands behind some of the cell's Rust.
+    pub is_behind_rust: bool,
 }
 
 /// Tells commands from Rust: the commands, and the cell with blanks in their place.
@@ -64,7 +66,11 @@ pub fn split(code: &str, is_known: &dyn Fn(&str) -> bool) -> (Vec<CommandLine>, 
         match command {
             Some(command) => {
                 let start = at + text.len() - text.trim_start().len();
-                commands.push(CommandLine { command, range: start..at + text.len() });
+                commands.push(CommandLine {
+                    command,
+                    range: start..at + text.len(),
+                    is_behind_rust: !rust.trim().is_empty(),
+                });
                 blank(&mut rust, line);
             }
             None => rust.push_str(line),
