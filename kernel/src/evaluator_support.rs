@@ -22,6 +22,9 @@ const LONGEST_RESULT: usize = 20_000;
 /// Longest text of a `Result` that a cell ends in: most likely a `?` is missing.
 const LONGEST_UNOPENED: usize = 1_000;
 
+/// Longest text of a `Result` that is shown without a word about the `?`.
+const LONGEST_WITHOUT_HINT: usize = 60;
+
 /// Takes one message for the kernel: what it is, and its text.
 type Sink = extern "C" fn(kind: u8, text: *const u8, length: usize);
 
@@ -306,6 +309,8 @@ pub fn show<D: 'static, T: ?Sized>(
     let written = text(&mut out);
     if out.is_cut && is_unopened {
         out.text += "… (cut here: this is a Result; put `?` behind it for the value itself)";
+    } else if is_unopened && out.text.len() > LONGEST_WITHOUT_HINT {
+        out.text += "\n(a Result: put `?` behind it for the value itself)";
     } else if out.is_cut {
         out.text += "… (cut here; print the value to see all of it)";
     } else if written.is_err() {

@@ -16,12 +16,6 @@ ERRORS = {
         1,
         "found `evcxr",
     ),
-    "a first line for the shell": (
-        "#!/usr/bin/env run-cargo-script\n1",
-        r"expected|#!",
-        1,
-        "found `macro_rules`",
-    ),
     "an import that is not there": ("let a = 1;\nuse nope::X;", "nope", 2, ""),
     "an import of a name that is not there": ("use std::collections::NoMap;", "NoMap", 1, ""),
     "unsafe as the last expression": (

@@ -39,6 +39,7 @@ RESULTS = {
     "an expression and a comment": ("1 + 1 // two", "2"),
     "an expression in front of comments": ("1 + 1\n// two\n/* three */\n", "2"),
     "an expression in parentheses": ("(1 + 1)", "2"),
+    "an expression behind a shebang": ("#!/usr/bin/env run-cargo-script\n1 + 1", "2"),
     "a return of a value by a function in it": ("fn five() -> u8 { return 5 } five()", "5"),
 }
 

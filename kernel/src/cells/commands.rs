@@ -54,7 +54,7 @@ pub fn execute(
         }
         "vars" => (Some(variables(notebook, runner)), Consequence::None),
         "type" | "t" => match notebook.variables().get(arguments) {
-            Some(variable) => said(format!("{arguments}: {}", variable.ty)),
+            Some(variable) => said(format!("{arguments}: {}", readable(&variable.ty))),
             None if arguments.is_empty() => bail!("expected `:type name`"),
             None => bail!("there is no variable `{arguments}`: `:vars` lists them"),
         },
@@ -129,6 +129,11 @@ pub fn execute(
     })
 }
 
+/// A type without the module that the notebook's crates are named in.
+fn readable(ty: &str) -> String {
+    ty.replace("neural_crates::", "")
+}
+
 fn plain(text: String) -> Map<String, Value> {
     Map::from_iter([("text/plain".to_owned(), Value::String(text.trim_end().to_owned()))])
 }
@@ -163,11 +168,12 @@ fn variables(notebook: &Notebook, runner: &mut Runner) -> Map<String, Value> {
     let width = notebook.variables().keys().map(|name| name.chars().count()).max().unwrap_or(0);
     for (name, variable) in notebook.variables() {
         let (keyword, size) = (if variable.is_mutable { "mut " } else { "" }, size_of(name));
-        text += &format!("{name:width$}  {keyword}{}  {size}\n", variable.ty);
+        let ty = readable(&variable.ty);
+        text += &format!("{name:width$}  {keyword}{ty}  {size}\n");
         rows += &format!(
             "<tr><td>{}</td><td><code>{keyword}{}</code></td><td style=\"text-align:right\">{size}</td></tr>",
             escaped(name),
-            escaped(&variable.ty)
+            escaped(&ty)
         );
     }
     if text.is_empty() {
