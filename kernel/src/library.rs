@@ -368,12 +368,13 @@ pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<Support> 
         format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
     };
     let compile = |stem: &str, text: &str, options: &[&str]| {
-        let (file, source) = (folder.join(name(stem)), folder.join(format!("{stem}.rs")));
-        std::fs::write(&source, text)?;
+        let source = format!("{stem}.rs");
+        std::fs::write(folder.join(&source), text)?;
+        // Names without the folder: what passes them on may not bear every path.
         let mut rustc = Command::new(&toolchain.rustc);
-        rustc.args(["--edition", "2024", "-O", "--crate-name", stem]).args(options);
-        output(rustc.arg("-o").arg(&file).arg(&source))?;
-        anyhow::Ok(file)
+        rustc.current_dir(folder).args(["--edition", "2024", "-O", "--crate-name", stem]);
+        output(rustc.args(options).arg("-o").arg(name(stem)).arg(source))?;
+        anyhow::Ok(folder.join(name(stem)))
     };
     let object = compile(
         SUPPORT_CRATE,

@@ -92,23 +92,24 @@ impl Compiler {
         std::fs::write(&source, &generated.text)
             .with_context(|| format!("could not write {}", source.display()))?;
         let mut rustc = self.rustc(build, crates);
-        let mir = self.folder.join(format!("cell_{build}.mir"));
+        // Names without the folder, which rustc works in: lists that hold them split at some characters.
+        let mir = format!("cell_{build}.mir");
         let object = self.folder.join(object_name(build));
         match wanted {
             Wanted::Object { opt_level, has_checks } => {
                 rustc.args(["-C", &format!("opt-level={opt_level}"), "-C", "codegen-units=4"]);
                 rustc.arg(format!("-Coverflow-checks={}", if has_checks { "on" } else { "off" }));
-                rustc.arg(format!("--emit=link={},mir={}", object.display(), mir.display()));
+                rustc.arg(format!("--emit=link={},mir={mir}", object_name(build)));
                 for other in &generated.imports_from {
                     rustc.arg(format!("-ldylib=cell_{other}"));
                 }
             }
             Wanted::Check => {
-                let metadata = self.folder.join(format!("cell_{build}.rmeta"));
-                rustc.arg(format!("--emit=metadata={}", metadata.display()));
+                rustc.arg(format!("--emit=metadata=cell_{build}.rmeta"));
             }
         }
         let ended = run(&mut rustc, generated, activity)?;
+        let mir = self.folder.join(mir);
         let types = match &ended {
             Ended::Well => std::fs::read_to_string(&mir).map(|mir| types::answers(&mir)),
             _ => Ok(BTreeMap::new()),

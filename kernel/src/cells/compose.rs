@@ -96,6 +96,9 @@ pub struct Plan<'a> {
     pub loaded: &'a [(String, Variable)],
     /// Of the loaded, those that the cell moves away.
     pub moved: &'a [String],
+    /// Of the loaded, those that the cell moves and then gives a new value: only at its end are they
+    /// there.
+    pub renewed: &'a [String],
     /// The variables that the cell binds; the last binding of a name counts.
     pub kept: &'a [(String, Keeping)],
     /// Of the bound, those that must end before others are kept.
@@ -296,9 +299,15 @@ impl Plan<'_> {
             );
             out.push(&kept, Origin::Keep(name.clone()));
         }
+        for name in self.renewed.iter().filter(|name| !self.moved.contains(name)) {
+            let returned =
+                format!("::neural_cells::return_variable(stringify!({name}), {name});\n");
+            out.push(&returned, Origin::Return(name.clone()));
+        }
         out.add(&format!("::std::result::Result::<(), ::neural_cells::{error}>::Ok(())\n"));
         out.add(if self.cell.is_async { "})});\n" } else { "});\n" });
-        for (name, _) in self.loaded.iter().filter(|(name, _)| !self.moved.contains(name)) {
+        let stay = |name: &String| !self.moved.contains(name) && !self.renewed.contains(name);
+        for (name, _) in self.loaded.iter().filter(|(name, _)| stay(name)) {
             let is_rebound =
                 self.kept.iter().any(|(kept, how)| kept == name && *how != Keeping::Local);
             let condition = if is_rebound { "if neural_status != 0 " } else { "" };

@@ -107,6 +107,8 @@ pub struct Crates {
     set: CrateSet,
     /// What the set was made from.
     built: Vec<(Requirement, u64)>,
+    /// Folders with sources of the set: those asked for, and those that they depend on.
+    sources: Vec<PathBuf>,
     objects: u32,
 }
 
@@ -137,22 +139,59 @@ impl Crates {
     /// The crates as they stand now, compiled if they have to be; says whether their global state
     /// starts afresh.
     pub fn provide(&mut self, workshop: &Workshop) -> Result<bool> {
-        let now: Vec<(Requirement, u64)> = self
-            .requirements
-            .iter()
-            .map(|wanted| (wanted.clone(), wanted.path().map_or(0, |path| stamp(&path))))
-            .collect();
+        let now = self.stamped();
         if now == self.built {
             return Ok(false);
         }
         let had_objects = !self.set.linked.is_empty();
         let keeps_old = self.built.iter().all(|known| now.contains(known));
-        let set = self.build(workshop, &now, keeps_old)?;
+        let set = match self.build(workshop, &now, keeps_old) {
+            Ok(set) => set,
+            Err(error) => {
+                self.forget_failed(workshop, now, &error);
+                return Err(error);
+            }
+        };
         let starts_afresh =
             had_objects && !self.set.linked.keys().all(|name| set.linked.contains_key(name));
         self.set = set;
-        self.built = now;
+        // With the folders that the new crates depend on.
+        self.built = self.stamped();
+        for (wanted, stamp) in self.built.iter().filter(|(_, stamp)| *stamp != 0) {
+            self.set.stamps.insert(wanted.key.replace('-', "_"), *stamp);
+        }
         Ok(starts_afresh)
+    }
+
+    /// The requirements with what their sources are now; those of a registry do not change.
+    fn stamped(&self) -> Vec<(Requirement, u64)> {
+        let mut hasher = DefaultHasher::new();
+        self.sources.iter().for_each(|folder| stamp(folder).hash(&mut hasher));
+        let sources = hasher.finish();
+        let stamps = self.requirements.iter().map(|wanted| {
+            let stamp = wanted.path().map_or(0, |path| stamp(&path) ^ sources);
+            (wanted.clone(), stamp)
+        });
+        stamps.collect()
+    }
+
+    /// What could not be compiled is not asked for again by every cell: new requirements are dropped,
+    /// and of a crate whose source was edited the last good build stays in use.
+    fn forget_failed(
+        &mut self,
+        workshop: &Workshop,
+        now: Vec<(Requirement, u64)>,
+        error: &anyhow::Error,
+    ) {
+        let is_known = |wanted: &Requirement| self.built.iter().any(|(known, _)| known == wanted);
+        if now.iter().all(|(wanted, _)| is_known(wanted)) {
+            let note =
+                format!("An edited crate does not compile, its last build is used: {error:#}\n");
+            workshop.publisher.text("stderr", &note);
+            self.built = now;
+            return;
+        }
+        self.requirements = self.built.iter().map(|(wanted, _)| wanted.clone()).collect();
     }
 
     fn build(
@@ -190,7 +229,7 @@ impl Crates {
         );
         std::fs::write(folder.join("Cargo.toml"), manifest)?;
         let artifacts = compile(workshop)?;
-        let names = names(workshop, folder)?;
+        let (names, sources) = names(workshop, folder)?;
         let mut all = Vec::new();
         for artifact in &artifacts {
             let files = artifact["filenames"].as_array().into_iter().flatten();
@@ -216,9 +255,7 @@ impl Crates {
                 }
             }
         }
-        for (wanted, stamp) in wanted.iter().filter(|(_, stamp)| *stamp != 0) {
-            set.stamps.insert(wanted.key.replace('-', "_"), *stamp);
-        }
+        self.sources = sources;
         self.link(workshop, &mut set, &all, keeps_old)?;
         Ok(set)
     }
@@ -279,13 +316,10 @@ fn link_object(
         text += &format!("extern crate {name} as _;\n");
     }
     std::fs::write(&source, text)?;
-    let file = compiler.folder.join(format!(
-        "{}{name}{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ));
+    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let mut rustc = Command::new(&compiler.toolchain.rustc);
     rustc
+        .current_dir(&compiler.folder)
         .args(["--crate-name", name, "--edition", "2024", "--crate-type", "dylib"])
         .args(["-C", "prefer-dynamic", "-C", "link-arg=-Xlinker", "-C", "link-arg=-rpath"])
         .args(["-C", "link-arg=-Xlinker", "-C", "link-arg=$ORIGIN"])
@@ -300,7 +334,7 @@ fn link_object(
         rustc.arg(format!("--extern={name}={}", file.display()));
     }
     crate::toolchain::output(&mut rustc)?;
-    Ok(file)
+    Ok(compiler.folder.join(file))
 }
 
 /// The library's own crate of this name, if its version will do: a tensor made by the library is
@@ -358,8 +392,11 @@ fn compile(workshop: &Workshop) -> Result<Vec<Value>> {
     Ok(artifacts)
 }
 
-/// Name in code → package id, of what the notebook depends on directly.
-fn names(workshop: &Workshop, folder: &Path) -> Result<Vec<(String, String)>> {
+/// A name in code and the package's id.
+type NamedPackage = (String, String);
+
+/// What the notebook depends on directly; and the folders with sources of all that is in folders.
+fn names(workshop: &Workshop, folder: &Path) -> Result<(Vec<NamedPackage>, Vec<PathBuf>)> {
     let toolchain = &workshop.compiler.toolchain;
     let metadata = crate::toolchain::output(
         toolchain
@@ -377,7 +414,12 @@ fn names(workshop: &Workshop, folder: &Path) -> Result<Vec<(String, String)>> {
             Some((name.to_owned(), package.to_owned()))
         })
     });
-    Ok(direct.collect())
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let sources = packages
+        .filter(|package| package["source"].is_null() && package["id"] != *root)
+        .filter_map(|package| Path::new(package["manifest_path"].as_str()?).parent())
+        .map(Path::to_owned);
+    Ok((direct.collect(), sources.collect()))
 }
 
 /// Shows each crate that cargo compiles, in one line that is written over; returns all else.

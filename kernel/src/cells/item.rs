@@ -115,6 +115,12 @@ impl Maker<'_> {
         self.offset(node.text_range().start())..self.offset(node.text_range().end())
     }
 
+    fn range_behind_comments(&self, node: &SyntaxNode) -> Range<usize> {
+        let first = tokens(node).find(|token| !token.kind().is_trivia());
+        let start = first.map_or(node.text_range().start(), |token| token.text_range().start());
+        self.offset(start)..self.offset(node.text_range().end())
+    }
+
     pub fn offset(&self, offset: ra_ap_syntax::TextSize) -> usize {
         usize::from(offset).saturating_sub(self.syntax_start)
     }
@@ -135,7 +141,7 @@ impl Maker<'_> {
         Item {
             key,
             source: self.source.clone(),
-            range: self.range(node),
+            range: self.range_behind_comments(node),
             header: None,
             import: None,
             words,

@@ -54,6 +54,7 @@ pub struct Ready {
     pub local: Vec<String>,
     kept: Vec<(String, Variable)>,
     moved: Vec<String>,
+    renewed: Vec<String>,
     definitions: Definitions,
     attributes: Vec<(Arc<Source>, Range<usize>)>,
     exports: Vec<(String, String)>,
@@ -96,6 +97,8 @@ struct Attempt {
     definitions: Definitions,
     loaded: Vec<(String, Variable)>,
     moved: Vec<String>,
+    /// Moved, and given a new value behind that.
+    renewed: Vec<String>,
     kept: Vec<(String, Keeping)>,
     /// Bound by the cell, and moved by it.
     spent: Vec<String>,
@@ -193,7 +196,7 @@ impl Notebook {
 
     /// Compiles a cell; the notebook changes only when it has begun to run.
     pub fn compile(&mut self, source: &Arc<Source>, rust: &str) -> Result<Ready, Refusal> {
-        let cell = parse::parse(source, rust, &|name| self.definitions.rules(name));
+        let mut cell = parse::parse(source, rust, &|name| self.definitions.rules(name));
         if cell.has_errors
             && let Some(errors) = self.syntax_errors(source, rust)?
         {
@@ -208,10 +211,6 @@ impl Notebook {
         let mut definitions = self.definitions.clone();
         definitions.add(cell.items.iter().cloned());
         self.add_foreign_crates(&cell)?;
-        if cell.is_async && !definitions.has_name(compose::RUNTIME) {
-            let source = Source::new(0, RUNTIME_DEFINITION);
-            definitions.add(parse::parse(&source, RUNTIME_DEFINITION, &|_| None).items);
-        }
         let mut attributes = self.attributes.clone();
         attributes.extend(cell.attributes.iter().map(|range| (source.clone(), range.clone())));
         let lost = self.changed(&definitions);
@@ -229,6 +228,9 @@ impl Notebook {
             ));
         }
         for _ in 0..ATTEMPTS {
+            if cell.is_async {
+                self.provide_runtime(&mut attempt.definitions)?;
+            }
             let build = self.last_build + 1;
             self.last_build = build;
             let generated = self.generate(&cell, rust, build, &attempt, &attributes);
@@ -249,6 +251,10 @@ impl Notebook {
                     return Ok(self
                         .ready(&cell, build, object, attempt, attributes, &exports, lost, &types));
                 }
+                // Within a macro's arguments, `.await` is not seen before.
+                Compiled::Errors(errors) if !cell.is_async && errors.iter().any(waits) => {
+                    cell.is_async = true;
+                }
                 Compiled::Errors(errors) => {
                     if let Err(errors) = self.learn(&cell, &mut attempt, errors) {
                         return Err(Refusal::Errors(self.explained(errors)));
@@ -262,6 +268,21 @@ impl Notebook {
 
     fn lock_builds(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<Generated>>> {
         self.builds.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Makes sure that there is a runtime for cells that wait.
+    fn provide_runtime(&mut self, definitions: &mut Definitions) -> Result<()> {
+        if !self.crates.requirements.iter().any(|known| known.key == "tokio") {
+            self.require(
+                "tokio = { version = \"1\", features = [\"rt-multi-thread\", \"time\"] }",
+            )?;
+            self.provide_crates()?;
+        }
+        if !definitions.has_name(compose::RUNTIME) {
+            let source = Source::new(0, RUNTIME_DEFINITION);
+            definitions.add(parse::parse(&source, RUNTIME_DEFINITION, &|_| None).items);
+        }
+        Ok(())
     }
 
     /// `extern crate name;` asks for a crate that no `:dep` named.
@@ -352,6 +373,7 @@ impl Notebook {
             definitions,
             loaded,
             moved: Vec::new(),
+            renewed: Vec::new(),
             kept,
             spent: Vec::new(),
             borrowing: Vec::new(),
@@ -388,6 +410,7 @@ impl Notebook {
             attributes,
             loaded: &attempt.loaded,
             moved: &attempt.moved,
+            renewed: &attempt.renewed,
             kept: &attempt.kept,
             dropped: &attempt.dropped,
             exported: &self.exported,
@@ -419,7 +442,7 @@ impl Notebook {
             if !error.dropped.is_empty() && !error.is_about_cells() {
                 has_learnt |= attempt.learn_dropping(&error);
             } else if error.is_about_keeping() {
-                has_learnt |= attempt.learn_keeping(&error);
+                has_learnt |= attempt.learn_keeping(&error, cell);
             } else if !outdated.is_empty() {
                 gone.extend(outdated);
             } else if error.is_about_display_of_nothing() && attempt.shows_tail {
@@ -519,6 +542,18 @@ impl Notebook {
             let fingerprint = attempt.definitions.fingerprint(&ty, stamps);
             kept.push((name.clone(), Variable { ty, is_mutable, fingerprint }));
         }
+        let pointers: Vec<&str> = kept
+            .iter()
+            .filter(|(_, it)| is_pointer(&it.ty))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !pointers.is_empty() {
+            let note = format!(
+                "Variables move between cells: a raw pointer to one points nowhere in the next cell: {}.\n",
+                pointers.join(", ")
+            );
+            self.publisher.text("stderr", &note);
+        }
         for (names, why) in [
             (nameless, "their types have no names"),
             (borrowing, "they borrow from other variables"),
@@ -538,6 +573,7 @@ impl Notebook {
             local,
             kept,
             moved,
+            renewed: attempt.renewed,
             definitions: attempt.definitions,
             attributes,
             exports: exports.to_vec(),
@@ -577,7 +613,8 @@ impl Notebook {
     /// The cell's code has returned: by its end, or before it.
     pub fn returned(&mut self, ready: Ready, reached_its_end: bool) {
         let why = format!("moved by cell [{}]", ready.cell);
-        for name in ready.moved {
+        let not_renewed = if reached_its_end { Vec::new() } else { ready.renewed };
+        for name in ready.moved.into_iter().chain(not_renewed) {
             self.variables.remove(&name);
             self.gone.insert(name, why.clone());
         }
@@ -608,7 +645,7 @@ impl Attempt {
         found.map(|(_, how)| *how = Keeping::Local).is_some()
     }
 
-    fn learn_keeping(&mut self, error: &Diagnostic) -> bool {
+    fn learn_keeping(&mut self, error: &Diagnostic, cell: &Cell) -> bool {
         let is_moved = matches!(error.code.as_deref(), Some("E0381" | "E0382"));
         let mut has_learnt = false;
         if is_moved {
@@ -619,7 +656,11 @@ impl Attempt {
                 }
             }
             for (name, _) in error.returned.iter().filter(|(_, is_main)| *is_main) {
-                if !self.moved.contains(name) {
+                let is_assigned = cell.assigned.contains(name);
+                if is_assigned && !self.renewed.contains(name) {
+                    self.renewed.push(name.clone());
+                    has_learnt = true;
+                } else if !self.moved.contains(name) {
                     self.moved.push(name.clone());
                     has_learnt = true;
                 }
@@ -698,6 +739,10 @@ fn outdated_items(error: &Diagnostic, cell: &Cell) -> Vec<Arc<Item>> {
     older.map(|(item, _)| item.clone()).collect()
 }
 
+fn is_pointer(ty: &str) -> bool {
+    ty.starts_with("*const ") || ty.starts_with("*mut ") || ty.starts_with("std::ptr::NonNull<")
+}
+
 /// A definition in words: `fn area`, `impl Display for Note`.
 fn described(item: &Item) -> String {
     match &item.key {
@@ -708,6 +753,11 @@ fn described(item: &Item) -> String {
         }
         Key::Text(text) => format!("`{}`", text.chars().take(60).collect::<String>().trim()),
     }
+}
+
+/// Whether an error is that something waits outside of an async function.
+fn waits(error: &Diagnostic) -> bool {
+    error.code.as_deref() == Some("E0728")
 }
 
 /// Whether an error is that `?` found an error without `Display`.

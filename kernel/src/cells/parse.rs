@@ -5,6 +5,7 @@ use super::item::{self, Item, Key, Maker};
 use super::source::Source;
 use ra_ap_syntax::ast::{self, HasModuleItem};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ pub struct Cell {
     pub words: item::Words,
     /// Paths in `include_str!` and the like, which are relative to the notebook's folder.
     pub relative_paths: Vec<usize>,
+    /// Variables that the cell assigns to.
+    pub assigned: BTreeSet<String>,
     pub has_statements: bool,
     pub has_errors: bool,
 }
@@ -66,6 +69,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
         is_async: false,
         words: item::Words::default(),
         relative_paths: Vec::new(),
+        assigned: BTreeSet::new(),
         has_statements: false,
         has_errors: !parsed.errors().is_empty(),
     };
@@ -86,6 +90,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
             cell.hoisted.push(range);
         }
     }
+    cell.hoisted.extend(inner_comments(&maker, list.syntax()));
     for statement in list.statements() {
         let node = statement.syntax();
         match &statement {
@@ -131,6 +136,8 @@ impl Cell {
         self.words.take(node);
         self.has_statements = true;
         self.is_async |= waits(node);
+        self.assigned
+            .extend(node.descendants().filter_map(ast::BinExpr::cast).filter_map(assigned));
         self.relative_paths.extend(maker.relative_paths(node));
     }
 
@@ -193,6 +200,24 @@ impl Cell {
     }
 }
 
+/// `//!` comments of the cell's own: within a function, they could only stand at its start.
+fn inner_comments(maker: &Maker, list: &SyntaxNode) -> Vec<Range<usize>> {
+    item::tokens(list)
+        .filter(|token| {
+            let is_inner = ["//!", "/*!"].iter().any(|start| token.text().starts_with(start));
+            token.kind() == SyntaxKind::COMMENT
+                && is_inner
+                && !token.parent_ancestors().take_while(|above| above != list).any(|above| {
+                    matches!(above.kind(), SyntaxKind::STMT_LIST | SyntaxKind::ITEM_LIST)
+                })
+        })
+        .map(|token| {
+            let range = token.text_range();
+            maker.offset(range.start())..maker.offset(range.end())
+        })
+        .collect()
+}
+
 /// The name of the function that an expression calls, if it is a call of a plain name.
 fn called(value: &ast::Expr) -> Option<String> {
     let value = match value {
@@ -202,6 +227,13 @@ fn called(value: &ast::Expr) -> Option<String> {
     let ast::Expr::CallExpr(call) = value else { return None };
     let ast::Expr::PathExpr(path) = call.expr()? else { return None };
     Some(path.path()?.segment()?.name_ref()?.text().to_string())
+}
+
+/// The variable that an assignment gives a new value, if it is one of a whole variable.
+fn assigned(expression: ast::BinExpr) -> Option<String> {
+    let is_assignment = matches!(expression.op_kind()?, ast::BinaryOp::Assignment { op: None });
+    let ast::Expr::PathExpr(target) = expression.lhs()? else { return None };
+    is_assignment.then(|| target.syntax().text().to_string())
 }
 
 fn bindings(pattern: &ast::Pat, made_by: &Option<String>) -> Vec<Binding> {
