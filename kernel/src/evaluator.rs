@@ -33,6 +33,7 @@ const SIZES_SYMBOL: &str = "neural_composer_kernel_sizes";
 const START_SYMBOL: &str = "neural_composer_kernel_start";
 const FORGET_SYMBOL: &str = "neural_composer_kernel_forget";
 const STREAMS_SYMBOL: &str = "neural_composer_streams_start";
+const CELL_SYMBOL: &str = "neural_composer_streams_cell";
 
 type PlainFn = unsafe extern "C" fn();
 type Sink = extern "C" fn(u8, *const u8, usize);
@@ -69,6 +70,7 @@ struct Evaluator {
     loaded: Vec<PathBuf>,
     clear_interrupt: Option<Symbol<PlainFn>>,
     flush: Option<Symbol<PlainFn>>,
+    begin_cell: Option<Symbol<PlainFn>>,
     sizes: Option<Symbol<PlainFn>>,
     forget: Option<Symbol<ForgetFn>>,
 }
@@ -100,7 +102,8 @@ impl Evaluator {
             unsafe { start(INPUT_FD) };
         }
         std::mem::forget(input);
-        Ok((Evaluator::default(), wire))
+        let evaluator = Evaluator { begin_cell: find(&this, CELL_SYMBOL), ..Evaluator::default() };
+        Ok((evaluator, wire))
     }
 
     fn serve(mut self, mut wire: Wire) -> Result<()> {
@@ -189,6 +192,7 @@ impl Evaluator {
         };
         self.forget(lost);
         call(&self.clear_interrupt);
+        call(&self.begin_cell);
         tell(Kind::Began, "");
         // SAFETY: `compose.rs` writes the function with exactly this signature.
         let status = unsafe { cell() };

@@ -380,6 +380,13 @@ impl Reader {
         if !matches!(self.input.read(&mut question), Ok(1)) {
             return;
         }
+        if question == *b"t" {
+            let note = "(a thread that an earlier cell started writes here)\n";
+            self.stdout.publish_text_first();
+            self.stderr.publish_text_first();
+            self.output.publisher.text("stderr", note);
+            return;
+        }
         self.stdout.drain();
         self.stdout.assembler.publish();
         let (prompt, is_password) = self.output.record().prompt.take().unwrap_or_default();

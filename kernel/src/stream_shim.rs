@@ -2,17 +2,22 @@
 //!
 //! The kernel reads standard output and standard error from two pipes. Text written to the one waits
 //! here until what was written to the other has been read: so the order in which a cell prints is the
-//! order in which it arrives. And a read of standard input asks the kernel for a line. Processes that a
+//! order in which it arrives. Text of a thread that an earlier cell has started is told of. And a read of standard input asks the kernel for a line. Processes that a
 //! cell starts do not load this: their standard input is empty.
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::cell::Cell;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 #[cfg(target_arch = "x86_64")]
 const READ: c_long = 0;
 #[cfg(target_arch = "x86_64")]
 const WRITE: c_long = 1;
+#[cfg(target_arch = "x86_64")]
+const GETTID: c_long = 186;
+#[cfg(not(target_arch = "x86_64"))]
+const GETTID: c_long = 178;
 #[cfg(not(target_arch = "x86_64"))]
 const READ: c_long = 63;
 #[cfg(not(target_arch = "x86_64"))]
@@ -37,6 +42,43 @@ static LAST: AtomicI32 = AtomicI32::new(0);
 /// Input that was received and not yet read.
 static LEFT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
+/// The number of the cell that runs, from 1.
+static CELL: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    /// The cell during which this thread wrote first: most likely the one that started it.
+    static FIRST_CELL: Cell<u32> = const { Cell::new(0) };
+    /// The cell during which it was last told that the thread is an earlier cell's.
+    static TOLD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A cell begins.
+#[unsafe(no_mangle)]
+pub extern "C" fn neural_composer_streams_cell() {
+    CELL.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Tells the kernel when a thread of an earlier cell writes below the cell that runs.
+fn tell_of_thread(socket: c_int) {
+    let cell = CELL.load(Ordering::Relaxed);
+    // SAFETY: it has no preconditions.
+    let is_first_thread = unsafe { syscall(GETTID) } == c_long::from(PROCESS.load(Ordering::Relaxed));
+    if is_first_thread || cell == 0 {
+        return;
+    }
+    let first = FIRST_CELL.try_with(|first| {
+        if first.get() == 0 {
+            first.set(cell);
+        }
+        first.get()
+    });
+    if first.is_ok_and(|first| first < cell) && TOLD.try_with(|told| told.replace(cell)).is_ok_and(|told| told < cell) {
+        let message = b"t";
+        // SAFETY: the buffer is one byte.
+        unsafe { syscall(WRITE, socket, message.as_ptr(), 1usize) };
+    }
+}
+
 /// From now on cells ask for input over this socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn neural_composer_streams_start(input: c_int) {
@@ -51,7 +93,9 @@ pub extern "C" fn neural_composer_streams_start(input: c_int) {
 /// As for the C library's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn write(fd: c_int, bytes: *const c_void, count: usize) -> isize {
-    if (fd == 1 || fd == 2) && INPUT.load(Ordering::Relaxed) >= 0 {
+    let socket = INPUT.load(Ordering::Relaxed);
+    if (fd == 1 || fd == 2) && socket >= 0 {
+        tell_of_thread(socket);
         let before = LAST.swap(fd, Ordering::Relaxed);
         if before != fd && before != 0 {
             wait_until_read(before);

@@ -76,7 +76,7 @@ def test_a_panic_of_a_thread_names_its_line_and_harms_nothing(shelf):
             timeout=PATIENCE,
         )
         assert cell.result == "true", cell.error
-        assert "in a thread" in cell.stderr and "line 3" in cell.stderr, cell.stderr
+        assert "in a thread" in cell.stderr and "]:3:" in cell.stderr, cell.stderr
         assert "lib.rs" not in cell.stderr
 
 
@@ -104,14 +104,16 @@ def test_one_stop_ends_a_loop_around_training(studio):
         "let mut rounds = 0u32;\nloop {\n    rounds += 1;\n    let h = network.train(&data, "
         "Training::updates(20, data.len(), 8).seed(1))?;\n}"
     )
-    for stop_after in (1.0, 2.5):
+    for stop_after in (1.0, 2.5, 5.0):
         started = studio.start(code)
         time.sleep(stop_after)
         pressed = time.monotonic()
         studio.interrupt()
         cell = studio.finish(started, timeout=PATIENCE)
         assert time.monotonic() - pressed < 5
-        assert cell.status == "ok" or "stopped by the user" in told(cell), told(cell)
+        # On a busy machine the first stop may come while the cell is compiled.
+        stopped = "stopped by the user" in told(cell) or "stopped while compiling" in told(cell)
+        assert cell.status == "ok" or stopped, told(cell)
         assert "lost" not in told(cell), told(cell)
         question = "(network.compose(Seed::training(&data, 1)?, 0.5)?.audio().frames() > 0, kept)"
         assert studio.run(question, timeout=PATIENCE).result == "(true, 41)"

@@ -156,7 +156,7 @@ impl Plan<'_> {
             out.add("}\n");
         }
         let mut words = self.cell.words.clone();
-        if self.cell.is_async {
+        if self.cell.is_async || self.cell.enters_runtime {
             words.take_text(RUNTIME);
         }
         for (_, variable) in self.loaded {
@@ -258,6 +258,9 @@ impl Plan<'_> {
             "#[unsafe(no_mangle)] pub extern \"C\" fn {}() -> u8 {{\n",
             function_name(self.build)
         ));
+        if self.cell.enters_runtime && !self.cell.is_async {
+            out.add(&format!("let _neural_runtime = {RUNTIME}.enter();\n"));
+        }
         if self.has_library {
             out.add("use ::neural_composer::display::ShowInCell as _;\n");
         }

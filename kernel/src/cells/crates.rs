@@ -132,6 +132,14 @@ impl Crates {
         true
     }
 
+    /// Whether the notebook asked for tokio with a runtime.
+    pub fn has_runtime(&self) -> bool {
+        self.requirements.iter().any(|wanted| {
+            let has_it = ["full", "rt-multi-thread"].iter().any(|name| wanted.value.contains(name));
+            wanted.key == "tokio" && has_it
+        })
+    }
+
     pub fn set(&self) -> &CrateSet {
         &self.set
     }

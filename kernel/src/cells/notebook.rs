@@ -227,8 +227,9 @@ impl Notebook {
                 &BTreeMap::new(),
             ));
         }
+        cell.enters_runtime = self.crates.has_runtime() && cell.words.has("tokio");
         for _ in 0..ATTEMPTS {
-            if cell.is_async {
+            if cell.is_async || cell.enters_runtime {
                 self.provide_runtime(&mut attempt.definitions)?;
             }
             let build = self.last_build + 1;

@@ -41,6 +41,8 @@ pub struct Cell {
     pub tail: Option<Range<usize>>,
     /// It waits with `.await` outside of any function, closure and block of its own.
     pub is_async: bool,
+    /// It may start tasks, which need a runtime around them.
+    pub enters_runtime: bool,
     /// Every name that occurs, also within strings, which `format!` looks into.
     pub words: item::Words,
     /// Paths in `include_str!` and the like, which are relative to the notebook's folder.
@@ -67,6 +69,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
         bindings: Vec::new(),
         tail: None,
         is_async: false,
+        enters_runtime: false,
         words: item::Words::default(),
         relative_paths: Vec::new(),
         assigned: BTreeSet::new(),
