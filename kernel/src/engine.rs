@@ -287,6 +287,7 @@ impl Engine {
         let last = |wanted: Kind| {
             said.iter().rev().find(|(kind, _)| *kind == wanted).map(|(_, text)| text)
         };
+        let has_result = ready.has_result;
         let before: Vec<String> = self.notebook.variables().keys().cloned().collect();
         self.notebook.returned(ready, status == link::SUCCESSFUL);
         let now = self.notebook.variables();
@@ -333,7 +334,13 @@ impl Engine {
         let bundle = self.output.record().result.take();
         let text =
             text.map(|text| Map::from_iter([("text/plain".to_owned(), text.clone().into())]));
-        Ok(text.or(bundle))
+        match (text.or(bundle), has_result) {
+            (Some(shown), false) => {
+                self.display(shown);
+                Ok(None)
+            }
+            (result, _) => Ok(result),
+        }
     }
 
     /// A failure with the innermost line of a cell among the places, one a line.

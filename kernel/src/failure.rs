@@ -37,11 +37,11 @@ impl Failure {
 
     /// A panic or an error by `?`, with the line of a cell that it happened in.
     pub fn at(name: &str, value: &str, position: &Position) -> Self {
-        let mut failure = Failure::told(name, value);
         let Position { source, line, .. } = position;
+        let place = format!("in line {line} of cell [{}]", source.cell);
+        let mut failure = Failure::told(name, format!("{value}\n  {place}"));
         let text = source.code.lines().nth(line - 1).unwrap_or_default();
-        let place = format!("cell [{}], line {line}", source.cell);
-        failure.add_line(&format!("{BLUE}-->{PLAIN} {place}: {}", text.trim()));
+        failure.add_line(&format!("  {BLUE}|{PLAIN} {}", text.trim_end()));
         failure
     }
 

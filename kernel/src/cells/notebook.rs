@@ -48,6 +48,8 @@ pub struct Ready {
     pub build: u32,
     pub object: PathBuf,
     pub is_empty: bool,
+    /// It ends in an expression, whose value is its result.
+    pub has_result: bool,
     /// Variables to drop before the cell runs, since their types changed.
     pub lost: Vec<String>,
     /// Variables that the cell ends with.
@@ -570,6 +572,7 @@ impl Notebook {
             build,
             object,
             is_empty: build == 0,
+            has_result: cell.tail.is_some(),
             lost,
             local,
             kept,
