@@ -197,14 +197,14 @@ def descendants(process_id: int) -> set[int]:
 
 
 def evaluators(notebook: Notebook) -> list[int]:
-    """The processes that run cells: they hold the kernel's socket."""
+    """The processes that run cells: their environment named the cells' folder."""
     found = []
     for process_id in descendants(notebook.process_id):
         try:
             environment = Path(f"/proc/{process_id}/environ").read_text()
         except OSError:
             continue
-        if "EVCXR_IS_RUNTIME=" in environment and "NEURAL_COMPOSER_KERNEL_SOCKET=" in environment:
+        if "NEURAL_COMPOSER_KERNEL_EVALUATOR=" in environment:
             found.append(process_id)
     return found
 
