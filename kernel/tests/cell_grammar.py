@@ -90,7 +90,9 @@ class Writer(Items):
         return f"{name}.push({more.rust});"
 
     def move(self) -> Step | None:
-        name = self.pick([n for n in self.world.live("text", "list", "user", "option", "voice")])
+        owned = self.world.live("text", "list", "user", "option", "voice")
+        variables = self.world.variables
+        name = self.pick([n for n in owned if not variables[n].value.kind.is_copied()])
         if name is None:
             return None
         form = self.chance.choice(

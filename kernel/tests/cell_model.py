@@ -31,6 +31,12 @@ class Kind:
     def users(self) -> set[str]:
         return ({self.user} if self.user else set()) | (self.of.users() if self.of else set())
 
+    def is_copied(self) -> bool:
+        """Whether using a value leaves it where it is: numbers, and options of them."""
+        if self.form == "option":
+            return self.of is not None and self.of.is_copied()
+        return self.form in ("int", "float", "truth")
+
     def can_be_shown(self) -> bool:
         return self.form not in ("call", "voice") and (self.of is None or self.of.can_be_shown())
 

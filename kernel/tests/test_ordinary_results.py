@@ -2,7 +2,7 @@
 
 import pytest
 
-from stories import PATIENCE, Shelf, fails, prints, told
+from stories import PATIENCE, Shelf, prints, told
 
 RESULTS = {
     "a match": ('match kept { 41 => "yes", _ => "no" }', '"yes"'),

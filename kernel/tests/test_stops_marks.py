@@ -67,7 +67,9 @@ def test_both_streams_keep_their_order(shelf):
         words = " ".join(content["text"] for content in cell.contents("stream")).split()
         assert words == [word for i in range(20) for word in (f"e{i}", f"o{i}")]
         # Standard output is let out at a line's end, as in a terminal.
-        mixed = lab.run('println!("a"); eprint!("b"); println!("c"); eprintln!("d"); println!("e");')
+        mixed = lab.run(
+            'println!("a"); eprint!("b"); println!("c"); eprintln!("d"); println!("e");'
+        )
         assert "".join(c["text"] for c in mixed.contents("stream")) == "a\nbc\nd\ne\n"
 
 
