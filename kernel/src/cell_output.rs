@@ -21,6 +21,8 @@ const BUNDLE_PATIENCE: Duration = Duration::from_secs(1);
 pub struct CellRecord {
     /// The last content bundle: the cell's result if the cell ends in an expression.
     pub result: Option<Map<String, Value>>,
+    /// It was said that a thread of an earlier cell writes below this one.
+    pub is_told_of_threads: bool,
     /// What the next read of standard input is to be asked with, and whether it is a password.
     pub prompt: Option<(String, bool)>,
     /// How the library says to go on should the evaluator die; outlives the cell.

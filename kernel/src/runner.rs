@@ -4,7 +4,7 @@
 //! wrote before it returned is in the pipes by the time the socket says "returned", so it is read
 //! first: no mark within the output is needed, and none can be forged.
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Phase};
 use crate::cell_output::{CellOutput, StreamAssembler};
 use crate::evaluator::{FOLDER_ENV, INPUT_FD, PRELOAD_ENV, SOCKET_FD};
 use crate::link::{Command, Kind, Wire};
@@ -332,6 +332,11 @@ impl Reader {
             }
         };
         let [socket, stdout, stderr, input] = ready;
+        // The cell's own code has not begun.
+        let is_early = matches!(self.output.activity.phase(), Phase::Compiling | Phase::Loading);
+        if (stdout && self.stdout.is_open || stderr && self.stderr.is_open) && is_early {
+            self.tell_of_thread();
+        }
         if stdout && self.stdout.is_open {
             self.stderr.publish_text_first();
             self.stdout.read(READ_BYTES);
@@ -349,6 +354,16 @@ impl Reader {
             self.answer_input();
         }
         !socket || self.take_message()
+    }
+
+    /// Says, once a cell, that what follows is not its own.
+    fn tell_of_thread(&mut self) {
+        if !std::mem::replace(&mut self.output.record().is_told_of_threads, true) {
+            self.stdout.publish_text_first();
+            self.stderr.publish_text_first();
+            let note = "(something that an earlier cell started writes here)\n";
+            self.output.publisher.text("stderr", note);
+        }
     }
 
     fn take_message(&mut self) -> bool {
@@ -381,10 +396,7 @@ impl Reader {
             return;
         }
         if question == *b"t" {
-            let note = "(a thread that an earlier cell started writes here)\n";
-            self.stdout.publish_text_first();
-            self.stderr.publish_text_first();
-            self.output.publisher.text("stderr", note);
+            self.tell_of_thread();
             return;
         }
         self.stdout.drain();

@@ -58,8 +58,13 @@ def test_output_of_a_thread_lands_below_a_cell(shelf, ask):
 
 
 def test_output_of_a_thread_lands_below_the_cell_that_started_it(shelf):
+    """Or it is told: the thread has printed before the next cell begins."""
+    ticking = (
+        'std::thread::spawn(|| for i in 0..20 { println!("tick {i}"); '
+        "std::thread::sleep(std::time::Duration::from_millis(100)); });"
+    )
     with shelf.lab() as lab:
-        started = lab.start(TICKS.format(pause=100))
+        started = lab.start(ticking)
         early = lab.finish(started, timeout=PATIENCE)
         other = lab.run('println!("mine"); 1 + 1', timeout=PATIENCE)
         assert other.result == "2"
