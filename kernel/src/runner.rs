@@ -332,8 +332,13 @@ impl Reader {
             }
         };
         let [socket, stdout, stderr, input] = ready;
-        // The cell's own code has not begun.
-        let is_early = matches!(self.output.activity.phase(), Phase::Compiling | Phase::Loading);
+        let is_waiting =
+            || matches!(self.output.activity.phase(), Phase::Compiling | Phase::Loading);
+        // That a cell begins is said before it writes.
+        if is_waiting() && (socket || self.has_message()) {
+            return self.take_message();
+        }
+        let is_early = is_waiting();
         if (stdout && self.stdout.is_open || stderr && self.stderr.is_open) && is_early {
             self.tell_of_thread();
         }
@@ -354,6 +359,11 @@ impl Reader {
             self.answer_input();
         }
         !socket || self.take_message()
+    }
+
+    fn has_message(&self) -> bool {
+        let mut fds = [PollFd::new(self.wire.socket(), PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 
     /// Says, once a cell, that what follows is not its own.
