@@ -37,8 +37,6 @@ unsafe extern "C" {
 
 static INPUT: AtomicI32 = AtomicI32::new(-1);
 static PROCESS: AtomicI32 = AtomicI32::new(-1);
-/// The stream that was written to last: 1 or 2.
-static LAST: AtomicI32 = AtomicI32::new(0);
 /// Input that was received and not yet read.
 static LEFT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -96,10 +94,8 @@ pub unsafe extern "C" fn write(fd: c_int, bytes: *const c_void, count: usize) ->
     let socket = INPUT.load(Ordering::Relaxed);
     if (fd == 1 || fd == 2) && socket >= 0 {
         tell_of_thread(socket);
-        let before = LAST.swap(fd, Ordering::Relaxed);
-        if before != fd && before != 0 {
-            wait_until_read(before);
-        }
+        // The other stream, which a process of the cell may have written to as well.
+        wait_until_read(3 - fd);
     }
     // SAFETY: the caller vouches for the buffer.
     unsafe { syscall(WRITE, fd, bytes, count) as isize }
