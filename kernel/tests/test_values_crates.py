@@ -1,5 +1,7 @@
 """Crates of `:dep` are loaded once: their globals are the same in every cell."""
 
+import pytest
+
 from crates import COUNTER, write_crate
 
 LONG = 600
@@ -25,6 +27,7 @@ def test_a_crates_globals_last(own, tmp_path):
     )
 
 
+@pytest.mark.xfail(strict=True, reason="only macros of the notebook are expanded to items so far")
 def test_a_macro_of_a_crate_makes_items(own, tmp_path):
     """As `lazy_static!` does: a static and its function, by a macro that a crate exports."""
     write_crate(

@@ -109,6 +109,8 @@ pub struct Crates {
     built: Vec<(Requirement, u64)>,
     /// Folders with sources of the set: those asked for, and those that they depend on.
     sources: Vec<PathBuf>,
+    /// The sources there were when a crate was first asked for: what it depends on is among them.
+    known_sources: BTreeMap<String, Vec<PathBuf>>,
     objects: u32,
 }
 
@@ -164,6 +166,10 @@ impl Crates {
             had_objects && !self.set.linked.keys().all(|name| set.linked.contains_key(name));
         self.set = set;
         // With the folders that the new crates depend on.
+        for wanted in &self.requirements {
+            let sources = self.known_sources.entry(wanted.key.clone());
+            sources.or_insert_with(|| self.sources.clone());
+        }
         self.built = self.stamped();
         for (wanted, stamp) in self.built.iter().filter(|(_, stamp)| *stamp != 0) {
             self.set.stamps.insert(wanted.key.replace('-', "_"), *stamp);
@@ -173,11 +179,12 @@ impl Crates {
 
     /// The requirements with what their sources are now; those of a registry do not change.
     fn stamped(&self) -> Vec<(Requirement, u64)> {
-        let mut hasher = DefaultHasher::new();
-        self.sources.iter().for_each(|folder| stamp(folder).hash(&mut hasher));
-        let sources = hasher.finish();
         let stamps = self.requirements.iter().map(|wanted| {
-            let stamp = wanted.path().map_or(0, |path| stamp(&path) ^ sources);
+            let mut hasher = DefaultHasher::new();
+            for folder in self.known_sources.get(&wanted.key).into_iter().flatten() {
+                stamp(folder).hash(&mut hasher);
+            }
+            let stamp = wanted.path().map_or(0, |path| stamp(&path) ^ hasher.finish());
             (wanted.clone(), stamp)
         });
         stamps.collect()
