@@ -1,5 +1,6 @@
 //! What the notebook has defined so far: what completion and descriptions know it by.
 
+use crate::cells::compose::readable;
 use crate::cells::source::without_commands;
 use crate::definitions::Definitions;
 use crate::session::AnalyserFolder;
@@ -74,7 +75,7 @@ impl Outline {
     /// Takes over which variables there are now: pairs of name and type.
     pub fn set_variables<'a>(&mut self, variables: impl Iterator<Item = (&'a str, &'a str)>) {
         let mut variables: Vec<Variable> = variables
-            .map(|(name, ty)| Variable { name: name.to_owned(), ty: ty.replace(CRATES, "") })
+            .map(|(name, ty)| Variable { name: name.to_owned(), ty: readable(ty) })
             .collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         if self.variables != variables {
@@ -150,8 +151,6 @@ impl Outline {
     }
 }
 
-/// The module that the compiler names the types of added crates by.
-const CRATES: &str = "neural_crates::";
 /// What closes the function that a cell is looked at in.
 const SOURCE_END: &str = "\n;Ok(())\n}\n";
 

@@ -1,5 +1,6 @@
 //! The commands of a notebook, as evcxr names them.
 
+use super::compose::readable;
 use super::notebook::Notebook;
 use crate::link::{Command as Order, Kind};
 use crate::runner::{Ended, Runner};
@@ -127,11 +128,6 @@ pub fn execute(
         | "codegen_backend" => said(format!(":{name} has no effect here")),
         other => bail!("there is no command `:{other}`: `:help` lists them"),
     })
-}
-
-/// A type without the module that the notebook's crates are named in.
-fn readable(ty: &str) -> String {
-    ty.replace("neural_crates::", "")
 }
 
 fn plain(text: String) -> Map<String, Value> {

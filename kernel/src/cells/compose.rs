@@ -15,6 +15,14 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The module in which a cell names the crates that types may come from.
+const CRATES_MODULE: &str = "neural_crates";
+
+/// A text about types without the module that the notebook's crates are named in.
+pub fn readable(text: &str) -> String {
+    text.replace(&format!("{CRATES_MODULE}::"), "")
+}
+
 /// Modules of types that were defined anew start with this.
 pub const VERSION_PREFIX: &str = "neural_version_";
 
@@ -59,8 +67,8 @@ pub struct Generated {
     pub chunks: Vec<Chunk>,
     /// Where each definition stands.
     pub items: Vec<(Range<usize>, Arc<Item>)>,
-    /// Exported for the first time: symbol and name.
-    pub exports: Vec<(String, String)>,
+    /// Symbols that are exported for the first time.
+    pub exports: Vec<String>,
     /// Builds that the cell must be linked to, for what they export.
     pub imports_from: Vec<u32>,
 }
@@ -149,7 +157,7 @@ impl Plan<'_> {
             out.add(&format!("extern crate {name} as _;\n"));
         }
         if !self.crates.is_empty() {
-            out.add("mod neural_crates {\n");
+            out.add(&format!("mod {CRATES_MODULE} {{\n"));
             for name in self.crates {
                 out.add(&format!("pub extern crate {name};\n"));
             }
@@ -228,7 +236,7 @@ impl Plan<'_> {
                     (found.range.clone(), found.imported(&symbol))
                 }
                 None => {
-                    out.exports.push((symbol.clone(), found.name.clone()));
+                    out.exports.push(symbol.clone());
                     let range = match found.form {
                         Form::Plain => found.range.start..found.range.start,
                         Form::ThreadLocal => found.range.end..found.range.end,

@@ -198,10 +198,9 @@ fn own_range(span: &Value) -> Option<Range<usize>> {
 
 /// The words without names of what the kernel writes around a cell.
 fn harmless_words(text: &str) -> String {
-    let mut out = text
+    let mut out = super::compose::readable(text)
         .replace("::neural_cells::", "")
         .replace("neural_cells::", "")
-        .replace("neural_crates::", "")
         .replace("DebugCellError", "the cell's error")
         .replace("CellError", "the cell's error");
     while let Some(at) = out.find(super::compose::VERSION_PREFIX) {

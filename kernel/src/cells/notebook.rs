@@ -59,7 +59,7 @@ pub struct Ready {
     renewed: Vec<String>,
     definitions: Definitions,
     attributes: Vec<(Arc<Source>, Range<usize>)>,
-    exports: Vec<(String, String)>,
+    exports: Vec<String>,
     cell: i64,
 }
 
@@ -516,7 +516,7 @@ impl Notebook {
         object: PathBuf,
         attempt: Attempt,
         attributes: Vec<(Arc<Source>, Range<usize>)>,
-        exports: &[(String, String)],
+        exports: &[String],
         lost: Vec<String>,
         types: &BTreeMap<usize, Type>,
     ) -> Ready {
@@ -589,7 +589,7 @@ impl Notebook {
     pub fn begun(&mut self, ready: &Ready) {
         self.definitions = ready.definitions.clone();
         self.attributes.clone_from(&ready.attributes);
-        for (symbol, _) in &ready.exports {
+        for symbol in &ready.exports {
             self.exported.insert(symbol.clone(), ready.build);
         }
         for name in &ready.lost {
