@@ -147,3 +147,19 @@ def test_types_and_macros_of_a_crate(own, tmp_path):
         "let p = tiny::private();",
         timeout=LONG,
     )
+
+
+def test_a_crate_that_gains_another_follows_its_edits(own, tmp_path):
+    code = ':dep upper = { path = "upper" }\nupper::answer()'
+    lower = write_crate(tmp_path / "lower", ANSWER)
+    write_crate(tmp_path / "upper", "pub fn answer() -> u8 { 1 }")
+    with own.lab() as lab:
+        tell(lab, (code, "1"), timeout=LONG)
+        write_crate(
+            tmp_path / "upper",
+            "pub fn answer() -> u8 { lower::answer() }",
+            dependencies='lower = { path = "../lower" }',
+        )
+        tell(lab, (code, any_of("42", notes("restart"))), timeout=LONG)
+        (lower / "src" / "lib.rs").write_text(ANSWER.replace("42", "44"), encoding="utf-8")
+        tell(lab, (code, any_of("44", notes("restart"))), timeout=LONG)

@@ -109,7 +109,7 @@ pub struct Crates {
     built: Vec<(Requirement, u64)>,
     /// Folders with sources of the set: those asked for, and those that they depend on.
     sources: Vec<PathBuf>,
-    /// The sources there were when a crate was first asked for: what it depends on is among them.
+    /// The sources there were when a crate was last compiled: what it depends on is among them.
     known_sources: BTreeMap<String, Vec<PathBuf>>,
     objects: u32,
 }
@@ -165,10 +165,9 @@ impl Crates {
         let starts_afresh =
             had_objects && !self.set.linked.keys().all(|name| set.linked.contains_key(name));
         self.set = set;
-        // With the folders that the new crates depend on.
-        for wanted in &self.requirements {
-            let sources = self.known_sources.entry(wanted.key.clone());
-            sources.or_insert_with(|| self.sources.clone());
+        // An edited crate may depend on other folders than before.
+        for (wanted, _) in now.iter().filter(|known| !self.built.contains(known)) {
+            self.known_sources.insert(wanted.key.clone(), self.sources.clone());
         }
         self.built = self.stamped();
         for (wanted, stamp) in self.built.iter().filter(|(_, stamp)| *stamp != 0) {
