@@ -69,9 +69,11 @@ pub fn return_variable<T: 'static>(name: &str, value: T) {
     VARIABLES.with(|all| all.borrow_mut().insert(name.to_owned(), Box::new(value)));
 }
 
-/// Whether there is a variable of this name and type.
+/// Whether there is a variable of this name and type. The size is that of the definition that made
+/// the value: the last barrier against memory that is read as something else.
 pub fn holds<T: 'static>(name: &str) -> bool {
-    let is_there = VARIABLES.with(|all| all.borrow().get(name).is_some_and(|value| (**value).is::<T>()));
+    let is_same = |value: &dyn Any| value.is::<T>() && size_of_val(value) == size_of::<T>();
+    let is_there = VARIABLES.with(|all| all.borrow().get(name).is_some_and(|value| is_same(&**value)));
     if !is_there {
         tell(Kind::Lost, name);
     }

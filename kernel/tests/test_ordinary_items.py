@@ -59,7 +59,8 @@ ITEMS = {
         "Hashed::<u8, u8>::new().len()",
         "0",
     ),
-    "an import with a star": ("use std::fmt::*;", "Error.to_string().len() > 3", "true"),
+    # Not of `std::fmt`: its `Result` would be everybody's from then on, as in any module.
+    "an import with a star": ("use std::f64::consts::*;", "PI > 3.0", "true"),
     "constants": ("const N: usize = 3; const T: [u8; N] = [N as u8; N];", "T", "[3, 3, 3]"),
     "a constant function": (
         "const fn sq(n: u32) -> u32 { n * n } const NINE: u32 = sq(3);",

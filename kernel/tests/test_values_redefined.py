@@ -152,6 +152,69 @@ CHANGED = {
         "unsafe { x.a }",
         "3",
     ),
+    "what an import of everything brings": (
+        f"mod glob24 {{ {SHOWN} pub struct Thing24(pub u64); }} use glob24::*; "
+        f"{SHOWN} struct Out24(Thing24); let x = Out24(Thing24(5));",
+        f"mod glob24 {{ {SHOWN} pub struct Thing24(pub f64); }}",
+        "x",
+        "Out24(Thing24(5))",
+    ),
+    "what a module's module brings": (
+        f"mod glob25 {{ pub mod inner {{ {SHOWN} pub struct Thing25(pub u64); }} }} "
+        f"use self::glob25::inner::*; {SHOWN} struct Out25(Thing25); let x = Out25(Thing25(5));",
+        f"mod glob25 {{ pub mod inner {{ {SHOWN} pub struct Thing25(pub f64); }} }}",
+        "x",
+        "Out25(Thing25(5))",
+    ),
+    "a macro that is a type": (
+        "macro_rules! ty26 { () => { u64 } } "
+        f"{SHOWN} struct Out26(ty26!()); let x = Out26(5);",
+        "macro_rules! ty26 { () => { f64 } }",
+        "x",
+        "Out26(5)",
+    ),
+    "a macro behind a macro": (
+        "macro_rules! in27 { () => { u64 } } macro_rules! ty27 { () => { in27!() } } "
+        f"{SHOWN} struct Out27(ty27!()); let x = Out27(5);",
+        "macro_rules! in27 { () => { f64 } }",
+        "x",
+        "Out27(5)",
+    ),
+    "a constant function": (
+        "const fn len28() -> usize { more28() } const fn more28() -> usize { 2 } "
+        f"{SHOWN} struct Out28([u8; len28()], u8); let x = Out28([1, 2], 3);",
+        "const fn more28() -> usize { 3 }",
+        "x",
+        "Out28([1, 2], 3)",
+    ),
+    "a type's constant": (
+        "struct P29; impl P29 { const N: usize = 2; } "
+        f"{SHOWN} struct Out29([u8; P29::N], u8); let x = Out29([1, 2], 3);",
+        "impl P29 { const N: usize = 3; }",
+        "x",
+        "Out29([1, 2], 3)",
+    ),
+    "a type's constant function": (
+        "struct P30; impl P30 { const fn n() -> usize { 2 } } "
+        f"{SHOWN} struct Out30([u8; P30::n()], u8); let x = Out30([1, 2], 3);",
+        "impl P30 { const fn n() -> usize { 3 } }",
+        "x",
+        "Out30([1, 2], 3)",
+    ),
+    "a trait's constant": (
+        "struct P31; trait T31 { const N: usize = 2; } impl T31 for P31 {} "
+        f"{SHOWN} struct Out31([u8; <P31 as T31>::N], u8); let x = Out31([1, 2], 3);",
+        "impl T31 for P31 { const N: usize = 3; }",
+        "x",
+        "Out31([1, 2], 3)",
+    ),
+    "a trait's type by default of another": (
+        "trait T32 { type O; } struct P32; impl T32 for P32 { type O = u64; } "
+        "#[derive(Debug)] struct Out32<T: T32 = P32>(T::O); let x: Out32 = Out32(5);",
+        "impl T32 for P32 { type O = f64; }",
+        "x",
+        "Out32(5)",
+    ),
 }
 
 
@@ -189,4 +252,17 @@ def test_what_holds_a_changed_type_is_not_read(shelf, number):
         f"{SHOWN} struct {name}(u64); let x = {value.format(name)};",
         f"{SHOWN} struct {name}(String);",
         (question.format(name), lost("x", was and was.format(name))),
+    )
+
+
+def test_a_name_of_the_prelude_that_an_import_hides(own):
+    """A module's `Vec` takes the place of the prelude's: of that, no value is read as the other."""
+    own.tell(
+        f"{SHOWN} struct Bars(Vec<u8>); let x = Bars(vec![1, 2, 3]); let y = vec![4u8]; let z = 'z';",
+        f"mod own {{ {SHOWN} pub struct Vec<T>(pub T, pub u64, pub u64); }}",
+        ("x", "Bars([1, 2, 3])"),
+        "use own::*;",
+        ("x", lost("x")),
+        # A type that names no such type keeps its value.
+        ("(z, y)", "('z', [4])"),
     )

@@ -71,7 +71,7 @@ class Lab:
             "let audio = Audio::mono(vec![0.5; 22_050], 44_100)?;",
             'println!("{}", audio.duration_seconds());',
             'println!("EVCXR_BEGIN_CONTENT text/html\\n<b>seen</b>\\nEVCXR_END_CONTENT");',
-            'println!("{} {}", cfg!(debug_assertions), [200u8].map(|byte| byte + 100)[0]);',
+            'println!("{}", cfg!(debug_assertions));',
             'println!("{}", std::env::current_dir()?.display());',
         )
         answer = lab("--execute", path)
@@ -79,8 +79,7 @@ class Lab:
         _, _, duration, html, speed, folder = self.outputs("lab-test-runs")
         self.assertEqual(duration, "0.5\n")
         self.assertIn("<b>seen</b>", html)
-        # No overflow check: 200 + 100 wraps to 44 as it does in a release build.
-        self.assertEqual(speed, "false 44\n")
+        self.assertEqual(speed, "false\n")
         self.assertEqual(Path(folder.strip()), self.folder.resolve())
         page = (self.results / "lab-test-runs.html").read_text(encoding="utf-8")
         self.assertIn("<b>seen</b>", page)

@@ -4,12 +4,13 @@
 //! the variables that the cell names out of the store, runs the cell's statements, shows the last
 //! expression, and keeps what is new. Every byte of it knows which byte of which cell it came from.
 
+use super::crates::CrateSet;
 use super::definitions::Definitions;
 use super::item::{Item, Key};
 use super::parse::Cell;
 use super::source::Source;
 use super::statics::{Form, Static};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::path::Path;
@@ -115,7 +116,7 @@ pub struct Plan<'a> {
     pub exported: &'a HashMap<String, u32>,
     /// The identity that a type's name had first.
     pub first_identities: &'a HashMap<String, u64>,
-    pub stamps: &'a BTreeMap<String, u64>,
+    pub crate_set: &'a CrateSet,
     /// Crates that types may come from.
     pub crates: &'a [String],
     /// Crates that are loaded but not named by the user.
@@ -139,9 +140,9 @@ pub fn file_name(build: u32) -> String {
 }
 
 /// What tells one static from another: a symbol.
-pub fn symbol(found: &Static, definitions: &Definitions, stamps: &BTreeMap<String, u64>) -> String {
+pub fn symbol(found: &Static, definitions: &Definitions, crates: &CrateSet) -> String {
     let mut hasher = DefaultHasher::new();
-    (&found.text, definitions.fingerprint(&found.ty, stamps)).hash(&mut hasher);
+    (&found.text, definitions.fingerprint(&found.ty, crates)).hash(&mut hasher);
     format!("neural_static_{:016x}", hasher.finish())
 }
 
@@ -219,7 +220,7 @@ impl Plan<'_> {
         if !item.has_identity {
             return None;
         }
-        let now = self.definitions.fingerprint(name, self.stamps);
+        let now = self.definitions.fingerprint(name, self.crate_set);
         let first = self.first_identities.get(name).copied().unwrap_or(now);
         (now != first).then(|| (format!("{VERSION_PREFIX}{now:016x}"), name.clone()))
     }
@@ -227,7 +228,7 @@ impl Plan<'_> {
     fn static_edits(&self, out: &mut Generated, item: &Item) -> Vec<(Range<usize>, String)> {
         let mut edits = Vec::new();
         for found in &item.statics {
-            let symbol = symbol(found, self.definitions, self.stamps);
+            let symbol = symbol(found, self.definitions, self.crate_set);
             let edit = match self.exported.get(&symbol) {
                 Some(&build) => {
                     if !out.imports_from.contains(&build) {

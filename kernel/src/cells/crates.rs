@@ -5,20 +5,16 @@
 //! crates' global state is one. Crates that come later are linked into a further object, on top of
 //! the ones before.
 
-use super::compile::Compiler;
-use crate::activity::Activity;
+use super::crate_build::{self, Workshop};
+use super::crate_source::CrateSource;
+use super::globs::Brought;
+use super::requirement::{Requirement, compatible};
 use crate::library::{Library, SharedCrate};
-use crate::publisher::Publisher;
-use anyhow::{Context, Result, bail};
-use rustix::process::Pid;
+use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::SystemTime;
 
 /// The library's package, which cells depend on.
 const LIBRARY: &str = "neural-composer";
@@ -34,70 +30,31 @@ pub struct CrateSet {
     pub dependencies: Vec<PathBuf>,
     /// Crates whose source is in a folder, and what it was when they were compiled.
     pub stamps: BTreeMap<String, u64>,
+    /// Name in code → source.
+    sources: BTreeMap<String, CrateSource>,
 }
 
-/// One `:dep`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requirement {
-    /// As in `Cargo.toml`, in front of the equals sign.
-    pub key: String,
-    /// Behind the equals sign, paths made absolute.
-    pub value: String,
-}
+impl CrateSet {
+    /// Whether a cell could call a macro that one of the crates exports.
+    pub fn exports_macros(&self) -> bool {
+        !self.sources.is_empty()
+    }
 
-impl Requirement {
-    /// Reads what stands behind `:dep`: `name`, `name = "1"`, `name = { ... }` or a folder.
-    pub fn read(arguments: &str, folder: &Path) -> Result<Self> {
-        let (key, value) = match arguments.split_once('=') {
-            Some((key, value)) if is_name(key.trim()) => (key.trim(), value.trim().to_owned()),
-            _ if is_name(arguments) && !folder.join(arguments).join("Cargo.toml").is_file() => {
-                (arguments, "\"*\"".to_owned())
-            }
-            _ if arguments.is_empty() => bail!("expected `:dep name = \"version\"`"),
-            _ => return Self::of_folder(arguments.trim_matches('"'), folder),
-        };
-        let table: toml::Table = toml::from_str(&format!("value = {value}"))
-            .map_err(|error| anyhow::anyhow!("`{value}` is no TOML: {}", error.message()))?;
-        let mut value = table["value"].clone();
-        if let Some(path) = value.get("path").and_then(toml::Value::as_str) {
-            let path = folder.join(path);
-            if !path.join("Cargo.toml").is_file() {
-                bail!("there is no crate in {}: expected a Cargo.toml there", path.display());
-            }
-            let path = path.canonicalize()?.display().to_string();
-            if let Some(table) = value.as_table_mut() {
-                table.insert("path".to_owned(), path.into());
-            }
+    /// Whether an import of all that a crate has may change what a name means.
+    pub fn brings(&self, of_crate: &str, name: &str) -> bool {
+        match self.sources.get(of_crate) {
+            Some(source) => source.brought().has(name),
+            // Of theirs that hide a name of the prelude, none can be used in its place.
+            None if ["std", "core", "alloc", "neural_composer"].contains(&of_crate) => false,
+            None => Brought::unknown().has(name),
         }
-        Ok(Requirement { key: key.to_owned(), value: value.to_string() })
     }
 
-    fn of_folder(path: &str, folder: &Path) -> Result<Self> {
-        let manifest = folder.join(path).join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest)
-            .with_context(|| format!("there is no crate in {}", folder.join(path).display()))?;
-        let table: toml::Table = toml::from_str(&text)
-            .map_err(|error| anyhow::anyhow!("{}: {}", manifest.display(), error.message()))?;
-        let name = table.get("package").and_then(|package| package.get("name"));
-        let name = name.and_then(toml::Value::as_str).context("the crate has no name")?;
-        let value = toml::Value::String(path.to_owned());
-        Self::read(&format!("{name} = {{ path = {value} }}"), folder)
+    /// The rules of a crate's macro by its path, `krate::name`.
+    pub fn macro_rules(&self, path: &str) -> Option<String> {
+        let (of_crate, rest) = path.split_once("::")?;
+        self.sources.get(of_crate)?.rules(rest.rsplit("::").next()?)
     }
-
-    fn path(&self) -> Option<PathBuf> {
-        let table: toml::Table = toml::from_str(&format!("value = {}", self.value)).ok()?;
-        Some(table["value"].get("path")?.as_str()?.into())
-    }
-
-    fn package(&self) -> String {
-        let table: Option<toml::Table> = toml::from_str(&format!("value = {}", self.value)).ok();
-        let package = table.as_ref().and_then(|table| table["value"].get("package"));
-        package.and_then(toml::Value::as_str).unwrap_or(&self.key).to_owned()
-    }
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 /// All crates of the notebook.
@@ -112,15 +69,6 @@ pub struct Crates {
     /// The sources there were when a crate was last compiled: what it depends on is among them.
     known_sources: BTreeMap<String, Vec<PathBuf>>,
     objects: u32,
-}
-
-/// What compiling crates needs.
-pub struct Workshop<'a> {
-    pub compiler: &'a Compiler,
-    pub activity: &'a Activity,
-    pub publisher: &'a Publisher,
-    /// Where the crates are compiled.
-    pub folder: &'a Path,
 }
 
 impl Crates {
@@ -181,9 +129,9 @@ impl Crates {
         let stamps = self.requirements.iter().map(|wanted| {
             let mut hasher = DefaultHasher::new();
             for folder in self.known_sources.get(&wanted.key).into_iter().flatten() {
-                stamp(folder).hash(&mut hasher);
+                crate_build::stamp(folder).hash(&mut hasher);
             }
-            let stamp = wanted.path().map_or(0, |path| stamp(&path) ^ hasher.finish());
+            let stamp = wanted.path().map_or(0, |path| crate_build::stamp(&path) ^ hasher.finish());
             (wanted.clone(), stamp)
         });
         stamps.collect()
@@ -242,8 +190,8 @@ impl Crates {
             lines.join("\n")
         );
         std::fs::write(folder.join("Cargo.toml"), manifest)?;
-        let artifacts = compile(workshop)?;
-        let (names, sources) = names(workshop, folder)?;
+        let artifacts = crate_build::compile(workshop)?;
+        let (names, sources) = crate_build::names(workshop)?;
         let mut all = Vec::new();
         for artifact in &artifacts {
             let files = artifact["filenames"].as_array().into_iter().flatten();
@@ -266,6 +214,10 @@ impl Crates {
                 if is_library {
                     set.names.insert(name.clone(), file.clone());
                     all.push((name.clone(), file.clone()));
+                    let root = artifact["target"]["src_path"].as_str().map(Path::new);
+                    if let Some(source) = root.and_then(Path::parent) {
+                        set.sources.insert(name.clone(), CrateSource::new(name, source));
+                    }
                 }
             }
         }
@@ -294,7 +246,7 @@ impl Crates {
         let mut complaint = String::new();
         for &on_top in attempts {
             let below = if on_top { self.set.linked.clone() } else { BTreeMap::new() };
-            match link_object(workshop, &name, set, &crates, &below) {
+            match crate_build::link(workshop, &name, &set.dependencies, &crates, &below) {
                 Ok(object) => {
                     set.linked = below;
                     set.linked.insert(name, object);
@@ -316,41 +268,6 @@ impl Crates {
     }
 }
 
-fn link_object(
-    workshop: &Workshop,
-    name: &str,
-    set: &CrateSet,
-    crates: &[&(String, PathBuf)],
-    below: &BTreeMap<String, PathBuf>,
-) -> Result<PathBuf> {
-    let compiler = workshop.compiler;
-    let source = workshop.folder.join(format!("{name}.rs"));
-    let mut text = String::new();
-    for name in below.keys().chain(crates.iter().map(|(name, _)| name)) {
-        text += &format!("extern crate {name} as _;\n");
-    }
-    std::fs::write(&source, text)?;
-    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let mut rustc = Command::new(&compiler.toolchain.rustc);
-    rustc
-        .current_dir(&compiler.folder)
-        .args(["--crate-name", name, "--edition", "2024", "--crate-type", "dylib"])
-        .args(["-C", "prefer-dynamic", "-C", "link-arg=-Xlinker", "-C", "link-arg=-rpath"])
-        .args(["-C", "link-arg=-Xlinker", "-C", "link-arg=$ORIGIN"])
-        .arg("-o")
-        .arg(&file)
-        .arg(&source)
-        .stdin(Stdio::null());
-    for folder in &set.dependencies {
-        rustc.arg(format!("-Ldependency={}", folder.display()));
-    }
-    for (name, file) in below.iter().chain(crates.iter().map(|pair| (&pair.0, &pair.1))) {
-        rustc.arg(format!("--extern={name}={}", file.display()));
-    }
-    crate::toolchain::output(&mut rustc)?;
-    Ok(compiler.folder.join(file))
-}
-
 /// The library's own crate of this name, if its version will do: a tensor made by the library is
 /// then the tensor that the cell names.
 fn shared_crate<'a>(library: &'a Library, wanted: &Requirement) -> Option<&'a SharedCrate> {
@@ -360,175 +277,4 @@ fn shared_crate<'a>(library: &'a Library, wanted: &Requirement) -> Option<&'a Sh
     let fits =
         version == "*" || is_plain && compatible(version.trim_start_matches('^'), &shared.version);
     fits.then_some(shared)
-}
-
-/// Runs cargo, showing each crate that it compiles; returns what it made.
-fn compile(workshop: &Workshop) -> Result<Vec<Value>> {
-    let compiler = workshop.compiler;
-    let mut cargo = Command::new(&compiler.toolchain.cargo);
-    let mut cargo = compiler
-        .toolchain
-        .choose(&mut cargo)
-        .current_dir(workshop.folder)
-        .args(["build", "--release", "--message-format", "json-render-diagnostics"])
-        .arg("--target-dir")
-        .arg(workshop.folder.join("target"))
-        // Told apart from the library's own crates of the same name and version.
-        .env("RUSTFLAGS", "--cfg=neural_composer_extra")
-        .env_remove("RUSTC_WRAPPER")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .context("could not run cargo")?;
-    let group = i32::try_from(cargo.id()).ok().and_then(Pid::from_raw);
-    let group = group.context("cargo has no process id")?;
-    workshop.activity.compiler_started(group);
-    let stderr = cargo.stderr.take().context("cargo has no error output")?;
-    let publisher = workshop.publisher.clone();
-    let teller = std::thread::spawn(move || tell(stderr, &publisher));
-    let stdout = cargo.stdout.take().context("cargo has no output")?;
-    let lines = BufReader::new(stdout).lines().map_while(std::io::Result::ok);
-    let artifacts = lines
-        .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact")
-        .collect();
-    let status = cargo.wait()?;
-    workshop.activity.compiler_ended(group);
-    let complaint = teller.join().unwrap_or_default();
-    if workshop.activity.interrupts() > 0 {
-        bail!("stopped while crates were compiled");
-    }
-    if !status.success() {
-        bail!("{}", complaint.trim());
-    }
-    Ok(artifacts)
-}
-
-/// A name in code and the package's id.
-type NamedPackage = (String, String);
-
-/// What the notebook depends on directly; and the folders with sources of all that is in folders.
-fn names(workshop: &Workshop, folder: &Path) -> Result<(Vec<NamedPackage>, Vec<PathBuf>)> {
-    let toolchain = &workshop.compiler.toolchain;
-    let metadata = crate::toolchain::output(
-        toolchain
-            .choose(&mut Command::new(&toolchain.cargo))
-            .current_dir(folder)
-            .args(["metadata", "--format-version", "1", "--offline", "--filter-platform"])
-            .arg(&toolchain.host),
-    )?;
-    let metadata: Value = serde_json::from_str(&metadata)?;
-    let root = &metadata["resolve"]["root"];
-    let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
-    let direct = nodes.filter(|node| node["id"] == *root).flat_map(|node| {
-        node["deps"].as_array().into_iter().flatten().filter_map(|dependency| {
-            let (name, package) = (dependency["name"].as_str()?, dependency["pkg"].as_str()?);
-            Some((name.to_owned(), package.to_owned()))
-        })
-    });
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let sources = packages
-        .filter(|package| package["source"].is_null() && package["id"] != *root)
-        .filter_map(|package| Path::new(package["manifest_path"].as_str()?).parent())
-        .map(Path::to_owned);
-    Ok((direct.collect(), sources.collect()))
-}
-
-/// Shows each crate that cargo compiles, in one line that is written over; returns all else.
-fn tell(stderr: impl Read, publisher: &Publisher) -> String {
-    let mut complaint = String::new();
-    let mut width = 0;
-    for line in BufReader::new(stderr).lines().map_while(std::io::Result::ok) {
-        let is_step = ["Compiling", "Downloading", "Downloaded", "Updating", "Locking", "Adding"]
-            .iter()
-            .any(|step| line.trim_start().starts_with(step));
-        if is_step {
-            let line = line.trim();
-            publisher.text("stderr", &format!("\r{line:width$}"));
-            width = width.max(line.chars().count());
-        } else if !line.trim_start().starts_with("Finished") {
-            complaint += &format!("{}\n", line.trim_end());
-        }
-    }
-    if width > 0 {
-        publisher.text("stderr", &format!("\r{:width$}\r", ""));
-    }
-    complaint
-}
-
-/// What the source in a folder is now: changes when any file of it does.
-fn stamp(folder: &Path) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    1u8.hash(&mut hasher);
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        let mut entries: Vec<_> = entries.flatten().collect();
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            if name == "target" || name == ".git" {
-                continue;
-            }
-            let Ok(about) = entry.metadata() else { continue };
-            if about.is_dir() {
-                open.push(entry.path());
-            } else {
-                let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                (name, about.len(), changed).hash(&mut hasher);
-            }
-        }
-    }
-    hasher.finish()
-}
-
-/// Whether cargo would take `version` for the requirement `wanted` (a caret requirement).
-fn compatible(wanted: &str, version: &str) -> bool {
-    let numbers = |text: &str| -> Option<Vec<u64>> {
-        text.split(['-', '+']).next()?.split('.').map(|part| part.parse().ok()).collect()
-    };
-    let (Some(wanted), Some(version)) = (numbers(wanted), numbers(version)) else { return false };
-    // All numbers up to the first that is not zero have to agree.
-    let leading = wanted.iter().position(|&number| number > 0).unwrap_or(wanted.len());
-    let fixed = (leading + 1).min(wanted.len());
-    version.len() >= wanted.len() && version[..fixed] == wanted[..fixed] && version >= wanted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn caret_requirements() {
-        assert!(compatible("0.11", "0.11.1"));
-        assert!(compatible("1", "1.0.228"));
-        assert!(compatible("1.2.3", "1.3.0"));
-        assert!(!compatible("0.11.2", "0.11.1"));
-        assert!(!compatible("0.10", "0.11.1"));
-        assert!(!compatible("2", "1.9.9"));
-    }
-
-    #[test]
-    fn requirements_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let here = folder.path();
-        std::fs::create_dir(here.join("my, crate")).unwrap();
-        let manifest = "[package]\nname = \"tiny\"\nversion = \"0.1.0\"\n";
-        std::fs::write(here.join("my, crate/Cargo.toml"), manifest).unwrap();
-        let read = |text: &str| Requirement::read(text, here);
-        assert_eq!(read("rand").unwrap().value, "\"*\"");
-        assert_eq!(read("rand = \"0.9\"").unwrap().value, "\"0.9\"");
-        assert_eq!(
-            read("short = { package = \"tiny\", path = \"my, crate\" }").unwrap().package(),
-            "tiny"
-        );
-        let by_folder = read("my, crate").unwrap();
-        assert_eq!(by_folder.key, "tiny");
-        assert_eq!(by_folder.path(), Some(here.join("my, crate").canonicalize().unwrap()));
-        for wrong in ["", "rand = ", "rand = { path = \"nowhere\" }", "rand = 1 2"] {
-            assert!(read(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What the notebook has defined so far, and what depends on what.
 
+use super::crates::CrateSet;
 use super::item::{Item, Key, Words};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,7 +13,7 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Item>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Item>> {
         self.items.iter()
     }
 
@@ -89,36 +90,40 @@ impl Definitions {
     }
 
     /// What the meaning of a type (or of any text) depends on: its definitions, and theirs. Two
-    /// fingerprints agree only if the memory of a value means the same. `stamps` are of crates whose
-    /// source may change.
-    pub fn fingerprint(&self, text: &str, stamps: &BTreeMap<String, u64>) -> u64 {
+    /// fingerprints agree only if the memory of a value means the same.
+    pub fn fingerprint(&self, text: &str, crates: &CrateSet) -> u64 {
         let mut words = Words::default();
         words.take_text(text);
         let mut reached: BTreeMap<&Key, &Item> = BTreeMap::new();
-        let mut crates = BTreeSet::new();
-        let mut open: Vec<String> = words.0.into_iter().collect();
-        let mut seen: BTreeSet<String> = BTreeSet::new();
-        while let Some(word) = open.pop() {
-            if !seen.insert(word.clone()) {
+        let mut globs = BTreeSet::new();
+        let mut stamped = BTreeSet::new();
+        let mut open: Vec<(String, bool)> =
+            words.0.into_iter().map(|word| (word.clone(), is_root(text, &word))).collect();
+        let mut seen: BTreeSet<(String, bool)> = BTreeSet::new();
+        while let Some((word, is_root)) = open.pop() {
+            if !seen.insert((word.clone(), is_root)) {
                 continue;
             }
-            if stamps.contains_key(&word) {
-                crates.insert(word.clone());
+            if crates.stamps.contains_key(&word) {
+                stamped.insert(word.clone());
             }
-            for item in &self.items {
-                let (Key::Type(name) | Key::Value(name) | Key::Import(name)) = &item.key else {
-                    continue;
-                };
-                if *name == word && reached.insert(&item.key, item).is_none() {
-                    open.extend(item.identity.reaches.iter().cloned());
+            let mut is_defined = false;
+            for item in self.items.iter().filter(|item| means(item, &word)) {
+                is_defined |= !matches!(item.key, Key::Macro(_) | Key::Impl { .. });
+                if reached.insert(&item.key, item).is_none() {
+                    let roots = &item.identity.roots;
+                    let words = item.identity.reaches.iter();
+                    open.extend(words.map(|word| (word.clone(), roots.contains(word))));
                 }
             }
-        }
-        // A glob may bring any name from such a crate.
-        for item in &self.items {
-            if let (Key::Text(import), true) = (&item.key, item.import.is_some()) {
-                let used = stamps.keys().filter(|name| import.contains(name.as_str()));
-                crates.extend(used.cloned());
+            if is_defined || !is_root {
+                continue;
+            }
+            for glob in self.globs().filter(|glob| self.brings(glob, &word, crates)) {
+                globs.insert(glob);
+                let mut words = Words::default();
+                words.take_text(glob);
+                open.extend(words.0.into_iter().map(|word| (word, false)));
             }
         }
         let mut hasher = DefaultHasher::new();
@@ -126,17 +131,60 @@ impl Definitions {
             (key, &item.identity.text).hash(&mut hasher);
         }
         if reached.values().any(|item| item.identity.projects) {
+            let is_seen = |name: &String| {
+                [true, false].iter().any(|&root| seen.contains(&(name.clone(), root)))
+            };
             for item in self.items.iter().filter(|item| !item.identity.gives.is_empty()) {
-                if item.provides.iter().flatten().any(|name| seen.contains(name)) {
+                if item.provides.iter().flatten().any(is_seen) {
                     (&item.key, &item.identity.gives).hash(&mut hasher);
                 }
             }
         }
-        for name in crates {
-            (&name, stamps[&name]).hash(&mut hasher);
+        globs.hash(&mut hasher);
+        for name in stamped {
+            (&name, crates.stamps[&name]).hash(&mut hasher);
         }
         hasher.finish()
     }
+
+    /// The paths of imports of everything: `m::*`.
+    fn globs(&self) -> impl Iterator<Item = &str> {
+        let imports = self.items.iter().filter(|item| item.import.is_some());
+        let all = imports.filter(|item| matches!(item.key, Key::Text(_)));
+        all.map(|item| item.identity.text.as_str()).filter(|path| path.ends_with("*"))
+    }
+
+    /// Whether an import of everything may bring a name that nothing in the notebook defines.
+    fn brings(&self, glob: &str, name: &str, crates: &CrateSet) -> bool {
+        let mut segments = glob.trim_start_matches("::").split("::").map(str::trim);
+        let Some(root) = segments.find(|segment| !["crate", "self"].contains(segment)) else {
+            return false;
+        };
+        let named = self.items.iter().find_map(|item| match &item.key {
+            Key::Type(known) if known == root => Some(item.brought.has(name)),
+            Key::Import(known) if known == root => {
+                let path = item.identity.text.trim_start_matches("::");
+                let path = path.split(" as ").next().unwrap_or(path);
+                (path != root).then(|| self.brings(path, name, crates))
+            }
+            _ => None,
+        });
+        named.unwrap_or_else(|| crates.brings(root, name))
+    }
+}
+
+/// Whether a type that mentions the word may depend on the definition.
+fn means(item: &Item, word: &str) -> bool {
+    match &item.key {
+        Key::Type(name) | Key::Value(name) | Key::Import(name) | Key::Macro(name) => name == word,
+        Key::Impl { member, .. } => member == word && !item.identity.text.is_empty(),
+        Key::Text(_) => false,
+    }
+}
+
+/// Whether a word stands in a text where a path may begin.
+fn is_root(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| !text[..at].ends_with("::"))
 }
 
 /// Whether a new definition takes the place of an older one.
@@ -172,7 +220,7 @@ mod tests {
     }
 
     fn fingerprint(cells: &[&str], ty: &str) -> u64 {
-        defined(cells).fingerprint(ty, &BTreeMap::new())
+        defined(cells).fingerprint(ty, &CrateSet::default())
     }
 
     #[test]
@@ -202,6 +250,50 @@ mod tests {
         for other in ["type Pitch = f64;", "struct Note { p: f64 }", "struct Note { q: Pitch }"] {
             assert_ne!(with(other), was, "{other}");
         }
+    }
+
+    #[test]
+    fn fingerprints_see_what_computes_a_type() {
+        let base = ["struct P;", "struct A { all: [u8; P::N], one: ty!(), more: [u8; f()] }"];
+        let with = |more: &str| fingerprint(&[&base[..], &[more]].concat(), "A");
+        for (one, other) in [
+            ("impl P { const N: usize = 1; }", "impl P { const N: usize = 2; }"),
+            ("macro_rules! ty { () => { u8 } }", "macro_rules! ty { () => { f64 } }"),
+            (
+                "macro_rules! ty { () => { t2!() } } macro_rules! t2 { () => { u8 } }",
+                "macro_rules! ty { () => { t2!() } } macro_rules! t2 { () => { f64 } }",
+            ),
+            ("const fn f() -> usize { 1 }", "const fn f() -> usize { 2 }"),
+            (
+                "const fn f() -> usize { P::g() } impl P { const fn g() -> usize { 1 } }",
+                "const fn f() -> usize { P::g() } impl P { const fn g() -> usize { 2 } }",
+            ),
+        ] {
+            assert_ne!(with(one), with(other), "{one}");
+        }
+        assert_eq!(with("impl P { fn f() {} }"), with("impl P { fn f() { loop {} } }"));
+    }
+
+    #[test]
+    fn fingerprints_see_what_imports_of_everything_hide() {
+        let base = ["struct Note { all: Vec<u8>, path: std::string::String }"];
+        let with = |more: &[&str]| fingerprint(&[&base[..], more].concat(), "Note");
+        let module = "mod m { pub struct Vec<T>(T); pub struct String; struct S { b: Box<u8> } }";
+        let was = with(&[]);
+        assert_eq!(with(&[module]), was);
+        assert_ne!(with(&[module, "use m::*;"]), was);
+        assert_ne!(with(&[module, "use crate::m::*;"]), was);
+        assert_ne!(
+            with(&[module, "use m::*;"]),
+            with(&[&module.replace("(T)", "(u8, T)"), "use m::*;"])
+        );
+        let other = module.replace("Vec", "Other");
+        assert_eq!(with(&[&other, "use m::*;", "use std::fmt::*;"]), was);
+        assert_eq!(
+            fingerprint(&[module, "use m::*;"], "alloc::vec::Vec<u8>"),
+            fingerprint(&[], "alloc::vec::Vec<u8>")
+        );
+        assert_ne!(with(&["use elsewhere::*;"]), was);
     }
 
     #[test]

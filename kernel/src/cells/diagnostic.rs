@@ -56,6 +56,34 @@ impl Diagnostic {
             && self.loaded.is_empty()
     }
 
+    /// Whether it says that a macro at the cell's end makes statements or items, and no value.
+    pub fn is_about_statement_macro(&self) -> bool {
+        let says = |words: &str| self.notes.iter().any(|note| note.message.contains(words));
+        says("is likely invalid in expression context") || says("it can expand to a statement")
+    }
+
+    /// Whether an error is that something waits outside of an async function.
+    pub fn is_about_waiting(&self) -> bool {
+        self.code.as_deref() == Some("E0728")
+    }
+
+    /// Whether an error is that `?` found an error without `Display`.
+    pub fn is_about_display(&self) -> bool {
+        self.code.as_deref() == Some("E0277")
+            && (self.message.contains("Display") || self.message.contains("the cell's error"))
+    }
+
+    /// Says in a cell's terms what rustc says of the function around it.
+    pub fn plainer(mut self) -> Self {
+        if self.message.starts_with("expected `;`, found") {
+            self.message = "missing a semicolon: expected `;` here".to_owned();
+        } else if self.message.contains("this file contains an unclosed delimiter") {
+            self.message = "an unclosed delimiter: something was opened and not closed".to_owned();
+        }
+        self.message = self.message.replace(", found `}`", ", found the end of the cell");
+        self
+    }
+
     fn points_at_keeping(&self) -> bool {
         !self.kept.is_empty() || !self.returned.is_empty()
     }

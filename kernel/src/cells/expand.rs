@@ -47,5 +47,11 @@ mod tests {
             "{expanded}"
         );
         assert_eq!(expand(rules, "1 + 1"), None);
+        // An expression stays whole, a unary minus, too.
+        let product = "($e:expr) => { const T: i32 = $e * 2; }";
+        assert_eq!(
+            without_blanks(expand(product, "1 + 1")).as_deref(),
+            Some("constT:i32=(1+1)*2;")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Functions, types, imports and the rest: what a cell defines for the cells after it.
 
+use super::globs::Brought;
 use super::source::Source;
 use super::statics::{self, Static};
 use ra_ap_syntax::ast::{self, HasAttrs, HasName, HasVisibility};
@@ -70,6 +71,8 @@ pub struct Identity {
     pub text: String,
     /// The names that it reaches.
     pub reaches: BTreeSet<String>,
+    /// Of these, the names that its paths begin with.
+    pub roots: BTreeSet<String>,
     /// It names types of traits' implementations, such as `T::Item`.
     pub projects: bool,
     /// Types that an implementation gives: `type Item = u32;`.
@@ -101,6 +104,29 @@ pub struct Item {
     pub hides_type: bool,
     /// Of a `macro_rules!`: its rules.
     pub rules: Option<String>,
+    /// Of a module: the names that an import of all of it may bring.
+    pub brought: Brought,
+}
+
+impl Item {
+    /// The path that this import would bring `name` from, `krate::name`; an import of all that a
+    /// crate has may bring any name.
+    pub fn imported_path(&self, name: &str) -> Option<String> {
+        let path = match &self.key {
+            Key::Import(known) if known == name => {
+                self.identity.text.split(" as ").next()?.to_owned()
+            }
+            Key::Text(_) if self.import.is_some() => {
+                format!("{}::{name}", self.identity.text.strip_suffix("::*")?)
+            }
+            Key::Text(text) if self.source.code[self.range.clone()].contains("macro_use") => {
+                let of_crate = text.strip_prefix("extern crate ")?;
+                format!("{}::{name}", of_crate.split([' ', ';']).next()?)
+            }
+            _ => return None,
+        };
+        Some(path.trim_start_matches("::").to_owned())
+    }
 }
 
 /// Makes items of syntax nodes.
@@ -153,6 +179,7 @@ impl Maker<'_> {
             has_identity: false,
             hides_type: false,
             rules: None,
+            brought: Brought::default(),
         }
     }
 
@@ -188,7 +215,14 @@ impl Maker<'_> {
                 | ast::Item::Trait(_)
                 | ast::Item::Module(_)
         );
-        made.identity = identity(node);
+        made.identity = match item {
+            // What it is called with may call others.
+            ast::Item::MacroRules(_) => identity_by_words(node),
+            _ => identity(node),
+        };
+        if let ast::Item::Module(module) = item {
+            made.brought.take(module.syntax());
+        }
         made.hides_type = match item {
             ast::Item::Fn(item) => item.ret_type().is_some_and(|ty| {
                 ty.syntax().descendants().any(|node| node.kind() == SyntaxKind::IMPL_TRAIT_TYPE)
@@ -290,6 +324,13 @@ impl Maker<'_> {
                 made.words.0.extend(header_words.0.iter().cloned());
                 made.provides = Some(header_words.0.clone());
                 made.header = Some(header.clone());
+                // Types are made of constants, of what computes them, and of other types.
+                made.identity = match &member {
+                    ast::AssocItem::Fn(function) if function.const_token().is_none() => {
+                        Identity::default()
+                    }
+                    _ => identity(node),
+                };
                 made
             })
             .collect()
@@ -388,6 +429,15 @@ impl Maker<'_> {
 }
 
 /// A macro's name without its path.
+/// A macro's path without blanks and without `::` in front.
+pub fn macro_path(call: &ast::MacroCall) -> Option<String> {
+    let path: String = tokens(call.path()?.syntax())
+        .filter(|token| !token.kind().is_trivia())
+        .map(|token| token.text().to_owned())
+        .collect();
+    Some(path.trim_start_matches("::").to_owned())
+}
+
 pub fn macro_name(call: &ast::MacroCall) -> Option<String> {
     Some(call.path()?.segment()?.name_ref()?.text().to_string())
 }
@@ -436,29 +486,45 @@ pub fn normal(node: &SyntaxNode, with_bodies: bool) -> String {
     text
 }
 
-/// Whether a token stands in the body of a function within `node`.
+/// Whether a token stands in the body of a function within `node` that types do not depend on.
 fn is_in_body(token: &SyntaxToken, node: &SyntaxNode) -> bool {
     token.parent_ancestors().take_while(|above| above != node).any(|above| {
+        let function = above.parent().filter(|parent| parent != node).and_then(ast::Fn::cast);
         above.kind() == SyntaxKind::BLOCK_EXPR
-            && above
-                .parent()
-                .is_some_and(|parent| parent.kind() == SyntaxKind::FN && parent != *node)
+            && function.is_some_and(|function| function.const_token().is_none())
     })
 }
 
 fn identity(node: &SyntaxNode) -> Identity {
     let is_reached =
         |name: &SyntaxNode| name.first_token().is_none_or(|token| !is_in_body(&token, node));
-    let names = node
-        .descendants()
-        .filter(|found| found.kind() == SyntaxKind::NAME_REF && is_reached(found))
-        .map(|found| found.text().to_string());
+    let name_refs = || {
+        node.descendants().filter(|found| found.kind() == SyntaxKind::NAME_REF && is_reached(found))
+    };
     let projects = node.descendants().any(|found| match ast::Path::cast(found) {
         // `T::Item` and `<T as Iterator>::Item`, which somebody's `impl` decides.
         Some(path) => path.qualifier().is_some(),
         None => false,
     });
-    Identity { text: normal(node, false), reaches: names.collect(), projects, gives: String::new() }
+    let is_root = |name: &SyntaxNode| {
+        let path = name.ancestors().find_map(ast::Path::cast);
+        path.is_none_or(|path| path.qualifier().is_none())
+    };
+    let (reached, roots) = (name_refs(), name_refs().filter(is_root));
+    Identity {
+        text: normal(node, false),
+        reaches: reached.map(|found| found.text().to_string()).collect(),
+        roots: roots.map(|found| found.text().to_string()).collect(),
+        projects,
+        gives: String::new(),
+    }
+}
+
+fn identity_by_words(node: &SyntaxNode) -> Identity {
+    let mut words = Words::default();
+    words.take(node);
+    let (reaches, roots) = (words.0.clone(), words.0);
+    Identity { text: normal(node, true), reaches, roots, ..Identity::default() }
 }
 
 /// What stands within a token tree's delimiters.
@@ -521,7 +587,7 @@ fn import_leaves(tree: &ast::UseTree, before: &str, leaves: &mut Vec<Leaf>) {
     leaves.push(Leaf { text, name: alias.unwrap_or(last), node });
 }
 
-fn last_segment(path: &str) -> String {
+pub fn last_segment(path: &str) -> String {
     path.rsplit("::").next().unwrap_or(path).trim().to_owned()
 }
 

@@ -2,19 +2,24 @@
 //!
 //! `source` tells commands from Rust, `parse` takes a cell apart into `item`s and statements,
 //! `definitions` keeps the items, `compose` writes the crate, `compile` runs rustc, `diagnostic` and
-//! `types` read what it says, `crates` builds what `:dep` asks for, `notebook` joins them.
+//! `types` read what it says, `crates` builds what `:dep` asks for, an `attempt` learns from errors, `notebook` joins them.
 
+mod attempt;
 pub mod commands;
 pub mod compile;
 pub mod compose;
+mod crate_build;
+mod crate_source;
 mod crates;
 mod definitions;
 pub mod diagnostic;
 mod expand;
+mod globs;
 mod item;
 pub mod notebook;
 mod parse;
 pub mod positions;
+mod requirement;
 pub mod source;
 mod statics;
 mod types;

@@ -1,12 +1,15 @@
 //! A notebook as the compiler sees it: definitions, variables, crates, and how a cell joins them.
 
+use super::attempt::{Attempt, outdated_items};
 use super::compile::{Compiled, Compiler, Wanted};
 use super::compose::{self, Generated, Keeping, Plan, RUNTIME_DEFINITION, Variable};
-use super::crates::{Crates, Requirement, Workshop};
+use super::crate_build::Workshop;
+use super::crates::Crates;
 use super::definitions::Definitions;
 use super::diagnostic::Diagnostic;
 use super::item::{Item, Key};
 use super::parse::{self, Cell};
+use super::requirement::Requirement;
 use super::source::Source;
 use super::types::Type;
 use crate::activity::Activity;
@@ -94,29 +97,6 @@ pub struct Notebook {
     publisher: Publisher,
 }
 
-/// What an attempt to compile a cell is made with.
-struct Attempt {
-    definitions: Definitions,
-    loaded: Vec<(String, Variable)>,
-    moved: Vec<String>,
-    /// Moved, and given a new value behind that.
-    renewed: Vec<String>,
-    kept: Vec<(String, Keeping)>,
-    /// Bound by the cell, and moved by it.
-    spent: Vec<String>,
-    /// They borrow from other variables.
-    borrowing: Vec<String>,
-    /// Of these, those that end early; and those that cannot, since the cell moves them.
-    dropped: Vec<String>,
-    not_dropped: Vec<String>,
-    nameless: Vec<String>,
-    debug_errors: bool,
-    /// The last expression has a type that can be shown.
-    shows_tail: bool,
-    /// What `?` could not carry before the errors' `Debug` was tried.
-    display_errors: Option<Vec<Diagnostic>>,
-}
-
 impl Notebook {
     pub fn new(
         compiler: Compiler,
@@ -198,7 +178,7 @@ impl Notebook {
 
     /// Compiles a cell; the notebook changes only when it has begun to run.
     pub fn compile(&mut self, source: &Arc<Source>, rust: &str) -> Result<Ready, Refusal> {
-        let mut cell = parse::parse(source, rust, &|name| self.definitions.rules(name));
+        let mut cell = parse::parse(source, rust, &|path| self.rules(path));
         if cell.has_errors
             && let Some(errors) = self.syntax_errors(source, rust)?
         {
@@ -210,13 +190,36 @@ impl Notebook {
             )?;
         }
         self.provide_crates()?;
+        if self.crates.set().exports_macros() {
+            // What a new crate's macros make of the cell is known only now.
+            cell = parse::parse(source, rust, &|path| self.rules(path));
+        }
+        let expands_crates = cell.expands_crates;
+        match self.compile_parsed(source, rust, cell) {
+            // rustc expands all macros, though it keeps what they make to the cell; and its words are
+            // about what was typed.
+            Err(Refusal::Errors(_)) if expands_crates => {
+                let cell = parse::parse(source, rust, &|path| self.definitions.rules(path));
+                self.compile_parsed(source, rust, cell)
+            }
+            compiled => compiled,
+        }
+    }
+
+    fn compile_parsed(
+        &mut self,
+        source: &Arc<Source>,
+        rust: &str,
+        mut cell: Cell,
+    ) -> Result<Ready, Refusal> {
         let mut definitions = self.definitions.clone();
         definitions.add(cell.items.iter().cloned());
         self.add_foreign_crates(&cell)?;
         let mut attributes = self.attributes.clone();
         attributes.extend(cell.attributes.iter().map(|range| (source.clone(), range.clone())));
         let lost = self.changed(&definitions);
-        let mut attempt = self.first_attempt(&cell, definitions, &lost);
+        let has_debug = self.settings.debug_errors;
+        let mut attempt = Attempt::first(&cell, definitions, &self.variables, &lost, has_debug);
         if !cell.has_statements && cell.items.is_empty() && cell.attributes.is_empty() {
             return Ok(self.ready(
                 &cell,
@@ -255,7 +258,9 @@ impl Notebook {
                         .ready(&cell, build, object, attempt, attributes, &exports, lost, &types));
                 }
                 // Within a macro's arguments, `.await` is not seen before.
-                Compiled::Errors(errors) if !cell.is_async && errors.iter().any(waits) => {
+                Compiled::Errors(errors)
+                    if !cell.is_async && errors.iter().any(Diagnostic::is_about_waiting) =>
+                {
                     cell.is_async = true;
                 }
                 Compiled::Errors(errors) => {
@@ -267,6 +272,14 @@ impl Notebook {
         }
         let words = "the cell could not be compiled in a dozen attempts; please report it";
         Err(Refusal::Other(words.to_owned()))
+    }
+
+    /// The rules of a macro: the notebook's own, one that it imported, or a crate's by its path.
+    fn rules(&self, path: &str) -> Option<String> {
+        let of_crate = |path: String| self.crates.set().macro_rules(&path);
+        let imported =
+            || self.definitions.iter().rev().find_map(|item| of_crate(item.imported_path(path)?));
+        self.definitions.rules(path).or_else(imported).or_else(|| of_crate(path.to_owned()))
     }
 
     fn lock_builds(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<Generated>>> {
@@ -333,7 +346,7 @@ impl Notebook {
                 // Names mean nothing in this check.
                 let is_syntax = |error: &Diagnostic| error.code.is_none();
                 let mut errors: Vec<_> =
-                    errors.into_iter().filter(is_syntax).map(plainer).collect();
+                    errors.into_iter().filter(is_syntax).map(Diagnostic::plainer).collect();
                 errors.dedup_by(|a, b| a.message == b.message);
                 Ok((!errors.is_empty()).then_some(errors))
             }
@@ -342,51 +355,12 @@ impl Notebook {
 
     /// The variables that a cell's definitions give another meaning.
     fn changed(&self, definitions: &Definitions) -> Vec<String> {
-        let stamps = &self.crates.set().stamps;
+        let crates = self.crates.set();
         let variables = self.variables.iter();
         variables
-            .filter(|(_, known)| definitions.fingerprint(&known.ty, stamps) != known.fingerprint)
+            .filter(|(_, known)| definitions.fingerprint(&known.ty, crates) != known.fingerprint)
             .map(|(name, _)| name.clone())
             .collect()
-    }
-
-    fn first_attempt(&self, cell: &Cell, definitions: Definitions, lost: &[String]) -> Attempt {
-        let loaded = self
-            .variables
-            .iter()
-            .filter(|(name, _)| cell.words.has(name) && !lost.contains(name))
-            .map(|(name, variable)| (name.clone(), variable.clone()))
-            .collect();
-        let mut kept: Vec<(String, Keeping)> = Vec::new();
-        let mut nameless = Vec::new();
-        for binding in &cell.bindings {
-            // A constant or a unit struct in a pattern binds nothing.
-            if binding.name.starts_with(char::is_uppercase) && definitions.has_name(&binding.name) {
-                continue;
-            }
-            kept.retain(|(name, _)| *name != binding.name);
-            let hides = binding.made_by.as_ref().is_some_and(|maker| definitions.hides_type(maker));
-            if hides {
-                nameless.push(binding.name.clone());
-            }
-            let keeping = if hides { Keeping::Local } else { Keeping::Inferred };
-            kept.push((binding.name.clone(), keeping));
-        }
-        Attempt {
-            definitions,
-            loaded,
-            moved: Vec::new(),
-            renewed: Vec::new(),
-            kept,
-            spent: Vec::new(),
-            borrowing: Vec::new(),
-            dropped: Vec::new(),
-            not_dropped: Vec::new(),
-            nameless,
-            debug_errors: self.settings.debug_errors,
-            shows_tail: true,
-            display_errors: None,
-        }
     }
 
     fn generate(
@@ -418,7 +392,7 @@ impl Notebook {
             dropped: &attempt.dropped,
             exported: &self.exported,
             first_identities: &self.first_identities,
-            stamps: &set.stamps,
+            crate_set: set,
             crates: &crates,
             linked_crates: &linked,
             has_library: self.compiler.library.is_some(),
@@ -448,7 +422,9 @@ impl Notebook {
                 has_learnt |= attempt.learn_keeping(&error, cell);
             } else if !outdated.is_empty() {
                 gone.extend(outdated);
-            } else if error.is_about_display_of_nothing() && attempt.shows_tail {
+            } else if attempt.shows_tail
+                && (error.is_about_display_of_nothing() || error.is_about_statement_macro())
+            {
                 attempt.shows_tail = false;
                 has_learnt = true;
             } else if !error.is_about_cells() && !error.loaded.is_empty() {
@@ -466,7 +442,7 @@ impl Notebook {
                 own.push(error);
             }
         }
-        if own.iter().any(is_about_display) && !attempt.debug_errors {
+        if own.iter().any(Diagnostic::is_about_display) && !attempt.debug_errors {
             attempt.debug_errors = true;
             attempt.display_errors = Some(own);
             return Ok(());
@@ -520,7 +496,7 @@ impl Notebook {
         lost: Vec<String>,
         types: &BTreeMap<usize, Type>,
     ) -> Ready {
-        let stamps = &self.crates.set().stamps;
+        let crates = self.crates.set();
         let mut kept = Vec::new();
         let mut local = Vec::new();
         let (mut nameless, borrowing) = (attempt.nameless, attempt.borrowing);
@@ -542,7 +518,7 @@ impl Notebook {
             };
             let is_mutable =
                 cell.bindings.iter().any(|found| found.name == *name && found.is_mutable);
-            let fingerprint = attempt.definitions.fingerprint(&ty, stamps);
+            let fingerprint = attempt.definitions.fingerprint(&ty, crates);
             kept.push((name.clone(), Variable { ty, is_mutable, fingerprint }));
         }
         let pointers: Vec<&str> = kept
@@ -599,13 +575,13 @@ impl Notebook {
                 format!("The type of the variable `{name}` was redefined, so `{name}` was lost.\n");
             self.publisher.text("stderr", &note);
         }
-        let stamps = &self.crates.set().stamps;
+        let crates = self.crates.set();
         let types = self.definitions.iter().filter(|item| item.has_identity);
         for item in types {
             if let Key::Type(name) = &item.key
                 && !self.first_identities.contains_key(name)
             {
-                let identity = self.definitions.fingerprint(name, stamps);
+                let identity = self.definitions.fingerprint(name, crates);
                 self.first_identities.insert(name.clone(), identity);
             }
             if let Key::Type(name) | Key::Value(name) | Key::Import(name) = &item.key {
@@ -642,107 +618,6 @@ impl Notebook {
     }
 }
 
-impl Attempt {
-    fn make_local(&mut self, name: &str) -> bool {
-        let found =
-            self.kept.iter_mut().find(|(known, how)| known == name && *how != Keeping::Local);
-        found.map(|(_, how)| *how = Keeping::Local).is_some()
-    }
-
-    fn learn_keeping(&mut self, error: &Diagnostic, cell: &Cell) -> bool {
-        let is_moved = matches!(error.code.as_deref(), Some("E0381" | "E0382"));
-        let mut has_learnt = false;
-        if is_moved {
-            for (name, _) in error.kept.iter().filter(|(_, is_main)| *is_main) {
-                if self.make_local(name) {
-                    self.spent.push(name.clone());
-                    has_learnt = true;
-                }
-            }
-            for (name, _) in error.returned.iter().filter(|(_, is_main)| *is_main) {
-                let is_assigned = cell.assigned.contains(name);
-                if is_assigned && !self.renewed.contains(name) {
-                    self.renewed.push(name.clone());
-                    has_learnt = true;
-                } else if !self.moved.contains(name) {
-                    self.moved.push(name.clone());
-                    has_learnt = true;
-                }
-            }
-            return has_learnt;
-        }
-        // What is moved while something borrows from it is not at fault: the borrower is.
-        let is_move = error.code.as_deref() == Some("E0505");
-        let culprits = error.kept.iter().filter(|(_, is_main)| *is_main);
-        let borrowers: Vec<&String> = if is_move {
-            error
-                .kept
-                .iter()
-                .skip(usize::from(error.returned.is_empty()))
-                .map(|(name, _)| name)
-                .collect()
-        } else {
-            culprits.map(|(name, _)| name).collect()
-        };
-        for name in borrowers {
-            if self.make_local(name) {
-                self.borrowing.push(name.clone());
-                has_learnt = true;
-            }
-        }
-        // What borrows and has a destructor is in the way until it ends.
-        for name in self.borrowing.clone() {
-            if !has_learnt && !self.dropped.contains(&name) && !self.not_dropped.contains(&name) {
-                self.dropped.push(name);
-                has_learnt = true;
-            }
-        }
-        has_learnt
-    }
-
-    /// A variable cannot be ended: it is moved already.
-    fn learn_dropping(&mut self, error: &Diagnostic) -> bool {
-        let before = self.dropped.len();
-        self.dropped.retain(|name| !error.dropped.contains(name));
-        self.not_dropped.extend(error.dropped.iter().cloned());
-        self.dropped.len() < before
-    }
-
-    /// Functions are kept as pointers, which takes another compilation.
-    fn needs_other_types(&mut self, types: &BTreeMap<usize, Type>) -> bool {
-        let mut needs = false;
-        for (number, (_, keeping)) in self.kept.iter_mut().enumerate() {
-            if let (Keeping::Inferred, Some(Type::Function(pointer))) =
-                (&*keeping, types.get(&number))
-            {
-                *keeping = Keeping::As(pointer.clone());
-                needs = true;
-            }
-        }
-        needs
-    }
-}
-
-/// Definitions of earlier cells that an error is about: they no longer fit.
-fn outdated_items(error: &Diagnostic, cell: &Cell) -> Vec<Arc<Item>> {
-    const CONFLICTS: [&str; 7] = ["E0119", "E0428", "E0255", "E0252", "E0592", "E0201", "E0254"];
-    let is_older = |item: &Arc<Item>| {
-        item.source.cell != cell.source.cell || !Arc::ptr_eq(&item.source, &cell.source)
-    };
-    let is_conflict = error.code.as_deref().is_some_and(|code| CONFLICTS.contains(&code));
-    let is_in_this_cell = error
-        .labels
-        .iter()
-        .any(|label| label.is_primary && Arc::ptr_eq(&label.source, &cell.source));
-    if is_in_this_cell && !is_conflict {
-        return Vec::new();
-    }
-    let older = error.items.iter().filter(|(item, is_main)| {
-        is_older(item) && (*is_main || is_conflict) && !matches!(item.key, Key::Macro(_))
-    });
-    older.map(|(item, _)| item.clone()).collect()
-}
-
 fn is_pointer(ty: &str) -> bool {
     ty.starts_with("*const ") || ty.starts_with("*mut ") || ty.starts_with("std::ptr::NonNull<")
 }
@@ -757,26 +632,4 @@ fn described(item: &Item) -> String {
         }
         Key::Text(text) => format!("`{}`", text.chars().take(60).collect::<String>().trim()),
     }
-}
-
-/// Whether an error is that something waits outside of an async function.
-fn waits(error: &Diagnostic) -> bool {
-    error.code.as_deref() == Some("E0728")
-}
-
-/// Whether an error is that `?` found an error without `Display`.
-fn is_about_display(error: &Diagnostic) -> bool {
-    error.code.as_deref() == Some("E0277")
-        && (error.message.contains("Display") || error.message.contains("the cell's error"))
-}
-
-/// Says in a cell's terms what rustc says of the function around it.
-fn plainer(mut error: Diagnostic) -> Diagnostic {
-    if error.message.starts_with("expected `;`, found") {
-        error.message = "missing a semicolon: expected `;` here".to_owned();
-    } else if error.message.contains("this file contains an unclosed delimiter") {
-        error.message = "an unclosed delimiter: something was opened and not closed".to_owned();
-    }
-    error.message = error.message.replace(", found `}`", ", found the end of the cell");
-    error
 }

@@ -10,9 +10,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// How deep macros that expand to macros are followed.
-const EXPANSIONS: usize = 16;
+const EXPANSIONS: usize = 128;
 
-/// Gives the rules of a macro.
+/// Gives the rules of a macro by its path: `name`, or `krate::name` for one that a crate exports.
 pub type Rules<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What stands around a cell's code when it is parsed.
@@ -51,6 +51,8 @@ pub struct Cell {
     pub assigned: BTreeSet<String>,
     pub has_statements: bool,
     pub has_errors: bool,
+    /// Some of its items are what a crate's macro expands to.
+    pub expands_crates: bool,
 }
 
 /// Takes a cell apart; `rust` is its code with blanks in place of commands, `rules` knows the macros
@@ -75,6 +77,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
         assigned: BTreeSet::new(),
         has_statements: false,
         has_errors: !parsed.errors().is_empty(),
+        expands_crates: false,
     };
     let tree = parsed.tree();
     let mut items = tree.items();
@@ -154,17 +157,14 @@ impl Cell {
         rules: Rules,
         depth: usize,
     ) -> bool {
-        let name = call.as_ref().and_then(item::macro_name);
-        if let (Some(call), Some(name)) = (call, name) {
-            if item::MACROS_OF_ITEMS.contains(&name.as_str()) {
+        let path = call.as_ref().and_then(item::macro_path);
+        if let (Some(call), Some(path)) = (call, path) {
+            if item::MACROS_OF_ITEMS.contains(&item::last_segment(&path).as_str()) {
                 self.hoist(maker, node);
                 self.items.push(maker.macro_item(&call, node));
                 return false;
             }
-            if let Some(rules_of_call) = self.rules(&name).or_else(|| rules(&name))
-                && let Some(items) =
-                    self.expansion(maker, &call, node, &rules_of_call, rules, depth)
-            {
+            if let Some(items) = self.expansion(maker, &call, node, &path, rules, depth) {
                 self.hoist(maker, node);
                 self.items.extend(items);
                 return false;
@@ -174,32 +174,42 @@ impl Cell {
         true
     }
 
-    /// The rules of a macro that this cell has defined.
-    fn rules(&self, name: &str) -> Option<String> {
-        let defined = self.items.iter().rev();
-        defined
-            .filter(|item| matches!(&item.key, Key::Macro(known) if known == name))
-            .find_map(|item| item.rules.clone())
-    }
-
     /// The items that a macro's call expands to; none if it expands to something else.
     fn expansion(
-        &self,
+        &mut self,
         maker: &Maker,
         call: &ast::MacroCall,
         node: &SyntaxNode,
-        rules_of_call: &str,
+        path: &str,
         rules: Rules,
         depth: usize,
     ) -> Option<Vec<Item>> {
         let depth = depth.checked_sub(1)?;
-        let code = expand(rules_of_call, &item::inner_text(&call.token_tree()?))?;
+        let (rules_of_call, path) = self.rules(path, rules)?;
+        let code = expand(&rules_of_call, &item::inner_text(&call.token_tree()?))?;
         let range = maker.range(node);
         let source = Source::expansion(maker.source, range, code.clone());
-        let all_rules = |name: &str| self.rules(name).or_else(|| rules(name));
+        // A crate's macro may call the crate's others without saying whose they are.
+        let of_crate = path.split_once("::").map(|(of_crate, _)| of_crate);
+        let all_rules = |path: &str| {
+            let others = || rules(&format!("{}::{path}", of_crate?));
+            self.rules(path, rules).map(|(rules, _)| rules).or_else(others)
+        };
         let cell = parse_to_depth(&source, &code, &all_rules, depth);
         let is_items = !cell.has_errors && !cell.has_statements && cell.attributes.is_empty();
-        (is_items && !cell.items.is_empty()).then_some(cell.items)
+        self.expands_crates |= is_items && (cell.expands_crates || of_crate.is_some());
+        is_items.then_some(cell.items)
+    }
+
+    /// The rules of a macro, and its whole path: one that the cell defines, one that it imports, or
+    /// any that is known.
+    fn rules(&self, path: &str, rules: Rules) -> Option<(String, String)> {
+        let known = |path: String| rules(&path).map(|rules| (rules, path));
+        let is_called = |item: &&Item| matches!(&item.key, Key::Macro(name) if name == path);
+        let mut own = self.items.iter().rev().filter(is_called);
+        own.find_map(|item| Some((item.rules.clone()?, path.to_owned())))
+            .or_else(|| self.items.iter().rev().find_map(|item| known(item.imported_path(path)?)))
+            .or_else(|| known(path.to_owned()))
     }
 }
 
