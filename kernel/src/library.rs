@@ -5,8 +5,11 @@
 //! shared object, rather than the library's code into every cell, keeps cells small and gives them
 //! one copy of the library's global state: the stop flag, the thread pools.
 
-use crate::cells::compile::SUPPORT_CRATE;
-use crate::toolchain::{Toolchain, output};
+use crate::library_metadata::{
+    PACKAGE, SharedCrate, cell_metadata, shared_crates, without_distant_packages,
+};
+use crate::support::{self, Support};
+use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -21,15 +24,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-const PACKAGE: &str = "neural-composer";
 const CRATE: &str = "neural_composer";
 const DESCRIPTION: &str = "library.json";
 /// Held (shared) by every kernel that uses the build.
 const USE_LOCK: &str = "in-use";
 /// Features to build the library with, separated by commas; its default ones if this is not set.
 pub const FEATURES_ENV: &str = "NEURAL_COMPOSER_FEATURES";
-/// Stands for the folder of a kernel's cells in recorded files.
-pub const CELLS_PLACEHOLDER: &str = "@NEURAL_COMPOSER_CELLS@";
 
 /// The process group of the cargo that builds the library, or 0.
 static BUILDING: AtomicI32 = AtomicI32::new(0);
@@ -53,12 +53,6 @@ pub struct Library {
     folder: PathBuf,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SharedCrate {
-    pub file: PathBuf,
-    pub version: String,
-}
-
 /// A build in use; others may not delete it meanwhile.
 pub struct LibraryInUse {
     pub library: Library,
@@ -72,16 +66,6 @@ fn builds_folder(home: &Path) -> PathBuf {
 
 fn target_folder(home: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| home.join("target"), |dir| home.join(dir))
-}
-
-/// The line that makes a cell depend on the library.
-pub fn dependency_line(home: &Path, features: Option<&str>) -> String {
-    let path = home.display().to_string();
-    let Some(features) = features else { return format!(":dep {PACKAGE} = {{ path = {path:?} }}") };
-    let features: Vec<&str> = features.split(',').filter(|name| !name.is_empty()).collect();
-    format!(
-        ":dep {PACKAGE} = {{ path = {path:?}, default-features = false, features = {features:?} }}"
-    )
 }
 
 fn wanted_features() -> Option<String> {
@@ -216,7 +200,7 @@ fn build(
         }
     }
     let shared_object = shared_object.context("cargo did not make the library's shared object")?;
-    let support = compile_support(&toolchain, folder.path())?;
+    let support = support::compile(&toolchain, folder.path())?;
     let metadata = cell_metadata(home, &toolchain, features.as_deref(), folder.path())?;
     let shared_crates = shared_crates(&metadata, &crates);
     let metadata = without_distant_packages(&metadata);
@@ -343,145 +327,6 @@ fn link_or_copy(source: &Path, target: &Path) -> std::io::Result<()> {
 
 fn is_shared_object(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "so" || extension == "dylib")
-}
-
-/// What the evaluator loads before the first cell.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Support {
-    /// The crate that every cell links; see `evaluator_support.rs`.
-    pub object: PathBuf,
-    /// See `stream_shim.rs`; none where the loader takes no list of what comes first.
-    pub shim: Option<PathBuf>,
-}
-
-impl Support {
-    /// The same files in another folder.
-    fn in_folder(&self, folder: &Path) -> Self {
-        let moved = |file: &PathBuf| folder.join(file.file_name().unwrap_or_default());
-        Support { object: moved(&self.object), shim: self.shim.as_ref().map(moved) }
-    }
-}
-
-/// Compiles the evaluator's support into `folder`.
-pub fn compile_support(toolchain: &Toolchain, folder: &Path) -> Result<Support> {
-    let name = |stem: &str| {
-        format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
-    };
-    let compile = |stem: &str, text: &str, options: &[&str]| {
-        let source = format!("{stem}.rs");
-        std::fs::write(folder.join(&source), text)?;
-        // Names without the folder: what passes them on may not bear every path.
-        let mut rustc = Command::new(&toolchain.rustc);
-        rustc.current_dir(folder).args(["--edition", "2024", "-O", "--crate-name", stem]);
-        output(rustc.args(options).arg("-o").arg(name(stem)).arg(source))?;
-        anyhow::Ok(folder.join(name(stem)))
-    };
-    let object = compile(
-        SUPPORT_CRATE,
-        include_str!("evaluator_support.rs"),
-        &[
-            "--crate-type=dylib",
-            "-Cprefer-dynamic",
-            "-Clink-arg=-Xlinker",
-            "-Clink-arg=-rpath",
-            "-Clink-arg=-Xlinker",
-            "-Clink-arg=$ORIGIN",
-        ],
-    )?;
-    let shim = if cfg!(target_os = "linux") {
-        let options = ["--crate-type=cdylib", "-Cpanic=abort"];
-        Some(compile("neural_streams", include_str!("stream_shim.rs"), &options)?)
-    } else {
-        None
-    };
-    Ok(Support { object, shim })
-}
-
-/// `cargo metadata` of a package like the one evcxr makes, in a folder called
-/// [`CELLS_PLACEHOLDER`].
-fn cell_metadata(
-    home: &Path,
-    toolchain: &Toolchain,
-    features: Option<&str>,
-    folder: &Path,
-) -> Result<Value> {
-    let cells = folder.join("cells");
-    std::fs::create_dir_all(cells.join("src"))?;
-    std::fs::write(cells.join("src/lib.rs"), "")?;
-    let dependency = dependency_line(home, features);
-    let dependency = dependency.trim_start_matches(":dep ");
-    let manifest = format!(
-        "[workspace]\n[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
-         [lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n[dependencies]\n{dependency}\n"
-    );
-    std::fs::write(cells.join("Cargo.toml"), manifest)?;
-    // The same versions as the library was built with.
-    let _ = std::fs::copy(home.join("Cargo.lock"), cells.join("Cargo.lock"));
-    let metadata = output(
-        toolchain
-            .choose(&mut Command::new(&toolchain.cargo))
-            .current_dir(&cells)
-            .args(["metadata", "--format-version", "1", "--offline", "--filter-platform"])
-            .arg(&toolchain.host),
-    )?;
-    let metadata = metadata.replace(&cells.display().to_string(), CELLS_PLACEHOLDER);
-    std::fs::remove_dir_all(cells)?;
-    Ok(serde_json::from_str(&metadata)?)
-}
-
-/// Leaves the cells' package, the library and what it depends on directly: what a cell can name,
-/// and a fifth of what the analyser would have to load.
-fn without_distant_packages(metadata: &Value) -> Value {
-    let mut metadata = metadata.clone();
-    let nodes = metadata["resolve"]["nodes"].as_array().cloned().unwrap_or_default();
-    let root = &metadata["resolve"]["root"];
-    let dependencies = |id: &Value| -> Vec<Value> {
-        let node = nodes.iter().find(|node| node["id"] == *id);
-        node.and_then(|node| node["dependencies"].as_array().cloned()).unwrap_or_default()
-    };
-    let mut kept = vec![root.clone()];
-    for library in dependencies(root) {
-        kept.extend(dependencies(&library));
-        kept.push(library);
-    }
-    let is_kept = |id: &Value| kept.contains(id);
-    for (list, id) in [("/packages", "id"), ("/resolve/nodes", "id")] {
-        if let Some(list) = metadata.pointer_mut(list).and_then(Value::as_array_mut) {
-            list.retain(|entry| is_kept(&entry[id]));
-        }
-    }
-    let nodes = metadata.pointer_mut("/resolve/nodes").and_then(Value::as_array_mut);
-    for node in nodes.into_iter().flatten() {
-        if let Some(ids) = node["dependencies"].as_array_mut() {
-            ids.retain(is_kept);
-        }
-        if let Some(dependencies) = node["deps"].as_array_mut() {
-            dependencies.retain(|dependency| is_kept(&dependency["pkg"]));
-        }
-    }
-    metadata
-}
-
-/// The library's own direct dependencies, which cells share with it when they name them.
-fn shared_crates(
-    metadata: &Value,
-    crates: &BTreeMap<String, PathBuf>,
-) -> BTreeMap<String, SharedCrate> {
-    let packages = || metadata["packages"].as_array().into_iter().flatten();
-    let direct: Vec<&Value> = packages()
-        .filter(|package| package["name"] == PACKAGE)
-        .flat_map(|package| package["dependencies"].as_array().into_iter().flatten())
-        .filter(|dependency| dependency["kind"].is_null())
-        .map(|dependency| &dependency["name"])
-        .collect();
-    packages()
-        .filter(|package| direct.contains(&&package["name"]))
-        .filter_map(|package| {
-            let name = package["name"].as_str()?.to_owned();
-            let file = crates.get(package["id"].as_str()?)?.clone();
-            Some((name, SharedCrate { file, version: package["version"].as_str()?.to_owned() }))
-        })
-        .collect()
 }
 
 /// Deletes builds that no kernel uses any more.

@@ -2,8 +2,10 @@
 
 use crate::analyser;
 use crate::cells::compile::Compiler;
-use crate::library::{self, LibraryInUse, Support};
+use crate::library::{self, LibraryInUse};
+use crate::library_metadata;
 use crate::runner::Recipe;
+use crate::support::{self, Support};
 use crate::toolchain::Toolchain;
 use crate::tools::{self, SETUP_ENV, Setup};
 use anyhow::{Context, Result};
@@ -76,7 +78,7 @@ impl Session {
         };
         let support = match &library {
             Some(in_use) => in_use.library.support.clone(),
-            None => library::compile_support(&toolchain, &self.folder)?,
+            None => support::compile(&toolchain, &self.folder)?,
         };
         self.analyser_folder().prepare(self.home.as_deref(), library.as_ref(), &toolchain)?;
         Ok(PreparedSession { session: self, toolchain, library, support })
@@ -182,7 +184,7 @@ impl AnalyserFolder {
         setup.write(&self.setup_file())?;
         let dependency = match (home, library) {
             (Some(home), Some(in_use)) => {
-                library::dependency_line(home, in_use.library.features.as_deref())
+                library_metadata::dependency_line(home, in_use.library.features.as_deref())
             }
             _ => String::new(),
         };

@@ -1,8 +1,9 @@
 //! Compiling a generated crate: one call of rustc, which the stop button can end.
 
-use super::compose::{Generated, file_name};
+use super::compose::file_name;
 use super::crates::CrateSet;
 use super::diagnostic::{self, Diagnostic};
+use super::generated::Generated;
 use super::types::{self, Type};
 use crate::activity::Activity;
 use crate::library::Library;

@@ -1,7 +1,7 @@
 //! What the sources of a crate of `:dep` say: its macros, and the names that it may bring.
 
 use super::globs::Brought;
-use super::item;
+use super::syntax;
 use ra_ap_syntax::ast::{self, HasAttrs, HasName};
 use ra_ap_syntax::{AstNode, Edition, SourceFile};
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn exported(code: &SourceFile, crate_name: &str) -> Vec<(String, String)> {
                 .any(|attribute| attribute.syntax().text().to_string().contains("macro_export"))
         })
         .filter_map(|found| {
-            let rules = item::inner_text(&found.token_tree()?);
+            let rules = syntax::inner_text(&found.token_tree()?);
             let rules = rules.replace("$crate", &format!("::{crate_name}"));
             Some((found.name()?.text().to_string(), rules))
         })

@@ -9,15 +9,13 @@ use super::crate_build::{self, Workshop};
 use super::crate_source::CrateSource;
 use super::globs::Brought;
 use super::requirement::{Requirement, compatible};
-use crate::library::{Library, SharedCrate};
+use crate::library::Library;
+use crate::library_metadata::{PACKAGE, SharedCrate};
 use anyhow::{Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-
-/// The library's package, which cells depend on.
-const LIBRARY: &str = "neural-composer";
 
 /// The crates that a cell may name, compiled.
 #[derive(Debug, Clone, Default)]
@@ -166,7 +164,7 @@ impl Crates {
         let mut set = CrateSet::default();
         let mut others = Vec::new();
         for (wanted, _) in wanted {
-            if library.is_some() && wanted.package() == LIBRARY {
+            if library.is_some() && wanted.package() == PACKAGE {
                 continue;
             }
             match library.and_then(|library| shared_crate(library, wanted)) {

@@ -1,6 +1,6 @@
 //! What rustc says of a cell, led back to the cells that its words are about.
 
-use super::compose::{Generated, Origin};
+use super::generated::{Generated, Origin};
 use super::item::Item;
 use super::source::Source;
 use serde_json::Value;

@@ -1,8 +1,10 @@
 //! A cell's parts: attributes, items, statements, the last expression.
 
 use super::expand::expand;
-use super::item::{self, Item, Key, Maker};
+use super::item::{self, Item, Key};
+use super::maker::Maker;
 use super::source::Source;
+use super::syntax;
 use ra_ap_syntax::ast::{self, HasModuleItem};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
 use std::collections::BTreeSet;
@@ -157,9 +159,9 @@ impl Cell {
         rules: Rules,
         depth: usize,
     ) -> bool {
-        let path = call.as_ref().and_then(item::macro_path);
+        let path = call.as_ref().and_then(syntax::macro_path);
         if let (Some(call), Some(path)) = (call, path) {
-            if item::MACROS_OF_ITEMS.contains(&item::last_segment(&path).as_str()) {
+            if item::MACROS_OF_ITEMS.contains(&syntax::last_segment(&path).as_str()) {
                 self.hoist(maker, node);
                 self.items.push(maker.macro_item(&call, node));
                 return false;
@@ -186,7 +188,7 @@ impl Cell {
     ) -> Option<Vec<Item>> {
         let depth = depth.checked_sub(1)?;
         let (rules_of_call, path) = self.rules(path, rules)?;
-        let code = expand(&rules_of_call, &item::inner_text(&call.token_tree()?))?;
+        let code = expand(&rules_of_call, &syntax::inner_text(&call.token_tree()?))?;
         let range = maker.range(node);
         let source = Source::expansion(maker.source, range, code.clone());
         // A crate's macro may call the crate's others without saying whose they are.
@@ -215,7 +217,7 @@ impl Cell {
 
 /// `//!` comments of the cell's own: within a function, they could only stand at its start.
 fn inner_comments(maker: &Maker, list: &SyntaxNode) -> Vec<Range<usize>> {
-    item::tokens(list)
+    syntax::tokens(list)
         .filter(|token| {
             let is_inner = ["//!", "/*!"].iter().any(|start| token.text().starts_with(start));
             token.kind() == SyntaxKind::COMMENT

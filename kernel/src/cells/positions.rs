@@ -1,6 +1,6 @@
 //! Positions in generated sources, said as positions in cells.
 
-use super::compose::Generated;
+use super::generated::Generated;
 use super::notebook::Builds;
 use super::source::Source;
 use std::sync::{Arc, PoisonError};

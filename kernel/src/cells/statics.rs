@@ -4,7 +4,8 @@
 //! its text, the identity of its type. Every later cell that has the same static by that measure
 //! imports it instead of defining it again. A changed one has another name, and starts afresh.
 
-use super::item::{Maker, macro_name, normal, tokens};
+use super::maker::Maker;
+use super::syntax::{macro_name, normal, tokens};
 use ra_ap_syntax::ast::{self, HasAttrs, HasModuleItem, HasName, HasVisibility};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Answers about the cells' package and the toolchain.
 
 use super::{LIBRARY, Setup};
-use crate::library::CELLS_PLACEHOLDER;
+use crate::library_metadata::CELLS_PLACEHOLDER;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
