@@ -86,7 +86,7 @@ def test_a_macro_that_cannot_be_expanded_makes_items_for_its_cell(own, tmp_path)
     write_crate(
         tmp_path / "made",
         "#[macro_export] macro_rules! odd { ($name:ident) => { struct $name; let made = 4; "
-        "println!(\"{made}\"); } }",
+        'println!("{made}"); } }',
     )
     own.tell(
         (':dep made = { path = "made" }\nmade::odd!(A)', prints("4\n")),

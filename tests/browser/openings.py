@@ -9,6 +9,7 @@ No kernel may die, no dialog may open, no page may complain. The exit status is 
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
@@ -43,7 +44,7 @@ ADDRESSES = {
 OWN_AFFAIRS = (
     r"Canceled future for|WebSocket (is closed|connection to .* failed: WebSocket is closed)"
     r"|net::ERR_ABORTED|Failed to fetch|the server responded with a status of 404"
-    r"|preloaded using link preload"
+    r"|preloaded using link preload|Blocked attempt to show a 'beforeunload'"
     r"|Cannot read properties of undefined \(reading 'schema'\)"
     r"|the server responded with a status of 500 .*/api/kernels\?"
 )
@@ -176,6 +177,7 @@ class Campaign:
         result = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-executeResult")
         prompt = page.locator(".jp-CodeCell .jp-InputArea-prompt").first
         try:
+            self.has_session()
             for _ in range(10):
                 page.locator(".jp-CodeCell .cm-content").first.click()
                 page.keyboard.press("Shift+Enter")
@@ -191,6 +193,16 @@ class Campaign:
         except PageError:
             self.counts["cells without a result"] += 1
             page.screenshot(path=SHOTS / f"openings-{self.app}-no-result.png")
+
+    def has_session(self):
+        """Waits for the session: JupyterLab makes two kernels, Python's too, where a cell is run
+        before there is one, and sends the next cell to the one that it ends."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(urllib.error.HTTPError):
+                if any(session["kernel"] for session in self.ask("api/sessions")):
+                    return
+            time.sleep(0.2)
 
     def look_for_dialogs(self, page, number):
         for dialog in page.locator(".jp-Dialog").all():
