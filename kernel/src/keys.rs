@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 
 /// How long there must be no cell before the analyser is loaded in the background.
 const LOAD_DELAY: Duration = Duration::from_millis(700);
-/// After this long it is loaded in any case: cells may follow each other for hours.
-const LATEST_LOAD: Duration = Duration::from_secs(4);
+/// After this long it is loaded in any case: cells may follow each other for hours. Not earlier, since
+/// loading takes seconds of a processor that a notebook's first cells want.
+const LATEST_LOAD: Duration = Duration::from_secs(12);
 /// How long there must be no cell before the analyser gets ready for what it has defined.
 const WARM_DELAY: Duration = Duration::from_millis(300);
 /// How long a question to a loaded analyser may take where nothing is known without it.
@@ -33,6 +34,9 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 const KEY_MEMORY: Duration = Duration::from_secs(1);
 /// How long the analyser is kept without being asked.
 const IDLE_LIMIT: Duration = Duration::from_secs(600);
+/// The same where nothing tells of a person at the keys: a program runs the notebook, and the analyser
+/// would hold hundreds of megabytes for nobody.
+const UNATTENDED_LIMIT: Duration = Duration::from_secs(40);
 const TICK: Duration = Duration::from_millis(150);
 /// Parsers recurse.
 const STACK_BYTES: usize = 64 << 20;
@@ -40,6 +44,8 @@ const STACK_BYTES: usize = 64 << 20;
 /// What the keys' thread waits for.
 enum Event {
     Request(Box<JupyterMessage>),
+    /// There is a front end with a person at its keys.
+    Attended,
     Heard(Heard),
 }
 
@@ -51,6 +57,11 @@ impl KeySender {
     /// Hands over a `complete_request` or an `inspect_request`, which will be answered.
     pub fn send(&self, request: JupyterMessage) {
         let _ = self.0.send(Event::Request(Box::new(request)));
+    }
+
+    /// Tells of what only a front end for people does, such as asking for the history.
+    pub fn attended(&self) {
+        let _ = self.0.send(Event::Attended);
     }
 }
 
@@ -76,6 +87,7 @@ pub fn start(
         warming: None,
         last_asked: Instant::now(),
         prepared: None,
+        is_attended: false,
     };
     let thread = std::thread::Builder::new().name("keys".to_owned()).stack_size(STACK_BYTES);
     thread.spawn(move || keys.run(&events))?;
@@ -126,6 +138,7 @@ struct Keys {
     last_asked: Instant,
     /// When the analyser was first seen to be allowed.
     prepared: Option<Instant>,
+    is_attended: bool,
 }
 
 impl Keys {
@@ -133,7 +146,11 @@ impl Keys {
         loop {
             let event = events.recv_timeout(self.wait());
             let handled = catch_unwind(AssertUnwindSafe(|| match event {
-                Ok(Event::Request(request)) => self.take(*request),
+                Ok(Event::Request(request)) => {
+                    self.is_attended = true;
+                    self.take(*request);
+                }
+                Ok(Event::Attended) => self.is_attended = true,
                 Ok(Event::Heard(heard)) => self.hear(heard),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("this thread has a sender"),
@@ -320,7 +337,8 @@ impl Keys {
             }
             return;
         }
-        if self.last_asked.elapsed() > IDLE_LIMIT && !is_wanted {
+        let limit = if self.is_attended { IDLE_LIMIT } else { UNATTENDED_LIMIT };
+        if self.last_asked.elapsed().min(prepared.elapsed()) > limit && !is_wanted {
             self.forget_analyser();
             return;
         }

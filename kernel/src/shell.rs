@@ -101,6 +101,12 @@ impl Shell {
 
     fn answer(&self, request: &JupyterMessage) -> Option<(&'static str, Value)> {
         let asked = content(request);
+        if matches!(
+            request.message_type(),
+            "history_request" | "comm_info_request" | "comm_open" | "is_complete_request"
+        ) {
+            self.keys.attended();
+        }
         Some(match request.message_type() {
             "kernel_info_request" => ("kernel_info_reply", kernel_info::reply()),
             "is_complete_request" => {

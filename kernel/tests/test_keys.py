@@ -245,3 +245,22 @@ def test_a_killed_analyser_comes_back(plain_specs):
         assert notebook.run("kept[0]").result == "41"
         assert matches(notebook, "kep") == ["kept"]
         assert until(lambda: matches(notebook, "kept.pu"), 120)[0] == "push("
+
+
+def test_an_analyser_that_nobody_asks_ends(plain_specs):
+    """Where a program runs the notebook, and comes back with the first key."""
+    with Notebook(plain_specs) as notebook:
+        notebook.run("let kept = vec![41u8];")
+        until(lambda: list(analysers(notebook)), 30)
+        until(lambda: not list(analysers(notebook)), 90)
+        assert matches(notebook, "kep") == ["kept"]
+        assert until(lambda: matches(notebook, "kept.pu"), 120)[0] == "push("
+
+
+def test_an_analyser_stays_where_a_person_is(plain_specs):
+    """Asking for the history, as front ends do when they open a notebook, tells of one."""
+    with Notebook(plain_specs) as notebook:
+        notebook.reply(notebook.client.history(hist_access_type="tail", n=10))
+        until(lambda: list(analysers(notebook)), 30)
+        time.sleep(50)
+        assert list(analysers(notebook))
