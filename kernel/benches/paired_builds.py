@@ -20,11 +20,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from paired_with_stock import CELLS, measure  # noqa: E402
 
-from notebook import KERNEL, ROOT, Notebook, descendants, program, resident_megabytes  # noqa: E402
+from notebook import (  # noqa: E402
+    KERNEL,
+    ROOT,
+    Notebook,
+    descendants,
+    features,
+    program,
+    resident_megabytes,
+)
 
 
 def installed(kernel: Path, home: Path, prefix: Path) -> KernelSpecManager:
-    command = [kernel, "install", "--prefix", prefix, "--home", home]
+    command = [kernel, "install", "--prefix", prefix, "--home", home, *features()]
     subprocess.run(command, check=True, capture_output=True)
     return KernelSpecManager(kernel_dirs=[str(prefix / "share" / "jupyter" / "kernels")])
 
