@@ -10,8 +10,8 @@ use neural_composer::display::{
     Progress, Show, chart, html,
 };
 use neural_composer::evaluate;
-use neural_composer::lab::{Listening, LiveTraining};
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
+use neural_composer::notebook::{Listening, LiveTraining};
 use neural_composer::train::{self, Training};
 use neural_composer::{Error, Result};
 use std::io::Write;

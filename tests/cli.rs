@@ -49,7 +49,7 @@ fn the_courses_method_writes_the_piece_the_model_and_the_chart_and_repeats_itsel
     let compose = |output: &str, seed: &str| {
         let mut arguments =
             vec!["compose", "song.wav", "-o", output, "--seconds", "2.5", "--seed", seed, "--json"];
-        arguments.extend(["--model", "spectral"]);
+        arguments.extend(["--model", "blocks"]);
         arguments.extend(QUICK);
         let run = run(folder.path(), &arguments);
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -118,12 +118,12 @@ fn an_option_of_another_model_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));
     for (model, option, value, owner) in [
-        ("grains", "--epochs", "3", "--model spectral"),
-        ("grains", "--learning-rate", "0.1", "--model spectral"),
+        ("grains", "--epochs", "3", "--model blocks"),
+        ("grains", "--learning-rate", "0.1", "--model blocks"),
         ("codes", "--tempo", "1", "a model of grains"),
-        ("codes", "--layers", "lstm:8", "--model spectral"),
-        ("spectral", "--adventurous", "0.5", "a model of grains"),
-        ("spectral", "--steps", "3", "the other models"),
+        ("codes", "--layers", "lstm:8", "--model blocks"),
+        ("blocks", "--adventurous", "0.5", "a model of grains"),
+        ("blocks", "--steps", "3", "the other models"),
     ] {
         let run = run(folder.path(), &["compose", "song.wav", "--model", model, option, value]);
         assert_eq!(run.code, 2, "{model} {option}: {}", run.stderr);

@@ -10,7 +10,7 @@ use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
 use neural_composer::generate::{
-    GrainComposer, GrainLearning, Piece, Seed, SpectralComposer, SpectralLearning, SpectralOptions,
+    CodeComposer, CodeLearning, CodeOptions, GrainComposer, GrainLearning, Piece, Seed,
 };
 use neural_composer::train::{History, Stop};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const MODEL: &str = "safetensors";
 /// Do the whole job: train on songs, compose a piece, write it
 ///
 /// Writes the piece, and beside it the model (out.safetensors) and the loss over the epochs
-/// (out.loss.svg). Options for networks, data and epochs are those of --model spectral.
+/// (out.loss.svg). Options for networks, data and epochs are those of --model blocks.
 #[derive(Args)]
 pub struct Compose {
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct Compose {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// grains: a new order of the songs' own grains; spectral: the course's method, block by block;
+    /// grains: a new order of the songs' own grains; blocks: the course's method, block by block;
     /// codes: the same idea improved, codes of overlapping spectra along the beat
     #[arg(long, value_enum, default_value_t = Model::Grains)]
     model: Model,
@@ -47,7 +47,7 @@ pub struct Compose {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Model {
     Grains,
-    Spectral,
+    Blocks,
     Codes,
 }
 
@@ -59,7 +59,7 @@ impl Compose {
                 TrainingOptions::refuse(given)?;
                 GrainArgs::refuse(given)?;
             }
-            Model::Spectral => {
+            Model::Blocks => {
                 given.refuse(|name| name == "steps", "the other models")?;
                 GrainArgs::refuse(given)?;
             }
@@ -68,7 +68,7 @@ impl Compose {
         neural_composer::generate::check_length(self.seconds)?;
         match self.model {
             Model::Grains => self.grains(),
-            Model::Spectral => self.spectral(),
+            Model::Blocks => self.blocks(),
             Model::Codes => self.codes(),
         }
     }
@@ -92,13 +92,13 @@ impl Compose {
     fn codes(self) -> Result<Report> {
         let files = self.training.song_files()?;
         let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
-        let mut learning = SpectralLearning::seeded(self.training.seed);
+        let mut learning = CodeLearning::seeded(self.training.seed);
         if let Some(steps) = self.steps {
             learning.training.steps = steps;
         }
-        let composer = SpectralComposer::learn_to(Output::for_progress(), &songs, &learning)?;
+        let composer = CodeComposer::learn_to(Output::for_progress(), &songs, &learning)?;
         eprintln!("{}\n{}", composer.blocks(), composer.network());
-        let (seed, options) = (self.training.seed, SpectralOptions::default());
+        let (seed, options) = (self.training.seed, CodeOptions::default());
         let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
         piece.save(&self.output)?;
         composer.save(beside(&self.output, MODEL))?;
@@ -109,7 +109,7 @@ impl Compose {
         with_learning(report, &self.output, composer.history())
     }
 
-    fn spectral(self) -> Result<Report> {
+    fn blocks(self) -> Result<Report> {
         let data = self.training.dataset()?;
         let (network, history) = self.training.train(&data)?;
         let piece = network.compose_to(

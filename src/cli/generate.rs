@@ -5,7 +5,7 @@ use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
-use neural_composer::generate::{GrainComposer, Seed, SpectralComposer, SpectralOptions};
+use neural_composer::generate::{CodeComposer, CodeOptions, GrainComposer, Seed};
 use neural_composer::model::{ModelKind, Network};
 use neural_composer::{Error, Result};
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub struct Generate {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// Audio that the network hears before it goes on by itself [default: silence] (spectral)
+    /// Audio that the network hears before it goes on by itself [default: silence] (blocks)
     #[arg(long, value_name = "AUDIO")]
     from: Option<PathBuf>,
     /// Decides what is drawn at random (grains, codes)
@@ -44,7 +44,7 @@ impl Generate {
         match kind {
             ModelKind::Grains => self.grains(),
             ModelKind::Codes => self.codes(),
-            ModelKind::Spectral => self.spectral(),
+            ModelKind::Blocks => self.blocks(),
         }
     }
 
@@ -64,14 +64,14 @@ impl Generate {
         if self.from.is_some() {
             return Err(Error::argument("from", "a model of the course's method", "--from"));
         }
-        let composer = SpectralComposer::load(&self.model)?;
-        let (to, options) = (Output::for_progress(), SpectralOptions::default());
+        let composer = CodeComposer::load(&self.model)?;
+        let (to, options) = (Output::for_progress(), CodeOptions::default());
         let piece = composer.compose_to(to, self.seconds, self.seed, &options)?;
         piece.save(&self.output)?;
         Ok(Report::of_piece(&piece, &self.output))
     }
 
-    fn spectral(self) -> Result<Report> {
+    fn blocks(self) -> Result<Report> {
         let network = Network::load(&self.model, self.device.device())?;
         let (seed, warnings) = match &self.from {
             Some(path) => {

@@ -5,9 +5,9 @@
 //! could not be used is kept, with the reason, in [`Dataset::skipped`].
 
 mod batch;
+pub mod codes;
 pub mod grains;
 mod settings;
-pub mod spectral;
 
 pub use batch::{Batch, Batches, TensorDevice};
 pub use settings::DatasetSettings;

@@ -10,8 +10,8 @@ use crate::audio::Audio;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES, SongSource};
 use crate::features::{at_tempo, transposed};
 use crate::generate::{Piece, check_length};
-use crate::model::{Device, Pointer, PointerConfig};
-use crate::train::{History, Observer, PointerTraining, point};
+use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
+use crate::train::{GrainTraining, History, Observer, point};
 use crate::{Error, Result, interrupt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ pub struct GrainLearning {
     /// How songs become grains.
     pub grains: GrainSettings,
     /// How the network learns their order.
-    pub training: PointerTraining,
+    pub training: GrainTraining,
 }
 
 impl GrainLearning {
     /// The usual way, with another seed for everything drawn at random.
     pub fn seeded(seed: u64) -> Self {
-        let training = PointerTraining { seed, ..PointerTraining::default() };
+        let training = GrainTraining { seed, ..GrainTraining::default() };
         Self { training, ..Self::default() }
     }
 }
@@ -48,8 +48,8 @@ impl GrainLearning {
 #[derive(Clone, Debug)]
 pub struct GrainComposer {
     pub(super) pool: Arc<GrainPool>,
-    pub(super) network: Arc<Pointer>,
-    pub(super) training: PointerTraining,
+    pub(super) network: Arc<GrainNetwork>,
+    pub(super) training: GrainTraining,
     pub(super) history: History,
 }
 
@@ -76,12 +76,12 @@ impl GrainComposer {
     /// What [`point`] reports.
     pub fn learn_pool(
         pool: Arc<GrainPool>,
-        training: &PointerTraining,
+        training: &GrainTraining,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         // The network is small: the processor is as fast as anything.
-        let config = PointerConfig::usual(pool.width(), PHASES);
-        let mut network = Pointer::new(config, training.seed, &Device::cpu())?;
+        let config = GrainNetworkConfig::usual(pool.width(), PHASES);
+        let mut network = GrainNetwork::new(config, training.seed, &Device::cpu())?;
         let history = point(&mut network, &pool, training, observer)?;
         Ok(Self { pool, network: Arc::new(network), training: training.clone(), history })
     }
@@ -258,7 +258,7 @@ impl GrainComposer {
     }
 
     /// The network that learned their order.
-    pub fn network(&self) -> &Pointer {
+    pub fn network(&self) -> &GrainNetwork {
         &self.network
     }
 

@@ -2,8 +2,10 @@
 
 use super::composer::GrainComposer;
 use crate::dataset::grains::{GrainPool, GrainSettings, SongSource};
-use crate::model::{Device, FORMAT_VERSION, GRAINS, ModelFile, ModelKind, Pointer, PointerConfig};
-use crate::train::{History, PointerTraining};
+use crate::model::{
+    Device, FORMAT_VERSION, GRAINS, GrainNetwork, GrainNetworkConfig, ModelFile, ModelKind,
+};
+use crate::train::{GrainTraining, History};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -15,9 +17,9 @@ struct Description {
     format_version: u32,
     kind: String,
     library_version: String,
-    network: PointerConfig,
+    network: GrainNetworkConfig,
     grains: GrainSettings,
-    training: PointerTraining,
+    training: GrainTraining,
     songs: Vec<SongReference>,
 }
 
@@ -113,7 +115,7 @@ impl GrainComposer {
             }
         }
         let device = Device::cpu();
-        let network = Pointer::from_tensors(description.network, file.tensors, &device)
+        let network = GrainNetwork::from_tensors(description.network, file.tensors, &device)
             .map_err(|error| Error::model(path, error.to_string()))?;
         if network.config().width != pool.width() {
             let problem = format!(

@@ -2,7 +2,7 @@ use super::descent::Descent;
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::{History, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
-use crate::model::{Dropout, Pointer};
+use crate::model::{Dropout, GrainNetwork};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
@@ -10,9 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// How to teach a [`Pointer`] the order of grains.
+/// How to teach a [`GrainNetwork`] the order of grains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PointerTraining {
+pub struct GrainTraining {
     /// Optimizer steps. Usual: 300.
     pub steps: usize,
     /// Steps that are reported together as an epoch.
@@ -36,7 +36,7 @@ pub struct PointerTraining {
     pub seed: u64,
 }
 
-impl Default for PointerTraining {
+impl Default for GrainTraining {
     fn default() -> Self {
         Self {
             steps: 300,
@@ -53,7 +53,7 @@ impl Default for PointerTraining {
     }
 }
 
-impl PointerTraining {
+impl GrainTraining {
     fn check(&self) -> Result<()> {
         self.descent().check()?;
         let (batch, sequence) = (self.batch_size, self.sequence_grains);
@@ -87,9 +87,9 @@ const NEIGHBOURS: usize = 32;
 /// # Errors
 /// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
 pub fn point(
-    network: &mut Pointer,
+    network: &mut GrainNetwork,
     pool: &GrainPool,
-    settings: &PointerTraining,
+    settings: &GrainTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
@@ -138,7 +138,7 @@ impl Lesson {
     fn new(
         pool: &GrainPool,
         chapter: Chapter,
-        settings: &PointerTraining,
+        settings: &GrainTraining,
         device: &candle_core::Device,
     ) -> Result<Self> {
         let (width, shifts) = (pool.width(), pool.settings().shifts.len());
@@ -153,7 +153,7 @@ impl Lesson {
     fn draw(
         &self,
         pool: &GrainPool,
-        settings: &PointerTraining,
+        settings: &GrainTraining,
         random: &mut ChaCha8Rng,
         device: &candle_core::Device,
     ) -> Result<(Tensor, SoftTargets)> {

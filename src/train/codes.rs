@@ -1,16 +1,16 @@
 use super::descent::Descent;
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::{History, Observer};
-use crate::dataset::spectral::{SpectralBlocks, heard_row};
-use crate::model::{Coder, Dropout};
+use crate::dataset::codes::{CodedSongs, input_row};
+use crate::model::{CodeNetwork, Dropout};
 use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// How to teach a [`Coder`] which block of spectra follows which.
+/// How to teach a [`CodeNetwork`] which block of spectra follows which.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CoderTraining {
+pub struct CodeTraining {
     /// Optimizer steps. Usual: 160.
     pub steps: usize,
     /// Steps that are reported together as an epoch.
@@ -32,7 +32,7 @@ pub struct CoderTraining {
     pub seed: u64,
 }
 
-impl Default for CoderTraining {
+impl Default for CodeTraining {
     fn default() -> Self {
         Self {
             steps: 160,
@@ -48,7 +48,7 @@ impl Default for CoderTraining {
     }
 }
 
-impl CoderTraining {
+impl CodeTraining {
     fn check(&self) -> Result<()> {
         self.descent().check()?;
         let (batch, sequence) = (self.batch_size, self.sequence_blocks);
@@ -92,9 +92,9 @@ struct Lesson {
 /// # Errors
 /// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
 pub fn code(
-    network: &mut Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &mut CodeNetwork,
+    blocks: &CodedSongs,
+    settings: &CodeTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
@@ -112,7 +112,7 @@ pub fn code(
 }
 
 /// A batch of sequences from anywhere in the songs, longer songs more often.
-fn draw(blocks: &SpectralBlocks, settings: &CoderTraining, random: &mut ChaCha8Rng) -> Lesson {
+fn draw(blocks: &CodedSongs, settings: &CodeTraining, random: &mut ChaCha8Rng) -> Lesson {
     let (stages, frames) = (blocks.codebook().stages(), blocks.settings().frames_per_block);
     let all: usize = blocks.songs().iter().map(|song| song.starts(stages)).sum();
     let mut lesson = Lesson { heard: Vec::new(), next: Vec::new(), beats: Vec::new() };
@@ -141,15 +141,15 @@ fn draw(blocks: &SpectralBlocks, settings: &CoderTraining, random: &mut ChaCha8R
 }
 
 fn rows(
-    network: &Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &CodeNetwork,
+    blocks: &CodedSongs,
+    settings: &CodeTraining,
     lesson: &Lesson,
 ) -> Result<Tensor> {
     let heard = blocks.heard(&lesson.heard)?;
     let mut input = Vec::with_capacity(lesson.beats.len() * network.config().width);
     for (row, beat) in heard.chunks_exact(blocks.codebook().width()).zip(&lesson.beats) {
-        heard_row(row, *beat, &mut input);
+        input_row(row, *beat, &mut input);
     }
     let width = network.config().width;
     let steps = lesson.beats.len() / settings.batch_size;
@@ -157,7 +157,7 @@ fn rows(
     Ok(Tensor::from_vec(input, shape, network.device().candle())?)
 }
 
-fn codes_of(codes: &[u32], stages: usize, network: &Coder) -> Result<Vec<Tensor>> {
+fn codes_of(codes: &[u32], stages: usize, network: &CodeNetwork) -> Result<Vec<Tensor>> {
     (0..stages)
         .map(|stage| {
             let codes: Vec<u32> = codes.iter().skip(stage).step_by(stages).copied().collect();
@@ -169,9 +169,9 @@ fn codes_of(codes: &[u32], stages: usize, network: &Coder) -> Result<Vec<Tensor>
 
 /// The cross-entropy of what follows, averaged over rows and stages.
 fn loss(
-    network: &Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &CodeNetwork,
+    blocks: &CodedSongs,
+    settings: &CodeTraining,
     lesson: &Lesson,
     dropout: &Dropout,
 ) -> Result<Tensor> {
@@ -196,9 +196,9 @@ fn loss(
 
 /// Replaces a share of what is heard by what the network would have drawn for it.
 fn hear_itself(
-    network: &Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &CodeNetwork,
+    blocks: &CodedSongs,
+    settings: &CodeTraining,
     lesson: &mut Lesson,
     share: f64,
     random: &mut ChaCha8Rng,

@@ -12,7 +12,7 @@ use std::path::Path;
 /// How often to hear what a network makes while it trains.
 ///
 /// ```
-/// use neural_composer::lab::Listening;
+/// use neural_composer::notebook::Listening;
 /// let listening = Listening { every_epochs: 10, ..Listening::default() };
 /// assert_eq!(listening.seconds, 4.0);
 /// ```
