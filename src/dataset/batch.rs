@@ -72,7 +72,7 @@ impl Dataset {
         Batches { dataset: self, order, batch_size: batch_size.max(1) }
     }
 
-    fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
+    pub(crate) fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
         interrupt::check()?;
         let (steps, width) = (self.settings.sequence_blocks, self.blocks().width());
         let shape = (indices.len(), steps, width);

@@ -2,10 +2,12 @@
 
 mod backpropagation;
 mod best;
+mod blocks;
 mod by_hand;
 mod codes;
 mod descent;
 mod feedback;
+mod fit;
 mod grains;
 mod history;
 pub mod loss;
@@ -13,16 +15,15 @@ pub mod memory;
 mod observer;
 pub mod optimizer;
 mod recompute;
-mod run;
 pub mod schedule;
 mod settings;
 mod soft_targets;
 
+pub use blocks::run;
 pub use codes::{CodeTraining, code};
 pub(crate) use grains::input_row;
 pub use grains::{GrainTraining, point};
 pub use history::{EpochRecord, History, Stop};
 pub use observer::{Observer, Position, Silent};
 pub use recompute::Recompute;
-pub use run::run;
 pub use settings::{Checkpoints, Training};

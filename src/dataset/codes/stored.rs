@@ -1,7 +1,7 @@
 //! Blocks in a model file: the songs' codes, what these stand for, and nothing of the songs' sound.
 
-use super::coded_songs::{CodeSettings, CodedSong, CodedSongs};
 use super::codebook::Codebook;
+use super::coded_songs::{CodeSettings, CodedSong, CodedSongs};
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
