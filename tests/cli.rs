@@ -134,6 +134,39 @@ fn an_option_of_another_model_is_refused() {
 }
 
 #[test]
+fn info_tells_what_every_model_file_is_and_generate_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    for (model, more) in [
+        ("grains", vec!["--steps", "3"]),
+        ("codes", vec!["--steps", "3"]),
+        ("blocks", vec!["--epochs", "1", "--layers", "gru:8"]),
+    ] {
+        let mut compose = vec!["compose", "song.wav", "--model", model, "--seconds", "3", "--json"];
+        compose.extend(more);
+        let done = run(folder.path(), &compose);
+        assert_eq!(done.code, 0, "{model}: {}", done.stderr);
+        let told = run(folder.path(), &["info", "out.safetensors", "--json"]);
+        assert_eq!(told.code, 0, "{model}: {}", told.stderr);
+        let entry = &json(&told)["entries"][0];
+        assert_eq!(entry["model"], model);
+        assert_eq!(entry["songs"], serde_json::json!(["song"]), "{model}");
+        assert!(entry["parameters"].as_u64().unwrap() > 1_000, "{model}: {entry}");
+        let again =
+            run(folder.path(), &["generate", "out.safetensors", "--seconds", "3", "-o", "b.wav"]);
+        assert_eq!(again.code, 0, "{model}: {}", again.stderr);
+    }
+    // A model of grains whose song is gone is told of all the same.
+    let run_grains =
+        run(folder.path(), &["compose", "song.wav", "--steps", "3", "--seconds", "3", "--json"]);
+    assert_eq!(run_grains.code, 0, "{}", run_grains.stderr);
+    std::fs::rename(folder.path().join("song.wav"), folder.path().join("gone.wav")).unwrap();
+    let told = run(folder.path(), &["info", "out.safetensors"]);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(told.stdout.contains("song (missing: "), "{}", told.stdout);
+}
+
+#[test]
 fn a_model_of_grains_composes_again_and_takes_the_same_options() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));

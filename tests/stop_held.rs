@@ -149,9 +149,9 @@ fn long_calls() -> Vec<Call> {
         "forward", [data, batch] => network(&data).forward(&batch.inputs, None);
         "predict", [data, batch] => network(&data).predict(&batch.inputs, None);
         "hidden states", [data, sound] => network(&data).hidden_states(&sound);
-        "compose", [data] => network(&data).compose(Seed::Silence, 1.0);
+        "compose", [data] => network(&data).compose(1.0, Seed::Silence);
         "blocks composed", [data] =>
-            generate::blocks(&network(&data), &Seed::Silence, 1.0, &mut |_, _| ());
+            generate::blocks(&network(&data), 1.0, &Seed::Silence, &mut |_, _| ());
         "grain pool", [] => GrainPool::of(&[source()], GrainSettings::default(), &mut |_, _| ());
         "grains learned", [] => GrainComposer::learn_to(silently(), &[source()], &grain_learning());
         "grains learned silently", [] => GrainComposer::learn(&[source()], &grain_learning(), &mut Silent);
@@ -235,7 +235,7 @@ fn a_loop_around_training_ends_and_keeps_what_was_learnt() {
     network.show();
     next_cell();
     assert!(Network::load(file.path(), &Device::cpu()).is_ok());
-    assert!(network.compose(Seed::Silence, 0.1).is_ok());
+    assert!(network.compose(0.1, Seed::Silence).is_ok());
 }
 
 #[test]

@@ -6,11 +6,13 @@
 mod blocks;
 pub mod codes;
 pub mod grains;
+mod model;
 mod piece;
 mod seed;
 
 pub use blocks::{blocks, check_length};
 pub use codes::{CodeComposer, CodeLearning, CodeOptions};
 pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
+pub use model::{Model, ModelCard, Options};
 pub use piece::Piece;
 pub use seed::Seed;

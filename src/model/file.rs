@@ -158,6 +158,16 @@ pub enum ModelKind {
     Codes,
 }
 
+impl std::fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Blocks => "blocks",
+            Self::Grains => GRAINS,
+            Self::Codes => CODES,
+        })
+    }
+}
+
 impl ModelKind {
     /// The kind of model that is in the file `path`.
     ///
@@ -212,7 +222,11 @@ impl Network {
     /// version, or not one of ours.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = ModelFile::read(path)?;
+        Self::from_file(ModelFile::read(path)?, path, device)
+    }
+
+    /// The network in a model file that is read already.
+    pub(crate) fn from_file(mut file: ModelFile, path: &Path, device: &Device) -> Result<Self> {
         file.expect(ModelKind::Blocks, path)?;
         let description: Description = file.description(path)?;
         description.network.check().map_err(|error| Error::model(path, error.to_string()))?;

@@ -45,7 +45,11 @@ impl CodeComposer {
     /// version or kind.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = ModelFile::read(path)?;
+        Self::from_file(ModelFile::read(path)?, path)
+    }
+
+    /// The composer in a model file that is read already.
+    pub(crate) fn from_file(mut file: ModelFile, path: &Path) -> Result<Self> {
         file.expect(ModelKind::Codes, path)?;
         let description: Description = file.description(path)?;
         let damaged = |error: Error| Error::model(path, error.to_string());

@@ -7,7 +7,9 @@ use crate::model::{
 };
 use crate::train::{GrainTraining, History};
 use crate::{Error, Result};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,7 +86,24 @@ impl GrainComposer {
     /// version or kind, or when a song is gone or is another one now.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = ModelFile::read(path)?;
+        Self::from_file(ModelFile::read(path)?, path)
+    }
+
+    /// What a model file says, without its songs: the network, its parameters, and the songs.
+    pub(crate) fn described(file: ModelFile, path: &Path) -> Result<(String, usize, Vec<String>)> {
+        file.expect(ModelKind::Grains, path)?;
+        let description: Description = file.description(path)?;
+        let network = network_of(description.network, file.tensors, path)?;
+        let title = |song: &SongReference| match song.find(path) {
+            Some(_) => song.title.clone(),
+            None => format!("{} (missing: {})", song.title, song.path.display()),
+        };
+        let songs = description.songs.iter().map(title).collect();
+        Ok((network.to_string(), network.parameter_count(), songs))
+    }
+
+    /// The composer in a model file that is read already.
+    pub(crate) fn from_file(file: ModelFile, path: &Path) -> Result<Self> {
         file.expect(ModelKind::Grains, path)?;
         let description: Description = file.description(path)?;
         let mut sources = Vec::new();
@@ -114,9 +133,7 @@ impl GrainComposer {
                 return Err(Error::model(path, problem));
             }
         }
-        let device = Device::cpu();
-        let network = GrainNetwork::from_tensors(description.network, file.tensors, &device)
-            .map_err(|error| Error::model(path, error.to_string()))?;
+        let network = network_of(description.network, file.tensors, path)?;
         if network.config().width != pool.width() {
             let problem = format!(
                 "does not fit together: grains of {} numbers, a network for {}",
@@ -129,7 +146,16 @@ impl GrainComposer {
             pool: Arc::new(pool),
             network: Arc::new(network),
             training: description.training,
-            history: History::empty(&device),
+            history: History::empty(&Device::cpu()),
         })
     }
+}
+
+fn network_of(
+    config: GrainNetworkConfig,
+    tensors: BTreeMap<String, Tensor>,
+    path: &Path,
+) -> Result<GrainNetwork> {
+    GrainNetwork::from_tensors(config, tensors, &Device::cpu())
+        .map_err(|error| Error::model(path, error.to_string()))
 }
