@@ -5,7 +5,7 @@
 //! (means over the seeds), and leaves the first piece of each and a picture of it in FOLDER.
 
 use neural_composer::audio::{Audio, Song};
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::{self, SpectrogramView};
 use neural_composer::evaluate;
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};

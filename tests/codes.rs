@@ -2,8 +2,8 @@
 
 use neural_composer::Result;
 use neural_composer::audio::{Audio, Song};
+use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::{Codebook, CodebookSettings, CodedSongs};
-use neural_composer::dataset::grains::SongSource;
 use neural_composer::display::Show;
 use neural_composer::evaluate::{judge, style_distance};
 use neural_composer::features::{GriffinLim, PrincipalComponents, StftSettings, magnitudes};

@@ -3,7 +3,7 @@
 
 use neural_composer::Error;
 use neural_composer::audio::Audio;
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::features::{Beats, LogMel, MelSettings};
 use neural_composer::generate::grains::Placed;
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};

@@ -3,7 +3,8 @@
 use candle_core::{Device as Cpu, Tensor, Var};
 use neural_composer::Error;
 use neural_composer::audio::Audio;
-use neural_composer::dataset::grains::{GrainPool, GrainSettings, SongSource};
+use neural_composer::dataset::SongSource;
+use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::features::{Beats, LogMel, MelSettings, PrincipalComponents};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};

@@ -2,8 +2,9 @@
 //! what it has, and nothing long begins after it.
 
 use neural_composer::audio::{Audio, Decoder, Song};
+use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::{CodeSettings, CodebookSettings, CodedSongs};
-use neural_composer::dataset::grains::{GrainPool, GrainSettings, SongSource};
+use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::{Output, Show};
 use neural_composer::evaluate;

@@ -5,7 +5,7 @@ use super::report::Report;
 use clap::{Args, ValueEnum};
 use neural_composer::Result;
 use neural_composer::audio::Decoder;
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;

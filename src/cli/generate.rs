@@ -68,7 +68,7 @@ impl Generate {
 
 /// What there is to say of a piece that `model` composed.
 pub fn report(piece: &Piece, output: &Path, model: &Model) -> Report {
-    let skipped = model.skipped().iter().map(|problem| format!("not used: {problem}"));
+    let skipped = model.skipped().iter().map(|skipped| format!("not used: {}", skipped.reason));
     let report = Report::of_piece(piece, output).warn(skipped);
     match model {
         Model::Grains(composer) => report

@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use clap::Args;
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
 use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Options, Piece};
 use neural_composer::{Error, Result};

@@ -4,7 +4,7 @@ use super::{CodeComposer, CodeOptions, GrainComposer, GrainOptions, Piece, Seed,
 #[cfg(doc)]
 use crate::Error;
 use crate::Result;
-use crate::dataset::grains::SongSource;
+use crate::dataset::{Skipped, SongSource};
 use crate::model::{Device, ModelFile, ModelKind, Network};
 use std::fmt;
 use std::path::Path;
@@ -113,7 +113,7 @@ impl Model {
     }
 
     /// Songs that could not be used, as sentences.
-    pub fn skipped(&self) -> &[String] {
+    pub fn skipped(&self) -> &[Skipped] {
         match self {
             Self::Blocks(_) => &[],
             Self::Grains(composer) => composer.pool().skipped(),

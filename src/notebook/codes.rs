@@ -2,7 +2,7 @@ use super::composing::composed_to;
 use super::training::LiveTraining;
 use crate::Result;
 use crate::audio::Song;
-use crate::dataset::grains::SongSource;
+use crate::dataset::SongSource;
 use crate::display::{Bundle, Output, Show, shown_in_notebooks};
 use crate::generate::{CodeComposer, CodeLearning, CodeOptions, Piece};
 

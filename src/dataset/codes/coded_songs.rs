@@ -1,6 +1,6 @@
 use super::codebook::{Codebook, CodebookSettings};
 use crate::audio::Audio;
-use crate::dataset::grains::SongSource;
+use crate::dataset::{Gathered, Skipped, SongSource, gather};
 use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
 use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ pub struct CodedSongs {
     pub(super) components: PrincipalComponents,
     pub(super) codebook: Codebook,
     pub(super) songs: Vec<CodedSong>,
-    pub(super) skipped: Vec<String>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// Numbers that tell where in beat and bar a block lies.
@@ -101,24 +101,8 @@ impl CodedSongs {
         let _job = interrupt::begin()?;
         settings.check()?;
         let stft = Stft::new(settings.stft)?;
-        let (mut heard, mut skipped) = (Vec::new(), Vec::new());
-        for song in songs {
-            if interrupt::requested() {
-                return Err(Error::Interrupted("while songs were read".into()));
-            }
-            match Heard::of(song, &settings) {
-                Ok(song) => heard.push(song),
-                Err(error @ Error::Interrupted(_)) => return Err(error),
-                Err(error) => skipped.push(error.to_string()),
-            }
-        }
-        if heard.is_empty() {
-            let reasons = match skipped.as_slice() {
-                [] => "none was given".into(),
-                reasons => reasons.join("; "),
-            };
-            return Err(Error::Data(format!("no song can be learned from: {reasons}")));
-        }
+        let read = |song: &SongSource| Heard::of(song, &settings);
+        let Gathered { used: heard, skipped } = gather(songs, &mut |_, _| (), read)?;
         let total: usize = heard.iter().map(|song| song.centres.len()).sum();
         let step = total.div_ceil(MOST_FRAMES).max(1);
         let mut sample = Vec::new();
@@ -167,7 +151,7 @@ impl CodedSongs {
     }
 
     /// What was left out, and why.
-    pub fn skipped(&self) -> &[String] {
+    pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
 

@@ -1,7 +1,7 @@
 use super::copy_guard::CopyGuard;
 use crate::audio::Audio;
+use crate::dataset::SongSource;
 use crate::dataset::codes::{CodeSettings, CodedSongs, input_row, input_width};
-use crate::dataset::grains::SongSource;
 use crate::features::{GriffinLim, StftSettings};
 use crate::generate::{Piece, check_length};
 use crate::model::recurrent::State;
@@ -71,7 +71,7 @@ impl CodeOptions {
 /// that hears itself, and phases found for the magnitudes ([`GriffinLim`]).
 ///
 /// ```no_run
-/// use neural_composer::dataset::grains::SongSource;
+/// use neural_composer::dataset::SongSource;
 /// use neural_composer::generate::{CodeComposer, CodeLearning, CodeOptions};
 /// use neural_composer::train::Silent;
 /// let songs = [SongSource::File("prelude.mp3".into())];

@@ -7,7 +7,8 @@ use super::phrases;
 use super::terrain::Terrain;
 use super::walk::{Placed, Walk};
 use crate::audio::Audio;
-use crate::dataset::grains::{GrainPool, GrainSettings, PHASES, SongSource};
+use crate::dataset::SongSource;
+use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
 use crate::features::{at_tempo, transposed};
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
@@ -36,7 +37,7 @@ impl GrainLearning {
 /// Composes new pieces from the grains of songs.
 ///
 /// ```no_run
-/// use neural_composer::dataset::grains::SongSource;
+/// use neural_composer::dataset::SongSource;
 /// use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 /// use neural_composer::train::Silent;
 /// let songs = [SongSource::File("prelude.mp3".into())];

@@ -1,7 +1,8 @@
 //! The model file of a grain composer: the network, and which songs it learned from.
 
 use super::composer::GrainComposer;
-use crate::dataset::grains::{GrainPool, GrainSettings, SongSource};
+use crate::dataset::SongSource;
+use crate::dataset::grains::{GrainPool, GrainSettings};
 use crate::model::{
     Device, FORMAT_VERSION, GRAINS, GrainNetwork, GrainNetworkConfig, ModelFile, ModelKind,
 };
