@@ -33,7 +33,7 @@ impl TensorDevice for Device {
     }
 }
 
-impl TensorDevice for crate::model::Device {
+impl TensorDevice for crate::compute::Device {
     fn candle(&self) -> &Device {
         self.candle()
     }
