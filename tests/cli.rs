@@ -302,7 +302,7 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
         (vec!["train", "song.wav", "--layers", "lstm:8,gru:9:residual"], 2, "residual"),
         (vec!["train", "song.wav", "--layers", "lstm:9", "--loss", "l3"], 2, "l3"),
         (vec!["train", "song.wav", "--layers", "lstm:9", "--dropout", "1"], 2, "dropout"),
-        (vec!["train", "song.wav", "--schedule", "linear"], 2, "linear"),
+        (vec!["train", "song.wav", "--schedule", "polynomial"], 2, "linear"),
         (vec!["train", "song.wav", "--optimizer", "adam"], 2, "adam"),
         (vec!["train", "song.wav", "--settings", "slow"], 2, "slow"),
         (vec!["generate", "old.safetensors"], 1, "old.safetensors"),

@@ -303,7 +303,7 @@ fn bad_songs_and_settings_are_told() {
     let short = || Audio::mono(vec![0.1; 9_000], 22_050).unwrap();
     assert!(error(short()).contains("one: 0.4 s is too short"), "{}", error(short()));
     let nothing = CodeComposer::learn(&[], &quick(), &mut Silent).unwrap_err();
-    assert!(nothing.to_string().contains("none was given"));
+    assert!(nothing.to_string().contains("at least one song"));
     // Noise and one note: a piece all the same.
     let tone = (0..220_500).map(|n| (n as f32 * 0.06).sin() * 0.3).collect();
     for audio in [hiss(), Audio::mono(tone, 22_050).unwrap()] {

@@ -42,7 +42,8 @@ impl Generate {
             GrainArgs::refuse(given)?;
         }
         if model.kind() != ModelKind::Blocks {
-            given.refuse(|name| name == "from", "a model of blocks")?;
+            let owner = "a model of blocks; grains have --continue and --tune";
+            given.refuse(|name| name == "from", owner)?;
         }
         let (start, warnings) = self.start(&model)?;
         let options = Options { start, ..self.grains.wishes()? };

@@ -50,14 +50,18 @@ impl Info {
 }
 
 fn model(path: &Path, card: &ModelCard) -> Value {
-    json!({
+    let mut entry = json!({
         "path": path,
         "kind": "model",
         "model": card.kind.to_string(),
         "network": card.network,
         "parameters": card.parameters,
         "songs": card.songs,
-    })
+    });
+    if let Some(entry) = entry.as_object_mut() {
+        entry.extend(card.details.clone());
+    }
+    entry
 }
 
 fn song(path: &Path) -> Result<(String, Value)> {

@@ -133,6 +133,9 @@ pub struct ModelCard {
     pub parameters: usize,
     /// The titles of the songs it learned from; of a song that is needed and gone, where it was.
     pub songs: Vec<String>,
+    /// What there is to say of its kind alone; of blocks `layers`, `width`, `sample_rate_hz` and
+    /// `updates`.
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 impl ModelCard {
@@ -145,9 +148,16 @@ impl ModelCard {
         let path = path.as_ref();
         let file = ModelFile::read(path)?;
         let kind = file.kind();
+        let mut details = serde_json::Map::new();
         let (network, parameters, songs) = match kind {
             ModelKind::Blocks => {
                 let network = Network::from_file(file, path, &Device::cpu())?;
+                let config = network.config();
+                details.insert("layers".into(), config.describe_layers().into());
+                details.insert("width".into(), config.width.into());
+                let rate = network.dataset_settings().blocks.sample_rate_hz;
+                details.insert("sample_rate_hz".into(), rate.into());
+                details.insert("updates".into(), network.updates().into());
                 let trainings = network.provenance().trainings.iter();
                 let mut songs = Vec::new();
                 for song in trainings.flat_map(|training| &training.songs) {
@@ -165,7 +175,7 @@ impl ModelCard {
                 (network.to_string(), network.parameter_count(), songs.collect())
             }
         };
-        Ok(Self { kind, network, parameters, songs })
+        Ok(Self { kind, network, parameters, songs, details })
     }
 }
 
