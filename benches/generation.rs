@@ -46,7 +46,7 @@ fn main() -> Result<()> {
             let (mut speeds, mut processor) = (Vec::new(), f64::INFINITY);
             for round in 0..=rounds.max(1) {
                 let cost = Cost::of(|| {
-                    generate::blocks(&network, &seed, seconds, &mut |_, _| ())?;
+                    generate::blocks(&network, seconds, &seed, &mut |_, _| ())?;
                     Ok(())
                 })?;
                 // The first round fills caches.

@@ -5,7 +5,7 @@
 //! (means over the seeds), and leaves the first piece of each and a picture of it in FOLDER.
 
 use neural_composer::audio::{Audio, Song};
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::{self, SpectrogramView};
 use neural_composer::evaluate;
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
@@ -82,6 +82,7 @@ fn main() -> Result<()> {
             Path::new(path).file_stem().map_or(path.as_str().into(), |s| s.to_string_lossy());
         draw(&song.audio().excerpt(0.0, seconds), &Path::new(folder).join(format!("{name}.png")))?;
         for (index, (way, options)) in ways().into_iter().enumerate() {
+            let options = GrainOptions { pieces: 1, ..options };
             let mut sums = [0.0f64; 6];
             for seed in 1..=seeds {
                 let piece = composer.compose(seconds, seed.into(), &options, &mut |_, _| ())?;

@@ -10,8 +10,8 @@ use neural_composer::display::{
     Progress, Show, chart, html,
 };
 use neural_composer::evaluate;
-use neural_composer::lab::{Listening, LiveTraining};
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
+use neural_composer::notebook::{Listening, LiveTraining};
 use neural_composer::train::{self, Training};
 use neural_composer::{Error, Result};
 use std::io::Write;
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     let samples = samples_of_a_training(&mut network, &data)?;
     let history = train::run(&mut network, &data, &Training::epochs(4), &mut train::Silent)?;
     let piece =
-        network.compose_to(silent(), neural_composer::generate::Seed::training(&data, 1)?, 6.0)?;
+        network.compose_to(silent(), 6.0, neural_composer::generate::Seed::training(&data, 1)?)?;
     let failure = Song::open(&broken).err().map_or(String::new(), |error| error.to_string());
     let progress = Progress { done: 1, total: 2, line: HOSTILE.to_owned() };
 

@@ -30,6 +30,7 @@
 
 pub mod atomic_file;
 pub mod audio;
+mod compute;
 pub mod dataset;
 pub mod display;
 mod error;
@@ -37,8 +38,8 @@ pub mod evaluate;
 pub mod features;
 pub mod generate;
 pub mod interrupt;
-pub mod lab;
 pub mod model;
+pub mod notebook;
 mod numbers;
 pub mod prelude;
 pub mod recipe;

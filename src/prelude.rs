@@ -7,11 +7,11 @@ pub use crate::display::{
 };
 pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
 pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
-pub use crate::generate::{GrainComposer, GrainOptions, Opening, Piece, Seed, SpectralComposer};
-pub use crate::lab::{Listening, Verdict};
+pub use crate::generate::{CodeComposer, GrainComposer, GrainOptions, Opening, Piece, Seed};
 pub use crate::model::{
     Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,
 };
+pub use crate::notebook::{Listening, Verdict};
 pub use crate::recipe::Recipe;
 pub use crate::train::loss::Loss;
 pub use crate::train::optimizer::Rule;

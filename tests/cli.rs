@@ -49,7 +49,7 @@ fn the_courses_method_writes_the_piece_the_model_and_the_chart_and_repeats_itsel
     let compose = |output: &str, seed: &str| {
         let mut arguments =
             vec!["compose", "song.wav", "-o", output, "--seconds", "2.5", "--seed", seed, "--json"];
-        arguments.extend(["--model", "spectral"]);
+        arguments.extend(["--model", "blocks"]);
         arguments.extend(QUICK);
         let run = run(folder.path(), &arguments);
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -118,12 +118,12 @@ fn an_option_of_another_model_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));
     for (model, option, value, owner) in [
-        ("grains", "--epochs", "3", "--model spectral"),
-        ("grains", "--learning-rate", "0.1", "--model spectral"),
+        ("grains", "--epochs", "3", "--model blocks"),
+        ("grains", "--learning-rate", "0.1", "--model blocks"),
         ("codes", "--tempo", "1", "a model of grains"),
-        ("codes", "--layers", "lstm:8", "--model spectral"),
-        ("spectral", "--adventurous", "0.5", "a model of grains"),
-        ("spectral", "--steps", "3", "the other models"),
+        ("codes", "--layers", "lstm:8", "--model blocks"),
+        ("blocks", "--adventurous", "0.5", "a model of grains"),
+        ("blocks", "--steps", "3", "the other models"),
     ] {
         let run = run(folder.path(), &["compose", "song.wav", "--model", model, option, value]);
         assert_eq!(run.code, 2, "{model} {option}: {}", run.stderr);
@@ -131,6 +131,39 @@ fn an_option_of_another_model_is_refused() {
         assert!(run.stderr.contains(&expected), "{model} {option}: {}", run.stderr);
         assert!(!folder.path().join("out.wav").exists());
     }
+}
+
+#[test]
+fn info_tells_what_every_model_file_is_and_generate_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    for (model, more) in [
+        ("grains", vec!["--steps", "3"]),
+        ("codes", vec!["--steps", "3"]),
+        ("blocks", vec!["--epochs", "1", "--layers", "gru:8"]),
+    ] {
+        let mut compose = vec!["compose", "song.wav", "--model", model, "--seconds", "3", "--json"];
+        compose.extend(more);
+        let done = run(folder.path(), &compose);
+        assert_eq!(done.code, 0, "{model}: {}", done.stderr);
+        let told = run(folder.path(), &["info", "out.safetensors", "--json"]);
+        assert_eq!(told.code, 0, "{model}: {}", told.stderr);
+        let entry = &json(&told)["entries"][0];
+        assert_eq!(entry["model"], model);
+        assert_eq!(entry["songs"], serde_json::json!(["song"]), "{model}");
+        assert!(entry["parameters"].as_u64().unwrap() > 1_000, "{model}: {entry}");
+        let again =
+            run(folder.path(), &["generate", "out.safetensors", "--seconds", "3", "-o", "b.wav"]);
+        assert_eq!(again.code, 0, "{model}: {}", again.stderr);
+    }
+    // A model of grains whose song is gone is told of all the same.
+    let run_grains =
+        run(folder.path(), &["compose", "song.wav", "--steps", "3", "--seconds", "3", "--json"]);
+    assert_eq!(run_grains.code, 0, "{}", run_grains.stderr);
+    std::fs::rename(folder.path().join("song.wav"), folder.path().join("gone.wav")).unwrap();
+    let told = run(folder.path(), &["info", "out.safetensors"]);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(told.stdout.contains("song (missing: "), "{}", told.stdout);
 }
 
 #[test]
@@ -269,7 +302,7 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
         (vec!["train", "song.wav", "--layers", "lstm:8,gru:9:residual"], 2, "residual"),
         (vec!["train", "song.wav", "--layers", "lstm:9", "--loss", "l3"], 2, "l3"),
         (vec!["train", "song.wav", "--layers", "lstm:9", "--dropout", "1"], 2, "dropout"),
-        (vec!["train", "song.wav", "--schedule", "linear"], 2, "linear"),
+        (vec!["train", "song.wav", "--schedule", "polynomial"], 2, "linear"),
         (vec!["train", "song.wav", "--optimizer", "adam"], 2, "adam"),
         (vec!["train", "song.wav", "--settings", "slow"], 2, "slow"),
         (vec!["generate", "old.safetensors"], 1, "old.safetensors"),

@@ -3,12 +3,12 @@
 
 use neural_composer::Error;
 use neural_composer::audio::Audio;
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::features::{Beats, LogMel, MelSettings};
 use neural_composer::generate::grains::Placed;
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};
 use neural_composer::model::{Device, ModelKind, Network};
-use neural_composer::train::{PointerTraining, Silent};
+use neural_composer::train::{GrainTraining, Silent};
 use std::path::Path;
 
 const RATE: u32 = 22_050;
@@ -32,7 +32,7 @@ fn source(audio: Audio) -> SongSource {
 }
 
 fn quick() -> GrainLearning {
-    let training = PointerTraining { steps: 6, batch_size: 4, ..PointerTraining::default() };
+    let training = GrainTraining { steps: 6, batch_size: 4, ..GrainTraining::default() };
     GrainLearning { training, ..GrainLearning::default() }
 }
 

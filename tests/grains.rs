@@ -3,11 +3,12 @@
 use candle_core::{Device as Cpu, Tensor, Var};
 use neural_composer::Error;
 use neural_composer::audio::Audio;
-use neural_composer::dataset::grains::{GrainPool, GrainSettings, SongSource};
+use neural_composer::dataset::SongSource;
+use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::features::{Beats, LogMel, MelSettings, PrincipalComponents};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
-use neural_composer::train::{PointerTraining, Silent};
+use neural_composer::train::{GrainTraining, Silent};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -110,7 +111,7 @@ fn source(audio: Audio) -> SongSource {
 }
 
 fn quick() -> GrainLearning {
-    let training = PointerTraining { steps: 6, batch_size: 4, ..PointerTraining::default() };
+    let training = GrainTraining { steps: 6, batch_size: 4, ..GrainTraining::default() };
     GrainLearning { training, ..GrainLearning::default() }
 }
 

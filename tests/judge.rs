@@ -4,7 +4,7 @@ use neural_composer::audio::{Audio, Song};
 use neural_composer::display::Show;
 use neural_composer::evaluate::{SelfSimilarity, copies, joins, judge, style_distance, texture};
 use neural_composer::features::PitchBands;
-use neural_composer::lab::Verdict;
+use neural_composer::notebook::Verdict;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

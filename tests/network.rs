@@ -152,7 +152,7 @@ fn recurrent_input_hears_the_block_and_the_previous_output() -> Result<()> {
     let data = data()?;
     let seed = data.sequence(0)?.to_vec();
     let seconds = 3.0 * data.blocks().block_seconds();
-    let piece = generate::blocks(&network, &Seed::sequence(&data, 0)?, seconds, &mut |_, _| ())?;
+    let piece = generate::blocks(&network, seconds, &Seed::sequence(&data, 0)?, &mut |_, _| ())?;
     let mut rows = seed;
     let mut composed = Vec::new();
     for _ in 0..3 {

@@ -204,6 +204,11 @@ fn rules_and_schedules_are_known_by_name() -> Result<()> {
     let mut cosine = Schedule::usual("cosine", 1_000)?.start()?;
     let rates: Vec<f64> = (0..1_000).map(|_| cosine.next_rate(1.)).collect();
     assert!(rates[0] < 0.03 && rates[49] == 1. && rates[999] < 0.011);
-    assert!(Schedule::usual("linear", 10).unwrap_err().to_string().contains("plateau"));
+    let mut linear = Schedule::Linear { steps: 5, floor: 0.2 }.start()?;
+    let rates: Vec<f64> = (0..6).map(|_| linear.next_rate(1.)).collect();
+    for (rate, expected) in rates.iter().zip([1.0, 0.8, 0.6, 0.4, 0.2, 0.2]) {
+        assert!((rate - expected).abs() < 1e-12, "{rates:?}");
+    }
+    assert!(Schedule::usual("polynomial", 10).unwrap_err().to_string().contains("plateau"));
     Ok(())
 }

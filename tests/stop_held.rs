@@ -2,8 +2,9 @@
 //! what it has, and nothing long begins after it.
 
 use neural_composer::audio::{Audio, Decoder, Song};
-use neural_composer::dataset::grains::{GrainPool, GrainSettings, SongSource};
-use neural_composer::dataset::spectral::{CodebookSettings, SpectralBlocks, SpectralSettings};
+use neural_composer::dataset::SongSource;
+use neural_composer::dataset::codes::{CodeSettings, CodebookSettings, CodedSongs};
+use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::{Output, Show};
 use neural_composer::evaluate;
@@ -11,13 +12,11 @@ use neural_composer::features::{
     Chroma, ChromaSettings, GriffinLim, LogMel, MelSettings, PitchBands, Spectrogram,
     SpectrumLayout, StftSettings,
 };
-use neural_composer::generate::{self, GrainLearning, SpectralLearning, SpectralOptions};
+use neural_composer::generate::{self, CodeLearning, CodeOptions, GrainLearning};
 use neural_composer::interrupt::{self, neural_composer_interrupt_clear as next_cell};
-use neural_composer::lab::Verdict;
+use neural_composer::notebook::Verdict;
 use neural_composer::prelude::*;
-use neural_composer::train::{
-    self, CoderTraining, Observer, PointerTraining, Position, Silent, Stop,
-};
+use neural_composer::train::{self, CodeTraining, GrainTraining, Observer, Position, Silent, Stop};
 use neural_composer::{Error, Result};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -74,15 +73,15 @@ fn network(data: &Dataset) -> Network {
 }
 
 fn grain_learning() -> GrainLearning {
-    let training = PointerTraining { steps: 4, batch_size: 2, ..PointerTraining::default() };
+    let training = GrainTraining { steps: 4, batch_size: 2, ..GrainTraining::default() };
     GrainLearning { training, ..GrainLearning::default() }
 }
 
-fn spectral_learning() -> SpectralLearning {
-    let training = CoderTraining { steps: 2, batch_size: 2, ..CoderTraining::default() };
+fn code_learning() -> CodeLearning {
+    let training = CodeTraining { steps: 2, batch_size: 2, ..CodeTraining::default() };
     let codebook = CodebookSettings { stages: 2, codes: 32, seed: 1 };
-    let blocks = SpectralSettings { codebook, ..SpectralSettings::default() };
-    SpectralLearning { training, blocks }
+    let blocks = CodeSettings { codebook, ..CodeSettings::default() };
+    CodeLearning { training, blocks }
 }
 
 fn silently() -> Output {
@@ -110,7 +109,7 @@ fn long_calls() -> Vec<Call> {
     let saved = GrainComposer::learn(&of_file, &grain_learning(), &mut Silent).unwrap();
     saved.save(&model).unwrap();
     let piece = grains.compose(4.0, 1, &GrainOptions::default(), &mut |_, _| ()).unwrap();
-    let codes = SpectralComposer::learn(&[source()], &spectral_learning(), &mut Silent).unwrap();
+    let codes = CodeComposer::learn(&[source()], &code_learning(), &mut Silent).unwrap();
     let batch = data.in_batches(2).on(&Device::cpu()).next().unwrap().unwrap();
     let magnitudes =
         neural_composer::features::magnitudes(&tune(1.0).channels()[0], StftSettings::default());
@@ -151,9 +150,9 @@ fn long_calls() -> Vec<Call> {
         "forward", [data, batch] => network(&data).forward(&batch.inputs, None);
         "predict", [data, batch] => network(&data).predict(&batch.inputs, None);
         "hidden states", [data, sound] => network(&data).hidden_states(&sound);
-        "compose", [data] => network(&data).compose(Seed::Silence, 1.0);
+        "compose", [data] => network(&data).compose(1.0, Seed::Silence);
         "blocks composed", [data] =>
-            generate::blocks(&network(&data), &Seed::Silence, 1.0, &mut |_, _| ());
+            generate::blocks(&network(&data), 1.0, &Seed::Silence, &mut |_, _| ());
         "grain pool", [] => GrainPool::of(&[source()], GrainSettings::default(), &mut |_, _| ());
         "grains learned", [] => GrainComposer::learn_to(silently(), &[source()], &grain_learning());
         "grains learned silently", [] => GrainComposer::learn(&[source()], &grain_learning(), &mut Silent);
@@ -165,9 +164,9 @@ fn long_calls() -> Vec<Call> {
         "grains composed again", [grains, piece] => grains.again(&piece, 1.0..2.0, 2);
         "expectations", [grains, piece] => grains.expectations(&piece);
         "choices", [grains, piece] => grains.choices(&piece);
-        "spectral blocks", [] => SpectralBlocks::of(&[source()], spectral_learning().blocks);
-        "codes learned", [] => SpectralComposer::learn(&[source()], &spectral_learning(), &mut Silent);
-        "codes composed", [] => codes.compose(1.0, 1, &SpectralOptions::default(), &mut |_, _| ());
+        "coded songs", [] => CodedSongs::of(&[source()], code_learning().blocks);
+        "codes learned", [] => CodeComposer::learn(&[source()], &code_learning(), &mut Silent);
+        "codes composed", [] => codes.compose(1.0, 1, &CodeOptions::default(), &mut |_, _| ());
         "judge", [sound] => evaluate::judge(&sound, &[&sound]);
         "verdict", [sound] => Verdict::of(&sound, &[("a".into(), sound.clone())]);
         "a piece judged", [piece, song] => piece.judge(std::slice::from_ref(&song));
@@ -237,7 +236,7 @@ fn a_loop_around_training_ends_and_keeps_what_was_learnt() {
     network.show();
     next_cell();
     assert!(Network::load(file.path(), &Device::cpu()).is_ok());
-    assert!(network.compose(Seed::Silence, 0.1).is_ok());
+    assert!(network.compose(0.1, Seed::Silence).is_ok());
 }
 
 #[test]
@@ -270,7 +269,7 @@ fn a_training_loop_written_by_hand_ends_at_the_next_batch() {
 fn a_composer_that_is_stopped_gives_the_piece_so_far() {
     let _cell = Cell::begin();
     let grains = GrainComposer::learn(&[source()], &grain_learning(), &mut Silent).unwrap();
-    let codes = SpectralComposer::learn(&[source()], &spectral_learning(), &mut Silent).unwrap();
+    let codes = CodeComposer::learn(&[source()], &code_learning(), &mut Silent).unwrap();
     let mut stop = |done: f64, _: f64| {
         if done > 2.0 {
             interrupt::request();
@@ -282,7 +281,7 @@ fn a_composer_that_is_stopped_gives_the_piece_so_far() {
     // The stop still holds for what comes after.
     assert!(matches!(grains.piece(4.0, 1), Err(Error::Interrupted(_))));
     next_cell();
-    let piece = codes.compose(20.0, 1, &SpectralOptions::default(), &mut stop).unwrap();
+    let piece = codes.compose(20.0, 1, &CodeOptions::default(), &mut stop).unwrap();
     assert!(piece.was_interrupted() && (1.0..19.0).contains(&piece.audio().duration_seconds()));
     next_cell();
     let whole = grains.compose(6.0, 1, &options, &mut |_, _| ()).unwrap();

@@ -42,7 +42,7 @@ fn trained(data: &Dataset, settings: &Training) -> (Network, History) {
 }
 
 fn compose(network: &Network, seed: &Seed, seconds: f64) -> Audio {
-    generate::blocks(network, seed, seconds, &mut |_, _| ()).unwrap().audio().clone()
+    generate::blocks(network, seconds, seed, &mut |_, _| ()).unwrap().audio().clone()
 }
 
 #[test]
@@ -263,12 +263,12 @@ fn stop_while_composing_returns_the_piece_so_far() {
     let _turn = turn();
     let data = data();
     let network = network(&data, 1);
-    let mut stop = |done: usize, _: usize| {
-        if done == 5 {
+    let mut stop = |done: f64, _: f64| {
+        if done > 0.0399 {
             interrupt::request();
         }
     };
-    let piece = generate::blocks(&network, &Seed::Silence, 60.0, &mut stop).unwrap();
+    let piece = generate::blocks(&network, 60.0, &Seed::Silence, &mut stop).unwrap();
     assert!(piece.was_interrupted());
     assert_eq!(piece.audio().frames(), 5 * 64);
     interrupt::clear();
@@ -280,7 +280,7 @@ fn impossible_requests_are_refused_by_name() {
     let data = data();
     let mut net = network(&data, 1);
     for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-        let error = generate::blocks(&net, &Seed::Silence, seconds, &mut |_, _| ()).unwrap_err();
+        let error = generate::blocks(&net, seconds, &Seed::Silence, &mut |_, _| ()).unwrap_err();
         assert!(error.to_string().contains("seconds"), "{error}");
     }
     for (settings, name) in [

@@ -1,16 +1,16 @@
 use super::given::Given;
-use super::grains::{self, GrainArgs};
+use super::grains::GrainArgs;
 use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
 use super::report::Report;
 use clap::{Args, ValueEnum};
 use neural_composer::Result;
 use neural_composer::audio::Decoder;
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
 use neural_composer::generate::{
-    GrainComposer, GrainLearning, Piece, Seed, SpectralComposer, SpectralLearning, SpectralOptions,
+    CodeComposer, CodeLearning, CodeOptions, GrainComposer, GrainLearning, Model, Piece, Seed,
 };
 use neural_composer::train::{History, Stop};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const MODEL: &str = "safetensors";
 /// Do the whole job: train on songs, compose a piece, write it
 ///
 /// Writes the piece, and beside it the model (out.safetensors) and the loss over the epochs
-/// (out.loss.svg). Options for networks, data and epochs are those of --model spectral.
+/// (out.loss.svg). Options for networks, data and epochs are those of --model blocks.
 #[derive(Args)]
 pub struct Compose {
     #[command(flatten)]
@@ -32,10 +32,10 @@ pub struct Compose {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// grains: a new order of the songs' own grains; spectral: the course's method, block by block;
+    /// grains: a new order of the songs' own grains; blocks: the course's method, block by block;
     /// codes: the same idea improved, codes of overlapping spectra along the beat
-    #[arg(long, value_enum, default_value_t = Model::Grains)]
-    model: Model,
+    #[arg(long, value_enum, default_value_t = Kind::Grains)]
+    model: Kind,
     #[command(flatten)]
     grains: GrainArgs,
     /// Optimizer steps [default: 300 for grains, 160 for codes]
@@ -45,21 +45,21 @@ pub struct Compose {
 
 /// How to compose.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Model {
+enum Kind {
     Grains,
-    Spectral,
+    Blocks,
     Codes,
 }
 
 impl Compose {
     pub fn run(self, given: &Given) -> Result<Report> {
         match self.model {
-            Model::Grains => TrainingOptions::refuse(given)?,
-            Model::Codes => {
+            Kind::Grains => TrainingOptions::refuse(given)?,
+            Kind::Codes => {
                 TrainingOptions::refuse(given)?;
                 GrainArgs::refuse(given)?;
             }
-            Model::Spectral => {
+            Kind::Blocks => {
                 given.refuse(|name| name == "steps", "the other models")?;
                 GrainArgs::refuse(given)?;
             }
@@ -67,56 +67,56 @@ impl Compose {
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
         match self.model {
-            Model::Grains => self.grains(),
-            Model::Spectral => self.spectral(),
-            Model::Codes => self.codes(),
+            Kind::Grains => self.grains(),
+            Kind::Blocks => self.blocks(),
+            Kind::Codes => self.codes(),
         }
     }
 
     fn grains(self) -> Result<Report> {
         self.grains.options()?;
         let files = self.training.song_files()?;
-        let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
         let mut learning = GrainLearning::seeded(self.training.seed);
         learning.training.steps = self.steps.unwrap_or(learning.training.steps);
-        let composer = GrainComposer::learn_to(Output::for_progress(), &songs, &learning)?;
+        let composer =
+            GrainComposer::learn_to(Output::for_progress(), &sources(&files), &learning)?;
         eprintln!("{}\n{}", composer.pool(), composer.network());
         let piece = self.grains.compose(&composer, self.seconds, self.training.seed)?;
-        piece.save(&self.output)?;
-        composer.save(beside(&self.output, MODEL))?;
-        let report = grains::report(&piece, &self.output, &composer);
-        let report = with_judgement(report, &piece, &files);
-        with_learning(report, &self.output, composer.history())
+        let history = composer.history().clone();
+        self.written(&Model::Grains(composer), &piece, &files, &history)
     }
 
     fn codes(self) -> Result<Report> {
         let files = self.training.song_files()?;
-        let songs: Vec<SongSource> = files.iter().cloned().map(SongSource::File).collect();
-        let mut learning = SpectralLearning::seeded(self.training.seed);
-        if let Some(steps) = self.steps {
-            learning.training.steps = steps;
-        }
-        let composer = SpectralComposer::learn_to(Output::for_progress(), &songs, &learning)?;
+        let mut learning = CodeLearning::seeded(self.training.seed);
+        learning.training.steps = self.steps.unwrap_or(learning.training.steps);
+        let composer = CodeComposer::learn_to(Output::for_progress(), &sources(&files), &learning)?;
         eprintln!("{}\n{}", composer.blocks(), composer.network());
-        let (seed, options) = (self.training.seed, SpectralOptions::default());
+        let (seed, options) = (self.training.seed, CodeOptions::default());
         let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
-        piece.save(&self.output)?;
-        composer.save(beside(&self.output, MODEL))?;
-        let skipped = composer.blocks().skipped().iter();
-        let report = Report::of_piece(&piece, &self.output)
-            .warn(skipped.map(|problem| format!("not used: {problem}")));
-        let report = with_judgement(report, &piece, &files);
-        with_learning(report, &self.output, composer.history())
+        let history = composer.history().clone();
+        self.written(&Model::Codes(composer), &piece, &files, &history)
     }
 
-    fn spectral(self) -> Result<Report> {
+    /// Writes the piece and its model, and tells what the judge says.
+    fn written(
+        self,
+        model: &Model,
+        piece: &Piece,
+        files: &[PathBuf],
+        history: &History,
+    ) -> Result<Report> {
+        piece.save(&self.output)?;
+        model.save(beside(&self.output, MODEL))?;
+        let report = super::generate::report(piece, &self.output, model);
+        with_learning(with_judgement(report, piece, files), &self.output, history)
+    }
+
+    fn blocks(self) -> Result<Report> {
         let data = self.training.dataset()?;
         let (network, history) = self.training.train(&data)?;
-        let piece = network.compose_to(
-            Output::for_progress(),
-            Seed::training(&data, self.training.seed)?,
-            self.seconds,
-        )?;
+        let start = Seed::training(&data, self.training.seed)?;
+        let piece = network.compose_to(Output::for_progress(), self.seconds, start)?;
         let original = data.songs().first().and_then(|song| song.path.clone());
 
         piece.save(&self.output)?;
@@ -132,6 +132,10 @@ impl Compose {
         }
         Ok(report)
     }
+}
+
+fn sources(files: &[PathBuf]) -> Vec<SongSource> {
+    files.iter().cloned().map(SongSource::File).collect()
 }
 
 /// Draws how the model learned beside the piece, and adds what there is to say of both.

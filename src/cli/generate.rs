@@ -1,14 +1,14 @@
 use super::given::Given;
-use super::grains::{self, GrainArgs};
+use super::grains::GrainArgs;
 use super::options::{DeviceOption, check_writable};
 use super::report::Report;
 use clap::Args;
+use neural_composer::Result;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
-use neural_composer::generate::{GrainComposer, Seed, SpectralComposer, SpectralOptions};
-use neural_composer::model::{ModelKind, Network};
-use neural_composer::{Error, Result};
-use std::path::PathBuf;
+use neural_composer::generate::{Model, Options, Piece, Seed};
+use neural_composer::model::ModelKind;
+use std::path::{Path, PathBuf};
 
 /// Compose a piece with a trained model
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub struct Generate {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// Audio that the network hears before it goes on by itself [default: silence] (spectral)
+    /// Audio that the network hears before it goes on by itself [default: silence] (blocks)
     #[arg(long, value_name = "AUDIO")]
     from: Option<PathBuf>,
     /// Decides what is drawn at random (grains, codes)
@@ -37,52 +37,44 @@ impl Generate {
     pub fn run(self, given: &Given) -> Result<Report> {
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
-        let kind = ModelKind::of(&self.model)?;
-        if kind != ModelKind::Grains {
+        let model = Model::load(&self.model, self.device.device())?;
+        if model.kind() != ModelKind::Grains {
             GrainArgs::refuse(given)?;
         }
-        match kind {
-            ModelKind::Grains => self.grains(),
-            ModelKind::Codes => self.codes(),
-            ModelKind::Spectral => self.spectral(),
+        if model.kind() != ModelKind::Blocks {
+            let owner = "a model of blocks; grains have --continue and --tune";
+            given.refuse(|name| name == "from", owner)?;
         }
-    }
-
-    fn grains(self) -> Result<Report> {
-        self.grains.options()?;
-        if self.from.is_some() {
-            let expected = "--continue or --tune for a model of grains";
-            return Err(Error::argument("from", expected, "--from"));
-        }
-        let composer = GrainComposer::load(&self.model)?;
-        let piece = self.grains.compose(&composer, self.seconds, self.seed)?;
-        piece.save(&self.output)?;
-        Ok(grains::report(&piece, &self.output, &composer))
-    }
-
-    fn codes(self) -> Result<Report> {
-        if self.from.is_some() {
-            return Err(Error::argument("from", "a model of the course's method", "--from"));
-        }
-        let composer = SpectralComposer::load(&self.model)?;
-        let (to, options) = (Output::for_progress(), SpectralOptions::default());
-        let piece = composer.compose_to(to, self.seconds, self.seed, &options)?;
-        piece.save(&self.output)?;
-        Ok(Report::of_piece(&piece, &self.output))
-    }
-
-    fn spectral(self) -> Result<Report> {
-        let network = Network::load(&self.model, self.device.device())?;
-        let (seed, warnings) = match &self.from {
-            Some(path) => {
-                let rate = network.dataset_settings().blocks.sample_rate_hz;
-                let mut decoder = Decoder::open(path)?;
-                (Seed::Audio(decoder.read_mono_at(rate)?), decoder.warnings())
-            }
-            None => (Seed::Silence, Vec::new()),
+        let (start, warnings) = self.start(&model)?;
+        let options = Options { start, ..self.grains.wishes()? };
+        let piece = match &model {
+            // A part of it may be composed anew.
+            Model::Grains(composer) => self.grains.compose(composer, self.seconds, self.seed)?,
+            model => model.compose_to(Output::for_progress(), self.seconds, self.seed, &options)?,
         };
-        let piece = network.compose_to(Output::for_progress(), seed, self.seconds)?;
         piece.save(&self.output)?;
-        Ok(Report::of_piece(&piece, &self.output).warn(warnings))
+        Ok(report(&piece, &self.output, &model).warn(warnings))
+    }
+
+    /// What a network of blocks takes in first, and what there is to say of it.
+    fn start(&self, model: &Model) -> Result<(Option<Seed>, Vec<String>)> {
+        let (Some(path), Model::Blocks(network)) = (&self.from, model) else {
+            return Ok((None, Vec::new()));
+        };
+        let rate = network.dataset_settings().blocks.sample_rate_hz;
+        let mut decoder = Decoder::open(path)?;
+        Ok((Some(Seed::Audio(decoder.read_mono_at(rate)?)), decoder.warnings()))
+    }
+}
+
+/// What there is to say of a piece that `model` composed.
+pub fn report(piece: &Piece, output: &Path, model: &Model) -> Report {
+    let skipped = model.skipped().iter().map(|skipped| format!("not used: {}", skipped.reason));
+    let report = Report::of_piece(piece, output).warn(skipped);
+    match model {
+        Model::Grains(composer) => report
+            .fact("joins_seconds", piece.joins_seconds())
+            .fact("grains", composer.pool().grains().len()),
+        _ => report,
     }
 }

@@ -1,11 +1,10 @@
 //! Options of the grain composer that `compose` and `generate` share.
 
 use super::given::Given;
-use super::report::Report;
 use clap::Args;
-use neural_composer::dataset::grains::SongSource;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
-use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
+use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Options, Piece};
 use neural_composer::{Error, Result};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -82,6 +81,13 @@ impl GrainArgs {
         })
     }
 
+    /// The same with the guest that they name.
+    pub fn wishes(&self) -> Result<Options> {
+        let guest = self.r#continue.as_ref().or(self.tune.as_ref());
+        let guest = guest.map(|path| SongSource::File(path.clone()));
+        Ok(Options { grains: self.options()?, guest, ..Options::default() })
+    }
+
     /// Composes with `composer` as they say.
     pub fn compose(&self, composer: &GrainComposer, seconds: f64, seed: u64) -> Result<Piece> {
         let options = self.options()?;
@@ -97,12 +103,4 @@ impl GrainArgs {
         let again = self.regenerate_seed.unwrap_or(seed.wrapping_add(1));
         composer.recompose_to(Output::for_progress(), &piece, part, again, &options)
     }
-}
-
-/// What there is to say of a piece from grains.
-pub fn report(piece: &Piece, output: &std::path::Path, composer: &GrainComposer) -> Report {
-    Report::of_piece(piece, output)
-        .fact("joins_seconds", piece.joins_seconds())
-        .fact("grains", composer.pool().grains().len())
-        .warn(composer.pool().skipped().iter().map(|problem| format!("not used: {problem}")))
 }

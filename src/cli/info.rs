@@ -1,7 +1,8 @@
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::{Decoder, find_songs};
-use neural_composer::model::{Device, Network};
+use neural_composer::generate::ModelCard;
+use neural_composer::model::Device;
 use neural_composer::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -20,9 +21,9 @@ impl Info {
         let mut entries = Vec::new();
         for path in &paths {
             if path.extension().is_some_and(|extension| extension == "safetensors") {
-                let network = Network::load(path, &Device::cpu())?;
-                report = report.line(format!("{}: {network}", path.display()));
-                entries.push(model(path, &network));
+                let card = ModelCard::of(path)?;
+                report = report.line(format!("{}: {card}", path.display()));
+                entries.push(model(path, &card));
                 continue;
             }
             let found = find_songs(path)?;
@@ -48,16 +49,19 @@ impl Info {
     }
 }
 
-fn model(path: &Path, network: &Network) -> Value {
-    json!({
+fn model(path: &Path, card: &ModelCard) -> Value {
+    let mut entry = json!({
         "path": path,
         "kind": "model",
-        "layers": network.config().describe_layers(),
-        "parameters": network.config().parameter_count(),
-        "width": network.config().width,
-        "sample_rate_hz": network.dataset_settings().blocks.sample_rate_hz,
-        "updates": network.updates(),
-    })
+        "model": card.kind.to_string(),
+        "network": card.network,
+        "parameters": card.parameters,
+        "songs": card.songs,
+    });
+    if let Some(entry) = entry.as_object_mut() {
+        entry.extend(card.details.clone());
+    }
+    entry
 }
 
 fn song(path: &Path) -> Result<(String, Value)> {

@@ -4,7 +4,7 @@ use clap::Args;
 use neural_composer::atomic_file;
 use neural_composer::audio::{Song, find_songs};
 use neural_composer::evaluate::{self, Judgement};
-use neural_composer::lab::Verdict;
+use neural_composer::notebook::Verdict;
 use neural_composer::{Error, Result};
 use serde_json::json;
 use std::io::Write;

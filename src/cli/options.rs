@@ -123,7 +123,7 @@ impl FromStr for Stack {
 impl TrainingOptions {
     /// Refuses what only the course's method understands.
     pub fn refuse(given: &Given) -> Result<()> {
-        given.refuse_all::<Self>(&["songs", "seed", "device"], "--model spectral")
+        given.refuse_all::<Self>(&["songs", "seed", "device"], "--model blocks")
     }
 
     /// Every song file that was named, folders opened up.

@@ -33,7 +33,7 @@ impl TensorDevice for Device {
     }
 }
 
-impl TensorDevice for crate::model::Device {
+impl TensorDevice for crate::compute::Device {
     fn candle(&self) -> &Device {
         self.candle()
     }
@@ -72,7 +72,7 @@ impl Dataset {
         Batches { dataset: self, order, batch_size: batch_size.max(1) }
     }
 
-    fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
+    pub(crate) fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
         interrupt::check()?;
         let (steps, width) = (self.settings.sequence_blocks, self.blocks().width());
         let shape = (indices.len(), steps, width);

@@ -5,12 +5,17 @@
 //! could not be used is kept, with the reason, in [`Dataset::skipped`].
 
 mod batch;
+pub mod codes;
+mod gathering;
 pub mod grains;
 mod settings;
-pub mod spectral;
+mod source;
 
 pub use batch::{Batch, Batches, TensorDevice};
+pub(crate) use gathering::{Gathered, gather};
 pub use settings::DatasetSettings;
+pub use source::SongSource;
+pub(crate) use source::{Mono, fingerprint, unusable};
 
 use crate::audio::{self, Audio, Song};
 use crate::features::{Blocks, Normaliser};
@@ -41,6 +46,12 @@ pub struct Skipped {
     pub path: PathBuf,
     /// The reason, as a sentence.
     pub reason: String,
+}
+
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
 }
 
 /// A run of consecutive blocks of one song.
@@ -83,46 +94,55 @@ impl Dataset {
     /// # Errors
     /// When no file can be used, or the settings are impossible.
     pub fn from_files(paths: &[PathBuf], settings: DatasetSettings) -> Result<Self> {
-        let _job = interrupt::begin()?;
-        let mut gathering = Gathering::new(settings)?;
-        for path in paths {
-            if interrupt::requested() {
-                return Err(Error::Interrupted("while reading the songs".into()));
-            }
-            gathering.add_file(path)?;
-        }
-        gathering.finish()
+        Self::of(&paths.iter().cloned().map(SongSource::File).collect::<Vec<_>>(), settings)
     }
 
     /// Songs that are open already.
     ///
     /// # Errors
-    /// As [`from_audio`](Self::from_audio).
+    /// As [`of`](Self::of).
     pub fn from_songs(songs: &[Song], settings: DatasetSettings) -> Result<Self> {
-        let _job = interrupt::begin()?;
-        let mut gathering = Gathering::new(settings)?;
-        for song in songs {
-            gathering.add_audio(
-                song.title().to_owned(),
-                Some(song.path()),
-                song.audio(),
-                song.warnings().to_vec(),
-            );
-        }
-        gathering.finish()
+        Self::of(&songs.iter().cloned().map(SongSource::Song).collect::<Vec<_>>(), settings)
     }
 
     /// Sound that is in memory already, each with its title.
     ///
     /// # Errors
-    /// When nothing is long enough for a sequence, or the settings are impossible.
+    /// As [`of`](Self::of).
     pub fn from_audio(audio: &[(String, Audio)], settings: DatasetSettings) -> Result<Self> {
+        let source = |(title, audio): (String, Audio)| SongSource::Audio { title, audio };
+        Self::of(&audio.iter().cloned().map(source).collect::<Vec<_>>(), settings)
+    }
+
+    /// Songs from anywhere; of a file only its rows stay in memory.
+    ///
+    /// # Errors
+    /// When nothing is long enough for a sequence, or the settings are impossible.
+    pub fn of(songs: &[SongSource], settings: DatasetSettings) -> Result<Self> {
         let _job = interrupt::begin()?;
-        let mut gathering = Gathering::new(settings)?;
-        for (title, audio) in audio {
-            gathering.add_audio(title.clone(), None, audio, Vec::new());
+        settings.check()?;
+        let gathered = gather(songs, &mut |_, _| (), |song| settings.rows_of(song))?;
+        let Gathered { used: mut songs, skipped } = gathered;
+        let normaliser = Normaliser::fit(
+            settings.blocks.width(),
+            songs.iter().map(|(_, rows)| rows.as_slice()),
+        )?;
+        let mut sequences = Vec::new();
+        for (index, (song, rows)) in songs.iter_mut().enumerate() {
+            normaliser.apply(rows)?;
+            sequences.extend(
+                (0..song.sequences)
+                    .map(|i| Sequence { song: index, first_block: i * settings.stride_blocks }),
+            );
         }
-        gathering.finish()
+        let songs = songs.into_iter().map(|(song, rows)| DatasetSong { rows: rows.into(), ..song });
+        Ok(Self {
+            settings,
+            songs: songs.collect(),
+            skipped: skipped.into(),
+            sequences: sequences.into(),
+            normaliser,
+        })
     }
 
     /// How the songs were cut.
@@ -293,109 +313,36 @@ impl DatasetSong {
     }
 }
 
-/// A dataset being put together, song by song.
-struct Gathering {
-    settings: DatasetSettings,
-    songs: Vec<(DatasetSong, Vec<f32>)>,
-    skipped: Vec<Skipped>,
-}
-
-impl Gathering {
-    fn new(settings: DatasetSettings) -> Result<Self> {
-        settings.check()?;
-        Ok(Self { settings, songs: Vec::new(), skipped: Vec::new() })
-    }
-
-    /// Reads one file with bounded memory: only the rows stay.
-    /// Only a request to stop is an error.
-    fn add_file(&mut self, path: &Path) -> Result<()> {
-        let rate = self.settings.blocks.sample_rate_hz;
-        let read = audio::Decoder::open(path).and_then(|mut decoder| {
-            let audio = decoder.read_mono_at(rate)?;
-            Ok((decoder, audio))
-        });
-        match read {
-            Ok((decoder, audio)) => {
-                self.add_audio(decoder.title(), Some(path), &audio, decoder.warnings());
-            }
-            Err(error @ Error::Interrupted(_)) => return Err(error),
-            Err(error) => self.skip(Some(path), error.to_string()),
-        }
-        Ok(())
-    }
-
-    fn add_audio(
-        &mut self,
-        title: String,
-        path: Option<&Path>,
-        audio: &Audio,
-        mut warnings: Vec<String>,
-    ) {
+impl DatasetSettings {
+    /// A song's blocks, not yet normalised.
+    fn rows_of(&self, source: &SongSource) -> Result<(DatasetSong, Vec<f32>)> {
+        let blocks = self.blocks;
+        let Mono { title, audio, mut warnings } = source.mono_at(blocks.sample_rate_hz)?;
         let unheard = audio.channels().iter().flatten().filter(|s| !s.is_finite()).count();
         if unheard > 0 {
             warnings.push(format!("{unheard} samples that are not numbers count as silence"));
         }
-        let blocks = self.settings.blocks;
-        let rows = match blocks.spectra(audio) {
-            Ok(rows) => rows,
-            Err(error) => return self.skip(path, error.to_string()),
-        };
-        let count = rows.len() / blocks.width();
-        let sequences = self.settings.sequences_in(count);
+        let rows = blocks.spectra(&audio)?;
+        let sequences = self.sequences_in(rows.len() / blocks.width());
         if sequences == 0 {
-            let needed = self.settings.sequence_blocks as f64 * blocks.block_seconds();
-            let name = path.map_or_else(|| title.clone(), |path| path.display().to_string());
-            let reason = format!(
+            let needed = self.sequence_blocks as f64 * blocks.block_seconds();
+            let name =
+                source.path().map_or_else(|| title.clone(), |path| path.display().to_string());
+            return Err(Error::Data(format!(
                 "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({} blocks); \
                  use a longer song or fewer blocks per sequence",
                 audio.duration_seconds(),
-                self.settings.sequence_blocks,
-            );
-            return self.skip(path, reason);
+                self.sequence_blocks,
+            )));
         }
         let song = DatasetSong {
             title,
-            path: path.map(Path::to_path_buf),
+            path: source.path().map(Path::to_path_buf),
             duration_seconds: audio.duration_seconds(),
             sequences,
             warnings,
             rows: Arc::new([]),
         };
-        self.songs.push((song, rows));
-    }
-
-    fn skip(&mut self, path: Option<&Path>, reason: String) {
-        self.skipped.push(Skipped { path: path.unwrap_or(Path::new("")).to_path_buf(), reason });
-    }
-
-    fn finish(self) -> Result<Dataset> {
-        let Self { settings, mut songs, skipped } = self;
-        if songs.is_empty() {
-            let reasons: Vec<_> = skipped.iter().map(|s| format!("  {}", s.reason)).collect();
-            return Err(Error::Data(format!(
-                "no song can be trained on:\n{}",
-                if reasons.is_empty() { "  none was given".into() } else { reasons.join("\n") }
-            )));
-        }
-        let normaliser = Normaliser::fit(
-            settings.blocks.width(),
-            songs.iter().map(|(_, rows)| rows.as_slice()),
-        )?;
-        let mut sequences = Vec::new();
-        for (index, (song, rows)) in songs.iter_mut().enumerate() {
-            normaliser.apply(rows)?;
-            sequences.extend(
-                (0..song.sequences)
-                    .map(|i| Sequence { song: index, first_block: i * settings.stride_blocks }),
-            );
-        }
-        let songs = songs.into_iter().map(|(song, rows)| DatasetSong { rows: rows.into(), ..song });
-        Ok(Dataset {
-            settings,
-            songs: songs.collect(),
-            skipped: skipped.into(),
-            sequences: sequences.into(),
-            normaliser,
-        })
+        Ok((song, rows))
     }
 }

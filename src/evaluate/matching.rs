@@ -1,8 +1,8 @@
 //! Where two sounds are alike: correlation of windows of one with windows of the other.
 
 use super::frames::{Frames, Scale};
-use crate::model::cpu::elementwise::{Loop, vectorised};
-use crate::model::cpu::matrix::{Into, Matrix, product};
+use crate::compute::elementwise::{Loop, vectorised};
+use crate::compute::matrix::{Into, Matrix, product};
 
 /// The place of `source` that a window of `piece` resembles most.
 #[derive(Clone, Copy, Debug, Default)]

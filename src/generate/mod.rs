@@ -3,14 +3,16 @@
 //! A network is fed a seed, its last prediction becomes the next input, and so on; what its layers
 //! remember is carried along, so that each block costs the same.
 
-mod compose;
+mod blocks;
+pub mod codes;
 pub mod grains;
+mod model;
 mod piece;
 mod seed;
-pub mod spectral;
 
-pub use compose::{blocks, check_length};
+pub use blocks::{blocks, check_length};
+pub use codes::{CodeComposer, CodeLearning, CodeOptions};
 pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
+pub use model::{Model, ModelCard, Options};
 pub use piece::Piece;
 pub use seed::Seed;
-pub use spectral::{SpectralComposer, SpectralLearning, SpectralOptions};

@@ -4,11 +4,11 @@ use candle_core::{
     CpuStorage, CustomOp3, D, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
 };
 
-use super::cpu::few_rows::{repeated, transposed};
-use super::cpu::lanes::Lanes;
-use super::cpu::matrix::{Into, Matrix, add_column_sums, product};
-use super::cpu::storage::{rounded, stored, values, with_values};
 use super::gradients;
+use crate::compute::few_rows::{repeated, transposed};
+use crate::compute::lanes::Lanes;
+use crate::compute::matrix::{Into, Matrix, add_column_sums, product};
+use crate::compute::storage::{rounded, stored, values, with_values};
 use crate::{Error, Result};
 
 /// A dense (fully connected) layer, `y = x Wᵀ + b`, in the layout of PyTorch's `nn.Linear`.

@@ -8,8 +8,8 @@ use candle_core::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::cpu::Real;
-use super::cpu::storage::{values, with_values};
+use crate::compute::Real;
+use crate::compute::storage::{values, with_values};
 use crate::{Error, Result};
 
 /// What dropout takes away in one optimizer step (Srivastava et al. 2014).

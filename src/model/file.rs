@@ -21,7 +21,7 @@ pub const FORMAT_VERSION: u32 = 2;
 /// The oldest version that is still read.
 const OLDEST_VERSION: u32 = 1;
 
-/// The `kind` in the description of a grain composer, and of a spectral composer.
+/// The `kind` in the description of a grain composer, and of a code composer.
 pub(crate) const GRAINS: &str = "grains";
 pub(crate) const CODES: &str = "codes";
 const KEY: &str = "neural-composer";
@@ -130,7 +130,7 @@ impl ModelFile {
         match description.as_ref().and_then(|description| description.get("kind")?.as_str()) {
             Some(GRAINS) => ModelKind::Grains,
             Some(CODES) => ModelKind::Codes,
-            _ => ModelKind::Spectral,
+            _ => ModelKind::Blocks,
         }
     }
 
@@ -151,11 +151,21 @@ impl ModelFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelKind {
     /// A [`Network`], which composes block by block.
-    Spectral,
+    Blocks,
     /// A [`GrainComposer`](crate::generate::GrainComposer).
     Grains,
-    /// A [`SpectralComposer`](crate::generate::SpectralComposer).
+    /// A [`CodeComposer`](crate::generate::CodeComposer).
     Codes,
+}
+
+impl std::fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Blocks => "blocks",
+            Self::Grains => GRAINS,
+            Self::Codes => CODES,
+        })
+    }
 }
 
 impl ModelKind {
@@ -171,9 +181,9 @@ impl ModelKind {
     /// What it is, and the type that reads it.
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Spectral => ("a network of blocks", "Network"),
+            Self::Blocks => ("a network of blocks", "Network"),
             Self::Grains => ("a grain composer", "GrainComposer"),
-            Self::Codes => ("a spectral composer", "SpectralComposer"),
+            Self::Codes => ("a code composer", "CodeComposer"),
         }
     }
 }
@@ -212,8 +222,12 @@ impl Network {
     /// version, or not one of ours.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = ModelFile::read(path)?;
-        file.expect(ModelKind::Spectral, path)?;
+        Self::from_file(ModelFile::read(path)?, path, device)
+    }
+
+    /// The network in a model file that is read already.
+    pub(crate) fn from_file(mut file: ModelFile, path: &Path, device: &Device) -> Result<Self> {
+        file.expect(ModelKind::Blocks, path)?;
         let description: Description = file.description(path)?;
         description.network.check().map_err(|error| Error::model(path, error.to_string()))?;
         let mut statistics = |name: &str| -> Result<Vec<f32>> {

@@ -13,10 +13,10 @@ use candle_core::backend::BackendStorage;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Storage, Tensor, TensorId, bail};
 
-use super::cpu::Real;
-use super::cpu::matrix::Into;
-use super::cpu::storage::with_values_mut;
 use crate::Result;
+use crate::compute::Real;
+use crate::compute::matrix::Into;
+use crate::compute::storage::with_values_mut;
 
 thread_local! {
     static OPEN: RefCell<Option<Sink>> = const { RefCell::new(None) };

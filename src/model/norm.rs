@@ -7,11 +7,11 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
-use super::cpu::Real;
-use super::cpu::elementwise::{Loop, vectorised};
-use super::cpu::matrix::{Into, add_column_sums};
-use super::cpu::storage::{values, with_values};
 use super::gradients;
+use crate::compute::Real;
+use crate::compute::elementwise::{Loop, vectorised};
+use crate::compute::matrix::{Into, add_column_sums};
+use crate::compute::storage::{values, with_values};
 use crate::{Error, Result};
 
 /// Added to the variance, as in PyTorch.

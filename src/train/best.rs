@@ -2,8 +2,8 @@
 
 use super::EpochRecord;
 use crate::Result;
-use crate::model::Network;
 use candle_core::{Tensor, Var};
+use std::collections::BTreeMap;
 
 /// The best parameters so far, kept only where patience asks for them.
 pub(super) struct Best {
@@ -18,13 +18,17 @@ impl Best {
         Self { patience, loss: f64::INFINITY, epochs_without: 0, parameters: Vec::new() }
     }
 
-    pub fn is_out_of_patience(&mut self, record: &EpochRecord, network: &Network) -> Result<bool> {
+    pub fn is_out_of_patience(
+        &mut self,
+        record: &EpochRecord,
+        variables: &BTreeMap<String, Var>,
+    ) -> Result<bool> {
         let Some(patience) = self.patience else { return Ok(false) };
         if record.deciding_loss() < self.loss {
             self.loss = record.deciding_loss();
             self.epochs_without = 0;
             let copy = |variable: &Var| Ok((variable.clone(), variable.as_tensor().copy()?));
-            self.parameters = network.variables().values().map(copy).collect::<Result<_>>()?;
+            self.parameters = variables.values().map(copy).collect::<Result<_>>()?;
         } else {
             self.epochs_without += 1;
         }

@@ -2,27 +2,28 @@
 
 mod backpropagation;
 mod best;
+mod blocks;
 mod by_hand;
-mod coding;
+mod codes;
 mod descent;
 mod feedback;
+mod fit;
+mod grains;
 mod history;
 pub mod loss;
 pub mod memory;
 mod observer;
 pub mod optimizer;
-mod pointing;
 mod recompute;
-mod run;
 pub mod schedule;
 mod settings;
 mod soft_targets;
 
-pub use coding::{CoderTraining, code};
+pub use blocks::run;
+pub use codes::{CodeTraining, code};
+pub(crate) use grains::input_row;
+pub use grains::{GrainTraining, point};
 pub use history::{EpochRecord, History, Stop};
 pub use observer::{Observer, Position, Silent};
-pub(crate) use pointing::input_row;
-pub use pointing::{PointerTraining, point};
 pub use recompute::Recompute;
-pub use run::run;
 pub use settings::{Checkpoints, Training};

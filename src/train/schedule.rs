@@ -29,6 +29,13 @@ pub enum Schedule {
         /// What is left at the end, as a share of the full rate; 0 to 1.
         floor: f64,
     },
+    /// Falls in a straight line to `floor` of the full rate at the last of `steps`, and stays there.
+    Linear {
+        /// How many steps there are altogether.
+        steps: u64,
+        /// What is left at the end, as a share of the full rate; 0 to 1.
+        floor: f64,
+    },
     /// Multiplied by `factor` after every `every` steps.
     Step {
         /// How many steps the rate holds.
@@ -49,7 +56,7 @@ pub enum Schedule {
 
 impl Schedule {
     /// The names that [`usual`](Self::usual) knows.
-    pub const NAMES: [&str; 5] = ["constant", "warm-up", "cosine", "step", "plateau"];
+    pub const NAMES: [&str; 6] = ["constant", "warm-up", "cosine", "linear", "step", "plateau"];
 
     /// The usual schedule of a kind, for a training of `updates` optimizer steps
     /// ([`Training::planned_updates`](super::Training::planned_updates)):
@@ -59,6 +66,7 @@ impl Schedule {
     /// | constant | the same throughout |
     /// | warm-up | rises over the first twentieth |
     /// | cosine | rises over the first twentieth, falls to a hundredth |
+    /// | linear | falls in a straight line to a hundredth |
     /// | step | halved after each fifth |
     /// | plateau | halved after 3 epochs without a better loss, down to a hundredth |
     ///
@@ -70,6 +78,7 @@ impl Schedule {
             "constant" => Ok(Self::Constant),
             "warm-up" => Ok(Self::WarmUp { steps: warm_up }),
             "cosine" => Ok(Self::Cosine { warm_up, steps: updates.max(1), floor }),
+            "linear" => Ok(Self::Linear { steps: updates.max(1), floor }),
             "step" => Ok(Self::Step { every: updates.div_ceil(5).max(1), factor: 0.5 }),
             "plateau" => Ok(Self::Plateau { patience: 3, factor: 0.5, floor }),
             _ => {
@@ -104,6 +113,12 @@ impl Schedule {
                 if steps <= warm_up {
                     let expected = format!("more than the {warm_up} steps of the warm-up");
                     return Err(Error::argument("schedule.steps", expected, steps));
+                }
+                share("schedule.floor", floor)
+            }
+            Self::Linear { steps, floor } => {
+                if steps == 0 {
+                    return Err(Error::argument("schedule.steps", "1 or more", steps));
                 }
                 share("schedule.floor", floor)
             }
@@ -186,6 +201,10 @@ impl Progress {
                 let done = (self.step - warm_up) as f64 / (steps - warm_up) as f64;
                 let fall = 0.5 * (1. + (std::f64::consts::PI * done.min(1.)).cos());
                 floor + (1. - floor) * fall
+            }
+            Schedule::Linear { steps, floor } => {
+                let last = (steps - 1).max(1);
+                1. + (floor - 1.) * (self.step as f64 / last as f64).min(1.)
             }
             Schedule::Step { every, factor } => factor.powf((self.step / every) as f64),
             Schedule::Plateau { .. } => self.plateau,

@@ -2,8 +2,8 @@ use super::cut::{self, Grain};
 use super::describe::Described;
 use super::edges::Edges;
 use super::pool::{GrainPool, GrainSettings, PoolSong};
-use super::source::{SongSource, fingerprint, unusable};
 use crate::Result;
+use crate::dataset::{SongSource, fingerprint, unusable};
 use crate::features::{
     Beats, Chroma, ChromaSettings, LogMel, MelSettings, PitchBands, PrincipalComponents,
 };
@@ -112,11 +112,6 @@ impl Building {
             }
         }
         Ok(())
-    }
-
-    /// Whether nothing was added.
-    pub(super) fn is_empty(&self) -> bool {
-        self.songs.is_empty()
     }
 
     /// Everything that was added, as a pool.

@@ -9,8 +9,6 @@ mod cut;
 mod describe;
 mod edges;
 mod pool;
-mod source;
 
 pub use cut::{Grain, PHASES, Phase};
 pub use pool::{Chapter, GrainPool, GrainSettings, PoolSong};
-pub use source::SongSource;

@@ -1,7 +1,7 @@
 use super::building::Building;
 use super::cut::Grain;
 use super::edges::Edges;
-use super::source::SongSource;
+use crate::dataset::{Gathered, Skipped, SongSource, gather};
 use crate::features::{PITCH_CLASSES, PitchBands, PrincipalComponents, section_boundaries};
 use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,7 @@ pub struct GrainPool {
     pub(super) songs: Vec<PoolSong>,
     /// Songs from the first on that pieces are made of; a guest comes after them.
     pub(super) own_songs: usize,
-    pub(super) skipped: Vec<String>,
+    pub(super) skipped: Vec<Skipped>,
     pub(super) grains: Vec<Grain>,
     pub(super) embeddings: Vec<f32>,
     pub(super) components: PrincipalComponents,
@@ -123,26 +123,8 @@ impl GrainPool {
         let _job = interrupt::begin()?;
         settings.check()?;
         let mut building = Building::default();
-        let (mut skipped, mut first_problem) = (Vec::new(), None);
-        for (done, source) in sources.iter().enumerate() {
-            progress(done, sources.len());
-            if interrupt::requested() {
-                return Err(Error::Interrupted("while the songs were cut into grains".into()));
-            }
-            match building.add(source, &settings) {
-                Ok(()) => {}
-                Err(stopped @ Error::Interrupted(_)) => return Err(stopped),
-                Err(problem) => {
-                    skipped.push(problem.to_string());
-                    first_problem.get_or_insert(problem);
-                }
-            }
-        }
-        progress(sources.len(), sources.len());
-        if building.is_empty() {
-            return Err(first_problem
-                .unwrap_or_else(|| Error::argument("songs", "at least one song", "none")));
-        }
+        let read = |song: &SongSource| building.add(song, &settings);
+        let Gathered { skipped, .. } = gather(sources, progress, read)?;
         Ok(Self { skipped, ..building.finish(settings)? })
     }
 
@@ -162,7 +144,7 @@ impl GrainPool {
     }
 
     /// What could not be used, and why, one sentence each.
-    pub fn skipped(&self) -> &[String] {
+    pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
 

@@ -7,11 +7,12 @@ use super::phrases;
 use super::terrain::Terrain;
 use super::walk::{Placed, Walk};
 use crate::audio::Audio;
-use crate::dataset::grains::{GrainPool, GrainSettings, PHASES, SongSource};
+use crate::dataset::SongSource;
+use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
 use crate::features::{at_tempo, transposed};
 use crate::generate::{Piece, check_length};
-use crate::model::{Device, Pointer, PointerConfig};
-use crate::train::{History, Observer, PointerTraining, point};
+use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
+use crate::train::{GrainTraining, History, Observer, point};
 use crate::{Error, Result, interrupt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,13 +23,13 @@ pub struct GrainLearning {
     /// How songs become grains.
     pub grains: GrainSettings,
     /// How the network learns their order.
-    pub training: PointerTraining,
+    pub training: GrainTraining,
 }
 
 impl GrainLearning {
     /// The usual way, with another seed for everything drawn at random.
     pub fn seeded(seed: u64) -> Self {
-        let training = PointerTraining { seed, ..PointerTraining::default() };
+        let training = GrainTraining { seed, ..GrainTraining::default() };
         Self { training, ..Self::default() }
     }
 }
@@ -36,7 +37,7 @@ impl GrainLearning {
 /// Composes new pieces from the grains of songs.
 ///
 /// ```no_run
-/// use neural_composer::dataset::grains::SongSource;
+/// use neural_composer::dataset::SongSource;
 /// use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 /// use neural_composer::train::Silent;
 /// let songs = [SongSource::File("prelude.mp3".into())];
@@ -48,8 +49,8 @@ impl GrainLearning {
 #[derive(Clone, Debug)]
 pub struct GrainComposer {
     pub(super) pool: Arc<GrainPool>,
-    pub(super) network: Arc<Pointer>,
-    pub(super) training: PointerTraining,
+    pub(super) network: Arc<GrainNetwork>,
+    pub(super) training: GrainTraining,
     pub(super) history: History,
 }
 
@@ -76,12 +77,12 @@ impl GrainComposer {
     /// What [`point`] reports.
     pub fn learn_pool(
         pool: Arc<GrainPool>,
-        training: &PointerTraining,
+        training: &GrainTraining,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         // The network is small: the processor is as fast as anything.
-        let config = PointerConfig::usual(pool.width(), PHASES);
-        let mut network = Pointer::new(config, training.seed, &Device::cpu())?;
+        let config = GrainNetworkConfig::usual(pool.width(), PHASES);
+        let mut network = GrainNetwork::new(config, training.seed, &Device::cpu())?;
         let history = point(&mut network, &pool, training, observer)?;
         Ok(Self { pool, network: Arc::new(network), training: training.clone(), history })
     }
@@ -95,16 +96,27 @@ impl GrainComposer {
         Ok(Self { pool: Arc::new(self.pool.with_guest(guest)?), ..self.clone() })
     }
 
-    /// A piece of `seconds`, which come after the guest where it goes on from one; the same `seed`
+    /// The best of [`GrainOptions::pieces`] pieces of `seconds`, as the judge sees them; the same `seed`
     /// gives the same piece. `progress` is told (seconds done, seconds in all).
     ///
-    /// A request to stop ([`interrupt`]) ends it after the running grain; the piece then is as long
-    /// as it got.
+    /// What is composed comes after the guest where it goes on from one. A request to stop
+    /// ([`interrupt`]) ends it after the running grain: the piece is as long as what was done.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible length or impossible options; [`Error::Audio`] or
     /// [`Error::Io`] when a song's file is gone.
     pub fn compose(
+        &self,
+        seconds: f64,
+        seed: u64,
+        options: &GrainOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Piece> {
+        self.best(seconds, seed, options, progress)
+    }
+
+    /// One piece, unjudged.
+    pub(super) fn compose_one(
         &self,
         seconds: f64,
         seed: u64,
@@ -258,7 +270,7 @@ impl GrainComposer {
     }
 
     /// The network that learned their order.
-    pub fn network(&self) -> &Pointer {
+    pub fn network(&self) -> &GrainNetwork {
         &self.network
     }
 

@@ -1,11 +1,16 @@
 //! The model file of a grain composer: the network, and which songs it learned from.
 
 use super::composer::GrainComposer;
-use crate::dataset::grains::{GrainPool, GrainSettings, SongSource};
-use crate::model::{Device, FORMAT_VERSION, GRAINS, ModelFile, ModelKind, Pointer, PointerConfig};
-use crate::train::{History, PointerTraining};
+use crate::dataset::SongSource;
+use crate::dataset::grains::{GrainPool, GrainSettings};
+use crate::model::{
+    Device, FORMAT_VERSION, GRAINS, GrainNetwork, GrainNetworkConfig, ModelFile, ModelKind,
+};
+use crate::train::{GrainTraining, History};
 use crate::{Error, Result};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,9 +20,9 @@ struct Description {
     format_version: u32,
     kind: String,
     library_version: String,
-    network: PointerConfig,
+    network: GrainNetworkConfig,
     grains: GrainSettings,
-    training: PointerTraining,
+    training: GrainTraining,
     songs: Vec<SongReference>,
 }
 
@@ -82,7 +87,24 @@ impl GrainComposer {
     /// version or kind, or when a song is gone or is another one now.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = ModelFile::read(path)?;
+        Self::from_file(ModelFile::read(path)?, path)
+    }
+
+    /// What a model file says, without its songs: the network, its parameters, and the songs.
+    pub(crate) fn described(file: ModelFile, path: &Path) -> Result<(String, usize, Vec<String>)> {
+        file.expect(ModelKind::Grains, path)?;
+        let description: Description = file.description(path)?;
+        let network = network_of(description.network, file.tensors, path)?;
+        let title = |song: &SongReference| match song.find(path) {
+            Some(_) => song.title.clone(),
+            None => format!("{} (missing: {})", song.title, song.path.display()),
+        };
+        let songs = description.songs.iter().map(title).collect();
+        Ok((network.to_string(), network.parameter_count(), songs))
+    }
+
+    /// The composer in a model file that is read already.
+    pub(crate) fn from_file(file: ModelFile, path: &Path) -> Result<Self> {
         file.expect(ModelKind::Grains, path)?;
         let description: Description = file.description(path)?;
         let mut sources = Vec::new();
@@ -112,9 +134,7 @@ impl GrainComposer {
                 return Err(Error::model(path, problem));
             }
         }
-        let device = Device::cpu();
-        let network = Pointer::from_tensors(description.network, file.tensors, &device)
-            .map_err(|error| Error::model(path, error.to_string()))?;
+        let network = network_of(description.network, file.tensors, path)?;
         if network.config().width != pool.width() {
             let problem = format!(
                 "does not fit together: grains of {} numbers, a network for {}",
@@ -127,7 +147,16 @@ impl GrainComposer {
             pool: Arc::new(pool),
             network: Arc::new(network),
             training: description.training,
-            history: History::empty(&device),
+            history: History::empty(&Device::cpu()),
         })
     }
+}
+
+fn network_of(
+    config: GrainNetworkConfig,
+    tensors: BTreeMap<String, Tensor>,
+    path: &Path,
+) -> Result<GrainNetwork> {
+    GrainNetwork::from_tensors(config, tensors, &Device::cpu())
+        .map_err(|error| Error::model(path, error.to_string()))
 }

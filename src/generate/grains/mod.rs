@@ -4,6 +4,7 @@
 //! grains, each step drawn from what the network expects next, corrected so that joins are smooth,
 //! the beat is kept, nothing is copied at length and the piece has a form.
 
+mod best;
 mod composer;
 mod copy_guard;
 mod ending;

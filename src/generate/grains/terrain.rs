@@ -2,13 +2,13 @@ use super::form::Form;
 use super::options::GrainOptions;
 use crate::Result;
 use crate::dataset::grains::GrainPool;
-use crate::model::Pointer;
+use crate::model::GrainNetwork;
 use candle_core::Tensor;
 
 /// What all walks of one piece go through: nothing of it changes on the way.
 pub(super) struct Terrain<'a> {
     pub(super) pool: &'a GrainPool,
-    pub(super) network: &'a Pointer,
+    pub(super) network: &'a GrainNetwork,
     pub(super) options: &'a GrainOptions,
     pub(super) form: Form,
     /// The keys of all candidates, one after the other.
@@ -24,7 +24,7 @@ pub(super) struct Terrain<'a> {
 impl<'a> Terrain<'a> {
     pub(super) fn new(
         pool: &'a GrainPool,
-        network: &'a Pointer,
+        network: &'a GrainNetwork,
         options: &'a GrainOptions,
         form: Form,
     ) -> Result<Self> {

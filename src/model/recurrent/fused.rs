@@ -22,12 +22,12 @@ use super::gates::Gates;
 use super::sequence::{self, Extent, Initial, Upstream};
 use super::{Recurrent, State};
 use crate::Result;
-use crate::model::cpu::Real;
-use crate::model::cpu::few_rows::{Stored, transposed};
-use crate::model::cpu::lanes::Lanes;
-use crate::model::cpu::matrix::{Into, Matrix, add_column_sums, product};
-use crate::model::cpu::scratch::Scratch;
-use crate::model::cpu::storage::{values, with_stored, with_values};
+use crate::compute::Real;
+use crate::compute::few_rows::{Stored, transposed};
+use crate::compute::lanes::Lanes;
+use crate::compute::matrix::{Into, Matrix, add_column_sums, product};
+use crate::compute::scratch::Scratch;
+use crate::compute::storage::{values, with_stored, with_values};
 use crate::model::gradients;
 
 /// Runs a layer over `input`, of shape (batch, steps, input size), from `state`.

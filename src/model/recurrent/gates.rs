@@ -12,8 +12,8 @@
 //! With the GRU's blocks in this order, the hidden products' gates (r z m) lie side by side.
 
 use super::Cell;
-use crate::model::cpu::Real;
-use crate::model::cpu::elementwise::{Loop, vectorised};
+use crate::compute::Real;
+use crate::compute::elementwise::{Loop, vectorised};
 
 /// How gates are laid out for a cell of `hidden` units.
 #[derive(Clone, Copy, Debug)]

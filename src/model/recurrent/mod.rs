@@ -20,7 +20,7 @@ pub use cell::Cell;
 pub use exchange::{KerasWeights, load_pytorch, save_pytorch};
 pub use state::State;
 
-use super::cpu::storage::rounded;
+use crate::compute::storage::rounded;
 use crate::{Error, Result};
 
 /// One recurrent layer, run over whole sequences.

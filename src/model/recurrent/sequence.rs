@@ -6,9 +6,9 @@
 use rayon::prelude::*;
 
 use super::gates::{self, Gates};
-use crate::model::cpu::few_rows::{Rows, Stored, Weights, each_run, panels_len};
-use crate::model::cpu::lanes::Lanes;
-use crate::model::cpu::scratch::Scratch;
+use crate::compute::few_rows::{Rows, Stored, Weights, each_run, panels_len};
+use crate::compute::lanes::Lanes;
+use crate::compute::scratch::Scratch;
 
 /// Above this many bytes a recurrent weight does not stay in one core's cache.
 const CACHED_BYTES: usize = 4 << 20;

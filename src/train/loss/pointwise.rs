@@ -6,9 +6,9 @@ use candle_core::{
 use rayon::prelude::*;
 
 use super::check_alike;
-use crate::model::cpu::Real;
-use crate::model::cpu::elementwise::{Loop, vectorised};
-use crate::model::cpu::storage::{values, with_values};
+use crate::compute::Real;
+use crate::compute::elementwise::{Loop, vectorised};
+use crate::compute::storage::{values, with_values};
 use crate::{Error, Result};
 
 /// The mean of the squared differences of all values, a scalar, as PyTorch's and Keras's default.

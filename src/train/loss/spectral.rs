@@ -8,9 +8,9 @@ use candle_core::{
 use rayon::prelude::*;
 
 use super::{check_alike, mean_squared_error};
+use crate::compute::Real;
+use crate::compute::storage::{values, with_values};
 use crate::features::{Blocks, Normaliser, SpectrumLayout};
-use crate::model::cpu::Real;
-use crate::model::cpu::storage::{values, with_values};
 use crate::{Error, Result};
 
 /// Below this share of the loudest bin's usual magnitude (-60 dB) differences stop to count.

@@ -4,9 +4,9 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::{Parameter, Rule};
-use crate::model::cpu::Real;
-use crate::model::cpu::elementwise::{Loop, vectorised};
-use crate::model::cpu::storage::{with_values, with_values_mut};
+use crate::compute::Real;
+use crate::compute::elementwise::{Loop, vectorised};
+use crate::compute::storage::{with_values, with_values_mut};
 
 /// Values that one task takes: some hundred kilobytes with all that belongs to them.
 const CHUNK: usize = 1 << 15;

@@ -1,18 +1,20 @@
 use super::descent::Descent;
+use super::fit::{Objective, Place, Steps, fit};
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::{History, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
-use crate::model::{Dropout, Pointer};
+use crate::model::{Device, Dropout, GrainNetwork};
 use crate::{Error, Result, interrupt};
-use candle_core::Tensor;
-use rand::{Rng, SeedableRng};
+use candle_core::{Tensor, Var};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// How to teach a [`Pointer`] the order of grains.
+/// How to teach a [`GrainNetwork`] the order of grains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PointerTraining {
+pub struct GrainTraining {
     /// Optimizer steps. Usual: 300.
     pub steps: usize,
     /// Steps that are reported together as an epoch.
@@ -36,7 +38,7 @@ pub struct PointerTraining {
     pub seed: u64,
 }
 
-impl Default for PointerTraining {
+impl Default for GrainTraining {
     fn default() -> Self {
         Self {
             steps: 300,
@@ -53,7 +55,7 @@ impl Default for PointerTraining {
     }
 }
 
-impl PointerTraining {
+impl GrainTraining {
     fn check(&self) -> Result<()> {
         self.descent().check()?;
         let (batch, sequence) = (self.batch_size, self.sequence_grains);
@@ -87,42 +89,91 @@ const NEIGHBOURS: usize = 32;
 /// # Errors
 /// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
 pub fn point(
-    network: &mut Pointer,
+    network: &mut GrainNetwork,
     pool: &GrainPool,
-    settings: &PointerTraining,
+    settings: &GrainTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
     settings.check()?;
-    let device = network.device().candle().clone();
-    let chapters: Vec<Lesson> = pool
-        .chapters()
-        .into_iter()
-        .filter(|chapter| chapter.grains.len() > 1)
-        .map(|chapter| Lesson::new(pool, chapter, settings, &device))
-        .collect::<Result<_>>()?;
-    let grains: usize = chapters.iter().map(|lesson| lesson.chapter.grains.len()).sum();
-    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let dropout = Dropout::new(f64::from(settings.dropout), settings.seed)?;
-    let network = &*network;
-    settings.descent().run(network.variables(), network.device(), observer, |step| {
-        let mut place = random.random_range(0..grains);
-        let lesson = chapters
-            .iter()
-            .find(|lesson| match place.checked_sub(lesson.chapter.grains.len()) {
-                Some(rest) => {
-                    place = rest;
-                    false
-                }
-                None => true,
-            })
-            .unwrap_or(&chapters[0]);
-        let (input, targets) = lesson.draw(pool, settings, &mut random, &device)?;
-        let (queries, _) = network.forward(&input, None, &dropout.at_update(step as u64))?;
-        let keys = network.keys(&lesson.candidates)?;
+    let descent = settings.descent();
+    let optimizer = descent.optimizer(network.variables())?;
+    let mut objective = NextGrain::new(network, pool, settings)?;
+    fit(&mut objective, &descent.plan(), optimizer, observer)
+}
+
+/// The cross-entropy of the grain that follows, among a chapter's.
+struct NextGrain<'a> {
+    network: &'a GrainNetwork,
+    pool: &'a GrainPool,
+    settings: &'a GrainTraining,
+    descent: Descent,
+    dropout: Dropout,
+    lessons: Vec<Lesson>,
+}
+
+impl<'a> NextGrain<'a> {
+    fn new(
+        network: &'a GrainNetwork,
+        pool: &'a GrainPool,
+        settings: &'a GrainTraining,
+    ) -> Result<Self> {
+        let chapters = pool.chapters().into_iter().filter(|chapter| chapter.grains.len() > 1);
+        let lesson = |chapter| Lesson::new(pool, chapter, settings, network.device().candle());
+        Ok(Self {
+            network,
+            pool,
+            settings,
+            descent: settings.descent(),
+            dropout: Dropout::new(f64::from(settings.dropout), settings.seed)?,
+            lessons: chapters.map(lesson).collect::<Result<_>>()?,
+        })
+    }
+
+    /// A chapter, the longer the likelier.
+    fn lesson(&self, random: &mut ChaCha8Rng) -> &Lesson {
+        let grains = |lesson: &Lesson| lesson.chapter.grains.len();
+        let mut place = random.random_range(0..self.lessons.iter().map(grains).sum());
+        let found = self.lessons.iter().find(|lesson| match place.checked_sub(grains(lesson)) {
+            Some(rest) => {
+                place = rest;
+                false
+            }
+            None => true,
+        });
+        found.unwrap_or(&self.lessons[0])
+    }
+}
+
+impl Objective for NextGrain<'_> {
+    fn variables(&self) -> &BTreeMap<String, Var> {
+        self.network.variables()
+    }
+
+    fn device(&self) -> &Device {
+        self.network.device()
+    }
+
+    fn batches(&self) -> usize {
+        self.descent.steps_per_epoch
+    }
+
+    fn begin_epoch(&mut self, epoch: usize) -> usize {
+        self.descent.steps_in(epoch)
+    }
+
+    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+        let mut random = place.random(self.settings.seed);
+        let lesson = self.lesson(&mut random);
+        let device = self.network.device().candle();
+        let (input, targets) = lesson.draw(self.pool, self.settings, &mut random, device)?;
+        let dropout = self.dropout.at_update(self.descent.step(place));
+        let (queries, _) = self.network.forward(&input, None, &dropout)?;
+        let keys = self.network.keys(&lesson.candidates)?;
         let queries = queries.flatten(0, 1)?;
-        soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)
-    })
+        let loss = soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)?;
+        Ok((steps.minimize(&loss)?, self.settings.batch_size))
+    }
 }
 
 /// A chapter, ready to draw batches from.
@@ -138,7 +189,7 @@ impl Lesson {
     fn new(
         pool: &GrainPool,
         chapter: Chapter,
-        settings: &PointerTraining,
+        settings: &GrainTraining,
         device: &candle_core::Device,
     ) -> Result<Self> {
         let (width, shifts) = (pool.width(), pool.settings().shifts.len());
@@ -153,7 +204,7 @@ impl Lesson {
     fn draw(
         &self,
         pool: &GrainPool,
-        settings: &PointerTraining,
+        settings: &GrainTraining,
         random: &mut ChaCha8Rng,
         device: &candle_core::Device,
     ) -> Result<(Tensor, SoftTargets)> {

@@ -2,30 +2,26 @@ use super::composing::composed_to;
 use super::training::LiveTraining;
 use crate::Result;
 use crate::audio::Song;
-use crate::dataset::grains::SongSource;
+use crate::dataset::SongSource;
 use crate::display::{Bundle, Output, Show, shown_in_notebooks};
-use crate::generate::{Piece, SpectralComposer, SpectralLearning, SpectralOptions};
+use crate::generate::{CodeComposer, CodeLearning, CodeOptions, Piece};
 
-impl SpectralComposer {
+impl CodeComposer {
     /// Learns from songs with the usual settings, with a live chart of the loss; the stop button ends
     /// it after the running step.
     ///
     /// # Errors
-    /// What [`SpectralComposer::learn`] reports.
+    /// What [`CodeComposer::learn`] reports.
     pub fn of(songs: &[Song]) -> Result<Self> {
         let sources: Vec<SongSource> = songs.iter().cloned().map(SongSource::Song).collect();
-        Self::learn_to(Output::new(), &sources, &SpectralLearning::default())
+        Self::learn_to(Output::new(), &sources, &CodeLearning::default())
     }
 
     /// Learns from songs as told by `settings`, drawing through `output`.
     ///
     /// # Errors
-    /// What [`SpectralComposer::learn`] reports.
-    pub fn learn_to(
-        output: Output,
-        songs: &[SongSource],
-        settings: &SpectralLearning,
-    ) -> Result<Self> {
+    /// What [`CodeComposer::learn`] reports.
+    pub fn learn_to(output: Output, songs: &[SongSource], settings: &CodeLearning) -> Result<Self> {
         let training = &settings.training;
         let epochs = training.steps.div_ceil(training.steps_per_epoch.max(1));
         let mut live = LiveTraining::to(output, epochs);
@@ -38,21 +34,21 @@ impl SpectralComposer {
     /// the running block.
     ///
     /// # Errors
-    /// What [`SpectralComposer::compose`] reports.
+    /// What [`CodeComposer::compose`] reports.
     pub fn piece(&self, seconds: f64, seed: u64) -> Result<Piece> {
-        self.compose_to(Output::new(), seconds, seed, &SpectralOptions::default())
+        self.compose_to(Output::new(), seconds, seed, &CodeOptions::default())
     }
 
     /// As [`compose`](Self::compose), saying how far it is through `output`.
     ///
     /// # Errors
-    /// What [`SpectralComposer::compose`] reports.
+    /// What [`CodeComposer::compose`] reports.
     pub fn compose_to(
         &self,
         output: Output,
         seconds: f64,
         seed: u64,
-        options: &SpectralOptions,
+        options: &CodeOptions,
     ) -> Result<Piece> {
         let line = |done: f64, total: f64| {
             format!("composed {done:.1} of {total:.1} s; then phases are found")
@@ -61,11 +57,11 @@ impl SpectralComposer {
     }
 }
 
-impl Show for SpectralComposer {
+impl Show for CodeComposer {
     fn bundle(&self) -> Result<Bundle> {
         let text = format!("{}\n{}\n{}", self.blocks(), self.network(), self.history());
         Ok(Bundle::from_text(&text))
     }
 }
 
-shown_in_notebooks!(SpectralComposer);
+shown_in_notebooks!(CodeComposer);

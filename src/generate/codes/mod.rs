@@ -4,4 +4,4 @@ mod composer;
 mod copy_guard;
 mod file;
 
-pub use composer::{SpectralComposer, SpectralLearning, SpectralOptions};
+pub use composer::{CodeComposer, CodeLearning, CodeOptions};

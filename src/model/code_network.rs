@@ -11,9 +11,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The shape of a [`Coder`].
+/// The shape of a [`CodeNetwork`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CoderConfig {
+pub struct CodeNetworkConfig {
     /// Numbers that it hears at each step.
     pub width: usize,
     /// Codes that it says at each step, from coarse to fine.
@@ -26,7 +26,7 @@ pub struct CoderConfig {
     pub layers: usize,
 }
 
-impl CoderConfig {
+impl CodeNetworkConfig {
     /// The usual shape.
     pub fn usual(width: usize, stages: usize, codes: usize) -> Self {
         Self { width, stages, codes, units: 256, layers: 2 }
@@ -49,8 +49,8 @@ impl CoderConfig {
 /// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
 /// `mix.1.weight` and `code.0.weight` (an embedding's) for what a stage knows of the earlier ones,
 /// `stage.0.weight`, ….
-pub struct Coder {
-    config: CoderConfig,
+pub struct CodeNetwork {
+    config: CodeNetworkConfig,
     device: Device,
     dense_in: Dense,
     recurrent: Vec<Recurrent>,
@@ -62,12 +62,12 @@ pub struct Coder {
     variables: BTreeMap<String, Var>,
 }
 
-impl Coder {
+impl CodeNetwork {
     /// A network with parameters drawn from `seed`.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible configuration.
-    pub fn new(config: CoderConfig, seed: u64, device: &Device) -> Result<Self> {
+    pub fn new(config: CodeNetworkConfig, seed: u64, device: &Device) -> Result<Self> {
         let parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
         Self::build(config, parameters, device)
     }
@@ -77,16 +77,20 @@ impl Coder {
     /// # Errors
     /// [`Error::Data`] when one is missing or of another shape.
     pub fn from_tensors(
-        config: CoderConfig,
+        config: CodeNetworkConfig,
         tensors: BTreeMap<String, Tensor>,
         device: &Device,
     ) -> Result<Self> {
         Self::build(config, Parameters::loaded(tensors, device.candle()), device)
     }
 
-    fn build(config: CoderConfig, mut parameters: Parameters, device: &Device) -> Result<Self> {
+    fn build(
+        config: CodeNetworkConfig,
+        mut parameters: Parameters,
+        device: &Device,
+    ) -> Result<Self> {
         config.check()?;
-        let CoderConfig { width, stages, codes, units, layers } = config;
+        let CodeNetworkConfig { width, stages, codes, units, layers } = config;
         let dense_in = dense(&mut parameters, "dense_in", width, units)?;
         let recurrent = (0..layers)
             .map(|layer| {
@@ -157,7 +161,7 @@ impl Coder {
     }
 
     /// The network's shape.
-    pub fn config(&self) -> &CoderConfig {
+    pub fn config(&self) -> &CodeNetworkConfig {
         &self.config
     }
 
@@ -177,7 +181,7 @@ impl Coder {
     }
 }
 
-impl std::fmt::Display for Coder {
+impl std::fmt::Display for CodeNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
@@ -194,8 +198,8 @@ impl std::fmt::Display for Coder {
     }
 }
 
-impl std::fmt::Debug for Coder {
+impl std::fmt::Debug for CodeNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Coder({self})")
+        write!(f, "CodeNetwork({self})")
     }
 }

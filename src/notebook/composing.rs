@@ -2,42 +2,55 @@ use crate::Result;
 use crate::audio::{Playback, Song};
 use crate::display::{Bundle, Live, Output, Player, Progress};
 use crate::evaluate::{self, Similarity};
-use crate::generate::{self, Piece, Seed};
+use crate::generate::{self, Model, Options, Piece, Seed};
 use crate::model::Network;
 use std::path::Path;
 use std::time::Instant;
 
 impl Network {
-    /// Composes `seconds` of sound from `seed`, saying how far it is; the stop button ends it after
+    /// Composes `seconds` of sound after `start`, saying how far it is; the stop button ends it after
     /// the running block.
     ///
     /// # Errors
     /// What [`generate::blocks`] reports.
-    pub fn compose(&self, seed: impl Into<Seed>, seconds: f64) -> Result<Piece> {
-        self.compose_to(Output::new(), seed, seconds)
+    pub fn compose(&self, seconds: f64, start: impl Into<Seed>) -> Result<Piece> {
+        self.compose_to(Output::new(), seconds, start)
     }
 
     /// As [`compose`](Self::compose), saying it through `output`.
     ///
     /// # Errors
     /// What [`generate::blocks`] reports.
-    pub fn compose_to(&self, output: Output, seed: impl Into<Seed>, seconds: f64) -> Result<Piece> {
-        let block_seconds = self.dataset_settings().blocks.block_seconds();
-        let start = Instant::now();
-        let mut live = Live::to(output);
-        let piece = generate::blocks(self, &seed.into(), seconds, &mut |done, total| {
-            let line = format!(
-                "composed {:.1} of {:.1} s, at {:.0} times the speed of playing",
-                done as f64 * block_seconds,
-                total as f64 * block_seconds,
-                done as f64 * block_seconds / start.elapsed().as_secs_f64().max(1e-9),
-            );
-            let progress = Progress { done: done as u64, total: total as u64, line: line.clone() };
-            live.update(&progress, || Bundle::from_text(&line));
-        })?;
-        let line = format!("{piece}, in {:.1} s", start.elapsed().as_secs_f64());
-        live.finish(&line, || Bundle::from_text(&line));
-        Ok(piece)
+    pub fn compose_to(
+        &self,
+        output: Output,
+        seconds: f64,
+        start: impl Into<Seed>,
+    ) -> Result<Piece> {
+        let (begun, start) = (Instant::now(), start.into());
+        let line = |done: f64, total: f64| {
+            let speed = done / begun.elapsed().as_secs_f64().max(1e-9);
+            format!("composed {done:.1} of {total:.1} s, at {speed:.0} times the speed of playing")
+        };
+        composed_to(output, line, |progress| generate::blocks(self, seconds, &start, progress))
+    }
+}
+
+impl Model {
+    /// As [`compose`](Self::compose), saying how far it is through `output`.
+    ///
+    /// # Errors
+    /// What [`Model::compose`] reports.
+    pub fn compose_to(
+        &self,
+        output: Output,
+        seconds: f64,
+        seed: u64,
+        options: &Options,
+    ) -> Result<Piece> {
+        let line =
+            |done: f64, total: f64| format!("composed {:.0} %", 100.0 * done / total.max(1e-9));
+        composed_to(output, line, |progress| self.compose(seconds, seed, options, progress))
     }
 }
 

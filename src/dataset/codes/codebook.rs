@@ -1,4 +1,4 @@
-use crate::model::cpu::matrix::{Into, Matrix, product};
+use crate::compute::matrix::{Into, Matrix, product};
 use crate::{Error, Result, interrupt};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -24,7 +24,7 @@ pub struct CodebookSettings {
 /// ("k-means++", 2007).
 ///
 /// ```
-/// use neural_composer::dataset::spectral::{Codebook, CodebookSettings};
+/// use neural_composer::dataset::codes::{Codebook, CodebookSettings};
 /// let rows = [0.0, 0.0, 0.1, 0.0, 5.0, 5.0, 5.1, 5.0];
 /// let settings = CodebookSettings { stages: 1, codes: 2, seed: 1 };
 /// let book = Codebook::fit(&rows, 2, settings)?;

@@ -1,8 +1,10 @@
-//! The model file of a spectral composer: the network, the codes and what they stand for.
+//! The model file of a code composer: the network, the codes and what they stand for.
 
-use super::composer::SpectralComposer;
-use crate::dataset::spectral::{StoredBlocks, heard_width};
-use crate::model::{CODES, Coder, CoderConfig, Device, FORMAT_VERSION, ModelFile, ModelKind};
+use super::composer::CodeComposer;
+use crate::dataset::codes::{StoredCodes, input_width};
+use crate::model::{
+    CODES, CodeNetwork, CodeNetworkConfig, Device, FORMAT_VERSION, ModelFile, ModelKind,
+};
 use crate::train::History;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -14,11 +16,11 @@ struct Description {
     format_version: u32,
     kind: String,
     library_version: String,
-    network: CoderConfig,
-    blocks: StoredBlocks,
+    network: CodeNetworkConfig,
+    blocks: StoredCodes,
 }
 
-impl SpectralComposer {
+impl CodeComposer {
     /// Writes the network and the songs' codes to `path`, whole or not at all. The songs are not needed
     /// any more when it is [loaded](Self::load).
     ///
@@ -31,7 +33,7 @@ impl SpectralComposer {
             kind: CODES.into(),
             library_version: env!("CARGO_PKG_VERSION").into(),
             network: self.network().config().clone(),
-            blocks: StoredBlocks::of(self.blocks(), &mut tensors)?,
+            blocks: StoredCodes::of(self.blocks(), &mut tensors)?,
         };
         ModelFile::write(path.as_ref(), &description, &tensors)
     }
@@ -43,14 +45,18 @@ impl SpectralComposer {
     /// version or kind.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = ModelFile::read(path)?;
+        Self::from_file(ModelFile::read(path)?, path)
+    }
+
+    /// The composer in a model file that is read already.
+    pub(crate) fn from_file(mut file: ModelFile, path: &Path) -> Result<Self> {
         file.expect(ModelKind::Codes, path)?;
         let description: Description = file.description(path)?;
         let damaged = |error: Error| Error::model(path, error.to_string());
         let blocks = description.blocks.blocks(&mut file.tensors).map_err(damaged)?;
         let book = blocks.codebook();
-        let CoderConfig { width, stages, codes, .. } = description.network;
-        if (width, stages, codes) != (heard_width(book.width()), book.stages(), book.codes()) {
+        let CodeNetworkConfig { width, stages, codes, .. } = description.network;
+        if (width, stages, codes) != (input_width(book.width()), book.stages(), book.codes()) {
             let problem = format!(
                 "does not fit together: {} times {} codes, a network for {stages} times {codes}",
                 book.stages(),
@@ -59,8 +65,8 @@ impl SpectralComposer {
             return Err(Error::model(path, problem));
         }
         let device = Device::cpu();
-        let network =
-            Coder::from_tensors(description.network, file.tensors, &device).map_err(damaged)?;
+        let network = CodeNetwork::from_tensors(description.network, file.tensors, &device)
+            .map_err(damaged)?;
         Ok(Self::from_parts(blocks, network, History::empty(&device)))
     }
 }

@@ -12,9 +12,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The shape of a [`Pointer`].
+/// The shape of a [`GrainNetwork`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PointerConfig {
+pub struct GrainNetworkConfig {
     /// Numbers that describe a candidate.
     pub width: usize,
     /// How many phases there are; one number of the input for each.
@@ -27,7 +27,7 @@ pub struct PointerConfig {
     pub query: usize,
 }
 
-impl PointerConfig {
+impl GrainNetworkConfig {
     /// The usual shape for candidates of `width` numbers in `phases` phases.
     pub fn usual(width: usize, phases: usize) -> Self {
         Self { width, phases, units: 256, layers: 2, query: 128 }
@@ -49,8 +49,8 @@ impl PointerConfig {
 ///
 /// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
 /// `query.bias`, `key_hidden.weight`, …, `key.bias`.
-pub struct Pointer {
-    config: PointerConfig,
+pub struct GrainNetwork {
+    config: GrainNetworkConfig,
     device: Device,
     dense_in: Dense,
     recurrent: Vec<Recurrent>,
@@ -60,12 +60,12 @@ pub struct Pointer {
     variables: BTreeMap<String, Var>,
 }
 
-impl Pointer {
+impl GrainNetwork {
     /// A network with parameters drawn from `seed`.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible configuration.
-    pub fn new(config: PointerConfig, seed: u64, device: &Device) -> Result<Self> {
+    pub fn new(config: GrainNetworkConfig, seed: u64, device: &Device) -> Result<Self> {
         let parameters = Parameters::drawn(ChaCha8Rng::seed_from_u64(seed), device.candle());
         Self::build(config, parameters, device)
     }
@@ -75,16 +75,20 @@ impl Pointer {
     /// # Errors
     /// [`Error::Data`] when one is missing or of another shape.
     pub fn from_tensors(
-        config: PointerConfig,
+        config: GrainNetworkConfig,
         tensors: BTreeMap<String, Tensor>,
         device: &Device,
     ) -> Result<Self> {
         Self::build(config, Parameters::loaded(tensors, device.candle()), device)
     }
 
-    fn build(config: PointerConfig, mut parameters: Parameters, device: &Device) -> Result<Self> {
+    fn build(
+        config: GrainNetworkConfig,
+        mut parameters: Parameters,
+        device: &Device,
+    ) -> Result<Self> {
         config.check()?;
-        let PointerConfig { width, phases, units, layers, query } = config;
+        let GrainNetworkConfig { width, phases, units, layers, query } = config;
         let dense_in = dense(&mut parameters, "dense_in", width + phases, units)?;
         let recurrent_layers = (0..layers)
             .map(|layer| {
@@ -141,7 +145,7 @@ impl Pointer {
     }
 
     /// The network's shape.
-    pub fn config(&self) -> &PointerConfig {
+    pub fn config(&self) -> &GrainNetworkConfig {
         &self.config
     }
 
@@ -161,7 +165,7 @@ impl Pointer {
     }
 }
 
-impl std::fmt::Display for Pointer {
+impl std::fmt::Display for GrainNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
@@ -178,8 +182,8 @@ impl std::fmt::Display for Pointer {
     }
 }
 
-impl std::fmt::Debug for Pointer {
+impl std::fmt::Debug for GrainNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pointer({self})")
+        write!(f, "GrainNetwork({self})")
     }
 }

@@ -1,13 +1,13 @@
 //! Keeps a piece from following its songs in their own order for long.
 
-use crate::dataset::spectral::SpectralBlocks;
+use crate::dataset::codes::CodedSongs;
 
 /// Entries that are so alike sound the same.
 const SAME: f32 = 0.65;
 
 /// Counts, for every place of the songs, for how many blocks the piece has followed them there.
 pub(super) struct CopyGuard<'a> {
-    blocks: &'a SpectralBlocks,
+    blocks: &'a CodedSongs,
     /// How alike the first codes are, code by code.
     likeness: Vec<f32>,
     codes: usize,
@@ -20,7 +20,7 @@ pub(super) struct CopyGuard<'a> {
 
 impl<'a> CopyGuard<'a> {
     /// Lets a piece follow its songs for `longest` blocks.
-    pub fn new(blocks: &'a SpectralBlocks, longest: usize) -> Self {
+    pub fn new(blocks: &'a CodedSongs, longest: usize) -> Self {
         let stages = blocks.codebook().stages();
         let places = || blocks.songs().iter().map(|song| vec![0; song.starts(stages)]).collect();
         let likeness = blocks.codebook().likeness();

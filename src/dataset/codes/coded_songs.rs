@@ -1,13 +1,13 @@
 use super::codebook::{Codebook, CodebookSettings};
 use crate::audio::Audio;
-use crate::dataset::grains::SongSource;
+use crate::dataset::{Gathered, Skipped, SongSource, gather};
 use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
 use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};
 
 /// How songs become blocks of spectra.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SpectralSettings {
+pub struct CodeSettings {
     /// Songs are looked at in one channel at this rate. Usual: 22,050.
     pub sample_rate_hz: u32,
     /// Window and hop; where a song has a beat, the hop is changed a little so that a beat is a whole
@@ -23,7 +23,7 @@ pub struct SpectralSettings {
     pub codebook: CodebookSettings,
 }
 
-impl Default for SpectralSettings {
+impl Default for CodeSettings {
     fn default() -> Self {
         Self {
             sample_rate_hz: 22_050,
@@ -36,7 +36,7 @@ impl Default for SpectralSettings {
     }
 }
 
-impl SpectralSettings {
+impl CodeSettings {
     pub(super) fn check(&self) -> Result<()> {
         let (frames, components) = (self.frames_per_block, self.components);
         Error::refuse_zero([("frames_per_block", frames), ("components", components)])?;
@@ -52,7 +52,7 @@ impl SpectralSettings {
 
 /// One song as codes.
 #[derive(Clone, Debug)]
-pub struct SpectralSong {
+pub struct CodedSong {
     /// What people call it.
     pub title: String,
     /// Codes of the block that starts at each frame: blocks overlap.
@@ -71,12 +71,12 @@ pub struct SpectralSong {
 /// [`Codebook`]. Where a song has a steady beat the frames follow it, so that a block always lies at
 /// the same place of a beat.
 #[derive(Clone, Debug)]
-pub struct SpectralBlocks {
-    pub(super) settings: SpectralSettings,
+pub struct CodedSongs {
+    pub(super) settings: CodeSettings,
     pub(super) components: PrincipalComponents,
     pub(super) codebook: Codebook,
-    pub(super) songs: Vec<SpectralSong>,
-    pub(super) skipped: Vec<String>,
+    pub(super) songs: Vec<CodedSong>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// Numbers that tell where in beat and bar a block lies.
@@ -90,35 +90,19 @@ const LEAST_BLOCKS: usize = 32;
 /// Frames whose loudest bin has less than this share of the song's loudest are silent: -40 dB.
 const SILENT: f32 = 0.01;
 
-impl SpectralBlocks {
+impl CodedSongs {
     /// Cuts songs into blocks and fits the codes. What cannot be used is left out and said in
     /// [`skipped`](Self::skipped).
     ///
     /// # Errors
     /// [`Error::Argument`] for impossible settings; [`Error::Data`] when no song can be used;
     /// [`Error::Interrupted`] on a request to stop.
-    pub fn of(songs: &[SongSource], settings: SpectralSettings) -> Result<Self> {
+    pub fn of(songs: &[SongSource], settings: CodeSettings) -> Result<Self> {
         let _job = interrupt::begin()?;
         settings.check()?;
         let stft = Stft::new(settings.stft)?;
-        let (mut heard, mut skipped) = (Vec::new(), Vec::new());
-        for song in songs {
-            if interrupt::requested() {
-                return Err(Error::Interrupted("while songs were read".into()));
-            }
-            match Heard::of(song, &settings) {
-                Ok(song) => heard.push(song),
-                Err(error @ Error::Interrupted(_)) => return Err(error),
-                Err(error) => skipped.push(error.to_string()),
-            }
-        }
-        if heard.is_empty() {
-            let reasons = match skipped.as_slice() {
-                [] => "none was given".into(),
-                reasons => reasons.join("; "),
-            };
-            return Err(Error::Data(format!("no song can be learned from: {reasons}")));
-        }
+        let read = |song: &SongSource| Heard::of(song, &settings);
+        let Gathered { used: heard, skipped } = gather(songs, &mut |_, _| (), read)?;
         let total: usize = heard.iter().map(|song| song.centres.len()).sum();
         let step = total.div_ceil(MOST_FRAMES).max(1);
         let mut sample = Vec::new();
@@ -145,7 +129,7 @@ impl SpectralBlocks {
             .collect();
         let codebook = Codebook::fit(&some, frames * width, settings.codebook)?;
         let songs = heard.into_iter().zip(&rows).map(|(song, rows)| {
-            Ok(SpectralSong {
+            Ok(CodedSong {
                 codes: codebook.encode(rows)?,
                 title: song.title,
                 beats: song.beats,
@@ -157,17 +141,17 @@ impl SpectralBlocks {
     }
 
     /// How songs became blocks.
-    pub fn settings(&self) -> &SpectralSettings {
+    pub fn settings(&self) -> &CodeSettings {
         &self.settings
     }
 
     /// The songs in use.
-    pub fn songs(&self) -> &[SpectralSong] {
+    pub fn songs(&self) -> &[CodedSong] {
         &self.songs
     }
 
     /// What was left out, and why.
-    pub fn skipped(&self) -> &[String] {
+    pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
     }
 
@@ -215,7 +199,7 @@ impl SpectralBlocks {
     }
 }
 
-impl SpectralSong {
+impl CodedSong {
     /// Frames that a block starts at.
     pub fn starts(&self, stages: usize) -> usize {
         self.codes.len() / stages.max(1)
@@ -228,7 +212,7 @@ impl SpectralSong {
 
     /// The frame `frames` later; after the end the song begins again, so that a network never hears
     /// that there is nothing more to come.
-    pub(crate) fn later(&self, frame: usize, frames: usize, settings: &SpectralSettings) -> usize {
+    pub(crate) fn later(&self, frame: usize, frames: usize, settings: &CodeSettings) -> usize {
         let ring = self.starts(settings.codebook.stages) / settings.frames_per_block;
         (frame + frames) % (ring * settings.frames_per_block).max(1)
     }
@@ -251,12 +235,12 @@ impl SpectralSong {
 }
 
 /// Numbers that a network hears of a block whose entry has `width`.
-pub(crate) fn heard_width(width: usize) -> usize {
+pub(crate) fn input_width(width: usize) -> usize {
     width + PLACE_WIDTH
 }
 
 /// Adds what a network hears at a step: a block, and where in beat and bar the next one lies.
-pub(crate) fn heard_row(block: &[f32], next_beat: Option<f32>, to: &mut Vec<f32>) {
+pub(crate) fn input_row(block: &[f32], next_beat: Option<f32>, to: &mut Vec<f32>) {
     to.extend_from_slice(block);
     to.extend(place(next_beat));
 }
@@ -293,7 +277,7 @@ struct Heard {
 }
 
 impl Heard {
-    fn of(source: &SongSource, settings: &SpectralSettings) -> Result<Self> {
+    fn of(source: &SongSource, settings: &CodeSettings) -> Result<Self> {
         let audio = source.audio()?.to_mono().resample(settings.sample_rate_hz)?;
         let title = source.title();
         let (centres, beats, hop_samples) = frames_of(&audio, settings)?;
@@ -329,7 +313,7 @@ impl Heard {
         Ok(Self { title, samples, centres, beats, hop_samples, loudest })
     }
 
-    fn compressed(&self, stft: &Stft, centres: &[isize], settings: &SpectralSettings) -> Vec<f32> {
+    fn compressed(&self, stft: &Stft, centres: &[isize], settings: &CodeSettings) -> Vec<f32> {
         let mut rows = stft.magnitudes_at(&self.samples, centres);
         for value in &mut rows {
             *value = (*value / self.loudest).powf(settings.compression);
@@ -342,7 +326,7 @@ impl Heard {
 /// beat, where there is one.
 type Frames = (Vec<isize>, Option<Vec<f32>>, usize);
 
-fn frames_of(audio: &Audio, settings: &SpectralSettings) -> Result<Frames> {
+fn frames_of(audio: &Audio, settings: &CodeSettings) -> Result<Frames> {
     let rate = f64::from(settings.sample_rate_hz);
     let hop = settings.stft.hop_samples.max(1);
     let end = audio.frames() as f64;
@@ -381,7 +365,7 @@ fn frames_of(audio: &Audio, settings: &SpectralSettings) -> Result<Frames> {
     Ok((centres, Some(counted), played))
 }
 
-impl std::fmt::Display for SpectralBlocks {
+impl std::fmt::Display for CodedSongs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stages = self.codebook.stages();
         let frames: usize = self.songs.iter().map(|song| song.starts(stages)).sum();

@@ -1,27 +1,27 @@
 use super::copy_guard::CopyGuard;
 use crate::audio::Audio;
-use crate::dataset::grains::SongSource;
-use crate::dataset::spectral::{SpectralBlocks, SpectralSettings, heard_row, heard_width};
+use crate::dataset::SongSource;
+use crate::dataset::codes::{CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
 use crate::generate::{Piece, check_length};
 use crate::model::recurrent::State;
-use crate::model::{Coder, CoderConfig, Device, Dropout};
-use crate::train::{CoderTraining, History, Observer, code};
+use crate::model::{CodeNetwork, CodeNetworkConfig, Device, Dropout};
+use crate::train::{CodeTraining, History, Observer, code};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// How a [`SpectralComposer`] learns.
+/// How a [`CodeComposer`] learns.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SpectralLearning {
+pub struct CodeLearning {
     /// How songs become blocks of spectra.
-    pub blocks: SpectralSettings,
+    pub blocks: CodeSettings,
     /// How the network learns their order.
-    pub training: CoderTraining,
+    pub training: CodeTraining,
 }
 
-impl SpectralLearning {
+impl CodeLearning {
     /// The usual way, with another seed for everything drawn at random.
     pub fn seeded(seed: u64) -> Self {
         let mut learning = Self::default();
@@ -31,9 +31,9 @@ impl SpectralLearning {
     }
 }
 
-/// How a [`SpectralComposer`] draws.
+/// How a [`CodeComposer`] draws.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SpectralOptions {
+pub struct CodeOptions {
     /// Above 1 unlikely codes are drawn more often than the network says, below 1 less often.
     /// Usual: 1.
     pub temperature: f64,
@@ -46,13 +46,13 @@ pub struct SpectralOptions {
     pub iterations: usize,
 }
 
-impl Default for SpectralOptions {
+impl Default for CodeOptions {
     fn default() -> Self {
         Self { temperature: 1.0, top: 24, longest_run_seconds: 1.0, iterations: 60 }
     }
 }
 
-impl SpectralOptions {
+impl CodeOptions {
     fn check(&self) -> Result<()> {
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             return Err(Error::argument("temperature", "a number above 0", self.temperature));
@@ -71,19 +71,19 @@ impl SpectralOptions {
 /// that hears itself, and phases found for the magnitudes ([`GriffinLim`]).
 ///
 /// ```no_run
-/// use neural_composer::dataset::grains::SongSource;
-/// use neural_composer::generate::{SpectralComposer, SpectralLearning, SpectralOptions};
+/// use neural_composer::dataset::SongSource;
+/// use neural_composer::generate::{CodeComposer, CodeLearning, CodeOptions};
 /// use neural_composer::train::Silent;
 /// let songs = [SongSource::File("prelude.mp3".into())];
-/// let composer = SpectralComposer::learn(&songs, &SpectralLearning::default(), &mut Silent)?;
-/// let piece = composer.compose(20.0, 1, &SpectralOptions::default(), &mut |_, _| ())?;
+/// let composer = CodeComposer::learn(&songs, &CodeLearning::default(), &mut Silent)?;
+/// let piece = composer.compose(20.0, 1, &CodeOptions::default(), &mut |_, _| ())?;
 /// piece.audio().save("new.wav")?;
 /// # Ok::<(), neural_composer::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct SpectralComposer {
-    blocks: SpectralBlocks,
-    network: Coder,
+pub struct CodeComposer {
+    blocks: CodedSongs,
+    network: CodeNetwork,
     history: History,
 }
 
@@ -92,39 +92,40 @@ const HEARD_BLOCKS: usize = 32;
 /// What the logit of a code that would be a copy is lowered by.
 const SHUNNED_BY: f32 = 9.0;
 
-impl SpectralComposer {
+impl CodeComposer {
     /// Cuts songs into blocks and learns their order.
     ///
     /// A request to stop ([`interrupt`]) while it learns leaves the network as it got.
     ///
     /// # Errors
-    /// What [`SpectralBlocks::of`] and [`code`] report.
+    /// What [`CodedSongs::of`] and [`code`] report.
     pub fn learn(
         songs: &[SongSource],
-        settings: &SpectralLearning,
+        settings: &CodeLearning,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let _job = interrupt::begin()?;
-        let blocks = SpectralBlocks::of(songs, settings.blocks.clone())?;
+        let blocks = CodedSongs::of(songs, settings.blocks.clone())?;
         let book = blocks.codebook();
-        let config = CoderConfig::usual(heard_width(book.width()), book.stages(), book.codes());
+        let config =
+            CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
         // The network is small: the processor is as fast as anything.
-        let mut network = Coder::new(config, settings.training.seed, &Device::cpu())?;
+        let mut network = CodeNetwork::new(config, settings.training.seed, &Device::cpu())?;
         let history = code(&mut network, &blocks, &settings.training, observer)?;
         Ok(Self { blocks, network, history })
     }
 
-    pub(super) fn from_parts(blocks: SpectralBlocks, network: Coder, history: History) -> Self {
+    pub(super) fn from_parts(blocks: CodedSongs, network: CodeNetwork, history: History) -> Self {
         Self { blocks, network, history }
     }
 
     /// What it learned from.
-    pub fn blocks(&self) -> &SpectralBlocks {
+    pub fn blocks(&self) -> &CodedSongs {
         &self.blocks
     }
 
     /// What it learned with.
-    pub fn network(&self) -> &Coder {
+    pub fn network(&self) -> &CodeNetwork {
         &self.network
     }
 
@@ -146,7 +147,7 @@ impl SpectralComposer {
         &self,
         seconds: f64,
         seed: u64,
-        options: &SpectralOptions,
+        options: &CodeOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
         let _job = interrupt::begin()?;
@@ -189,8 +190,8 @@ impl SpectralComposer {
 
 /// Draws block after block.
 struct Writer<'a> {
-    composer: &'a SpectralComposer,
-    options: &'a SpectralOptions,
+    composer: &'a CodeComposer,
+    options: &'a CodeOptions,
     song: usize,
     origin: String,
     state: Vec<State>,
@@ -204,8 +205,8 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Hears some seconds of a song.
     fn start(
-        composer: &'a SpectralComposer,
-        options: &'a SpectralOptions,
+        composer: &'a CodeComposer,
+        options: &'a CodeOptions,
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
         let blocks = &composer.blocks;
@@ -223,7 +224,7 @@ impl<'a> Writer<'a> {
         let rows = blocks.heard(&codes)?;
         let mut input = Vec::new();
         for (step, row) in rows.chunks_exact(blocks.codebook().width()).enumerate() {
-            heard_row(row, song.beat_at(first + (step + 1) * frames), &mut input);
+            input_row(row, song.beat_at(first + (step + 1) * frames), &mut input);
         }
         let width = composer.network.config().width;
         let device = composer.network.device().candle();
@@ -267,7 +268,7 @@ impl<'a> Writer<'a> {
         }
         self.beat = self.beat.map(|beat| beat + self.beats_per_block);
         let mut input = Vec::new();
-        heard_row(&self.composer.blocks.heard(&codes)?, self.beat, &mut input);
+        input_row(&self.composer.blocks.heard(&codes)?, self.beat, &mut input);
         let input = Tensor::from_vec(input, (1, 1, network.config().width), device)?;
         let (hidden, state) = network.forward(&input, Some(&self.state), &Dropout::NONE)?;
         self.state = state;
@@ -277,7 +278,7 @@ impl<'a> Writer<'a> {
 }
 
 /// One of the likeliest, by its likelihood.
-fn draw(logits: &[f32], options: &SpectralOptions, random: &mut ChaCha8Rng) -> u32 {
+fn draw(logits: &[f32], options: &CodeOptions, random: &mut ChaCha8Rng) -> u32 {
     let mut order: Vec<(f32, u32)> =
         logits.iter().enumerate().map(|(code, logit)| (*logit, code as u32)).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

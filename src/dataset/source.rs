@@ -18,6 +18,13 @@ pub enum SongSource {
     },
 }
 
+/// A song as a dataset takes it in.
+pub(crate) struct Mono {
+    pub title: String,
+    pub audio: Audio,
+    pub warnings: Vec<String>,
+}
+
 impl SongSource {
     /// All samples, all channels.
     ///
@@ -29,6 +36,29 @@ impl SongSource {
             Self::Song(song) => Ok(song.audio().clone()),
             Self::Audio { audio, .. } => Ok(audio.clone()),
         }
+    }
+
+    /// One channel at `rate` Hz, with the title and what the decoder had to put up with; of a file only
+    /// this much is ever in memory.
+    ///
+    /// # Errors
+    /// What [`Song::open`] reports, for a file.
+    pub(crate) fn mono_at(&self, rate: u32) -> Result<Mono> {
+        Ok(match self {
+            Self::File(path) => {
+                let mut decoder = Decoder::open(path)?;
+                let audio = decoder.read_mono_at(rate)?;
+                Mono { title: decoder.title(), audio, warnings: decoder.warnings() }
+            }
+            Self::Song(song) => Mono {
+                title: song.title().to_owned(),
+                audio: song.audio().clone(),
+                warnings: song.warnings().to_vec(),
+            },
+            Self::Audio { title, audio } => {
+                Mono { title: title.clone(), audio: audio.clone(), warnings: Vec::new() }
+            }
+        })
     }
 
     /// What people call it.
@@ -54,7 +84,7 @@ impl SongSource {
 
 /// A number that tells one sound from another: of its samples, rounded to 16 bits, so that the same
 /// file gives the same number whatever decoded the last bit.
-pub(super) fn fingerprint(audio: &Audio) -> u64 {
+pub(crate) fn fingerprint(audio: &Audio) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = OFFSET;
@@ -70,7 +100,7 @@ pub(super) fn fingerprint(audio: &Audio) -> u64 {
 }
 
 /// Names the song in an error about what is in it.
-pub(super) fn unusable(source: &SongSource, problem: &str) -> Error {
+pub(crate) fn unusable(source: &SongSource, problem: &str) -> Error {
     match source.path() {
         Some(path) => Error::audio(path, problem),
         None => Error::Data(format!("{}: {problem}", source.title())),

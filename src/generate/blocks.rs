@@ -7,10 +7,10 @@ use candle_core::Tensor;
 /// The longest piece that is made in one go, six hours: beyond it, a slip of the keyboard is likelier.
 const MAX_SECONDS: f64 = 6.0 * 3600.0;
 
-/// Composes `seconds` of sound: feeds `seed`, then lets `network` go on from its own predictions.
+/// Composes `seconds` of sound: `network` takes in `start`, then goes on from its own predictions.
 ///
-/// `progress` is told (blocks done, blocks planned) after every block. A request to stop
-/// ([`interrupt`]) ends it after the running block; the piece then is as long as it got.
+/// `progress` is told (seconds done, seconds in all) after every block. A request to stop
+/// ([`interrupt`]) ends it after the running block: the piece is as long as what was done.
 ///
 /// # Errors
 /// [`Error::Argument`] for an impossible length or a seed of another width;
@@ -18,9 +18,9 @@ const MAX_SECONDS: f64 = 6.0 * 3600.0;
 /// [`Error::Interrupted`] when it was stopped before the first block.
 pub fn blocks(
     network: &Network,
-    seed: &Seed,
     seconds: f64,
-    progress: &mut dyn FnMut(usize, usize),
+    start: &Seed,
+    progress: &mut dyn FnMut(f64, f64),
 ) -> Result<Piece> {
     let _job = interrupt::begin()?;
     check_length(seconds)?;
@@ -28,7 +28,7 @@ pub fn blocks(
     let (width, count) = (blocks.width(), blocks.count_for(seconds));
     let device = network.device().candle();
 
-    let seed_rows = seed.rows_for(network)?;
+    let seed_rows = start.rows_for(network)?;
     let steps = seed_rows.len() / width;
     let input = Tensor::from_vec(seed_rows, (1, steps, width), device)?;
     let (predicted, mut state) = network.predict(&network.join(&input, &input)?, None)?;
@@ -39,7 +39,7 @@ pub fn blocks(
     let mut rows: Vec<f32> = Vec::with_capacity(count * width);
     for done in 1..=count {
         rows.extend(block.flatten_all()?.to_vec1::<f32>()?);
-        progress(done, count);
+        progress(blocks.block_seconds() * done as f64, blocks.block_seconds() * count as f64);
         if done == count || interrupt::requested() {
             break;
         }
@@ -62,7 +62,7 @@ pub fn blocks(
     let wanted = (seconds * f64::from(blocks.sample_rate_hz)).round() as usize;
     samples.truncate(wanted);
     let audio = Audio::mono(samples, blocks.sample_rate_hz)?;
-    Ok(Piece::new(audio, (seed.origin(), network.to_string()), interrupted))
+    Ok(Piece::new(audio, (start.origin(), network.to_string()), interrupted))
 }
 
 /// Refuses a length that cannot be composed; a job checks it before it trains.

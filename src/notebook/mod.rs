@@ -4,11 +4,11 @@
 //! with a progress line, and a piece can be saved, played and compared.
 
 mod cards;
+mod codes;
 mod composing;
 mod grains;
 mod internals;
 mod showing;
-mod spectral;
 mod training;
 mod verdict;
 

@@ -1,7 +1,7 @@
 //! Blocks in a model file: the songs' codes, what these stand for, and nothing of the songs' sound.
 
-use super::blocks::{SpectralBlocks, SpectralSettings, SpectralSong};
 use super::codebook::Codebook;
+use super::coded_songs::{CodeSettings, CodedSong, CodedSongs};
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 /// What the file's description says of the blocks; the numbers are in its tensors.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct StoredBlocks {
-    settings: SpectralSettings,
+pub(crate) struct StoredCodes {
+    settings: CodeSettings,
     songs: Vec<StoredSong>,
 }
 
@@ -42,12 +42,9 @@ fn take(tensors: &mut BTreeMap<String, Tensor>, name: &str) -> Result<Tensor> {
     tensors.remove(name).ok_or_else(|| Error::Data(format!("the tensor \"{name}\" is missing")))
 }
 
-impl StoredBlocks {
+impl StoredCodes {
     /// Describes `blocks`, and adds their numbers to `tensors`.
-    pub(crate) fn of(
-        blocks: &SpectralBlocks,
-        tensors: &mut BTreeMap<String, Tensor>,
-    ) -> Result<Self> {
+    pub(crate) fn of(blocks: &CodedSongs, tensors: &mut BTreeMap<String, Tensor>) -> Result<Self> {
         let numbers = |numbers: &[f32]| Tensor::new(numbers, &Device::Cpu);
         for (name, part) in COMPONENTS.iter().zip(blocks.components.parts()) {
             tensors.insert((*name).to_owned(), numbers(part)?);
@@ -74,7 +71,7 @@ impl StoredBlocks {
     ///
     /// # Errors
     /// [`Error::Data`] when a tensor is missing or does not fit the others.
-    pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<SpectralBlocks> {
+    pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<CodedSongs> {
         self.settings.check()?;
         Stft::new(self.settings.stft)?;
         let mut numbers = |name: &str| Ok::<Vec<f32>, Error>(take(tensors, name)?.to_vec1()?);
@@ -103,13 +100,13 @@ impl StoredBlocks {
                 return Err(unfit(&format!("the codes of the song \"{}\"", song.title)));
             }
             let StoredSong { title, hop_samples, loudest, .. } = song;
-            Ok(SpectralSong { title, codes, beats, hop_samples, loudest })
+            Ok(CodedSong { title, codes, beats, hop_samples, loudest })
         });
-        let songs: Vec<SpectralSong> = songs.collect::<Result<_>>()?;
+        let songs: Vec<CodedSong> = songs.collect::<Result<_>>()?;
         if songs.is_empty() {
             return Err(Error::Data("there is no song in it".into()));
         }
         let settings = self.settings;
-        Ok(SpectralBlocks { settings, components, codebook, songs, skipped: Vec::new() })
+        Ok(CodedSongs { settings, components, codebook, songs, skipped: Vec::new() })
     }
 }

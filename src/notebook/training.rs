@@ -12,7 +12,7 @@ use std::path::Path;
 /// How often to hear what a network makes while it trains.
 ///
 /// ```
-/// use neural_composer::lab::Listening;
+/// use neural_composer::notebook::Listening;
 /// let listening = Listening { every_epochs: 10, ..Listening::default() };
 /// assert_eq!(listening.seconds, 4.0);
 /// ```
@@ -49,7 +49,7 @@ impl Samples {
     const BYTES: usize = 80_000;
 
     fn listen(&mut self, network: &Network, epoch: usize) -> Result<SoundSample> {
-        let piece = generate::blocks(network, &self.seed, self.listening.seconds, &mut |_, _| ())?;
+        let piece = generate::blocks(network, self.listening.seconds, &self.seed, &mut |_, _| ())?;
         let label = format!("after epoch {epoch}");
         let sample = SoundSample::new(piece.audio(), &label, Self::BYTES)?;
         self.made += 1;

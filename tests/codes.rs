@@ -1,15 +1,13 @@
-//! The spectral model: phases are found, codes tell spectra, and a piece is made of them.
+//! Codes: phases are found, codes tell spectra, and a piece is made of them.
 
 use neural_composer::Result;
 use neural_composer::audio::{Audio, Song};
-use neural_composer::dataset::grains::SongSource;
-use neural_composer::dataset::spectral::{Codebook, CodebookSettings, SpectralBlocks};
+use neural_composer::dataset::SongSource;
+use neural_composer::dataset::codes::{Codebook, CodebookSettings, CodedSongs};
 use neural_composer::display::Show;
 use neural_composer::evaluate::{judge, style_distance};
 use neural_composer::features::{GriffinLim, PrincipalComponents, StftSettings, magnitudes};
-use neural_composer::generate::{
-    GrainComposer, SpectralComposer, SpectralLearning, SpectralOptions,
-};
+use neural_composer::generate::{CodeComposer, CodeLearning, CodeOptions, GrainComposer};
 use neural_composer::model::{Device, ModelKind, Network};
 use neural_composer::train::Silent;
 use rand::{Rng, SeedableRng};
@@ -154,8 +152,8 @@ fn a_codebook_refuses_what_makes_no_sense() {
 }
 
 /// Small enough for a test.
-fn quick() -> SpectralLearning {
-    let mut learning = SpectralLearning::seeded(3);
+fn quick() -> CodeLearning {
+    let mut learning = CodeLearning::seeded(3);
     learning.blocks.components = 24;
     learning.blocks.codebook.codes = 48;
     learning.blocks.codebook.stages = 2;
@@ -172,9 +170,9 @@ fn source(title: &str, audio: Audio) -> SongSource {
 #[test]
 fn the_same_seed_gives_the_same_piece_and_another_another() -> Result<()> {
     let songs = [source("song", song("prelude.mp3", 5.0, 20.0))];
-    let options = SpectralOptions { iterations: 4, ..SpectralOptions::default() };
+    let options = CodeOptions { iterations: 4, ..CodeOptions::default() };
     let made = |seed: u64| -> Result<Audio> {
-        let composer = SpectralComposer::learn(&songs, &quick(), &mut Silent)?;
+        let composer = CodeComposer::learn(&songs, &quick(), &mut Silent)?;
         assert_eq!(composer.history().epochs.len(), 1);
         Ok(composer.compose(3.0, seed, &options, &mut |_, _| ())?.audio().clone())
     };
@@ -192,21 +190,21 @@ fn a_model_file_holds_all_that_composing_needs() -> Result<()> {
         source("with a beat", song("lantern-street.mp3", 5.0, 20.0)),
         source("another", song("still-water.wav", 5.0, 15.0)),
     ];
-    let composer = SpectralComposer::learn(&songs, &quick(), &mut Silent)?;
+    let composer = CodeComposer::learn(&songs, &quick(), &mut Silent)?;
     composer.save(&path)?;
     assert_eq!(ModelKind::of(&path)?, ModelKind::Codes);
-    let again = SpectralComposer::load(&path)?;
-    let options = SpectralOptions { iterations: 4, ..SpectralOptions::default() };
+    let again = CodeComposer::load(&path)?;
+    let options = CodeOptions { iterations: 4, ..CodeOptions::default() };
     for seed in 1..4 {
-        let piece = |composer: &SpectralComposer| -> Result<Audio> {
+        let piece = |composer: &CodeComposer| -> Result<Audio> {
             Ok(composer.compose(2.0, seed, &options, &mut |_, _| ())?.audio().clone())
         };
         assert!(piece(&composer)? == piece(&again)?, "seed {seed}");
     }
     let refused = Network::load(&path, &Device::cpu()).unwrap_err().to_string();
-    assert!(refused.contains("a spectral composer, not a network of blocks"), "{refused}");
+    assert!(refused.contains("a code composer, not a network of blocks"), "{refused}");
     let refused = GrainComposer::load(&path).unwrap_err().to_string();
-    assert!(refused.contains("`SpectralComposer::load`"), "{refused}");
+    assert!(refused.contains("`CodeComposer::load`"), "{refused}");
     Ok(())
 }
 
@@ -215,7 +213,7 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("codes.safetensors");
     let songs = [source("song", song("prelude.mp3", 5.0, 15.0))];
-    SpectralComposer::learn(&songs, &quick(), &mut Silent)?.save(&path)?;
+    CodeComposer::learn(&songs, &quick(), &mut Silent)?.save(&path)?;
     let whole = std::fs::read(&path).unwrap();
     let cpu = candle_core::Device::Cpu;
     let tensors = candle_core::safetensors::load_buffer(&whole, &cpu).unwrap();
@@ -228,7 +226,7 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
             tensors.extend(tensor.map(|tensor| (name.to_owned(), tensor)));
             let bytes = safetensors::serialize(&tensors, header.metadata().clone()).unwrap();
             std::fs::write(&path, bytes).unwrap();
-            SpectralComposer::load(&path).unwrap_err().to_string()
+            CodeComposer::load(&path).unwrap_err().to_string()
         };
         let flat = tensors[name].flatten_all().unwrap();
         let short = flat.narrow(0, 0, flat.elem_count() - 1).unwrap();
@@ -241,16 +239,16 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
     wrong.insert("song.0.codes".into(), codes);
     let bytes = safetensors::serialize(&wrong, header.metadata().clone()).unwrap();
     std::fs::write(&path, bytes).unwrap();
-    assert!(SpectralComposer::load(&path).unwrap_err().to_string().contains("do not fit"));
+    assert!(CodeComposer::load(&path).unwrap_err().to_string().contains("do not fit"));
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    assert!(SpectralComposer::load(&path).is_err());
+    assert!(CodeComposer::load(&path).is_err());
     Ok(())
 }
 
 #[test]
 fn codes_keep_what_a_song_sounds_like() -> Result<()> {
     let audio = song("prelude.mp3", 5.0, 25.0);
-    let blocks = SpectralBlocks::of(&[source("song", audio.clone())], quick().blocks)?;
+    let blocks = CodedSongs::of(&[source("song", audio.clone())], quick().blocks)?;
     let (song, frames) = (&blocks.songs()[0], blocks.settings().frames_per_block);
     let codes: Vec<u32> = (0..song.starts(2) / frames)
         .flat_map(|block| song.codes_at(block * frames, 2).to_vec())
@@ -282,12 +280,12 @@ fn learning_lowers_the_loss_and_is_shown() -> Result<()> {
     let mut learning = quick();
     learning.training.steps = 60;
     let songs = [source("<b>song</b>", song("canon.ogg", 5.0, 20.0))];
-    let composer = SpectralComposer::learn(&songs, &learning, &mut Silent)?;
+    let composer = CodeComposer::learn(&songs, &learning, &mut Silent)?;
     let losses: Vec<f64> = composer.history().epochs.iter().map(|e| e.train_loss).collect();
     assert!(losses.len() == 3 && losses[2] < 0.9 * losses[0], "{losses:?}");
     let bundle = composer.bundle()?;
     assert!(bundle.plain().contains("blocks of 4 spectra from 1 song"), "{}", bundle.plain());
-    let piece = composer.compose(8.0, 1, &SpectralOptions::default(), &mut |_, _| ())?;
+    let piece = composer.compose(8.0, 1, &CodeOptions::default(), &mut |_, _| ())?;
     assert!(piece.seed().contains("song") && !piece.was_interrupted());
     let judgement = judge(piece.audio(), &[&song("canon.ogg", 5.0, 20.0)])?;
     assert!(judgement.texture.stillness < 0.9, "{judgement}");
@@ -296,39 +294,39 @@ fn learning_lowers_the_loss_and_is_shown() -> Result<()> {
 
 #[test]
 fn bad_songs_and_settings_are_told() {
-    let learn = |audio: Audio, learning: &SpectralLearning| {
-        SpectralComposer::learn(&[source("one", audio)], learning, &mut Silent)
+    let learn = |audio: Audio, learning: &CodeLearning| {
+        CodeComposer::learn(&[source("one", audio)], learning, &mut Silent)
     };
     let silent = || Audio::mono(vec![0.0; 220_500], 22_050).unwrap();
     let error = |audio: Audio| learn(audio, &quick()).unwrap_err().to_string();
     assert!(error(silent()).contains("one: is silent"), "{}", error(silent()));
     let short = || Audio::mono(vec![0.1; 9_000], 22_050).unwrap();
     assert!(error(short()).contains("one: 0.4 s is too short"), "{}", error(short()));
-    let nothing = SpectralComposer::learn(&[], &quick(), &mut Silent).unwrap_err();
-    assert!(nothing.to_string().contains("none was given"));
+    let nothing = CodeComposer::learn(&[], &quick(), &mut Silent).unwrap_err();
+    assert!(nothing.to_string().contains("at least one song"));
     // Noise and one note: a piece all the same.
     let tone = (0..220_500).map(|n| (n as f32 * 0.06).sin() * 0.3).collect();
     for audio in [hiss(), Audio::mono(tone, 22_050).unwrap()] {
         let composer = learn(audio, &quick()).unwrap();
-        let options = SpectralOptions { iterations: 2, ..SpectralOptions::default() };
+        let options = CodeOptions { iterations: 2, ..CodeOptions::default() };
         let piece = composer.compose(2.0, 1, &options, &mut |_, _| ()).unwrap();
         assert!(piece.audio().channels()[0].iter().all(|sample| sample.abs() <= 1.0));
-        let cold = SpectralOptions { temperature: 0.0, ..SpectralOptions::default() };
+        let cold = CodeOptions { temperature: 0.0, ..CodeOptions::default() };
         assert!(composer.compose(2.0, 1, &cold, &mut |_, _| ()).is_err());
-        let none = SpectralOptions { top: 0, ..SpectralOptions::default() };
+        let none = CodeOptions { top: 0, ..CodeOptions::default() };
         assert!(composer.compose(2.0, 1, &none, &mut |_, _| ()).is_err());
         assert!(composer.compose(-1.0, 1, &options, &mut |_, _| ()).is_err());
     }
     for change in [
-        |l: &mut SpectralLearning| l.training.steps = 0,
-        |l: &mut SpectralLearning| l.training.learning_rate = f64::NAN,
-        |l: &mut SpectralLearning| l.training.weight_decay = -1.0,
-        |l: &mut SpectralLearning| l.training.dropout = 1.0,
-        |l: &mut SpectralLearning| l.training.scheduled_sampling = 2.0,
-        |l: &mut SpectralLearning| l.blocks.compression = 0.0,
-        |l: &mut SpectralLearning| l.blocks.frames_per_block = 0,
-        |l: &mut SpectralLearning| l.blocks.stft.hop_samples = 0,
-        |l: &mut SpectralLearning| l.blocks.codebook.codes = 0,
+        |l: &mut CodeLearning| l.training.steps = 0,
+        |l: &mut CodeLearning| l.training.learning_rate = f64::NAN,
+        |l: &mut CodeLearning| l.training.weight_decay = -1.0,
+        |l: &mut CodeLearning| l.training.dropout = 1.0,
+        |l: &mut CodeLearning| l.training.scheduled_sampling = 2.0,
+        |l: &mut CodeLearning| l.blocks.compression = 0.0,
+        |l: &mut CodeLearning| l.blocks.frames_per_block = 0,
+        |l: &mut CodeLearning| l.blocks.stft.hop_samples = 0,
+        |l: &mut CodeLearning| l.blocks.codebook.codes = 0,
     ] {
         let mut learning = quick();
         change(&mut learning);

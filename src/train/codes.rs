@@ -1,16 +1,18 @@
 use super::descent::Descent;
+use super::fit::{Objective, Place, Steps, fit};
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::{History, Observer};
-use crate::dataset::spectral::{SpectralBlocks, heard_row};
-use crate::model::{Coder, Dropout};
+use crate::dataset::codes::{CodedSongs, input_row};
+use crate::model::{CodeNetwork, Device, Dropout};
 use crate::{Error, Result, interrupt};
-use candle_core::{D, Tensor};
-use rand::{Rng, SeedableRng};
+use candle_core::{D, Tensor, Var};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
-/// How to teach a [`Coder`] which block of spectra follows which.
+/// How to teach a [`CodeNetwork`] which block of spectra follows which.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CoderTraining {
+pub struct CodeTraining {
     /// Optimizer steps. Usual: 160.
     pub steps: usize,
     /// Steps that are reported together as an epoch.
@@ -32,7 +34,7 @@ pub struct CoderTraining {
     pub seed: u64,
 }
 
-impl Default for CoderTraining {
+impl Default for CodeTraining {
     fn default() -> Self {
         Self {
             steps: 160,
@@ -48,7 +50,7 @@ impl Default for CoderTraining {
     }
 }
 
-impl CoderTraining {
+impl CodeTraining {
     fn check(&self) -> Result<()> {
         self.descent().check()?;
         let (batch, sequence) = (self.batch_size, self.sequence_blocks);
@@ -73,9 +75,9 @@ impl CoderTraining {
     }
 }
 
-/// Sequences of blocks, as a network hears them and as it should go on.
+/// Sequences of codes: what a network takes in, and what it should predict.
 struct Lesson {
-    /// The codes heard, row after row.
+    /// The codes taken in, row after row.
     heard: Vec<u32>,
     /// The codes that follow.
     next: Vec<u32>,
@@ -83,44 +85,78 @@ struct Lesson {
     beats: Vec<Option<f32>>,
 }
 
-/// Teaches `network` which block follows which: it hears blocks, four ways each (blocks may start at any
-/// frame), and minimises the cross-entropy of the codes that follow.
+/// Teaches `network` which block of spectra follows which: it takes in codes, four ways each (blocks
+/// may start at any frame), and minimises the cross-entropy of the codes that follow.
 ///
-/// From step to step it hears more of what it would have said itself (parallel scheduled sampling,
-/// Duckworth et al. 2019). A request to stop ([`interrupt`](crate::interrupt)) ends it after the running step.
+/// From step to step its input has more of what it would have predicted itself (parallel scheduled
+/// sampling, Duckworth et al. 2019). A request to stop ([`interrupt`](crate::interrupt)) ends it after
+/// the running step.
 ///
 /// # Errors
-/// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
+/// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss is no longer finite.
 pub fn code(
-    network: &mut Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &mut CodeNetwork,
+    songs: &CodedSongs,
+    settings: &CodeTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
     settings.check()?;
-    let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
-    let dropout = Dropout::new(settings.dropout, settings.seed)?;
     let descent = settings.descent();
-    let network = &*network;
-    descent.run(network.variables(), network.device(), observer, |step| {
-        let mut lesson = draw(blocks, settings, &mut random);
-        let own = settings.scheduled_sampling * descent.done(step);
-        hear_itself(network, blocks, settings, &mut lesson, own, &mut random)?;
-        loss(network, blocks, settings, &lesson, &dropout.at_update(step as u64))
-    })
+    let optimizer = descent.optimizer(network.variables())?;
+    let dropout = Dropout::new(settings.dropout, settings.seed)?;
+    let mut objective = NextCodes { network, songs, settings, descent, dropout };
+    fit(&mut objective, &descent.plan(), optimizer, observer)
+}
+
+/// The cross-entropy of the codes that follow.
+struct NextCodes<'a> {
+    network: &'a CodeNetwork,
+    songs: &'a CodedSongs,
+    settings: &'a CodeTraining,
+    descent: Descent,
+    dropout: Dropout,
+}
+
+impl Objective for NextCodes<'_> {
+    fn variables(&self) -> &BTreeMap<String, Var> {
+        self.network.variables()
+    }
+
+    fn device(&self) -> &Device {
+        self.network.device()
+    }
+
+    fn batches(&self) -> usize {
+        self.descent.steps_per_epoch
+    }
+
+    fn begin_epoch(&mut self, epoch: usize) -> usize {
+        self.descent.steps_in(epoch)
+    }
+
+    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+        let Self { network, songs, settings, .. } = *self;
+        let mut random = place.random(settings.seed);
+        let mut lesson = draw(songs, settings, &mut random);
+        let own = settings.scheduled_sampling * place.done;
+        hear_itself(network, songs, settings, &mut lesson, own, &mut random)?;
+        let step = self.descent.step(place);
+        let loss = loss(network, songs, settings, &lesson, &self.dropout.at_update(step))?;
+        Ok((steps.minimize(&loss)?, settings.batch_size))
+    }
 }
 
 /// A batch of sequences from anywhere in the songs, longer songs more often.
-fn draw(blocks: &SpectralBlocks, settings: &CoderTraining, random: &mut ChaCha8Rng) -> Lesson {
-    let (stages, frames) = (blocks.codebook().stages(), blocks.settings().frames_per_block);
-    let all: usize = blocks.songs().iter().map(|song| song.starts(stages)).sum();
+fn draw(songs: &CodedSongs, settings: &CodeTraining, random: &mut ChaCha8Rng) -> Lesson {
+    let (stages, frames) = (songs.codebook().stages(), songs.settings().frames_per_block);
+    let all: usize = songs.songs().iter().map(|song| song.starts(stages)).sum();
     let mut lesson = Lesson { heard: Vec::new(), next: Vec::new(), beats: Vec::new() };
     let steps = settings.sequence_blocks;
     for _ in 0..settings.batch_size {
         let mut place = random.random_range(0..all);
-        let mut song = &blocks.songs()[0];
-        for candidate in blocks.songs() {
+        let mut song = &songs.songs()[0];
+        for candidate in songs.songs() {
             song = candidate;
             match place.checked_sub(candidate.starts(stages)) {
                 Some(rest) => place = rest,
@@ -128,9 +164,9 @@ fn draw(blocks: &SpectralBlocks, settings: &CoderTraining, random: &mut ChaCha8R
             }
         }
         let mut frame =
-            song.later(random.random_range(0..song.starts(stages)), 0, blocks.settings());
+            song.later(random.random_range(0..song.starts(stages)), 0, songs.settings());
         for _ in 0..steps {
-            let next = song.later(frame, frames, blocks.settings());
+            let next = song.later(frame, frames, songs.settings());
             lesson.heard.extend(song.codes_at(frame, stages));
             lesson.next.extend(song.codes_at(next, stages));
             lesson.beats.push(song.beat_at(next));
@@ -141,15 +177,15 @@ fn draw(blocks: &SpectralBlocks, settings: &CoderTraining, random: &mut ChaCha8R
 }
 
 fn rows(
-    network: &Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &CodeNetwork,
+    songs: &CodedSongs,
+    settings: &CodeTraining,
     lesson: &Lesson,
 ) -> Result<Tensor> {
-    let heard = blocks.heard(&lesson.heard)?;
+    let heard = songs.heard(&lesson.heard)?;
     let mut input = Vec::with_capacity(lesson.beats.len() * network.config().width);
-    for (row, beat) in heard.chunks_exact(blocks.codebook().width()).zip(&lesson.beats) {
-        heard_row(row, *beat, &mut input);
+    for (row, beat) in heard.chunks_exact(songs.codebook().width()).zip(&lesson.beats) {
+        input_row(row, *beat, &mut input);
     }
     let width = network.config().width;
     let steps = lesson.beats.len() / settings.batch_size;
@@ -157,7 +193,7 @@ fn rows(
     Ok(Tensor::from_vec(input, shape, network.device().candle())?)
 }
 
-fn codes_of(codes: &[u32], stages: usize, network: &Coder) -> Result<Vec<Tensor>> {
+fn codes_of(codes: &[u32], stages: usize, network: &CodeNetwork) -> Result<Vec<Tensor>> {
     (0..stages)
         .map(|stage| {
             let codes: Vec<u32> = codes.iter().skip(stage).step_by(stages).copied().collect();
@@ -169,13 +205,13 @@ fn codes_of(codes: &[u32], stages: usize, network: &Coder) -> Result<Vec<Tensor>
 
 /// The cross-entropy of what follows, averaged over rows and stages.
 fn loss(
-    network: &Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &CodeNetwork,
+    songs: &CodedSongs,
+    settings: &CodeTraining,
     lesson: &Lesson,
     dropout: &Dropout,
 ) -> Result<Tensor> {
-    let (hidden, _) = network.forward(&rows(network, blocks, settings, lesson)?, None, dropout)?;
+    let (hidden, _) = network.forward(&rows(network, songs, settings, lesson)?, None, dropout)?;
     let hidden = hidden.flatten(0, 1)?;
     let stages = network.config().stages;
     let next = codes_of(&lesson.next, stages, network)?;
@@ -196,9 +232,9 @@ fn loss(
 
 /// Replaces a share of what is heard by what the network would have drawn for it.
 fn hear_itself(
-    network: &Coder,
-    blocks: &SpectralBlocks,
-    settings: &CoderTraining,
+    network: &CodeNetwork,
+    songs: &CodedSongs,
+    settings: &CodeTraining,
     lesson: &mut Lesson,
     share: f64,
     random: &mut ChaCha8Rng,
@@ -215,7 +251,7 @@ fn hear_itself(
         return Ok(());
     }
     let stages = network.config().stages;
-    let input = rows(network, blocks, settings, lesson)?;
+    let input = rows(network, songs, settings, lesson)?;
     let (hidden, _) = network.forward(&input, None, &Dropout::NONE)?;
     let before: Vec<u32> = chosen.iter().map(|row| row - 1).collect();
     let count = before.len();

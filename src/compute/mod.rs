@@ -1,6 +1,8 @@
-//! Arithmetic on slices for the layers that have a form of their own on the CPU.
+//! The ground floor: where tensors are, and arithmetic on slices for layers with code of their own on
+//! the CPU.
 
 mod blocked;
+mod device;
 pub mod elementwise;
 pub mod few_rows;
 pub mod lanes;
@@ -10,4 +12,5 @@ mod real;
 pub mod scratch;
 pub mod storage;
 
+pub use device::Device;
 pub use real::Real;

@@ -1,0 +1,10 @@
+//! Songs as a sequence of codes, each standing for a block of overlapping spectra.
+
+mod codebook;
+mod coded_songs;
+mod stored;
+
+pub use codebook::{Codebook, CodebookSettings};
+pub use coded_songs::{CodeSettings, CodedSong, CodedSongs};
+pub(crate) use coded_songs::{input_row, input_width};
+pub(crate) use stored::StoredCodes;

@@ -1,0 +1,56 @@
+//! Several pieces, of which the judge's favourite is kept.
+
+use super::composer::GrainComposer;
+use super::options::GrainOptions;
+use crate::features::PitchBands;
+use crate::generate::Piece;
+use crate::{Error, Result, evaluate, interrupt};
+
+impl GrainComposer {
+    /// Of [`GrainOptions::pieces`] pieces the one that the judge likes best, and of as many again while
+    /// all copy too much; one without fault ends the search. What is stopped or cannot be judged is
+    /// taken as it is.
+    pub(super) fn best(
+        &self,
+        seconds: f64,
+        seed: u64,
+        options: &GrainOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Piece> {
+        let _job = interrupt::begin()?;
+        let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
+        let bands: Vec<PitchBands> = bands.collect();
+        let pieces = options.pieces.max(1);
+        let mut best: Option<(f64, Piece)> = None;
+        for number in 0..2 * pieces {
+            let least = best.as_ref().map(|(flaws, _)| *flaws);
+            let enough = if number < pieces { 0.0 } else { evaluate::BEYOND_LIMITS };
+            if least.is_some_and(|least| least <= enough) {
+                break;
+            }
+            // Seeds of people are small; these are far from them.
+            let seed = seed.wrapping_add((number as u64) << 40);
+            let mut tell = |done: f64, all: f64| {
+                progress(((number as f64 * all + done) / pieces as f64).min(all), all);
+            };
+            let piece = self.compose_one(seconds, seed, options, &mut tell)?;
+            if pieces == 1 || piece.was_interrupted() {
+                return Ok(best.map_or(piece, |(_, best)| best));
+            }
+            let flaws = match evaluate::flaws(piece.audio(), &bands) {
+                Ok(flaws) => flaws,
+                Err(Error::Interrupted(_)) => {
+                    interrupt::clear();
+                    return Ok(best.map_or(piece, |(_, best)| best));
+                }
+                // Too short or too quiet to be judged: one is as good as another.
+                Err(_) => return Ok(piece),
+            };
+            if best.as_ref().is_none_or(|(least, _)| flaws < *least) {
+                best = Some((flaws, piece));
+            }
+        }
+        best.map(|(_, piece)| piece)
+            .ok_or_else(|| Error::argument("pieces", "at least 1", options.pieces))
+    }
+}

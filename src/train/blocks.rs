@@ -1,0 +1,192 @@
+//! Training a network of blocks: it predicts the next row of each sequence.
+
+use super::backpropagation::{Backpropagation, Part};
+use super::fit::{Mean, Objective, Place, Plan, Steps, fit, random_of_epoch};
+use super::loss::Criterion;
+use super::{History, Observer, Training, feedback, memory};
+use crate::dataset::{Batch, Dataset};
+use crate::model::{Device, Dropout, Network, TrainingRecord};
+use crate::{Error, Result, interrupt};
+use candle_core::Var;
+use rand::seq::SliceRandom;
+use std::collections::BTreeMap;
+
+/// Trains `network` on `data` as `settings` say.
+///
+/// A request to stop ([`interrupt`]) ends it after the running batch: the network keeps what it has
+/// learned, and the history says so.
+///
+/// # Errors
+/// [`Error::Argument`] for impossible settings or data of another width than the network's;
+/// [`Error::Memory`] when it would not fit into the memory that is free, with what would;
+/// [`Error::Data`] when the loss is no longer finite.
+pub fn run(
+    network: &mut Network,
+    data: &Dataset,
+    settings: &Training,
+    observer: &mut dyn Observer,
+) -> Result<History> {
+    let _job = interrupt::begin()?;
+    settings.check()?;
+    check_fit(network, data)?;
+    check_memory(network, data, settings)?;
+    let plan = Plan {
+        epochs: settings.epochs,
+        learning_rate: settings.learning_rate,
+        schedule: settings.schedule,
+        clip_norm: settings.clip_norm,
+        patience: settings.patience,
+    };
+    let optimizer = network.optimizer(settings.rule)?;
+    let mut objective = NextBlock::new(network, data, settings)?;
+    let history = fit(&mut objective, &plan, optimizer, observer)?;
+    if let Some(checkpoints) = &settings.checkpoints {
+        network.save(&checkpoints.path)?;
+    }
+    Ok(history)
+}
+
+/// The loss of what a network predicts for the next block.
+struct NextBlock<'a> {
+    network: &'a mut Network,
+    data: &'a Dataset,
+    settings: &'a Training,
+    criterion: Criterion,
+    backpropagation: Backpropagation,
+    dropout: Dropout,
+    /// The sequences trained on, in the epoch's order.
+    training: Vec<usize>,
+    validation: Vec<usize>,
+}
+
+impl<'a> NextBlock<'a> {
+    fn new(network: &'a mut Network, data: &'a Dataset, settings: &'a Training) -> Result<Self> {
+        let (training, validation) = data.split(settings.validation)?;
+        let criterion = network.criterion(settings.loss)?;
+        let backpropagation = Backpropagation::new(network, criterion.clone(), settings.recompute);
+        network.provenance.trainings.push(TrainingRecord {
+            songs: data.songs().iter().map(|song| song.title.clone()).collect(),
+            song_seconds: data.duration_seconds(),
+            seconds: None,
+            seed: settings.seed,
+            epochs: 0,
+            device: network.device().to_string(),
+        });
+        let dropout = Dropout::new(settings.dropout, settings.seed)?;
+        Ok(Self {
+            network,
+            data,
+            settings,
+            criterion,
+            backpropagation,
+            dropout,
+            training,
+            validation,
+        })
+    }
+
+    fn batch_of(&self, place: Place) -> Result<Batch> {
+        let size = self.settings.batch_size;
+        let from = place.batch * size;
+        let sequences = &self.training[from..(from + size).min(self.training.len())];
+        self.data.batch(sequences, self.network.device().candle())
+    }
+}
+
+impl Objective for NextBlock<'_> {
+    fn variables(&self) -> &BTreeMap<String, Var> {
+        self.network.variables()
+    }
+
+    fn device(&self) -> &Device {
+        self.network.device()
+    }
+
+    fn batches(&self) -> usize {
+        self.training.len().div_ceil(self.settings.batch_size)
+    }
+
+    fn begin_epoch(&mut self, epoch: usize) -> usize {
+        // From the same order each time: an epoch's is its own, whatever came before it.
+        self.training.sort_unstable();
+        self.training.shuffle(&mut random_of_epoch(self.settings.seed, epoch));
+        self.batches()
+    }
+
+    /// One optimizer step, or one for each run of steps that gradients go back through.
+    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+        let batch = self.batch_of(place)?;
+        let own_share = self.settings.scheduled_sampling * place.done;
+        let mut random = place.random(self.settings.seed);
+        let inputs = feedback::inputs(self.network, &batch, own_share, &mut random)?;
+        let (sequences, all) = (inputs.dim(0)?, inputs.dim(1)?);
+        let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0 };
+        let (mut state, mut loss) = (None, 0.);
+        for part in whole.split(self.settings.truncate_steps)? {
+            let dropout = self.dropout.at_update(self.network.updates() as u64);
+            let outcome = self.backpropagation.run(&part, state, &dropout)?;
+            steps.step(&outcome.gradients)?;
+            loss += outcome.loss * part.steps() as f64 / all as f64;
+            state = Some(outcome.state);
+        }
+        Ok((loss, sequences))
+    }
+
+    fn validate(&mut self) -> Result<Option<f64>> {
+        if self.validation.is_empty() {
+            return Ok(None);
+        }
+        let mut mean = Mean::default();
+        let device = self.network.device().candle();
+        for batch in self.data.batches(&self.validation, self.settings.batch_size, None).on(device)
+        {
+            let batch = batch?;
+            let inputs = self.network.join(&batch.inputs, &batch.inputs)?;
+            let (predicted, _) = self.network.predict(&inputs, None)?;
+            let loss = self.criterion.of(&predicted, &batch.targets)?;
+            mean.add((f64::from(loss.to_scalar::<f32>()?), batch.inputs.dim(0)?));
+        }
+        Ok(Some(mean.value()))
+    }
+
+    fn end_epoch(
+        &mut self,
+        history: &History,
+        seconds: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let epoch = history.epochs.len();
+        if let Some(training) = self.network.provenance.trainings.last_mut() {
+            training.epochs = epoch;
+            training.seconds = Some(seconds);
+        }
+        observer.network(self.network, history);
+        match &self.settings.checkpoints {
+            Some(checkpoints) if epoch.is_multiple_of(checkpoints.every_epochs) => {
+                self.network.save(&checkpoints.path)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_fit(network: &Network, data: &Dataset) -> Result<()> {
+    if network.dataset_settings().blocks == data.blocks() {
+        return Ok(());
+    }
+    Err(Error::argument(
+        "data",
+        format!("blocks as the network was made for: {:?}", network.dataset_settings().blocks),
+        format!("{:?}", data.blocks()),
+    ))
+}
+
+/// On the processor; what a GPU has left its driver does not tell us.
+fn check_memory(network: &Network, data: &Dataset, settings: &Training) -> Result<()> {
+    let Some(available) = memory::available_bytes().filter(|_| network.device().is_cpu()) else {
+        return Ok(());
+    };
+    let config = network.config();
+    let present = 4 * config.parameter_count() as u64;
+    memory::check(config, data.settings().sequence_blocks, settings, present, available)
+}
