@@ -99,13 +99,13 @@ def test_fifty_interrupts_of_training(trainer):
     for _ in range(50):
         interrupted_within_a_second(trainer, train, draws)
         assert trainer.run("history.stop == Stop::Interrupted").result == "true"
-    question = "network.compose(Seed::training(&data, 1)?, 1.0)?.audio().frames() > 0"
+    question = "network.compose(1.0, Seed::training(&data, 1)?)?.audio().frames() > 0"
     assert trainer.run(question).result == "true"
     assert trainer.run("song.audio().frames() > 0").result == "true"
 
 
 def test_interrupts_of_composing_return_the_piece_so_far(trainer):
-    compose = "let piece = network.compose(Seed::training(&data, 1)?, 6.0 * 3600.0)?;"
+    compose = "let piece = network.compose(6.0 * 3600.0, Seed::training(&data, 1)?)?;"
     for _ in range(10):
         interrupted_within_a_second(trainer, compose, draws)
         question = "piece.was_interrupted() && piece.audio().frames() > 0"

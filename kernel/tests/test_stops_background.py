@@ -120,7 +120,7 @@ def test_one_stop_ends_a_loop_around_training(studio):
         stopped = "stopped by the user" in told(cell) or "stopped while compiling" in told(cell)
         assert cell.status == "ok" or stopped, told(cell)
         assert "lost" not in told(cell), told(cell)
-        question = "(network.compose(Seed::training(&data, 1)?, 0.5)?.audio().frames() > 0, kept)"
+        question = "(network.compose(0.5, Seed::training(&data, 1)?)?.audio().frames() > 0, kept)"
         assert studio.run(question, timeout=PATIENCE).result == "(true, 41)"
 
 

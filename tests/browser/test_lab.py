@@ -43,7 +43,7 @@ CELLS = [
     "let listening = Listening { every_epochs: 60, seconds: 3.0, ..Listening::default() };\n"
     "let history = network.train_and_listen(&data, training, listening)?;",
     "network.hidden_states(song.audio())?",
-    "network.compose(Seed::training(&data, 1)?, 3.0)?",
+    "network.compose(3.0, Seed::training(&data, 1)?)?",
     f'Song::open("{HOSTILE}.mp3")?',
 ]
 SONG, COMPARISON, DATASET, TRAINING, INSIDE, PIECE, MISSING = range(len(CELLS))
