@@ -162,12 +162,11 @@ impl Definitions {
         };
         let named = self.items.iter().find_map(|item| match &item.key {
             Key::Type(known) if known == root => Some(item.brought.has(name)),
-            Key::Import(known) if known == root => {
-                let path = item.identity.text.trim_start_matches("::");
-                let path = path.split(" as ").next().unwrap_or(path);
-                (path != root).then(|| self.brings(path, name, crates))
+            _ => {
+                let path =
+                    item.imported_path(root).filter(|_| matches!(item.key, Key::Import(_)))?;
+                (path != root).then(|| self.brings(&path, name, crates))
             }
-            _ => None,
         });
         named.unwrap_or_else(|| crates.brings(root, name))
     }
@@ -294,6 +293,9 @@ mod tests {
             fingerprint(&[], "alloc::vec::Vec<u8>")
         );
         assert_ne!(with(&["use elsewhere::*;"]), was);
+        assert_ne!(with(&["use elsewhere as e;", "use e::*;"]), was);
+        assert_ne!(with(&[module, "use m as n;", "use n::*;"]), was);
+        assert_eq!(with(&["use std::fmt as f;", "use f::*;"]), was);
     }
 
     #[test]
