@@ -164,6 +164,14 @@ fn info_tells_what_every_model_file_is_and_generate_takes_it() {
     let told = run(folder.path(), &["info", "out.safetensors"]);
     assert_eq!(told.code, 0, "{}", told.stderr);
     assert!(told.stdout.contains("song (missing: "), "{}", told.stdout);
+    // Wrong options are refused before its songs are looked for.
+    for (option, value, named) in [("--adventurous", "2", "adventurous"), ("--from", "a", "--from")]
+    {
+        let refused =
+            run(folder.path(), &["generate", "out.safetensors", "-o", "c.wav", option, value]);
+        assert_eq!(refused.code, 2, "{option}: {}", refused.stderr);
+        assert!(refused.stderr.contains(named), "{option}: {}", refused.stderr);
+    }
 }
 
 #[test]

@@ -37,16 +37,19 @@ impl Generate {
     pub fn run(self, given: &Given) -> Result<Report> {
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
-        let model = Model::load(&self.model, self.device.device())?;
-        if model.kind() != ModelKind::Grains {
-            GrainArgs::refuse(given)?;
+        // Refused before it is opened: a model of grains cuts its songs again.
+        let kind = ModelKind::of(&self.model)?;
+        match kind {
+            ModelKind::Grains => drop(self.grains.options()?),
+            _ => GrainArgs::refuse(given)?,
         }
-        if model.kind() != ModelKind::Blocks {
+        if kind != ModelKind::Blocks {
             let owner = "a model of blocks; grains have --continue and --tune";
             given.refuse(|name| name == "from", owner)?;
         }
+        let model = Model::load(&self.model, self.device.device())?;
         let (start, warnings) = self.start(&model)?;
-        let options = Options { start, ..self.grains.wishes()? };
+        let options = Options { start, ..Options::default() };
         let piece = match &model {
             // A part of it may be composed anew.
             Model::Grains(composer) => self.grains.compose(composer, self.seconds, self.seed)?,

@@ -4,7 +4,7 @@ use super::given::Given;
 use clap::Args;
 use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
-use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Options, Piece};
+use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
 use neural_composer::{Error, Result};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -79,13 +79,6 @@ impl GrainArgs {
             },
             ..GrainOptions::adventurous(self.adventurous)?
         })
-    }
-
-    /// The same with the guest that they name.
-    pub fn wishes(&self) -> Result<Options> {
-        let guest = self.r#continue.as_ref().or(self.tune.as_ref());
-        let guest = guest.map(|path| SongSource::File(path.clone()));
-        Ok(Options { grains: self.options()?, guest, ..Options::default() })
     }
 
     /// Composes with `composer` as they say.
