@@ -7,10 +7,18 @@ use crate::generate::Piece;
 use crate::{Error, Result, evaluate, interrupt};
 
 impl GrainComposer {
-    /// Of [`GrainOptions::pieces`] pieces the one that the judge likes best, and of as many again while
-    /// all copy too much; one without fault ends the search. What is stopped or cannot be judged is
-    /// taken as it is.
-    pub(super) fn best(
+    /// The best of [`GrainOptions::pieces`] pieces of `seconds`, as the judge sees them; the same `seed`
+    /// gives the same piece. `progress` is told (seconds done, seconds in all).
+    ///
+    /// As many again are made while all copy too much; one without fault ends the search, and what
+    /// cannot be judged is taken as it is. What is composed comes after the guest where it goes on from
+    /// one. A request to stop ([`interrupt`]) ends it after the running grain: the piece is as long as
+    /// what was done, and unjudged.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an impossible length or impossible options; [`Error::Audio`] or
+    /// [`Error::Io`] when a song's file is gone.
+    pub fn compose(
         &self,
         seconds: f64,
         seed: u64,

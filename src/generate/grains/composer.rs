@@ -96,25 +96,6 @@ impl GrainComposer {
         Ok(Self { pool: Arc::new(self.pool.with_guest(guest)?), ..self.clone() })
     }
 
-    /// The best of [`GrainOptions::pieces`] pieces of `seconds`, as the judge sees them; the same `seed`
-    /// gives the same piece. `progress` is told (seconds done, seconds in all).
-    ///
-    /// What is composed comes after the guest where it goes on from one. A request to stop
-    /// ([`interrupt`]) ends it after the running grain: the piece is as long as what was done.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for an impossible length or impossible options; [`Error::Audio`] or
-    /// [`Error::Io`] when a song's file is gone.
-    pub fn compose(
-        &self,
-        seconds: f64,
-        seed: u64,
-        options: &GrainOptions,
-        progress: &mut dyn FnMut(f64, f64),
-    ) -> Result<Piece> {
-        self.best(seconds, seed, options, progress)
-    }
-
     /// One piece, unjudged.
     pub(super) fn compose_one(
         &self,
