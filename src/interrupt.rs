@@ -1,53 +1,176 @@
-//! The stop button: one flag that every long loop reads between batches, blocks or files.
+//! The stop: what asks long work to end, and who hears it.
 //!
-//! All long work goes through [`begin`] (a job, which a request ends) or [`check`] (a step of
-//! somebody's loop). In NeuralComposer's notebook kernel one press of the button holds until its cell
-//! has returned: the running job returns what it has, and whatever is begun after it is refused with
-//! [`Error::Interrupted`], so that `?` carries the stop out of a loop around it.
+//! Long work goes through [`begin`] (a job, which a request ends) or [`check`] (a step of somebody's
+//! loop). Requests are counted, never cleared: each listener hears those that came after it began to
+//! listen, so that none from before can end later work. Who listens to what:
+//!
+//! - A job listens to the process's signal ([`request`], raised by Ctrl-C after [`listen`]).
+//! - All work inside [`Handle::during`] listens to that handle, too. Once it was asked to stop, nothing
+//!   long begins there any more: it fails with [`Error::Interrupted`], so that `?` carries the stop out
+//!   of a loop around it.
+//! - In NeuralComposer's notebook kernel a cell is such a stretch of work, and the stop button its
+//!   handle.
 
 use crate::{Error, Result};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+/// How often the process was asked to stop.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
-/// Set in the notebook kernel's evaluator: a request then holds until its cell has returned.
-static HOLDS_FOR_CELL: AtomicBool = AtomicBool::new(false);
+/// How many of these requests are over and done with, outside the notebook kernel.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
-/// How many put together what they have, or show it, and do not hear a request that holds.
+/// Whether this is the process in which the notebook kernel runs cells.
+static RUNS_CELLS: AtomicBool = AtomicBool::new(false);
+
+/// How many requests there were when the running cell began.
+static BEFORE_CELL: AtomicU64 = AtomicU64::new(0);
+
+/// How many [`Heard`] there are; threads without a listener of their own do not hear meanwhile.
 static SET_ASIDE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// Jobs that run on this thread, one inside the other.
-    static JOBS: Cell<usize> = const { Cell::new(0) };
+    /// What the work on this thread listens to.
+    static HERE: RefCell<Option<Stretch>> = const { RefCell::new(None) };
 }
 
 /// Exit status of a program that was ended by Ctrl-C.
 const INTERRUPTED_STATUS: i32 = 130;
 
-/// Asks every running loop to finish its current batch or block and return what it has.
-pub fn request() {
-    REQUESTED.store(true, Ordering::Relaxed);
+/// Work on one thread that listens to the same requests.
+struct Stretch {
+    listener: Listener,
+    /// Jobs that run, one inside the other.
+    jobs: usize,
+    /// Whether the first job opened it, and the last one closes it.
+    is_a_job: bool,
 }
 
-/// Whether a stop was asked for since the last [`clear`].
-pub fn requested() -> bool {
-    REQUESTED.load(Ordering::Relaxed) && SET_ASIDE.load(Ordering::Relaxed) == 0
+/// Hears the requests that come after it was made; it may be taken to other threads.
+#[derive(Clone, Debug)]
+pub(crate) struct Listener {
+    /// How many of the process's requests it does not hear.
+    process_from: u64,
+    /// Handles, and how many of their requests it does not hear.
+    handles: Vec<(Handle, u64)>,
 }
 
-/// Forgets an earlier request; [`begin`] does so for each long job.
-///
-/// In NeuralComposer's notebook kernel this does nothing: there one press of the stop button ends
-/// every job of the cell, and the kernel forgets the request before the next cell.
-pub fn clear() {
-    if !holds() {
-        REQUESTED.store(false, Ordering::Relaxed);
+impl Listener {
+    fn to_process() -> Self {
+        let in_cell = runs_cells() && !set_aside();
+        let from = if in_cell { &BEFORE_CELL } else { &REQUESTS };
+        Self { process_from: from.load(Ordering::Relaxed), handles: Vec::new() }
+    }
+
+    /// Of the work that goes on here.
+    pub(crate) fn here() -> Self {
+        let here = HERE.with_borrow(|here| here.as_ref().map(|here| here.listener.clone()));
+        here.unwrap_or_else(Self::to_process)
+    }
+
+    /// Whether a stop was asked for.
+    pub(crate) fn requested(&self) -> bool {
+        REQUESTS.load(Ordering::Relaxed) > self.process_from
+            || self.handles.iter().any(|(handle, from)| handle.count() > *from)
+    }
+
+    /// One that hears only what comes from now on.
+    fn from_now(&self) -> Self {
+        Self {
+            process_from: REQUESTS.load(Ordering::Relaxed),
+            handles: self
+                .handles
+                .iter()
+                .map(|(handle, _)| (handle.clone(), handle.count()))
+                .collect(),
+        }
     }
 }
 
-fn holds() -> bool {
-    HOLDS_FOR_CELL.load(Ordering::Relaxed)
+/// Asks the long work inside its [`during`](Self::during) to stop; copies are the same handle.
+///
+/// ```
+/// use neural_composer::{Error, interrupt};
+/// let stop = interrupt::Handle::new();
+/// let button = stop.clone();
+/// std::thread::spawn(move || button.request()).join().unwrap();
+/// let outcome = stop.during(|| interrupt::begin().map(drop));
+/// assert!(matches!(outcome, Err(Error::Interrupted(_))));
+/// assert!(interrupt::begin().is_ok(), "what comes after is none of its business");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Handle(Arc<AtomicU64>);
+
+impl Handle {
+    /// A handle that was not used yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the work to finish its current batch, block or file and to return what it has.
+    pub fn request(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work`, which listens to this handle, to those around it, and to the process's signal.
+    ///
+    /// A request from before ends it as one that comes while it runs.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Inside(Option<Stretch>);
+        impl Drop for Inside {
+            fn drop(&mut self) {
+                let before = self.0.take();
+                if before.is_none() {
+                    answer();
+                }
+                HERE.set(before);
+            }
+        }
+        let mut listener = Listener::here();
+        listener.handles.push((self.clone(), 0));
+        let inside = Stretch { listener, jobs: 0, is_a_job: false };
+        let _inside = Inside(HERE.replace(Some(inside)));
+        work()
+    }
+}
+
+/// Asks all running work of the process to finish its current batch or block and return what it has.
+pub fn request() {
+    REQUESTS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Whether the work on this thread was asked to stop.
+///
+/// Where neither a job nor a [`Handle::during`] is running: whether the process was asked to since the
+/// last job began.
+pub fn requested() -> bool {
+    let here = HERE.with_borrow(|here| here.as_ref().map(|here| here.listener.requested()));
+    here.unwrap_or_else(|| !set_aside() && pending())
+}
+
+fn set_aside() -> bool {
+    SET_ASIDE.load(Ordering::Relaxed) > 0
+}
+
+fn pending() -> bool {
+    let before = if runs_cells() { &BEFORE_CELL } else { &ANSWERED };
+    REQUESTS.load(Ordering::Relaxed) > before.load(Ordering::Relaxed)
+}
+
+fn runs_cells() -> bool {
+    RUNS_CELLS.load(Ordering::Relaxed)
+}
+
+/// All requests so far are over and done with.
+fn answer() {
+    ANSWERED.fetch_max(REQUESTS.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
 /// A long job, which runs until this value is dropped.
@@ -60,8 +183,7 @@ pub struct Job {
 
 /// Begins a long job that reads [`requested`] now and then and returns what it has when it is.
 ///
-/// Jobs that it calls on the same thread are parts of it. Outside the notebook kernel a request from
-/// before is forgotten.
+/// Jobs that it calls on the same thread are parts of it, and hear what it hears.
 ///
 /// ```
 /// use neural_composer::{Result, interrupt};
@@ -81,59 +203,104 @@ pub struct Job {
 /// ```
 ///
 /// # Errors
-/// [`Error::Interrupted`] while a stop of this cell holds and no job of this thread is running.
+/// [`Error::Interrupted`] when the [`Handle::during`] or the notebook's cell around it was asked to
+/// stop and no job of this thread is running.
 pub fn begin() -> Result<Job> {
     check()?;
-    let outer = JOBS.get();
-    if outer == 0 {
-        clear();
-    }
-    JOBS.set(outer + 1);
+    HERE.with_borrow_mut(|here| match here {
+        Some(here) => here.jobs += 1,
+        None => {
+            if !runs_cells() {
+                answer();
+            }
+            let listener = Listener::to_process();
+            *here = Some(Stretch { listener, jobs: 1, is_a_job: true });
+        }
+    });
     Ok(Job { stays: PhantomData })
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        JOBS.set(JOBS.get() - 1);
+        HERE.with_borrow_mut(|place| {
+            let Some(here) = place else { return };
+            here.jobs = here.jobs.saturating_sub(1);
+            if here.jobs == 0 && here.is_a_job {
+                *place = None;
+            }
+        });
     }
 }
 
-/// Refuses to go on while a stop of this cell holds, unless a job of this thread is running.
+/// Refuses a step where a job would be refused: after a request, unless a job is running.
 ///
 /// A step that is soon done calls it (a forward pass, a batch, a spectrum), so that a loop written
 /// by hand over such steps ends as well.
 ///
 /// # Errors
-/// [`Error::Interrupted`]; never outside the notebook kernel.
+/// [`Error::Interrupted`], as [`begin`].
 pub fn check() -> Result<()> {
-    if holds() && requested() && JOBS.get() == 0 {
-        let words = "nothing was done, because the stop holds until its cell has ended";
-        return Err(Error::Interrupted(words.into()));
+    let refused = HERE.with_borrow(|here| match here {
+        Some(here) => here.jobs == 0 && here.listener.requested(),
+        None => runs_cells() && !set_aside() && pending(),
+    });
+    if !refused {
+        return Ok(());
     }
-    Ok(())
+    let until = if runs_cells() { ", and holds until its cell has ended" } else { "" };
+    Err(Error::Interrupted(format!(
+        "nothing was done, because the stop came before it began{until}"
+    )))
 }
 
-/// While it lives, a request that holds is not heard.
-#[must_use = "a request is heard again when this is dropped"]
-pub(crate) struct SetAside;
-
-/// For putting together what an interrupted job has, and for showing things: both are to be done
-/// although the stop holds. Outside the notebook kernel requests are heard as ever.
-pub(crate) fn set_aside() -> Option<SetAside> {
-    holds().then(|| {
-        SET_ASIDE.fetch_add(1, Ordering::Relaxed);
-        SetAside
-    })
+/// While it lives, requests from before it are not heard on its thread.
+#[must_use = "earlier requests are heard again when this is dropped"]
+#[derive(Debug)]
+pub struct Heard {
+    /// What was listened to before.
+    listener: Option<Listener>,
+    stays: PhantomData<*const ()>,
 }
 
-impl Drop for SetAside {
+/// Goes on although a stop was asked for, which has been heard: to put together what an interrupted
+/// job has, to show or to save it. Requests that come from now on are heard.
+///
+/// ```
+/// use neural_composer::interrupt;
+/// let stop = interrupt::Handle::new();
+/// stop.during(|| {
+///     stop.request();
+///     assert!(interrupt::begin().is_err());
+///     let heard = interrupt::heard();
+///     assert!(interrupt::begin().is_ok());
+///     drop(heard);
+///     assert!(interrupt::requested());
+/// });
+/// ```
+pub fn heard() -> Heard {
+    SET_ASIDE.fetch_add(1, Ordering::Relaxed);
+    answer();
+    let listener = HERE.with_borrow_mut(|here| {
+        let here = here.as_mut()?;
+        let from_now = here.listener.from_now();
+        Some(std::mem::replace(&mut here.listener, from_now))
+    });
+    Heard { listener, stays: PhantomData }
+}
+
+impl Drop for Heard {
     fn drop(&mut self) {
         SET_ASIDE.fetch_sub(1, Ordering::Relaxed);
+        HERE.with_borrow_mut(|here| {
+            if let (Some(here), Some(listener)) = (here, self.listener.take()) {
+                here.listener = listener;
+            }
+        });
     }
 }
 
-/// Makes Ctrl-C (SIGINT) raise the flag instead of ending the program; a second one, sent before the
-/// first was cleared, ends it with status 130. Call it once, from a program's `main`. It holds even
+/// Makes Ctrl-C (SIGINT) a [`request`] instead of the program's end; a second one, before
+/// another job has begun, ends it with status 130. Call it once, from a program's `main`. It holds even
 /// where the parent had SIGINT ignored, as shells do for background jobs: who sends it means it.
 ///
 /// In NeuralComposer's notebook kernel it is called for you, and the kernel decides what a second
@@ -143,7 +310,7 @@ impl Drop for SetAside {
 /// When the system refuses the handler.
 pub fn listen() -> std::io::Result<()> {
     install(|| {
-        if requested() {
+        if pending() {
             std::process::exit(INTERRUPTED_STATUS);
         }
         request();
@@ -162,7 +329,7 @@ fn install(handler: impl FnMut() + Send + 'static) -> std::io::Result<()> {
 #[unsafe(no_mangle)]
 pub extern "C" fn neural_composer_interrupt_listen() {
     match install(request) {
-        Ok(()) => HOLDS_FOR_CELL.store(true, Ordering::Relaxed),
+        Ok(()) => RUNS_CELLS.store(true, Ordering::Relaxed),
         Err(error) => eprintln!("the stop button will not work in this notebook: {error}"),
     }
 }
@@ -171,5 +338,5 @@ pub extern "C" fn neural_composer_interrupt_listen() {
 // SAFETY: no other crate exports a symbol of this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn neural_composer_interrupt_clear() {
-    REQUESTED.store(false, Ordering::Relaxed);
+    BEFORE_CELL.store(REQUESTS.load(Ordering::Relaxed), Ordering::Relaxed);
 }

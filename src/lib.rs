@@ -4,6 +4,31 @@
 //! Data flows one way: [`audio`] → [`features`] → [`dataset`] → [`model`] → [`train`] → [`generate`]
 //! → [`evaluate`], and [`display`] shows any of them.
 //!
+//! From a song to a new piece, with a second of a tone in place of a song:
+//!
+//! ```
+//! use neural_composer::prelude::*;
+//!
+//! let sample = |n: usize| 0.5 * (n as f32 * 0.05).sin();
+//! let song = Audio::mono((0..32_000).map(sample).collect(), 16_000)?;
+//! let settings = DatasetSettings { sequence_blocks: 8, ..DatasetSettings::fast() };
+//! let data = Dataset::from_audio(&[("a tone".into(), song)], settings)?;
+//!
+//! let config = NetworkConfig::stack(data.blocks().width(), [gru(16)]);
+//! let mut network = Network::new(config, &data, 1, &Device::cpu())?;
+//! let history = network.train(&data, Training::epochs(3).batch(4).seed(1))?;
+//! println!("{history}");
+//!
+//! let piece = network.compose(1.0, Seed::training(&data, 1)?)?;
+//! assert_eq!(piece.audio().frames(), 16_000);
+//! let folder = tempfile::tempdir().unwrap();
+//! piece.save(folder.path().join("piece.wav"))?;
+//! # Ok::<(), neural_composer::Error>(())
+//! ```
+//!
+//! Where to go on: [`audio::Song::open`] for songs, [`generate::Model::learn`] for all three ways to
+//! compose, [`train`] for loops, [`notebook`] for what a cell says, [`interrupt`] for the stop.
+//!
 //! What the library is made of is at hand under the names [`candle`], [`candle_nn`] and [`plotters`],
 //! in the very versions that it uses:
 //!
@@ -27,6 +52,8 @@
 //! assert!(picture.svg().contains("rect"));
 //! # Ok::<(), neural_composer::Error>(())
 //! ```
+
+#![warn(missing_docs)]
 
 pub mod atomic_file;
 pub mod audio;

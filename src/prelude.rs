@@ -7,7 +7,7 @@ pub use crate::display::{
 };
 pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
 pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
-pub use crate::generate::{CodeComposer, GrainComposer, GrainOptions, Opening, Piece, Seed};
+pub use crate::generate::{CodeComposer, GrainComposer, GrainOptions, Model, Opening, Piece, Seed};
 pub use crate::model::{
     Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,
 };

@@ -119,11 +119,12 @@ fn an_option_of_another_model_is_refused() {
     write_song(&folder.path().join("song.wav"));
     for (model, option, value, owner) in [
         ("grains", "--epochs", "3", "--model blocks"),
-        ("grains", "--learning-rate", "0.1", "--model blocks"),
+        ("grains", "--scheduled-sampling", "0.1", "--model blocks and codes"),
+        ("codes", "--truncate", "4", "--model blocks"),
         ("codes", "--tempo", "1", "a model of grains"),
         ("codes", "--layers", "lstm:8", "--model blocks"),
         ("blocks", "--adventurous", "0.5", "a model of grains"),
-        ("blocks", "--steps", "3", "the other models"),
+        ("blocks", "--steps", "3", "--model grains and codes"),
     ] {
         let run = run(folder.path(), &["compose", "song.wav", "--model", model, option, value]);
         assert_eq!(run.code, 2, "{model} {option}: {}", run.stderr);
@@ -131,6 +132,40 @@ fn an_option_of_another_model_is_refused() {
         assert!(run.stderr.contains(&expected), "{model} {option}: {}", run.stderr);
         assert!(!folder.path().join("out.wav").exists());
     }
+}
+
+#[test]
+fn every_model_trains_with_the_same_options_and_composes_later() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let succeed = |arguments: &[&str]| {
+        let run = run(folder.path(), arguments);
+        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+        json(&run)
+    };
+    for (model, amount) in
+        [("grains", "--steps=2"), ("codes", "--steps=2"), ("blocks", "--layers=lstm:16")]
+    {
+        let file = format!("{model}.safetensors");
+        let mut train = vec!["train", "song.wav", "--model", model, amount, "-o", &file];
+        train.extend(["--batch", "3", "--learning-rate", "0.001", "--schedule", "cosine"]);
+        train.extend(["--optimizer", "sgd", "--dropout", "0.1", "--validation", "0.2"]);
+        if model == "blocks" {
+            train.push("--epochs=2");
+        }
+        train.extend(["--patience", "5", "--seed", "4", "--json"]);
+        let facts = succeed(&train);
+        let losses = facts["losses"].as_array().unwrap();
+        assert!(!losses.is_empty() && losses.iter().all(|loss| loss.as_f64().is_some()), "{facts}");
+        assert!(folder.path().join(format!("{model}.loss.svg")).exists());
+        let card = succeed(&["info", &file, "--json"]);
+        assert_eq!(card["entries"][0]["parameters"], facts["parameters"]);
+        let generate = ["generate", &file, "--seconds", "2", "--json"];
+        assert_eq!(succeed(&generate)["seconds"], 2.0);
+    }
+    let error = run(folder.path(), &["train", "song.wav", "--model", "codes", "--batch", "0"]);
+    assert_eq!(error.code, 2);
+    assert!(error.stderr.contains("batch_size"), "{}", error.stderr);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use neural_composer::features::{GriffinLim, PrincipalComponents, StftSettings, m
 use neural_composer::generate::{CodeComposer, CodeLearning, CodeOptions, GrainComposer};
 use neural_composer::model::{Device, ModelKind, Network};
 use neural_composer::train::Silent;
+use neural_composer::train::optimizer::{AdamW, Rule};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -157,8 +158,8 @@ fn quick() -> CodeLearning {
     learning.blocks.components = 24;
     learning.blocks.codebook.codes = 48;
     learning.blocks.codebook.stages = 2;
-    learning.training.steps = 12;
-    learning.training.batch_size = 8;
+    learning.training.descent.steps = 12;
+    learning.training.descent.batch_size = 8;
     learning.training.sequence_blocks = 16;
     learning
 }
@@ -278,7 +279,7 @@ fn hiss() -> Audio {
 #[test]
 fn learning_lowers_the_loss_and_is_shown() -> Result<()> {
     let mut learning = quick();
-    learning.training.steps = 60;
+    learning.training.descent.steps = 60;
     let songs = [source("<b>song</b>", song("canon.ogg", 5.0, 20.0))];
     let composer = CodeComposer::learn(&songs, &learning, &mut Silent)?;
     let losses: Vec<f64> = composer.history().epochs.iter().map(|e| e.train_loss).collect();
@@ -318,10 +319,15 @@ fn bad_songs_and_settings_are_told() {
         assert!(composer.compose(-1.0, 1, &options, &mut |_, _| ()).is_err());
     }
     for change in [
-        |l: &mut CodeLearning| l.training.steps = 0,
-        |l: &mut CodeLearning| l.training.learning_rate = f64::NAN,
-        |l: &mut CodeLearning| l.training.weight_decay = -1.0,
-        |l: &mut CodeLearning| l.training.dropout = 1.0,
+        |l: &mut CodeLearning| l.training.descent.steps = 0,
+        |l: &mut CodeLearning| l.training.descent.learning_rate = f64::NAN,
+        |l: &mut CodeLearning| {
+            let rule = AdamW { weight_decay: -1.0, ..AdamW::default() };
+            l.training.descent.rule = Rule::AdamW(rule);
+        },
+        |l: &mut CodeLearning| l.training.descent.validation = 0.999,
+        |l: &mut CodeLearning| l.training.descent.patience = Some(0),
+        |l: &mut CodeLearning| l.training.descent.dropout = 1.0,
         |l: &mut CodeLearning| l.training.scheduled_sampling = 2.0,
         |l: &mut CodeLearning| l.blocks.compression = 0.0,
         |l: &mut CodeLearning| l.blocks.frames_per_block = 0,

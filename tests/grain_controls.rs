@@ -8,7 +8,7 @@ use neural_composer::features::{Beats, LogMel, MelSettings};
 use neural_composer::generate::grains::Placed;
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};
 use neural_composer::model::{Device, ModelKind, Network};
-use neural_composer::train::{GrainTraining, Silent};
+use neural_composer::train::Silent;
 use std::path::Path;
 
 const RATE: u32 = 22_050;
@@ -32,8 +32,10 @@ fn source(audio: Audio) -> SongSource {
 }
 
 fn quick() -> GrainLearning {
-    let training = GrainTraining { steps: 6, batch_size: 4, ..GrainTraining::default() };
-    GrainLearning { training, ..GrainLearning::default() }
+    let mut learning = GrainLearning::default();
+    learning.training.descent.steps = 6;
+    learning.training.descent.batch_size = 4;
+    learning
 }
 
 fn composer(songs: &[SongSource]) -> GrainComposer {

@@ -7,8 +7,9 @@ use neural_composer::dataset::SongSource;
 use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::features::{Beats, LogMel, MelSettings, PrincipalComponents};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
+use neural_composer::train::Silent;
 use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
-use neural_composer::train::{GrainTraining, Silent};
+use neural_composer::train::optimizer::{AdamW, Rule};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -111,8 +112,10 @@ fn source(audio: Audio) -> SongSource {
 }
 
 fn quick() -> GrainLearning {
-    let training = GrainTraining { steps: 6, batch_size: 4, ..GrainTraining::default() };
-    GrainLearning { training, ..GrainLearning::default() }
+    let mut learning = GrainLearning::default();
+    learning.training.descent.steps = 6;
+    learning.training.descent.batch_size = 4;
+    learning
 }
 
 #[test]
@@ -258,9 +261,15 @@ fn impossible_trainings_are_refused_by_name() {
         let learned = GrainComposer::learn(&[source(tune(8.0))], &learning, &mut Silent);
         learned.unwrap_err().to_string()
     };
-    assert!(refused(|l| l.training.steps = 0).contains("steps"));
-    assert!(refused(|l| l.training.batch_size = 0).contains("batch_size"));
-    assert!(refused(|l| l.training.learning_rate = f64::NAN).contains("learning_rate"));
-    assert!(refused(|l| l.training.weight_decay = -1.0).contains("weight_decay"));
-    assert!(refused(|l| l.training.dropout = 1.0).contains("dropout"));
+    assert!(refused(|l| l.training.descent.steps = 0).contains("steps"));
+    assert!(refused(|l| l.training.descent.batch_size = 0).contains("batch_size"));
+    assert!(refused(|l| l.training.descent.learning_rate = f64::NAN).contains("learning_rate"));
+    assert!(
+        refused(|l| {
+            let rule = AdamW { weight_decay: -1.0, ..AdamW::default() };
+            l.training.descent.rule = Rule::AdamW(rule)
+        })
+        .contains("weight_decay")
+    );
+    assert!(refused(|l| l.training.descent.dropout = 1.0).contains("dropout"));
 }

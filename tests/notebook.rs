@@ -152,7 +152,7 @@ fn a_training_can_be_heard_while_it_is_drawn() {
     let written = Written::default();
     let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
     let listening = Listening { every_epochs: 2, seconds: 1.0, sequence: 0 };
-    let mut live = LiveTraining::to(output, 6).listening(&data, listening).unwrap();
+    let mut live = LiveTraining::to(output).listening(&data, listening).unwrap();
     let training = Training::epochs(6);
     let history = train::run(&mut network, &data, &training, &mut live).unwrap();
     live.finish(&history);
@@ -179,7 +179,7 @@ fn a_training_can_be_heard_while_it_is_drawn() {
         unheard.epochs.last().unwrap().train_loss
     );
     let never = Listening { every_epochs: 0, ..Listening::default() };
-    assert!(LiveTraining::to(Output::new(), 1).listening(&data, never).is_err());
+    assert!(LiveTraining::to(Output::new()).listening(&data, never).is_err());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_kernel_that_cannot_show_samples_at_once_shows_them_in_the_end_and_never_too
     let written = Written::default();
     let output = Output::to(Destination::Evcxr, Box::new(written.clone()));
     let listening = Listening { every_epochs: 1, seconds: 0.5, sequence: 0 };
-    let mut live = LiveTraining::to(output, 40).listening(&data, listening).unwrap();
+    let mut live = LiveTraining::to(output).listening(&data, listening).unwrap();
     let history = train::run(&mut network, &data, &Training::epochs(40), &mut live).unwrap();
     live.finish(&history);
     let text = written.text();

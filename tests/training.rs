@@ -7,15 +7,8 @@ use neural_composer::generate::{self, Seed};
 use neural_composer::interrupt;
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm, simple_rnn};
 use neural_composer::train::{self, History, Observer, Position, Silent, Stop, Training};
-use std::sync::{Mutex, MutexGuard};
 
 const RATE_HZ: u32 = 8_000;
-
-/// The stop flag is one for the whole process, so tests that train take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn data() -> Dataset {
     let blocks =
@@ -47,7 +40,6 @@ fn compose(network: &Network, seed: &Seed, seconds: f64) -> Audio {
 
 #[test]
 fn the_loss_falls_well_below_that_of_guessing_the_mean() {
-    let _turn = turn();
     let data = data();
     let (network, history) = trained(&data, &Training::epochs(60).batch(4).learning_rate(3e-3));
     assert_eq!((history.epochs.len(), history.stop), (60, Stop::Finished));
@@ -60,7 +52,6 @@ fn the_loss_falls_well_below_that_of_guessing_the_mean() {
 
 #[test]
 fn the_same_seed_gives_the_same_numbers_and_another_seed_others() {
-    let _turn = turn();
     let data = data();
     let losses = |seed: u64| -> Vec<f64> {
         let (_, history) = trained(&data, &Training::epochs(3).batch(4).seed(seed));
@@ -78,14 +69,12 @@ fn the_same_seed_gives_the_same_numbers_and_another_seed_others() {
 
 #[test]
 fn validation_is_measured_on_sequences_kept_aside() {
-    let _turn = turn();
     let (_, history) = trained(&data(), &Training::epochs(2).batch(4).validation(0.25));
     assert!(history.epochs.iter().all(|epoch| epoch.validation_loss.is_some_and(f64::is_finite)));
 }
 
 #[test]
 fn early_stop_brings_the_best_parameters_back() {
-    let _turn = turn();
     let data = data();
     // A rate at which the loss soon jumps about.
     let settings = Training::epochs(400).batch(4).learning_rate(0.05).validation(0.25).patience(3);
@@ -105,14 +94,14 @@ fn early_stop_brings_the_best_parameters_back() {
     assert!((again - best.validation_loss.unwrap()).abs() < 1e-4, "{again} {best:?}");
 }
 
-/// Presses stop after some batches.
-struct Stopper(usize);
+/// Asks to stop after some batches.
+struct Stopper(usize, interrupt::Handle);
 
 impl Observer for Stopper {
     fn batch(&mut self, _: &History, position: &Position) {
         assert!(position.remaining_seconds().is_finite());
         if position.batches_done() == self.0 {
-            interrupt::request();
+            self.1.request();
         }
     }
     fn epoch(&mut self, _: &History, _: &Position) {}
@@ -120,12 +109,14 @@ impl Observer for Stopper {
 
 #[test]
 fn stop_ends_after_the_running_batch_and_keeps_what_was_learnt() {
-    let _turn = turn();
     let data = data();
     let mut network = network(&data, 3);
     let per_epoch = data.len().div_ceil(4);
     let settings = Training::epochs(1_000).batch(4);
-    let history = train::run(&mut network, &data, &settings, &mut Stopper(per_epoch + 2)).unwrap();
+    let stop = interrupt::Handle::new();
+    let mut stopper = Stopper(per_epoch + 2, stop.clone());
+    let run = || train::run(&mut network, &data, &settings, &mut stopper);
+    let history = stop.during(run).unwrap();
     assert_eq!((history.stop, history.epochs.len()), (Stop::Interrupted, 1));
     assert_eq!(network.updates(), per_epoch + 2);
     // The next training is not stopped by the old request.
@@ -135,7 +126,6 @@ fn stop_ends_after_the_running_batch_and_keeps_what_was_learnt() {
 
 #[test]
 fn a_saved_network_composes_the_same_samples() {
-    let _turn = turn();
     let data = data();
     let (network, _) = trained(&data, &Training::epochs(5).batch(4));
     let folder = tempfile::tempdir().unwrap();
@@ -156,7 +146,6 @@ fn a_saved_network_composes_the_same_samples() {
 
 #[test]
 fn checkpoints_are_complete_models() {
-    let _turn = turn();
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
@@ -166,7 +155,6 @@ fn checkpoints_are_complete_models() {
 
 #[test]
 fn damaged_and_foreign_model_files_are_refused_with_their_name() {
-    let _turn = turn();
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -206,7 +194,6 @@ fn damaged_and_foreign_model_files_are_refused_with_their_name() {
 
 #[test]
 fn a_saving_that_fails_leaves_the_old_file_alone() {
-    let _turn = turn();
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no/such/folder/model.safetensors");
@@ -215,7 +202,6 @@ fn a_saving_that_fails_leaves_the_old_file_alone() {
 
 #[test]
 fn composing_block_by_block_equals_feeding_the_whole_sequence_again() {
-    let _turn = turn();
     let data = data();
     let (network, _) = trained(&data, &Training::epochs(3).batch(4));
     let seed = data.sequence(2).unwrap().to_vec();
@@ -246,7 +232,6 @@ fn composing_block_by_block_equals_feeding_the_whole_sequence_again() {
 
 #[test]
 fn a_piece_has_exactly_the_length_asked_for_from_any_seed() {
-    let _turn = turn();
     let data = data();
     let network = network(&data, 1);
     let hum = Audio::new(vec![vec![0.1; 4_410]; 2], 44_100).unwrap();
@@ -260,23 +245,22 @@ fn a_piece_has_exactly_the_length_asked_for_from_any_seed() {
 
 #[test]
 fn stop_while_composing_returns_the_piece_so_far() {
-    let _turn = turn();
     let data = data();
     let network = network(&data, 1);
-    let mut stop = |done: f64, _: f64| {
+    let stop = interrupt::Handle::new();
+    let mut progress = |done: f64, _: f64| {
         if done > 0.0399 {
-            interrupt::request();
+            stop.request();
         }
     };
-    let piece = generate::blocks(&network, 60.0, &Seed::Silence, &mut stop).unwrap();
+    let compose = || generate::blocks(&network, 60.0, &Seed::Silence, &mut progress);
+    let piece = stop.during(compose).unwrap();
     assert!(piece.was_interrupted());
     assert_eq!(piece.audio().frames(), 5 * 64);
-    interrupt::clear();
 }
 
 #[test]
 fn impossible_requests_are_refused_by_name() {
-    let _turn = turn();
     let data = data();
     let mut net = network(&data, 1);
     for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
@@ -285,9 +269,9 @@ fn impossible_requests_are_refused_by_name() {
     }
     for (settings, name) in [
         (Training::epochs(0), "epochs"),
-        (Training::epochs(1).batch(0), "batch"),
-        (Training::epochs(1).learning_rate(-1.0), "learning rate"),
-        (Training::epochs(1).learning_rate(f64::NAN), "learning rate"),
+        (Training::epochs(1).batch(0), "batch_size"),
+        (Training::epochs(1).learning_rate(-1.0), "learning_rate"),
+        (Training::epochs(1).learning_rate(f64::NAN), "learning_rate"),
         (Training::epochs(1).validation(1.5), "validation"),
         (Training::epochs(1).patience(0), "patience"),
     ] {
@@ -306,7 +290,6 @@ fn impossible_requests_are_refused_by_name() {
 
 #[test]
 fn a_diverging_training_is_reported_not_returned() {
-    let _turn = turn();
     let data = data();
     let mut network = network(&data, 1);
     let mut settings = Training::epochs(50).batch(4).learning_rate(1e30);

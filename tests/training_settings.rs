@@ -10,16 +10,9 @@ use neural_composer::train::optimizer::{AdamW, RmsPropTorch, Rule, Sgd};
 use neural_composer::train::schedule::Schedule;
 use neural_composer::train::{self, History, Recompute, Silent, Training};
 use neural_composer::{Error, Result};
-use std::sync::{Mutex, MutexGuard};
 
 const WIDTH: usize = 32;
 const STEPS: usize = 12;
-
-/// The stop flag is one for the whole process, so tests that train take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn data() -> Result<Dataset> {
     let blocks =
@@ -66,7 +59,6 @@ fn difference(a: &Network, b: &Network) -> Result<f32> {
 
 #[test]
 fn computing_again_instead_of_keeping_changes_nothing_but_rounding() -> Result<()> {
-    let _turn = turn();
     // Plain gradient descent: unlike RMSprop it does not blow up rounding of small gradients.
     let settings = Training::epochs(2)
         .batch(7)
@@ -95,7 +87,6 @@ fn computing_again_instead_of_keeping_changes_nothing_but_rounding() -> Result<(
 
 #[test]
 fn truncation_steps_after_every_run_and_carries_the_state() -> Result<()> {
-    let _turn = turn();
     let data = data()?;
     let batches = data.len().div_ceil(5);
     let settings = Training::epochs(1).batch(5);
@@ -121,7 +112,6 @@ fn truncation_steps_after_every_run_and_carries_the_state() -> Result<()> {
 
 #[test]
 fn every_rule_and_loss_learns() -> Result<()> {
-    let _turn = turn();
     let momentum = Sgd { momentum: 0.9, nesterov: true, weight_decay: 0. };
     let rules = [
         (Rule::default(), 3e-3),
@@ -147,7 +137,6 @@ fn every_rule_and_loss_learns() -> Result<()> {
 
 #[test]
 fn schedules_move_the_rate_that_the_history_tells() -> Result<()> {
-    let _turn = turn();
     let data = data()?;
     let settings = Training::epochs(4).batch(4).learning_rate(1e-3);
     let planned = settings.planned_updates(&data)?;
@@ -176,7 +165,6 @@ fn schedules_move_the_rate_that_the_history_tells() -> Result<()> {
 
 #[test]
 fn dropout_is_drawn_by_the_seed_and_left_out_of_validation() -> Result<()> {
-    let _turn = turn();
     let settings = Training::epochs(2).batch(4).validation(0.2).dropout(0.4);
     let (network, history) = trained(stack(), &settings)?;
     let (same, _) = trained(stack(), &settings)?;
@@ -199,7 +187,6 @@ fn dropout_is_drawn_by_the_seed_and_left_out_of_validation() -> Result<()> {
 
 #[test]
 fn scheduled_sampling_lets_a_network_hear_itself() -> Result<()> {
-    let _turn = turn();
     let settings = Training::epochs(40).batch(4).learning_rate(3e-3);
     for config in [
         NetworkConfig::stack(WIDTH, [gru(24)]),
@@ -243,13 +230,12 @@ fn scheduled_sampling_lets_a_network_hear_itself() -> Result<()> {
 
 #[test]
 fn impossible_settings_are_refused_by_name() -> Result<()> {
-    let _turn = turn();
     let settings = || Training::epochs(1);
     let steps_of_none = Recompute { layers: false, steps: Some(0) };
     for (settings, name) in [
         (settings().dropout(1.), "dropout"),
         (settings().dropout(f64::NAN), "dropout"),
-        (settings().scheduled_sampling(1.5), "scheduled sampling"),
+        (settings().scheduled_sampling(1.5), "scheduled_sampling"),
         (settings().truncate(0), "truncate_steps"),
         (settings().recompute(steps_of_none), "recompute.steps"),
         (settings().loss(Loss::Huber { delta: -1. }), "loss"),

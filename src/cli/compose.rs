@@ -1,18 +1,17 @@
+//! `compose`: the whole job, from songs to a piece.
+
 use super::given::Given;
 use super::grains::GrainArgs;
-use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
+use super::options::{Kind, TrainingOptions, beside, check_writable};
 use super::report::Report;
-use clap::{Args, ValueEnum};
-use neural_composer::Result;
+use clap::Args;
 use neural_composer::audio::Decoder;
-use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
-use neural_composer::generate::{
-    CodeComposer, CodeLearning, CodeOptions, GrainComposer, GrainLearning, Model, Piece, Seed,
-};
+use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
+use neural_composer::{Result, interrupt};
 use std::path::{Path, PathBuf};
 
 /// How the name of the model's file ends; but for that it is the piece's.
@@ -21,7 +20,7 @@ const MODEL: &str = "safetensors";
 /// Do the whole job: train on songs, compose a piece, write it
 ///
 /// Writes the piece, and beside it the model (out.safetensors) and the loss over the epochs
-/// (out.loss.svg). Options for networks, data and epochs are those of --model blocks.
+/// (out.loss.svg). Options that only some models understand say which.
 #[derive(Args)]
 pub struct Compose {
     #[command(flatten)]
@@ -38,104 +37,54 @@ pub struct Compose {
     model: Kind,
     #[command(flatten)]
     grains: GrainArgs,
-    /// Optimizer steps [default: 300 for grains, 160 for codes]
-    #[arg(long)]
-    steps: Option<usize>,
-}
-
-/// How to compose.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Grains,
-    Blocks,
-    Codes,
 }
 
 impl Compose {
     pub fn run(self, given: &Given) -> Result<Report> {
+        TrainingOptions::refuse_foreign(self.model, given)?;
         match self.model {
-            Kind::Grains => TrainingOptions::refuse(given)?,
-            Kind::Codes => {
-                TrainingOptions::refuse(given)?;
-                GrainArgs::refuse(given)?;
-            }
-            Kind::Blocks => {
-                given.refuse(|name| name == "steps", "the other models")?;
-                GrainArgs::refuse(given)?;
-            }
+            Kind::Grains => drop(self.grains.options()?),
+            _ => GrainArgs::refuse(given)?,
         }
         check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
-        match self.model {
-            Kind::Grains => self.grains(),
-            Kind::Blocks => self.blocks(),
-            Kind::Codes => self.codes(),
-        }
-    }
-
-    fn grains(self) -> Result<Report> {
-        self.grains.options()?;
         let files = self.training.song_files()?;
-        let mut learning = GrainLearning::seeded(self.training.seed);
-        learning.training.steps = self.steps.unwrap_or(learning.training.steps);
-        let composer =
-            GrainComposer::learn_to(Output::for_progress(), &sources(&files), &learning)?;
-        eprintln!("{}\n{}", composer.pool(), composer.network());
-        let piece = self.grains.compose(&composer, self.seconds, self.training.seed)?;
-        let history = composer.history().clone();
-        self.written(&Model::Grains(composer), &piece, &files, &history)
-    }
-
-    fn codes(self) -> Result<Report> {
-        let files = self.training.song_files()?;
-        let mut learning = CodeLearning::seeded(self.training.seed);
-        learning.training.steps = self.steps.unwrap_or(learning.training.steps);
-        let composer = CodeComposer::learn_to(Output::for_progress(), &sources(&files), &learning)?;
-        eprintln!("{}\n{}", composer.blocks(), composer.network());
-        let (seed, options) = (self.training.seed, CodeOptions::default());
-        let piece = composer.compose_to(Output::for_progress(), self.seconds, seed, &options)?;
-        let history = composer.history().clone();
-        self.written(&Model::Codes(composer), &piece, &files, &history)
-    }
-
-    /// Writes the piece and its model, and tells what the judge says.
-    fn written(
-        self,
-        model: &Model,
-        piece: &Piece,
-        files: &[PathBuf],
-        history: &History,
-    ) -> Result<Report> {
+        let learned = self.training.learn(self.model, &files)?;
+        // A stop ends what runs, not what is to be done with what it has.
+        let _heard = interrupt::heard();
+        let piece = self.compose(&learned)?;
+        let _heard = interrupt::heard();
         piece.save(&self.output)?;
-        model.save(beside(&self.output, MODEL))?;
-        let report = super::generate::report(piece, &self.output, model);
-        with_learning(with_judgement(report, piece, files), &self.output, history)
+        learned.model.save(beside(&self.output, MODEL))?;
+        let report = super::generate::report(&piece, &self.output, &learned.model);
+        let report = with_judgement(report.warn(learned.notes), &piece, &files);
+        let report = match &learned.model {
+            Model::Blocks(_) => with_similarity(report, &piece, &files)?,
+            _ => report,
+        };
+        with_learning(report, &self.output, &learned.history)
     }
 
-    fn blocks(self) -> Result<Report> {
-        let data = self.training.dataset()?;
-        let (network, history) = self.training.train(&data)?;
-        let start = Seed::training(&data, self.training.seed)?;
-        let piece = network.compose_to(Output::for_progress(), self.seconds, start)?;
-        let original = data.songs().first().and_then(|song| song.path.clone());
-
-        piece.save(&self.output)?;
-        network.save(beside(&self.output, MODEL))?;
-        let report = Report::of_piece(&piece, &self.output).warn(dataset_notes(&data));
-        let mut report = with_learning(report, &self.output, &history)?;
-        if let Some(path) = original {
-            let song = Decoder::open(&path)?.read_mono_at(piece.audio().sample_rate_hz())?;
-            let alike = evaluate::similarity(piece.audio(), &song)?;
-            report = report
-                .line(format!("Compared with {}: {alike}", path.display()))
-                .fact("similarity", super::similarity::facts(&alike));
+    fn compose(&self, learned: &Learned) -> Result<Piece> {
+        let seed = self.training.seed;
+        if let Model::Grains(composer) = &learned.model {
+            return self.grains.compose(composer, self.seconds, seed);
         }
-        Ok(report)
+        let options = Options { start: learned.start.clone(), ..Options::default() };
+        learned.model.compose_to(Output::for_progress(), self.seconds, seed, &options)
     }
 }
 
-fn sources(files: &[PathBuf]) -> Vec<SongSource> {
-    files.iter().cloned().map(SongSource::File).collect()
+/// How alike the piece and the first song that can be used are.
+fn with_similarity(report: Report, piece: &Piece, files: &[PathBuf]) -> Result<Report> {
+    let rate = piece.audio().sample_rate_hz();
+    let sound = |path: &PathBuf| Decoder::open(path).ok()?.read_mono_at(rate).ok();
+    let mut usable = files.iter().filter_map(|path| Some((path, sound(path)?)));
+    let Some((path, song)) = usable.next() else { return Ok(report) };
+    let alike = evaluate::similarity(piece.audio(), &song)?;
+    Ok(report
+        .line(format!("Compared with {}: {alike}", path.display()))
+        .fact("similarity", super::similarity::facts(&alike)))
 }
 
 /// Draws how the model learned beside the piece, and adds what there is to say of both.

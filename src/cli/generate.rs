@@ -56,7 +56,8 @@ impl Generate {
             model => model.compose_to(Output::for_progress(), self.seconds, self.seed, &options)?,
         };
         piece.save(&self.output)?;
-        Ok(report(&piece, &self.output, &model).warn(warnings))
+        let skipped = model.skipped().iter().map(|skipped| format!("not used: {}", skipped.reason));
+        Ok(report(&piece, &self.output, &model).warn(skipped).warn(warnings))
     }
 
     /// What a network of blocks takes in first, and what there is to say of it.
@@ -72,8 +73,7 @@ impl Generate {
 
 /// What there is to say of a piece that `model` composed.
 pub fn report(piece: &Piece, output: &Path, model: &Model) -> Report {
-    let skipped = model.skipped().iter().map(|skipped| format!("not used: {}", skipped.reason));
-    let report = Report::of_piece(piece, output).warn(skipped);
+    let report = Report::of_piece(piece, output);
     match model {
         Model::Grains(composer) => report
             .fact("joins_seconds", piece.joins_seconds())

@@ -1,14 +1,13 @@
+//! `judge`: what the judge says of a piece.
+
 use super::options::check_writable;
 use super::report::Report;
 use clap::Args;
-use neural_composer::atomic_file;
 use neural_composer::audio::{Song, find_songs};
 use neural_composer::evaluate::{self, Judgement};
-use neural_composer::notebook::Verdict;
 use neural_composer::{Error, Result};
 use serde_json::json;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Judge a piece against the songs it was made from
 ///
@@ -50,23 +49,13 @@ impl Judge {
             .warn(piece.warnings().iter().cloned())
             .warn(opened.iter().flat_map(Song::warnings).cloned());
         if let Some(path) = &self.picture {
-            save(&verdict, path)?;
+            verdict.picture()?.save(path)?;
             report = report
                 .line(format!("{}: the judgement drawn", path.display()))
                 .fact("picture", path.display().to_string());
         }
         Ok(report)
     }
-}
-
-/// Writes the picture, as SVG where the file's name says so.
-fn save(verdict: &Verdict, path: &Path) -> Result<()> {
-    let picture = verdict.picture()?;
-    let vector = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    let bytes = if vector { picture.svg().as_bytes() } else { picture.png() };
-    atomic_file::write(path, |file| {
-        file.write_all(bytes).map_err(Error::io(path, "write the picture"))
-    })
 }
 
 /// A judgement for machines.

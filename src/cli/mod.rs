@@ -67,16 +67,16 @@ pub fn run() -> ExitCode {
     if let Err(error) = interrupt::listen() {
         eprintln!("neural-composer: note: Ctrl-C ends at once, without a result: {error}");
     }
-    let result = match arguments.command {
+    let result = interrupt::Handle::new().during(|| match arguments.command {
         Command::Compose(command) => command.run(&given),
         Command::Decode(command) => command.run(),
-        Command::Train(command) => command.run(),
+        Command::Train(command) => command.run(&given),
         Command::Generate(command) => command.run(&given),
         Command::Similarity(command) => command.run(),
         Command::Judge(command) => command.run(),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
-    };
+    });
     match result {
         Ok(report) => finish(&report, arguments.json),
         Err(error) => {

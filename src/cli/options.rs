@@ -1,17 +1,22 @@
 //! Options that several subcommands share.
 
 use super::given::Given;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use neural_composer::audio;
-use neural_composer::dataset::Dataset;
+use neural_composer::dataset::{Dataset, SongSource};
 use neural_composer::display::Output;
-use neural_composer::model::{Activation, Device, LayerConfig, Network, NetworkConfig};
+use neural_composer::generate::{
+    BlockLearning, CodeLearning, GrainLearning, Learned, Learning, Model,
+};
+use neural_composer::model::{Activation, Device, LayerConfig};
+use neural_composer::notebook::LiveTraining;
 use neural_composer::recipe::Recipe;
 use neural_composer::train::loss::Loss;
 use neural_composer::train::optimizer::Rule;
 use neural_composer::train::schedule::Schedule;
-use neural_composer::train::{History, Recompute, Training};
+use neural_composer::train::{Descent, History, Observer, Position, Recompute, Training};
 use neural_composer::{Error, Result};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -19,7 +24,7 @@ use std::str::FromStr;
 const DEFAULT_SONGS: &str = "datasets/songs";
 
 /// Where to compute.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct DeviceOption {
     /// best, cpu, cuda or cuda:N
     #[arg(long, default_value = "best")]
@@ -33,57 +38,62 @@ impl DeviceOption {
 }
 
 /// Songs, and how to train on them.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct TrainingOptions {
     /// Songs or folders of songs [default: datasets/songs]
     songs: Vec<PathBuf>,
-    /// fast: a minute or two on two cores; course: the 2016 course's own settings, hours
+    /// fast: a minute or two on two cores; course: the 2016 course's own settings, hours (blocks)
     #[arg(long, default_value = "fast", value_name = "fast|course")]
     settings: Recipe,
-    /// Times through the data, instead of what the settings say
+    /// Times through the data, instead of what the settings say (blocks)
     #[arg(long)]
     epochs: Option<usize>,
+    /// Optimizer steps [default: 300 for grains, 160 for codes] (grains, codes)
+    #[arg(long)]
+    steps: Option<usize>,
     /// Sequences per optimizer step
     #[arg(long)]
     batch: Option<usize>,
     /// Step size of the optimizer
     #[arg(long)]
     learning_rate: Option<f64>,
-    /// How the step size moves
-    #[arg(long, default_value = "constant", value_name = "KIND", value_parser = Schedule::NAMES)]
-    schedule: String,
-    /// rmsprop, rmsprop-torch, adamw, sgd or sgd-momentum
-    #[arg(long, default_value = "rmsprop", value_name = "RULE")]
-    optimizer: Rule,
-    /// What is minimised: mse, mae, huber[:DELTA] or spectral[:WEIGHT]
+    /// How the step size moves [default: constant for blocks, else linear, falling]
+    #[arg(long, value_name = "KIND", value_parser = Schedule::NAMES)]
+    schedule: Option<String>,
+    /// rmsprop, rmsprop-torch, adamw, sgd or sgd-momentum [default: rmsprop for blocks, else adamw]
+    #[arg(long, value_name = "RULE")]
+    optimizer: Option<Rule>,
+    /// What is minimised: mse, mae, huber[:DELTA] or spectral[:WEIGHT] (blocks)
     #[arg(long, default_value = "mse")]
     loss: Loss,
-    /// Share of each recurrent layer's outputs left out at random, from 0 to below 1
-    #[arg(long, default_value_t = 0.0)]
-    dropout: f64,
-    /// How often a step hears the network's own output, at the end of training, from 0 to 1
-    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
-    scheduled_sampling: f64,
-    /// Gradients go back through so many steps only
+    /// Share of each recurrent layer's outputs left out at random, from 0 to below 1 [default: 0 for
+    /// blocks, else 0.3]
+    #[arg(long)]
+    dropout: Option<f64>,
+    /// How often a step hears the network's own output, at the end of training, from 0 to 1 [default: 0
+    /// for blocks, 0.25 for codes] (blocks, codes)
+    #[arg(long, value_name = "SHARE")]
+    scheduled_sampling: Option<f64>,
+    /// Gradients go back through so many steps only (blocks)
     #[arg(long, value_name = "STEPS")]
     truncate: Option<usize>,
-    /// Keep one layer's values at a time and compute the others again: less memory, more time
+    /// Keep one layer's values at a time and compute the others again: less memory, more time (blocks)
     #[arg(long)]
     recompute_layers: bool,
-    /// The same over time: so many steps at a time
+    /// The same over time: so many steps at a time (blocks)
     #[arg(long, value_name = "STEPS")]
     recompute_steps: Option<usize>,
     /// Recurrent layers, first to last, as KIND:UNITS, with :norm and :residual for deep stacks and
-    /// N* for N alike: lstm:512,gru:256 or 24*lstm:512:norm:residual
+    /// N* for N alike: lstm:512,gru:256 or 24*lstm:512:norm:residual (blocks)
     #[arg(long)]
     layers: Option<Stack>,
-    /// What follows the dense layer in front: linear, tanh, relu or gelu
+    /// What follows the dense layer in front: linear, tanh, relu or gelu (blocks)
     #[arg(long, default_value = "linear", value_name = "FUNCTION")]
     dense_activation: Activation,
-    /// Let half of the network's input be its own previous output
+    /// Let half of the network's input be its own previous output (blocks)
     #[arg(long)]
     recurrent_input: bool,
-    /// Share of the sequences kept aside for validation, from 0 to below 1
+    /// Share of the songs kept aside for validation, from 0 to below 1
     #[arg(long, default_value_t = 0.0)]
     validation: f64,
     /// Stop after so many epochs without a better loss
@@ -95,6 +105,29 @@ pub struct TrainingOptions {
     #[command(flatten)]
     device: DeviceOption,
 }
+
+/// What a model composes from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Grains,
+    Blocks,
+    Codes,
+}
+
+/// Options that all models understand, and steps, which all but blocks do.
+const COMMON: [&str; 11] = [
+    "songs",
+    "seed",
+    "device",
+    "steps",
+    "batch",
+    "learning_rate",
+    "schedule",
+    "optimizer",
+    "dropout",
+    "validation",
+    "patience",
+];
 
 /// Recurrent layers, first to last.
 #[derive(Clone)]
@@ -121,9 +154,19 @@ impl FromStr for Stack {
 }
 
 impl TrainingOptions {
-    /// Refuses what only the course's method understands.
-    pub fn refuse(given: &Given) -> Result<()> {
-        given.refuse_all::<Self>(&["songs", "seed", "device"], "--model blocks")
+    /// Refuses what a model of this kind does not understand.
+    pub fn refuse_foreign(kind: Kind, given: &Given) -> Result<()> {
+        match kind {
+            Kind::Blocks => given.refuse(|name| name == "steps", "--model grains and codes"),
+            Kind::Grains => {
+                given.refuse(|name| name == "scheduled_sampling", "--model blocks and codes")?;
+                given.refuse_all::<Self>(&COMMON, "--model blocks")
+            }
+            Kind::Codes => {
+                let allowed = [&COMMON[..], &["scheduled_sampling"]].concat();
+                given.refuse_all::<Self>(&allowed, "--model blocks")
+            }
+        }
     }
 
     /// Every song file that was named, folders opened up.
@@ -137,22 +180,57 @@ impl TrainingOptions {
         Ok(files)
     }
 
-    pub fn dataset(&self) -> Result<Dataset> {
-        let data = Dataset::from_files(&self.song_files()?, self.settings.dataset())?;
-        eprint!("{data}");
-        Ok(data)
+    /// Learns from `songs`, and shows how that goes.
+    pub fn learn(&self, kind: Kind, songs: &[PathBuf]) -> Result<Learned> {
+        let sources: Vec<SongSource> = songs.iter().cloned().map(SongSource::File).collect();
+        let mut told = Told(LiveTraining::to(Output::for_progress()));
+        let learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
+        told.0.finish(&learned.history);
+        Ok(learned)
     }
 
-    /// Trains an untrained network on `data`.
-    pub fn train(&self, data: &Dataset) -> Result<(Network, History)> {
-        let layers = self.layers.clone().map_or_else(|| self.settings.layers(), |stack| stack.0);
-        let mut config = NetworkConfig::stack(data.blocks().width(), layers)
-            .dense_activation(self.dense_activation);
-        config.recurrent_input = self.recurrent_input;
-        let mut network = Network::new(config, data, self.seed, self.device.device())?;
-        eprintln!("{network}");
-        let history = network.train_to(Output::for_progress(), data, &self.training(data)?)?;
-        Ok((network, history))
+    fn learning(&self, kind: Kind) -> Result<Learning> {
+        Ok(match kind {
+            Kind::Blocks => {
+                let (given, layers) = (self.clone(), self.layers.clone());
+                Learning::Blocks(BlockLearning {
+                    dataset: self.settings.dataset(),
+                    layers: layers.map_or_else(|| self.settings.layers(), |stack| stack.0),
+                    dense_activation: self.dense_activation,
+                    recurrent_input: self.recurrent_input,
+                    training: Box::new(move |data| given.training(data)),
+                    seed: self.seed,
+                    device: self.device.device().clone(),
+                })
+            }
+            Kind::Grains => {
+                let mut learning = GrainLearning::seeded(self.seed);
+                self.descend(&mut learning.training.descent)?;
+                Learning::Grains(learning)
+            }
+            Kind::Codes => {
+                let mut learning = CodeLearning::seeded(self.seed);
+                self.descend(&mut learning.training.descent)?;
+                let sampling = &mut learning.training.scheduled_sampling;
+                *sampling = self.scheduled_sampling.unwrap_or(*sampling);
+                Learning::Codes(learning)
+            }
+        })
+    }
+
+    /// Changes `descent` to what was given.
+    fn descend(&self, descent: &mut Descent) -> Result<()> {
+        descent.steps = self.steps.unwrap_or(descent.steps);
+        descent.batch_size = self.batch.unwrap_or(descent.batch_size);
+        descent.learning_rate = self.learning_rate.unwrap_or(descent.learning_rate);
+        descent.rule = self.optimizer.unwrap_or(descent.rule);
+        descent.dropout = self.dropout.unwrap_or(descent.dropout);
+        descent.validation = self.validation;
+        descent.patience = self.patience;
+        if let Some(name) = &self.schedule {
+            descent.schedule = Some(Schedule::usual(name, descent.steps as u64)?);
+        }
+        Ok(())
     }
 
     fn training(&self, data: &Dataset) -> Result<Training> {
@@ -162,25 +240,36 @@ impl TrainingOptions {
         training.batch_size = self.batch.unwrap_or(training.batch_size);
         training.epochs = self.epochs.unwrap_or(training.epochs);
         training.learning_rate = self.learning_rate.unwrap_or(training.learning_rate);
-        training.rule = self.optimizer;
+        training.rule = self.optimizer.unwrap_or(training.rule);
         training.loss = self.loss;
-        training.dropout = self.dropout;
-        training.scheduled_sampling = self.scheduled_sampling;
+        training.dropout = self.dropout.unwrap_or(training.dropout);
+        training.scheduled_sampling =
+            self.scheduled_sampling.unwrap_or(training.scheduled_sampling);
         training.truncate_steps = self.truncate;
         training.recompute =
             Recompute { layers: self.recompute_layers, steps: self.recompute_steps };
-        training.schedule = Schedule::usual(&self.schedule, training.planned_updates(data)?)?;
+        if let Some(name) = &self.schedule {
+            training.schedule = Schedule::usual(name, training.planned_updates(data)?)?;
+        }
         Ok(training)
     }
 }
 
-/// Every file a dataset put up with something for, as sentences.
-pub fn dataset_notes(data: &Dataset) -> Vec<String> {
-    let skipped = data.skipped().iter().map(|skipped| format!("not used: {}", skipped.reason));
-    let warned = data.songs().iter().flat_map(|song| {
-        song.warnings.iter().map(move |warning| format!("{}: {warning}", song.title))
-    });
-    skipped.chain(warned).collect()
+/// Shows how learning goes, and says before what learns from what.
+struct Told(LiveTraining);
+
+impl Observer for Told {
+    fn batch(&mut self, history: &History, position: &Position) {
+        self.0.batch(history, position);
+    }
+
+    fn epoch(&mut self, history: &History, position: &Position) {
+        self.0.epoch(history, position);
+    }
+
+    fn prepared(&mut self, what: &dyn Display) {
+        eprintln!("{}", what.to_string().trim_end());
+    }
 }
 
 /// `out.wav` → `out.loss.svg`: the name of a file beside the result.

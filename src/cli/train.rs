@@ -1,11 +1,14 @@
-use super::options::{TrainingOptions, beside, check_writable, dataset_notes};
+//! `train`: a model from songs.
+
+use super::given::Given;
+use super::options::{Kind, TrainingOptions, beside, check_writable};
 use super::report::Report;
 use clap::Args;
 use neural_composer::Result;
 use neural_composer::train::Stop;
 use std::path::PathBuf;
 
-/// Train a network on songs and write the model
+/// Train a model on songs and write it
 #[derive(Args)]
 pub struct Train {
     #[command(flatten)]
@@ -13,25 +16,30 @@ pub struct Train {
     /// The model; its loss over the epochs is drawn beside it (model.loss.svg)
     #[arg(short, long, default_value = "model.safetensors")]
     output: PathBuf,
+    /// blocks: the course's method, block by block; grains: a new order of the songs' own grains;
+    /// codes: codes of overlapping spectra along the beat
+    #[arg(long, value_enum, default_value_t = Kind::Blocks)]
+    model: Kind,
 }
 
 impl Train {
-    pub fn run(self) -> Result<Report> {
+    pub fn run(self, given: &Given) -> Result<Report> {
+        TrainingOptions::refuse_foreign(self.model, given)?;
         check_writable(&self.output)?;
-        let data = self.training.dataset()?;
-        let (network, history) = self.training.train(&data)?;
+        let learned = self.training.learn(self.model, &self.training.song_files()?)?;
+        let (model, history) = (learned.model, learned.history);
         let chart = beside(&self.output, "loss.svg");
-        network.save(&self.output)?;
+        model.save(&self.output)?;
         history.save_chart(&chart)?;
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
         Ok(Report::default()
             .line(format!("{}: the model; {}: its loss", self.output.display(), chart.display()))
             .fact("model", self.output.display().to_string())
             .fact("chart", chart.display().to_string())
-            .fact("parameters", network.config().parameter_count())
+            .fact("parameters", model.parameter_count())
             .fact("losses", losses)
             .fact("training_seconds", history.seconds())
-            .warn(dataset_notes(&data))
+            .warn(learned.notes)
             .interrupted(history.stop == Stop::Interrupted))
     }
 }

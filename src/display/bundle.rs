@@ -129,7 +129,7 @@ pub trait Show {
 
     /// Shows it where the program's output goes; what cannot be drawn is said in words.
     fn show(&self) {
-        let _heard = crate::interrupt::set_aside();
+        let _heard = crate::interrupt::heard();
         match self.bundle() {
             Ok(bundle) => bundle.emit(),
             Err(error) => Bundle::from_text(&error.to_string()).emit(),

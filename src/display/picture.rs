@@ -2,10 +2,12 @@
 
 use super::axes::{Frame, Paper};
 use super::theme;
-use crate::{Error, Result};
+use crate::{Error, Result, atomic_file};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use plotters::prelude::*;
+use std::io::Write;
+use std::path::Path;
 
 /// A picture as PNG and as SVG, with the sentence that stands in for it where it cannot be seen.
 ///
@@ -48,6 +50,35 @@ impl Picture {
     /// What the picture shows, in words: the alternative text. Not yet escaped for HTML.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// Writes it to `path`, whole or not at all: as SVG where the name ends so, otherwise as PNG.
+    ///
+    /// ```
+    /// use neural_composer::prelude::*;
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let picture = chart(&[3.0, 2.0, 1.5]).picture()?;
+    /// picture.save(folder.path().join("loss.svg"))?;
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written; [`Error::Argument`] for a PNG of a picture that
+    /// only has a vector drawing.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let ending = path.extension();
+        let bytes = match ending.is_some_and(|ending| ending.eq_ignore_ascii_case("svg")) {
+            true => self.svg.as_bytes(),
+            false => &self.png,
+        };
+        if bytes.is_empty() {
+            let expected = "a name that ends in .svg: there is no bitmap of this picture";
+            return Err(Error::argument("path", expected, path.display()));
+        }
+        atomic_file::write(path, |file| {
+            file.write_all(bytes).map_err(Error::io(path, "write the picture"))
+        })
     }
 
     /// The bitmap in base64, as Jupyter carries it.

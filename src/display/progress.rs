@@ -2,7 +2,7 @@ use super::bundle::Bundle;
 use super::live::{Live, Progress};
 use super::output::Output;
 use super::{html, plain};
-use crate::interrupt;
+use crate::interrupt::Listener;
 use std::time::{Duration, Instant};
 
 /// Wraps any iterator so that it shows how far it is, and ends it when the user asks to stop.
@@ -33,6 +33,7 @@ pub struct Watched<I> {
     handed_out: u64,
     start: Instant,
     told: Option<Instant>,
+    stop: Listener,
 }
 
 /// Between two looks at the display: a loop of millions of short steps is not slowed down.
@@ -51,8 +52,6 @@ enum End {
 impl<I: Iterator> Watched<I> {
     /// Shows through `output` how far `items` are.
     pub fn to(output: Output, items: I) -> Self {
-        // As for every long job, a stop from before is forgotten; one that holds for its cell stays.
-        drop(interrupt::begin());
         let total = match items.size_hint() {
             (least, Some(most)) if least == most => Some(least as u64),
             _ => None,
@@ -64,6 +63,7 @@ impl<I: Iterator> Watched<I> {
             handed_out: 0,
             start: Instant::now(),
             told: None,
+            stop: Listener::here(),
         }
     }
 }
@@ -72,7 +72,7 @@ impl<I: Iterator> Iterator for Watched<I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<I::Item> {
-        if interrupt::requested() {
+        if self.stop.requested() {
             self.finish(End::Stopped);
             return None;
         }

@@ -5,7 +5,8 @@ use super::frames::Frames;
 use super::matching::{Match, Runs, best_matches, best_matches_and_run};
 use crate::audio::Audio;
 use crate::features::PitchBands;
-use crate::{Error, Result, interrupt};
+use crate::interrupt::{self, Listener};
+use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fmt;
 
@@ -134,8 +135,9 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copie
     let mut longest_run = 0;
     for (index, song) in songs.iter().enumerate() {
         let changes = changes_to_look_at(piece, song)?;
+        let stop = Listener::here();
         let searched = changes.par_iter().map(|change| {
-            stop_on_request()?;
+            go_on(&stop)?;
             let (piece, source) = change.frames(piece, song, 1);
             Ok(best_matches_and_run(&piece, &source, window, runs))
         });
@@ -178,8 +180,9 @@ fn frames_in(seconds: f64, group: usize) -> usize {
 fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Change>> {
     let window = frames_in(WINDOW_SECONDS, COARSE_FRAMES);
     let all = Change::all();
+    let stop = Listener::here();
     let best = all.par_iter().map(|change| {
-        stop_on_request()?;
+        go_on(&stop)?;
         let (piece, source) = change.frames(piece, song, COARSE_FRAMES);
         let matches = best_matches(&piece, &source, window);
         Ok(matches.iter().fold(0f32, |best, found| best.max(found.correlation)))
@@ -192,8 +195,9 @@ fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Chang
     Ok(std::iter::once(Change::NONE).chain(closely).collect())
 }
 
-fn stop_on_request() -> Result<()> {
-    match interrupt::requested() {
+/// An error when the user asked to stop.
+fn go_on(stop: &Listener) -> Result<()> {
+    match stop.requested() {
         true => Err(Error::Interrupted("while copies were looked for".into())),
         false => Ok(()),
     }

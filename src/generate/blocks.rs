@@ -1,8 +1,53 @@
+//! Composing block by block, the course's method.
+
 use super::{Piece, Seed};
 use crate::audio::Audio;
-use crate::model::Network;
+use crate::dataset::{Dataset, DatasetSettings, SongSource};
+use crate::model::{Activation, Device, LayerConfig, Network, NetworkConfig};
+use crate::train::{self, History, Observer, Training};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
+
+/// How a network of blocks learns from songs.
+pub struct BlockLearning {
+    /// How songs become sequences of blocks.
+    pub dataset: DatasetSettings,
+    /// The recurrent layers, first to last.
+    pub layers: Vec<LayerConfig>,
+    /// What follows the dense layer in front.
+    pub dense_activation: Activation,
+    /// Whether half of the input is the network's previous output.
+    pub recurrent_input: bool,
+    /// How to train, once it is known how much there is to learn from.
+    pub training: Box<dyn Fn(&Dataset) -> Result<Training>>,
+    /// Decides the network's parameters before training.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: Device,
+}
+
+impl BlockLearning {
+    /// Makes a dataset of songs, and a network, and trains it.
+    ///
+    /// A request to stop ([`interrupt`]) while it trains leaves the network as it is then.
+    ///
+    /// # Errors
+    /// What [`Dataset::of`], [`Network::new`] and [`train::run`] report.
+    pub fn learn(
+        &self,
+        songs: &[SongSource],
+        observer: &mut dyn Observer,
+    ) -> Result<(Network, Dataset, History)> {
+        let _job = interrupt::begin()?;
+        let data = Dataset::of(songs, self.dataset)?;
+        let mut config = NetworkConfig::stack(data.blocks().width(), self.layers.clone())
+            .dense_activation(self.dense_activation);
+        config.recurrent_input = self.recurrent_input;
+        let mut network = Network::new(config, &data, self.seed, &self.device)?;
+        let history = train::run(&mut network, &data, &(self.training)(&data)?, observer)?;
+        Ok((network, data, history))
+    }
+}
 
 /// The longest piece that is made in one go, six hours: beyond it, a slip of the keyboard is likelier.
 const MAX_SECONDS: f64 = 6.0 * 3600.0;

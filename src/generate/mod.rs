@@ -6,13 +6,16 @@
 mod blocks;
 pub mod codes;
 pub mod grains;
+mod learning;
 mod model;
 mod piece;
+mod saving;
 mod seed;
 
-pub use blocks::{blocks, check_length};
+pub use blocks::{BlockLearning, blocks, check_length};
 pub use codes::{CodeComposer, CodeLearning, CodeOptions};
 pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
+pub use learning::{Learned, Learning};
 pub use model::{Model, ModelCard, Options};
 pub use piece::Piece;
 pub use seed::Seed;

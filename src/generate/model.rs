@@ -6,6 +6,7 @@ use crate::Error;
 use crate::Result;
 use crate::dataset::{Skipped, SongSource};
 use crate::model::{Device, ModelFile, ModelKind, Network};
+use crate::train::InTraining;
 use std::fmt;
 use std::path::Path;
 
@@ -59,6 +60,36 @@ impl Model {
         })
     }
 
+    /// What a model in training composes now, as [`compose`](Self::compose); `options` are those of the
+    /// finished model.
+    ///
+    /// # Errors
+    /// As [`compose`](Self::compose).
+    pub fn sketch(
+        model: InTraining<'_>,
+        seconds: f64,
+        seed: u64,
+        options: &Options,
+    ) -> Result<Piece> {
+        let progress: &mut dyn FnMut(f64, f64) = &mut |_, _| ();
+        match model {
+            InTraining::Blocks(network) => {
+                let start = options.start.as_ref().unwrap_or(&Seed::Silence);
+                blocks(network, seconds, start, progress)
+            }
+            InTraining::Grains(network, pool, training) => {
+                let composer = GrainComposer::in_training(network, pool, training);
+                // One piece: a sketch is not worth a choice.
+                let grains = GrainOptions { pieces: 1, ..options.grains.clone() };
+                composer.compose(seconds, seed, &grains, progress)
+            }
+            InTraining::Codes(network, songs) => {
+                let composer = CodeComposer::from_parts(songs.clone(), network.clone());
+                composer.compose(seconds, seed, &options.codes, progress)
+            }
+        }
+    }
+
     /// Writes it to `path`, whole or not at all; [`load`](Self::load) reads it.
     ///
     /// # Errors
@@ -109,6 +140,15 @@ impl Model {
                 None => composer.compose(seconds, seed, &options.grains, progress),
             },
             Self::Codes(composer) => composer.compose(seconds, seed, &options.codes, progress),
+        }
+    }
+
+    /// How many numbers training adjusts.
+    pub fn parameter_count(&self) -> usize {
+        match self {
+            Self::Blocks(network) => network.config().parameter_count(),
+            Self::Grains(composer) => composer.network().parameter_count(),
+            Self::Codes(composer) => composer.network().parameter_count(),
         }
     }
 

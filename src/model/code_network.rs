@@ -1,9 +1,9 @@
 //! A network that says which code comes next, and which finer codes then.
 
 use super::dense::Dense;
-use super::layers::{dense, recurrent};
-use super::recurrent::{Cell, Recurrent, State};
-use super::{Device, Dropout, Parameters};
+use super::layers::{Trunk, dense};
+use super::recurrent::State;
+use super::{Activation, Device, Dropout, Parameters, gru};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use rand::SeedableRng;
@@ -46,14 +46,14 @@ impl CodeNetworkConfig {
 /// A recurrent network with a distribution at its output: it hears a block and gives the likelihoods
 /// of the next block's codes, each stage's given those before it.
 ///
-/// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
+/// Copies share their parameters, which are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
 /// `mix.1.weight` and `code.0.weight` (an embedding's) for what a stage knows of the earlier ones,
 /// `stage.0.weight`, ….
+#[derive(Clone)]
 pub struct CodeNetwork {
     config: CodeNetworkConfig,
     device: Device,
-    dense_in: Dense,
-    recurrent: Vec<Recurrent>,
+    trunk: Trunk,
     /// From the layers' output to what each stage starts from.
     mix: Vec<Dense>,
     /// For each stage but the last, what its codes mean to those after it: (codes, units).
@@ -91,12 +91,8 @@ impl CodeNetwork {
     ) -> Result<Self> {
         config.check()?;
         let CodeNetworkConfig { width, stages, codes, units, layers } = config;
-        let dense_in = dense(&mut parameters, "dense_in", width, units)?;
-        let recurrent = (0..layers)
-            .map(|layer| {
-                recurrent(&mut parameters, &format!("recurrent.{layer}"), Cell::Gru, units, units)
-            })
-            .collect::<Result<_>>()?;
+        let stack = vec![gru(units); layers];
+        let trunk = Trunk::build(&mut parameters, (width, units), Activation::Tanh, &stack)?;
         let mix = (0..stages)
             .map(|stage| dense(&mut parameters, &format!("mix.{stage}"), units, units))
             .collect::<Result<_>>()?;
@@ -111,8 +107,7 @@ impl CodeNetwork {
         Ok(Self {
             config,
             device: device.clone(),
-            dense_in,
-            recurrent,
+            trunk,
             mix,
             embeddings,
             heads,
@@ -132,15 +127,7 @@ impl CodeNetwork {
         state: Option<&[State]>,
         dropout: &Dropout,
     ) -> Result<(Tensor, Vec<State>)> {
-        let mut hidden = self.dense_in.forward(input)?.tanh()?;
-        let mut states = Vec::with_capacity(self.recurrent.len());
-        for (index, layer) in self.recurrent.iter().enumerate() {
-            let before = state.and_then(|states| states.get(index));
-            let (output, after) = layer.forward(&hidden, before)?;
-            states.push(after);
-            hidden = dropout.apply(&output, index, 0)?;
-        }
-        Ok((hidden, states))
+        self.trunk.forward(input, state, dropout)
     }
 
     /// The logits of a stage's codes, (rows, codes), given `hidden`, (rows, units), and the codes of
@@ -173,6 +160,13 @@ impl CodeNetwork {
     /// The trainable tensors by name.
     pub fn variables(&self) -> &BTreeMap<String, Var> {
         &self.variables
+    }
+
+    /// Numbers of a row that the layers before its outputs keep for the backward pass.
+    pub(crate) fn numbers_per_row(&self) -> usize {
+        // In front: input, sum, activation. In a layer: gates and their gradients, output, input,
+        // dropout.
+        self.config.width + self.config.units * (3 + 11 * self.config.layers)
     }
 
     /// How many numbers training adjusts.

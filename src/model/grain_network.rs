@@ -2,9 +2,9 @@
 //! number.
 
 use super::dense::Dense;
-use super::layers::{dense, recurrent};
-use super::recurrent::{Cell, Recurrent, State};
-use super::{Device, Dropout, Parameters};
+use super::layers::{Trunk, dense};
+use super::recurrent::State;
+use super::{Activation, Device, Dropout, Parameters, gru};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use rand::SeedableRng;
@@ -47,13 +47,13 @@ impl GrainNetworkConfig {
 /// the more a key points along the query, the likelier its candidate comes next
 /// (Vinyals et al., "Pointer networks", 2015; scores scaled as in Vaswani et al. 2017).
 ///
-/// Parameters are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
-/// `query.bias`, `key_hidden.weight`, …, `key.bias`.
+/// Copies share their parameters, which are named as in PyTorch: `dense_in.weight`,
+/// `recurrent.0.weight_ih_l0`, …, `query.bias`, `key_hidden.weight`, …, `key.bias`.
+#[derive(Clone)]
 pub struct GrainNetwork {
     config: GrainNetworkConfig,
     device: Device,
-    dense_in: Dense,
-    recurrent: Vec<Recurrent>,
+    trunk: Trunk,
     query: Dense,
     key_hidden: Dense,
     key: Dense,
@@ -89,20 +89,16 @@ impl GrainNetwork {
     ) -> Result<Self> {
         config.check()?;
         let GrainNetworkConfig { width, phases, units, layers, query } = config;
-        let dense_in = dense(&mut parameters, "dense_in", width + phases, units)?;
-        let recurrent_layers = (0..layers)
-            .map(|layer| {
-                recurrent(&mut parameters, &format!("recurrent.{layer}"), Cell::Gru, units, units)
-            })
-            .collect::<Result<_>>()?;
+        let stack = vec![gru(units); layers];
+        let input = width + phases;
+        let trunk = Trunk::build(&mut parameters, (input, units), Activation::Tanh, &stack)?;
         let query_layer = dense(&mut parameters, "query", units, query)?;
         let key_hidden = dense(&mut parameters, "key_hidden", width, query)?;
         let key = dense(&mut parameters, "key", query, query)?;
         Ok(Self {
             config,
             device: device.clone(),
-            dense_in,
-            recurrent: recurrent_layers,
+            trunk,
             query: query_layer,
             key_hidden,
             key,
@@ -122,14 +118,7 @@ impl GrainNetwork {
         state: Option<&[State]>,
         dropout: &Dropout,
     ) -> Result<(Tensor, Vec<State>)> {
-        let mut hidden = self.dense_in.forward(input)?.tanh()?;
-        let mut states = Vec::with_capacity(self.recurrent.len());
-        for (index, layer) in self.recurrent.iter().enumerate() {
-            let before = state.and_then(|states| states.get(index));
-            let (output, after) = layer.forward(&hidden, before)?;
-            states.push(after);
-            hidden = dropout.apply(&output, index, 0)?;
-        }
+        let (hidden, states) = self.trunk.forward(input, state, dropout)?;
         Ok((self.query.forward(&hidden)?, states))
     }
 
@@ -157,6 +146,13 @@ impl GrainNetwork {
     /// The trainable tensors by name.
     pub fn variables(&self) -> &BTreeMap<String, Var> {
         &self.variables
+    }
+
+    /// Numbers of a row that the layers before its outputs keep for the backward pass.
+    pub(crate) fn numbers_per_row(&self) -> usize {
+        // In front: input, sum, activation. In a layer: gates and their gradients, output, input,
+        // dropout.
+        self.config.width + self.config.units * (3 + 11 * self.config.layers)
     }
 
     /// How many numbers training adjusts.

@@ -99,7 +99,7 @@ impl Network {
             return Err(Error::Data("there is nothing to hear: the sound is empty".into()));
         }
         let input = Tensor::from_vec(rows, (1, steps, blocks.width()), self.device().candle())?;
-        let outputs = self.layers().untracked().hidden(&self.join(&input, &input)?)?;
+        let outputs = self.layers().untracked().trunk().hidden(&self.join(&input, &input)?)?;
         if outputs.is_empty() {
             return Err(Error::Data("this network has no recurrent layers to look into".into()));
         }

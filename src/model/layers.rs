@@ -12,11 +12,17 @@ use candle_core::Tensor;
 /// Dense in, recurrent layers, dense out.
 #[derive(Clone, Debug)]
 pub(crate) struct Layers {
+    trunk: Trunk,
+    norm_out: Option<LayerNorm>,
+    dense_out: Dense,
+}
+
+/// What all networks begin with: a dense layer and recurrent layers.
+#[derive(Clone, Debug)]
+pub(crate) struct Trunk {
     dense_in: Dense,
     activation: Activation,
     stack: Vec<StackLayer>,
-    norm_out: Option<LayerNorm>,
-    dense_out: Dense,
 }
 
 /// A recurrent layer with what surrounds it: `input + dropout(recurrent(norm(input)))`, where the
@@ -31,19 +37,20 @@ pub(crate) struct StackLayer {
 impl Layers {
     /// Makes the layers of `config`, whose numbers come from `parameters`.
     pub fn build(config: &NetworkConfig, parameters: &mut Parameters) -> Result<Self> {
-        let mut width = config.dense_units;
-        let dense_in = dense(parameters, "dense_in", config.input_width(), width)?;
-        let mut stack = Vec::new();
-        for (index, layer) in config.layers.iter().enumerate() {
-            stack.push(StackLayer::build(parameters, index, layer, width)?);
-            width = layer.units;
-        }
+        let units = (config.input_width(), config.dense_units);
+        let trunk = Trunk::build(parameters, units, config.dense_activation, &config.layers)?;
+        let width = config.layers.last().map_or(config.dense_units, |layer| layer.units);
         let norm_out = match config.has_norm_out() {
             true => Some(norm(parameters, "norm_out", width)?),
             false => None,
         };
         let dense_out = dense(parameters, "dense_out", width, config.width)?;
-        Ok(Self { dense_in, activation: config.dense_activation, stack, norm_out, dense_out })
+        Ok(Self { trunk, norm_out, dense_out })
+    }
+
+    /// All but what makes blocks of the last recurrent layer's output.
+    pub fn trunk(&self) -> &Trunk {
+        &self.trunk
     }
 
     /// The same layers cut off from their variables: they gather no graph, and keep nothing for a way
@@ -54,25 +61,61 @@ impl Layers {
             recurrent: layer.recurrent.untracked(),
             residual: layer.residual,
         };
-        Self {
-            dense_in: self.dense_in.untracked(),
-            activation: self.activation,
-            stack: self.stack.iter().map(layer).collect(),
-            norm_out: self.norm_out.as_ref().map(LayerNorm::untracked),
-            dense_out: self.dense_out.untracked(),
-        }
+        let trunk = Trunk {
+            dense_in: self.trunk.dense_in.untracked(),
+            activation: self.trunk.activation,
+            stack: self.trunk.stack.iter().map(layer).collect(),
+        };
+        let norm_out = self.norm_out.as_ref().map(LayerNorm::untracked);
+        Self { trunk, norm_out, dense_out: self.dense_out.untracked() }
     }
 
     /// [`untracked`](Self::untracked), and large weights on the CPU rounded to sixteen bits.
     pub fn rounded(&self) -> Result<Self> {
         let mut layers = self.untracked();
-        for dense in [&mut layers.dense_in, &mut layers.dense_out] {
+        for dense in [&mut layers.trunk.dense_in, &mut layers.dense_out] {
             *dense = dense.rounded()?;
         }
-        for layer in &mut layers.stack {
+        for layer in &mut layers.trunk.stack {
             layer.recurrent = layer.recurrent.rounded()?;
         }
         Ok(layers)
+    }
+
+    /// From what the last recurrent layer gives to predicted blocks, (batch, steps, width).
+    pub fn leave(&self, hidden: &Tensor) -> Result<Tensor> {
+        match &self.norm_out {
+            Some(norm) => self.dense_out.forward(&norm.forward(hidden)?),
+            None => self.dense_out.forward(hidden),
+        }
+    }
+}
+
+impl Trunk {
+    /// Makes a dense layer from and to as many `units` as told, and `layers` after it.
+    pub fn build(
+        parameters: &mut Parameters,
+        units: (usize, usize),
+        activation: Activation,
+        layers: &[LayerConfig],
+    ) -> Result<Self> {
+        let dense_in = dense(parameters, "dense_in", units.0, units.1)?;
+        let (mut stack, mut width) = (Vec::new(), units.1);
+        for (index, layer) in layers.iter().enumerate() {
+            stack.push(StackLayer::build(parameters, index, layer, width)?);
+            width = layer.units;
+        }
+        Ok(Self { dense_in, activation, stack })
+    }
+
+    /// From input, (batch, steps, input width), to what the last recurrent layer gives.
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        state: Option<&[State]>,
+        dropout: &Dropout,
+    ) -> Result<(Tensor, NetworkState)> {
+        self.run(self.enter(input)?, state, dropout, 0)
     }
 
     /// The state before any music, for `batch` sequences side by side.
@@ -80,7 +123,7 @@ impl Layers {
         self.stack.iter().map(|layer| layer.recurrent.zero_state(batch)).collect()
     }
 
-    /// From blocks, (batch, steps, input width), to what the first recurrent layer takes.
+    /// From input, (batch, steps, input width), to what the first recurrent layer takes.
     pub fn enter(&self, input: &Tensor) -> Result<Tensor> {
         self.activation.apply(&self.dense_in.forward(input)?)
     }
@@ -95,7 +138,7 @@ impl Layers {
     pub fn run(
         &self,
         mut hidden: Tensor,
-        state: Option<&NetworkState>,
+        state: Option<&[State]>,
         dropout: &Dropout,
         first_step: usize,
     ) -> Result<(Tensor, NetworkState)> {
@@ -110,7 +153,7 @@ impl Layers {
         Ok((hidden, states))
     }
 
-    /// From blocks, (batch, steps, input width), to what each recurrent layer itself gives at every
+    /// From input, (batch, steps, input width), to what each recurrent layer itself gives at every
     /// step, (batch, steps, units), before anything is added to it.
     pub fn hidden(&self, input: &Tensor) -> Result<Vec<Tensor>> {
         let mut hidden = self.enter(input)?;
@@ -122,14 +165,6 @@ impl Layers {
             })?;
         }
         Ok(given)
-    }
-
-    /// From what the last recurrent layer gives to predicted blocks, (batch, steps, width).
-    pub fn leave(&self, hidden: &Tensor) -> Result<Tensor> {
-        match &self.norm_out {
-            Some(norm) => self.dense_out.forward(&norm.forward(hidden)?),
-            None => self.dense_out.forward(hidden),
-        }
     }
 }
 
@@ -191,7 +226,7 @@ fn norm(parameters: &mut Parameters, prefix: &str, width: usize) -> Result<Layer
 }
 
 /// A recurrent layer drawn as in PyTorch: uniform within ±1/√units.
-pub(super) fn recurrent(
+fn recurrent(
     parameters: &mut Parameters,
     prefix: &str,
     cell: Cell,

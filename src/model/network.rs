@@ -140,7 +140,7 @@ impl Network {
     /// optimizer. [`recurrent::save_pytorch`](super::recurrent::save_pytorch) writes layers that are
     /// alike as one PyTorch module.
     pub fn recurrent_layers(&self) -> Vec<Recurrent> {
-        self.layers.stack().iter().map(|layer| layer.recurrent().clone()).collect()
+        self.layers.trunk().stack().iter().map(|layer| layer.recurrent().clone()).collect()
     }
 
     /// Takes over the weights of `layers`, for instance those that
@@ -261,6 +261,7 @@ fn forward(
     state: Option<&NetworkState>,
 ) -> Result<(Tensor, NetworkState)> {
     interrupt::check()?;
-    let (hidden, states) = layers.run(layers.enter(input)?, state, &Dropout::NONE, 0)?;
+    let (hidden, states) =
+        layers.trunk().forward(input, state.map(Vec::as_slice), &Dropout::NONE)?;
     Ok((layers.leave(&hidden)?, states))
 }

@@ -22,9 +22,7 @@ impl CodeComposer {
     /// # Errors
     /// What [`CodeComposer::learn`] reports.
     pub fn learn_to(output: Output, songs: &[SongSource], settings: &CodeLearning) -> Result<Self> {
-        let training = &settings.training;
-        let epochs = training.steps.div_ceil(training.steps_per_epoch.max(1));
-        let mut live = LiveTraining::to(output, epochs);
+        let mut live = LiveTraining::to(output);
         let composer = Self::learn(songs, settings, &mut live)?;
         live.finish(composer.history());
         Ok(composer)

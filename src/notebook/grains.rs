@@ -33,8 +33,7 @@ impl GrainComposer {
     ) -> Result<Self> {
         let _job = interrupt::begin()?;
         let pool = GrainPool::of(songs, settings.grains.clone(), &mut |_, _| ())?;
-        let epochs = settings.training.steps.div_ceil(settings.training.steps_per_epoch.max(1));
-        let mut live = LiveTraining::to(output, epochs);
+        let mut live = LiveTraining::to(output);
         let composer = Self::learn_pool(Arc::new(pool), &settings.training, &mut live)?;
         live.finish(composer.history());
         Ok(composer)

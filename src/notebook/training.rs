@@ -3,10 +3,10 @@ use crate::display::{
     Bundle, Live, LossChart, LossRun, Output, Progress, Show, SoundSample, html, plain,
     sound_samples,
 };
-use crate::generate::{self, Seed};
+use crate::generate::{self, Model, Options, Seed};
 use crate::model::Network;
-use crate::train::{self, History, Observer, Position, Training};
-use crate::{Error, Result, atomic_file, interrupt};
+use crate::train::{self, History, InTraining, Observer, Position, Training};
+use crate::{Error, Result, interrupt};
 use std::path::Path;
 
 /// How often to hear what a network makes while it trains.
@@ -36,7 +36,7 @@ impl Default for Listening {
 /// What a network made on the way.
 struct Samples {
     listening: Listening,
-    seed: Seed,
+    options: Options,
     made: usize,
     /// Those that are shown when the training has ended, because they could not be before.
     kept: Vec<SoundSample>,
@@ -48,8 +48,8 @@ impl Samples {
     /// What one may take in the page.
     const BYTES: usize = 80_000;
 
-    fn listen(&mut self, network: &Network, epoch: usize) -> Result<SoundSample> {
-        let piece = generate::blocks(network, self.listening.seconds, &self.seed, &mut |_, _| ())?;
+    fn listen(&mut self, model: InTraining<'_>, epoch: usize) -> Result<SoundSample> {
+        let piece = Model::sketch(model, self.listening.seconds, 1, &self.options)?;
         let label = format!("after epoch {epoch}");
         let sample = SoundSample::new(piece.audio(), &label, Self::BYTES)?;
         self.made += 1;
@@ -63,25 +63,32 @@ impl Samples {
 /// Draws the loss while a network trains, and lets it be heard.
 pub struct LiveTraining {
     live: Live,
-    epochs: usize,
     samples: Option<Samples>,
 }
 
 impl LiveTraining {
-    /// Draws through `output`; `epochs` are planned.
-    pub fn to(output: Output, epochs: usize) -> Self {
-        Self { live: Live::to(output), epochs, samples: None }
+    /// Draws through `output`.
+    pub fn to(output: Output) -> Self {
+        Self { live: Live::to(output), samples: None }
     }
 
     /// Lets the network compose now and then, from a training sequence of `data`.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible interval, length or sequence.
-    pub fn listening(mut self, data: &Dataset, listening: Listening) -> Result<Self> {
+    pub fn listening(self, data: &Dataset, listening: Listening) -> Result<Self> {
+        let start = Some(Seed::sequence(data, listening.sequence)?);
+        self.heard_as(listening, Options { start, ..Options::default() })
+    }
+
+    /// Lets what learns compose now and then, with the options of the finished model.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an impossible interval or length.
+    pub fn heard_as(mut self, listening: Listening, options: Options) -> Result<Self> {
         Error::refuse_zero([("every_epochs", listening.every_epochs)])?;
         generate::check_length(listening.seconds)?;
-        let seed = Seed::sequence(data, listening.sequence)?;
-        self.samples = Some(Samples { listening, seed, made: 0, kept: Vec::new() });
+        self.samples = Some(Samples { listening, options, made: 0, kept: Vec::new() });
         Ok(self)
     }
 
@@ -100,7 +107,7 @@ impl Observer for LiveTraining {
             total: position.batches_planned() as u64,
             line: line(history, position),
         };
-        let (words, epochs) = (&progress.line, self.epochs);
+        let (words, epochs) = (&progress.line, position.epochs);
         self.live.update(&progress, || bundle(history, words, epochs, ""));
     }
 
@@ -108,17 +115,18 @@ impl Observer for LiveTraining {
         self.batch(history, position);
     }
 
-    fn network(&mut self, network: &Network, history: &History) {
+    fn learned(&mut self, model: InTraining<'_>, history: &History) -> Result<()> {
         let epoch = history.epochs.len();
         if let Some(samples) = &mut self.samples
             && epoch.is_multiple_of(samples.listening.every_epochs)
             && !interrupt::requested()
             // A network that makes no sound yet trains all the same.
-            && let Ok(sample) = samples.listen(network, epoch)
+            && let Ok(sample) = samples.listen(model, epoch)
             && !self.live.append(&sample.bundle())
         {
             samples.kept.push(sample);
         }
+        Ok(())
     }
 }
 
@@ -164,7 +172,7 @@ impl Network {
         settings: Training,
         listening: Listening,
     ) -> Result<History> {
-        let live = LiveTraining::to(Output::new(), settings.epochs);
+        let live = LiveTraining::to(Output::new());
         self.train_live(live.listening(data, listening)?, data, &settings)
     }
 
@@ -178,7 +186,7 @@ impl Network {
         data: &Dataset,
         settings: &Training,
     ) -> Result<History> {
-        self.train_live(LiveTraining::to(output, settings.epochs), data, settings)
+        self.train_live(LiveTraining::to(output), data, settings)
     }
 
     fn train_live(
@@ -204,17 +212,12 @@ impl History {
         LossRun { name: name.to_owned(), points: self.epochs.clone() }
     }
 
-    /// Writes the chart as an SVG picture.
+    /// Writes the chart, as [`Picture::save`](crate::display::Picture::save).
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save_chart(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let picture = self.chart().picture()?;
-        atomic_file::write(path, |file| {
-            use std::io::Write;
-            file.write_all(picture.svg().as_bytes()).map_err(Error::io(path, "write the chart"))
-        })
+        self.chart().picture()?.save(path)
     }
 }
 

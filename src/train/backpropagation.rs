@@ -79,7 +79,7 @@ impl Backpropagation {
     ) -> Result<Outcome> {
         let mut state = match state {
             Some(state) => state,
-            None => self.plain.zero_state(part.inputs.dim(0)?)?,
+            None => self.plain.trunk().zero_state(part.inputs.dim(0)?)?,
         };
         let pieces = part.split(self.recompute.steps)?;
         // Forwards: only the state before each piece is kept; the last is left to the way back.
@@ -87,8 +87,8 @@ impl Backpropagation {
         for (index, piece) in pieces.iter().enumerate() {
             states.push(state.clone());
             if index + 1 < pieces.len() {
-                let entered = self.plain.enter(&piece.inputs)?;
-                state = self.plain.run(entered, Some(&state), dropout, piece.first_step)?.1;
+                let entered = self.plain.trunk().enter(&piece.inputs)?;
+                state = self.plain.trunk().run(entered, Some(&state), dropout, piece.first_step)?.1;
             }
         }
         self.sink.clear();
@@ -111,8 +111,9 @@ impl Backpropagation {
     fn whole(&mut self, way: Way<'_>) -> Result<Done> {
         let Way { piece, dropout, .. } = way;
         let before = way.variables(&way.before)?;
-        let entered = self.layers.enter(&piece.inputs)?;
-        let (hidden, after) = self.layers.run(entered, Some(&before), dropout, piece.first_step)?;
+        let entered = self.layers.trunk().enter(&piece.inputs)?;
+        let (hidden, after) =
+            self.layers.trunk().run(entered, Some(&before), dropout, piece.first_step)?;
         let loss = self.loss(&hidden, &way)?;
         let mut total = loss.clone();
         for (index, after) in after.iter().enumerate() {
@@ -131,9 +132,9 @@ impl Backpropagation {
         let Way { piece, dropout, .. } = way;
         let drop =
             |index: usize| move |output: &Tensor| dropout.apply(output, index, piece.first_step);
-        let mut hidden = self.plain.enter(&piece.inputs)?;
+        let mut hidden = self.plain.trunk().enter(&piece.inputs)?;
         let (mut inputs, mut after) = (Vec::new(), Vec::new());
-        for (index, layer) in self.plain.stack().iter().enumerate() {
+        for (index, layer) in self.plain.trunk().stack().iter().enumerate() {
             let (output, state) = layer.forward(&hidden, way.before.get(index), drop(index))?;
             inputs.push(std::mem::replace(&mut hidden, output));
             after.push(state);
@@ -145,7 +146,7 @@ impl Backpropagation {
         let mut upstream = take(&mut gradients, last.as_tensor())?;
         self.sink.keep(gradients)?;
         let mut below = Vec::new();
-        for (index, layer) in self.layers.stack().iter().enumerate().rev() {
+        for (index, layer) in self.layers.trunk().stack().iter().enumerate().rev() {
             let Some(input) = inputs.pop() else { break };
             let input = Var::from_tensor(&input)?;
             let before = way.variables(&way.before[index..=index])?;
@@ -157,7 +158,7 @@ impl Backpropagation {
             self.sink.keep(gradients)?;
         }
         below.reverse();
-        let entered = continued(&self.layers.enter(&piece.inputs)?, &upstream)?;
+        let entered = continued(&self.layers.trunk().enter(&piece.inputs)?, &upstream)?;
         let gradients = self.sink.walk(&entered)?;
         self.sink.keep(gradients)?;
         Ok(Done { loss, after, below })

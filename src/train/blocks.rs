@@ -1,9 +1,9 @@
 //! Training a network of blocks: it predicts the next row of each sequence.
 
 use super::backpropagation::{Backpropagation, Part};
-use super::fit::{Mean, Objective, Place, Plan, Steps, fit, random_of_epoch};
+use super::fit::{Mean, Objective, Place, Steps, fit, random_of_epoch};
 use super::loss::Criterion;
-use super::{History, Observer, Training, feedback, memory};
+use super::{History, InTraining, Observer, Training, feedback, memory};
 use crate::dataset::{Batch, Dataset};
 use crate::model::{Device, Dropout, Network, TrainingRecord};
 use crate::{Error, Result, interrupt};
@@ -30,16 +30,11 @@ pub fn run(
     settings.check()?;
     check_fit(network, data)?;
     check_memory(network, data, settings)?;
-    let plan = Plan {
-        epochs: settings.epochs,
-        learning_rate: settings.learning_rate,
-        schedule: settings.schedule,
-        clip_norm: settings.clip_norm,
-        patience: settings.patience,
-    };
+    observer.prepared(data);
+    observer.prepared(network);
     let optimizer = network.optimizer(settings.rule)?;
     let mut objective = NextBlock::new(network, data, settings)?;
-    let history = fit(&mut objective, &plan, optimizer, observer)?;
+    let history = fit(&mut objective, &settings.plan(), optimizer, observer)?;
     if let Some(checkpoints) = &settings.checkpoints {
         network.save(&checkpoints.path)?;
     }
@@ -160,11 +155,9 @@ impl Objective for NextBlock<'_> {
             training.epochs = epoch;
             training.seconds = Some(seconds);
         }
-        observer.network(self.network, history);
+        observer.learned(InTraining::Blocks(self.network), history)?;
         match &self.settings.checkpoints {
-            Some(checkpoints) if epoch.is_multiple_of(checkpoints.every_epochs) => {
-                self.network.save(&checkpoints.path)
-            }
+            Some(checkpoints) if checkpoints.are_due(epoch) => self.network.save(&checkpoints.path),
             _ => Ok(()),
         }
     }

@@ -34,19 +34,15 @@ pub(super) trait Objective {
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)>;
 
     /// The mean loss over what is kept aside, if anything is.
-    fn validate(&mut self) -> Result<Option<f64>> {
-        Ok(None)
-    }
+    fn validate(&mut self) -> Result<Option<f64>>;
 
     /// An epoch is done, `seconds` after training began.
     fn end_epoch(
         &mut self,
-        _history: &History,
-        _seconds: f64,
-        _observer: &mut dyn Observer,
-    ) -> Result<()> {
-        Ok(())
-    }
+        history: &History,
+        seconds: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<()>;
 }
 
 /// A batch's place in a training.
@@ -88,6 +84,22 @@ pub(super) struct Plan {
     pub schedule: Schedule,
     pub clip_norm: Option<f64>,
     pub patience: Option<usize>,
+}
+
+impl Plan {
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        self.schedule.validate()?;
+        Error::refuse_zero([("epochs", self.epochs), ("patience", self.patience.unwrap_or(1))])?;
+        let rates = [("learning_rate", Some(self.learning_rate)), ("clip_norm", self.clip_norm)];
+        for (name, value) in rates {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                return Err(Error::argument(name, "a number above 0", value));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Makes optimizer steps of the size that the schedule says.
@@ -208,6 +220,10 @@ impl Mean {
     pub fn add(&mut self, (loss, sequences): (f64, usize)) {
         self.sum += loss * sequences as f64;
         self.sequences += sequences;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sequences == 0
     }
 
     pub fn value(&self) -> f64 {

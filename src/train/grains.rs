@@ -1,7 +1,9 @@
-use super::descent::Descent;
-use super::fit::{Objective, Place, Steps, fit};
+//! Training a network of grains: it says which grain comes next.
+
+use super::descent::{Descent, DrawnLoss, descend};
+use super::fit::Place;
 use super::loss::{SoftTargets, soft_cross_entropy};
-use super::{History, Observer};
+use super::{History, InTraining, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
 use crate::model::{Device, Dropout, GrainNetwork};
 use crate::{Error, Result, interrupt};
@@ -11,128 +13,92 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// How to teach a [`GrainNetwork`] the order of grains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GrainTraining {
-    /// Optimizer steps. Usual: 300.
-    pub steps: usize,
-    /// Steps that are reported together as an epoch.
-    pub steps_per_epoch: usize,
-    /// Sequences per step. Usual: 32.
-    pub batch_size: usize,
+    /// How many optimizer steps, and how they are made.
+    #[serde(flatten)]
+    pub descent: Descent,
     /// Grains per sequence. Usual: 32, about 6 s.
     pub sequence_grains: usize,
-    /// Step size of AdamW at the beginning; it falls in a straight line to a two-hundredth.
-    pub learning_rate: f64,
-    /// Weight decay of AdamW. Usual: 0.05.
-    pub weight_decay: f64,
-    /// The share of units left out. Usual: 0.3.
-    pub dropout: f32,
-    /// Noise on what the network hears, up to this many standard deviations, so that it copes with
-    /// grains that it would not have put there itself. Usual: 0.3.
+    /// Noise on the network's input, up to this many standard deviations, so that it copes with grains
+    /// that it would not have put there itself. Usual: 0.3.
     pub noise: f32,
     /// How many choices a target stands for: the entropy of soft targets, in nats. Usual: 1.2.
     pub target_entropy: f64,
-    /// Decides everything drawn at random.
-    pub seed: u64,
 }
 
 impl Default for GrainTraining {
     fn default() -> Self {
-        Self {
-            steps: 300,
-            steps_per_epoch: 20,
-            batch_size: 32,
-            sequence_grains: 32,
-            learning_rate: 2e-3,
-            weight_decay: 0.05,
-            dropout: 0.3,
-            noise: 0.3,
-            target_entropy: 1.2,
-            seed: 1,
-        }
-    }
-}
-
-impl GrainTraining {
-    fn check(&self) -> Result<()> {
-        self.descent().check()?;
-        let (batch, sequence) = (self.batch_size, self.sequence_grains);
-        Error::refuse_zero([("batch_size", batch), ("sequence_grains", sequence)])?;
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::argument("dropout", "0 to below 1", self.dropout));
-        }
-        Ok(())
-    }
-
-    fn descent(&self) -> Descent {
-        Descent {
-            steps: self.steps,
-            steps_per_epoch: self.steps_per_epoch,
-            learning_rate: self.learning_rate,
-            weight_decay: self.weight_decay,
-        }
+        Self { descent: Descent::default(), sequence_grains: 32, noise: 0.3, target_entropy: 1.2 }
     }
 }
 
 /// Neighbours that a soft target names.
 const NEIGHBOURS: usize = 32;
 
-/// Teaches `network` which grain follows which: it hears runs of grains, in all transpositions, and
-/// minimises the cross-entropy with soft targets: the grain that follows in the song and those that
+/// Teaches `network` which grain follows which: its input is runs of grains, in all transpositions, and
+/// it minimises the cross-entropy with soft targets: the grain that follows in the song and those that
 /// sound most like it. Each batch draws its runs from one chapter of the pool and chooses among that
 /// chapter's candidates, so that a step costs the same however many songs there are.
 ///
 /// A request to stop ([`interrupt`](crate::interrupt)) ends it after the running step.
 ///
 /// # Errors
-/// [`Error::Argument`] for impossible settings; [`Error::Data`] when the loss stops being a number.
+/// [`Error::Argument`] for impossible settings; [`Error::Memory`] when a batch does not fit into the
+/// memory that is free; [`Error::Data`] when the loss is no longer finite.
 pub fn point(
     network: &mut GrainNetwork,
-    pool: &GrainPool,
+    pool: &Arc<GrainPool>,
     settings: &GrainTraining,
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
-    settings.check()?;
-    let descent = settings.descent();
-    let optimizer = descent.optimizer(network.variables())?;
-    let mut objective = NextGrain::new(network, pool, settings)?;
-    fit(&mut objective, &descent.plan(), optimizer, observer)
+    settings.descent.check()?;
+    Error::refuse_zero([("sequence_grains", settings.sequence_grains)])?;
+    observer.prepared(pool);
+    observer.prepared(network);
+    descend(&NextGrain::new(network, pool, settings)?, &settings.descent, observer)
 }
 
 /// The cross-entropy of the grain that follows, among a chapter's.
 struct NextGrain<'a> {
     network: &'a GrainNetwork,
-    pool: &'a GrainPool,
+    pool: &'a Arc<GrainPool>,
     settings: &'a GrainTraining,
-    descent: Descent,
-    dropout: Dropout,
     lessons: Vec<Lesson>,
+    /// Chapters whose end is kept aside.
+    validation: Vec<usize>,
 }
+
+/// Chapters that a validation listens to at most.
+const VALIDATED_CHAPTERS: usize = 16;
 
 impl<'a> NextGrain<'a> {
     fn new(
         network: &'a GrainNetwork,
-        pool: &'a GrainPool,
+        pool: &'a Arc<GrainPool>,
         settings: &'a GrainTraining,
     ) -> Result<Self> {
         let chapters = pool.chapters().into_iter().filter(|chapter| chapter.grains.len() > 1);
         let lesson = |chapter| Lesson::new(pool, chapter, settings, network.device().candle());
-        Ok(Self {
-            network,
-            pool,
-            settings,
-            descent: settings.descent(),
-            dropout: Dropout::new(f64::from(settings.dropout), settings.seed)?,
-            lessons: chapters.map(lesson).collect::<Result<_>>()?,
-        })
+        let lessons = chapters.map(lesson).collect::<Result<Vec<_>>>()?;
+        let kept: Vec<usize> = (0..lessons.len()).filter(|at| lessons[*at].has_kept()).collect();
+        if kept.is_empty() && settings.descent.validation > 0.0 {
+            let expected = "a share that keeps two grains of a song aside, and leaves two";
+            return Err(Error::argument("validation", expected, settings.descent.validation));
+        }
+        let every = kept.len().div_ceil(VALIDATED_CHAPTERS).max(1);
+        let validation = kept.into_iter().step_by(every).collect();
+        Ok(Self { network, pool, settings, lessons, validation })
     }
 
     /// A chapter, the longer the likelier.
     fn lesson(&self, random: &mut ChaCha8Rng) -> &Lesson {
-        let grains = |lesson: &Lesson| lesson.chapter.grains.len();
+        let grains = |lesson: &Lesson| lesson.trained.len();
         let mut place = random.random_range(0..self.lessons.iter().map(grains).sum());
         let found = self.lessons.iter().find(|lesson| match place.checked_sub(grains(lesson)) {
             Some(rest) => {
@@ -143,9 +109,21 @@ impl<'a> NextGrain<'a> {
         });
         found.unwrap_or(&self.lessons[0])
     }
+
+    fn of_lesson(
+        &self,
+        lesson: &Lesson,
+        (input, targets): (Tensor, SoftTargets),
+        dropout: &Dropout,
+    ) -> Result<Tensor> {
+        let (queries, _) = self.network.forward(&input, None, dropout)?;
+        let keys = self.network.keys(&lesson.candidates)?;
+        let queries = queries.flatten(0, 1)?;
+        soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)
+    }
 }
 
-impl Objective for NextGrain<'_> {
+impl DrawnLoss for NextGrain<'_> {
     fn variables(&self) -> &BTreeMap<String, Var> {
         self.network.variables()
     }
@@ -154,25 +132,37 @@ impl Objective for NextGrain<'_> {
         self.network.device()
     }
 
-    fn batches(&self) -> usize {
-        self.descent.steps_per_epoch
+    fn numbers_per_sequence(&self) -> u64 {
+        let config = self.network.config();
+        let rows =
+            |lesson: &Lesson| lesson.chapter.grains.len() * self.pool.settings().shifts.len();
+        // Logits, their probabilities and gradients.
+        let most = 3 * self.lessons.iter().map(rows).max().unwrap_or(0);
+        let of_row = self.network.numbers_per_row() + 3 * config.query + most;
+        (self.settings.sequence_grains * of_row) as u64
     }
 
-    fn begin_epoch(&mut self, epoch: usize) -> usize {
-        self.descent.steps_in(epoch)
+    fn of_batch(&self, _: Place, dropout: &Dropout, random: &mut ChaCha8Rng) -> Result<Tensor> {
+        let lesson = self.lesson(random);
+        let noise = self.settings.noise;
+        let batch = self.settings.descent.batch_size;
+        let drawn = lesson.draw(self, &lesson.trained, (batch, noise), random)?;
+        self.of_lesson(lesson, drawn, dropout)
     }
 
-    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
-        let mut random = place.random(self.settings.seed);
-        let lesson = self.lesson(&mut random);
-        let device = self.network.device().candle();
-        let (input, targets) = lesson.draw(self.pool, self.settings, &mut random, device)?;
-        let dropout = self.dropout.at_update(self.descent.step(place));
-        let (queries, _) = self.network.forward(&input, None, &dropout)?;
-        let keys = self.network.keys(&lesson.candidates)?;
-        let queries = queries.flatten(0, 1)?;
-        let loss = soft_cross_entropy(&queries.matmul(&keys.t()?)?, targets)?;
-        Ok((steps.minimize(&loss)?, self.settings.batch_size))
+    fn validation_batches(&self) -> usize {
+        self.validation.len()
+    }
+
+    fn of_validation(&self, batch: usize, random: &mut ChaCha8Rng) -> Result<(Tensor, usize)> {
+        let lesson = &self.lessons[self.validation[batch]];
+        let sequences = self.settings.descent.batch_size;
+        let drawn = lesson.draw(self, &lesson.kept(), (sequences, 0.0), random)?;
+        Ok((self.of_lesson(lesson, drawn, &Dropout::NONE)?, sequences))
+    }
+
+    fn in_training(&self) -> InTraining<'_> {
+        InTraining::Grains(self.network, self.pool, self.settings)
     }
 }
 
@@ -183,6 +173,8 @@ struct Lesson {
     candidates: Tensor,
     /// For each candidate, those that sound most like it, numbered within the chapter.
     neighbours: SoftTargets,
+    /// Grains of the chapter to train on; those after them are kept aside.
+    trained: Range<usize>,
 }
 
 impl Lesson {
@@ -197,27 +189,39 @@ impl Lesson {
         let rows = &pool.embeddings()[from..chapter.grains.end * shifts * width];
         let candidates = Tensor::from_slice(rows, (rows.len() / width, width), device)?;
         let neighbours = neighbours(rows, &pool.weights(), settings.target_entropy);
-        Ok(Self { chapter, candidates, neighbours })
+        let Range { start, end } = chapter.grains;
+        let aside = ((end - start) as f64 * settings.descent.validation).round() as usize;
+        // A run has two grains at least.
+        let aside = if aside < 2 || end - start < aside + 2 { 0 } else { aside };
+        Ok(Self { chapter, candidates, neighbours, trained: start..end - aside })
     }
 
-    /// A batch: the input rows, and for each what should come next.
+    fn kept(&self) -> Range<usize> {
+        self.trained.end..self.chapter.grains.end
+    }
+
+    fn has_kept(&self) -> bool {
+        !self.kept().is_empty()
+    }
+
+    /// So many sequences of `grains`, with noise: the input rows, and for each what should come next.
     fn draw(
         &self,
-        pool: &GrainPool,
-        settings: &GrainTraining,
+        of: &NextGrain<'_>,
+        grains: &Range<usize>,
+        (batch_size, most_noise): (usize, f32),
         random: &mut ChaCha8Rng,
-        device: &candle_core::Device,
     ) -> Result<(Tensor, SoftTargets)> {
+        let pool = of.pool;
         let (width, shifts) = (pool.width(), pool.settings().shifts.len());
-        let grains = self.chapter.grains.len();
-        let steps = settings.sequence_grains.min(grains - 1);
-        let mut input = Vec::with_capacity(settings.batch_size * steps * (width + PHASES));
+        let steps = of.settings.sequence_grains.min(grains.len() - 1);
+        let mut input = Vec::with_capacity(batch_size * steps * (width + PHASES));
         let per_row = self.neighbours.per_row;
         let mut targets = SoftTargets { candidates: Vec::new(), shares: Vec::new(), per_row };
-        for _ in 0..settings.batch_size {
-            let first = self.chapter.grains.start + random.random_range(0..grains - steps);
+        for _ in 0..batch_size {
+            let first = grains.start + random.random_range(0..grains.len() - steps);
             let shift = random.random_range(0..shifts);
-            let noise = settings.noise * random.random::<f32>();
+            let noise = most_noise * random.random::<f32>();
             for grain in first..first + steps {
                 let candidate = pool.candidate(grain, shift);
                 let start = input.len();
@@ -231,12 +235,12 @@ impl Lesson {
                 targets.shares.extend(&self.neighbours.shares[named]);
             }
         }
-        let shape = (settings.batch_size, steps, width + PHASES);
-        Ok((Tensor::from_vec(input, shape, device)?, targets))
+        let shape = (batch_size, steps, width + PHASES);
+        Ok((Tensor::from_vec(input, shape, of.network.device().candle())?, targets))
     }
 }
 
-/// Adds what the network hears of a candidate: what it sounds like, and a 1 at its phase.
+/// Adds a candidate's input row: what it sounds like, and a 1 at its phase.
 pub(crate) fn input_row(pool: &GrainPool, candidate: usize, to: &mut Vec<f32>) {
     let width = pool.width();
     to.extend_from_slice(&pool.embeddings()[candidate * width..(candidate + 1) * width]);

@@ -21,9 +21,10 @@ mod soft_targets;
 
 pub use blocks::run;
 pub use codes::{CodeTraining, code};
+pub use descent::Descent;
 pub(crate) use grains::input_row;
 pub use grains::{GrainTraining, point};
 pub use history::{EpochRecord, History, Stop};
-pub use observer::{Observer, Position, Silent};
+pub use observer::{InTraining, Observer, Position, Silent};
 pub use recompute::Recompute;
 pub use settings::{Checkpoints, Training};

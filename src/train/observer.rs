@@ -1,5 +1,12 @@
-use super::History;
-use crate::model::Network;
+//! Who is told how training goes.
+
+use super::{GrainTraining, History};
+use crate::Result;
+use crate::dataset::codes::CodedSongs;
+use crate::dataset::grains::GrainPool;
+use crate::model::{CodeNetwork, GrainNetwork, Network};
+use std::fmt::Display;
+use std::sync::Arc;
 
 /// Where training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,15 +48,33 @@ impl Position {
     }
 }
 
+/// What learns, as it is after an epoch.
+#[derive(Clone, Copy, Debug)]
+pub enum InTraining<'a> {
+    /// A network of blocks.
+    Blocks(&'a Network),
+    /// A network of grains, the grains, and how it is trained.
+    Grains(&'a GrainNetwork, &'a Arc<GrainPool>, &'a GrainTraining),
+    /// A network of codes, and the songs in codes.
+    Codes(&'a CodeNetwork, &'a Arc<CodedSongs>),
+}
+
 /// Is told how training goes: a progress bar, a chart, a log.
 pub trait Observer {
     /// After every batch; should return at once.
     fn batch(&mut self, history: &History, position: &Position);
     /// After every epoch, the newest last in `history`.
     fn epoch(&mut self, history: &History, position: &Position);
-    /// After every epoch of a [`Network`], before the next one begins: to look at it, or to let it
-    /// compose. Training waits.
-    fn network(&mut self, _network: &Network, _history: &History) {}
+    /// Once before the first batch: the songs, then the network, in words.
+    fn prepared(&mut self, _what: &dyn Display) {}
+    /// After every epoch, before the next one begins: to look at what learns, to let it compose, to
+    /// save it. Training waits.
+    ///
+    /// # Errors
+    /// They end the training.
+    fn learned(&mut self, _model: InTraining<'_>, _history: &History) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// An observer that looks away.

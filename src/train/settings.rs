@@ -1,10 +1,14 @@
+//! How to train a network of blocks.
+
 use super::Recompute;
+use super::fit::Plan;
 use super::loss::Loss;
 use super::optimizer::Rule;
 use super::schedule::Schedule;
 use crate::dataset::Dataset;
 use crate::model::Dropout;
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// How to train.
@@ -62,12 +66,25 @@ pub struct Training {
 }
 
 /// Saving while training.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoints {
     /// The model file, replaced each time.
     pub path: PathBuf,
     /// Epochs between two savings. The course: 25.
     pub every_epochs: usize,
+}
+
+impl Checkpoints {
+    /// # Errors
+    /// [`Error::Argument`] for an impossible interval.
+    pub(super) fn check(&self) -> Result<()> {
+        Error::refuse_zero([("every_epochs", self.every_epochs)])
+    }
+
+    /// Whether the model is to be saved after `epoch`, counted from 1.
+    pub(crate) fn are_due(&self, epoch: usize) -> bool {
+        epoch.is_multiple_of(self.every_epochs)
+    }
 }
 
 impl Training {
@@ -201,32 +218,35 @@ impl Training {
         Ok((self.epochs * sequences.div_ceil(self.batch_size.max(1)) * runs) as u64)
     }
 
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            epochs: self.epochs,
+            learning_rate: self.learning_rate,
+            schedule: self.schedule,
+            clip_norm: self.clip_norm,
+            patience: self.patience,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
-        self.schedule.validate()?;
+        self.plan().check()?;
         self.loss.check()?;
         Dropout::new(self.dropout, self.seed)?;
-        if !(0.0..=1.0).contains(&self.scheduled_sampling) {
-            let expected = "a share from 0 to 1";
-            return Err(Error::argument("scheduled sampling", expected, self.scheduled_sampling));
-        }
-        let whole = [("epochs", Some(self.epochs)), ("batch", Some(self.batch_size))];
-        let optional = [
-            ("patience", self.patience),
-            ("truncate_steps", self.truncate_steps),
-            ("recompute.steps", self.recompute.steps),
-            ("every_epochs", self.checkpoints.as_ref().map(|c| c.every_epochs)),
-        ];
-        for (name, value) in whole.into_iter().chain(optional) {
-            if value == Some(0) {
-                return Err(Error::argument(name, "at least 1", 0));
-            }
-        }
-        let positive = [("learning rate", Some(self.learning_rate)), ("clip norm", self.clip_norm)];
-        for (name, value) in positive {
-            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
-                return Err(Error::argument(name, "a number above 0", value));
-            }
-        }
-        Ok(())
+        check_share("scheduled_sampling", self.scheduled_sampling)?;
+        let checkpoints = self.checkpoints.as_ref();
+        checkpoints.map_or(Ok(()), Checkpoints::check)?;
+        Error::refuse_zero([
+            ("batch_size", self.batch_size),
+            ("truncate_steps", self.truncate_steps.unwrap_or(1)),
+            ("recompute.steps", self.recompute.steps.unwrap_or(1)),
+        ])
+    }
+}
+
+/// Refuses a share that is not one.
+pub(super) fn check_share(name: &'static str, share: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&share) {
+        true => Ok(()),
+        false => Err(Error::argument(name, "a share from 0 to 1", share)),
     }
 }

@@ -1,6 +1,6 @@
 """Block spectra of the shipped songs against NumPy in double precision.
 
-Builds and runs examples/spectra.rs; run by ./test with the lab's Python.
+Builds and runs spectra.rs beside it; run by ./test with the lab's Python.
 """
 
 import json

@@ -210,13 +210,6 @@ impl CodedSong {
         &self.codes[frame * stages..][..stages]
     }
 
-    /// The frame `frames` later; after the end the song begins again, so that a network never hears
-    /// that there is nothing more to come.
-    pub(crate) fn later(&self, frame: usize, frames: usize, settings: &CodeSettings) -> usize {
-        let ring = self.starts(settings.codebook.stages) / settings.frames_per_block;
-        (frame + frames) % (ring * settings.frames_per_block).max(1)
-    }
-
     /// Samples from one frame to the next when it is played.
     pub fn hop_samples(&self) -> usize {
         self.hop_samples

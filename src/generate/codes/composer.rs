@@ -3,14 +3,17 @@ use crate::audio::Audio;
 use crate::dataset::SongSource;
 use crate::dataset::codes::{CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
+use crate::generate::saving::Saving;
 use crate::generate::{Piece, check_length};
 use crate::model::recurrent::State;
 use crate::model::{CodeNetwork, CodeNetworkConfig, Device, Dropout};
-use crate::train::{CodeTraining, History, Observer, code};
+use crate::train::{CodeTraining, History, InTraining, Observer, code};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::path::Path;
+use std::sync::Arc;
 
 /// How a [`CodeComposer`] learns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,7 +29,7 @@ impl CodeLearning {
     pub fn seeded(seed: u64) -> Self {
         let mut learning = Self::default();
         learning.blocks.codebook.seed = seed;
-        learning.training.seed = seed;
+        learning.training.descent.seed = seed;
         learning
     }
 }
@@ -82,7 +85,7 @@ impl CodeOptions {
 /// ```
 #[derive(Debug)]
 pub struct CodeComposer {
-    blocks: CodedSongs,
+    blocks: Arc<CodedSongs>,
     network: CodeNetwork,
     history: History,
 }
@@ -105,17 +108,29 @@ impl CodeComposer {
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let _job = interrupt::begin()?;
-        let blocks = CodedSongs::of(songs, settings.blocks.clone())?;
+        let blocks = Arc::new(CodedSongs::of(songs, settings.blocks.clone())?);
         let book = blocks.codebook();
         let config =
             CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
         // The network is small: the processor is as fast as anything.
-        let mut network = CodeNetwork::new(config, settings.training.seed, &Device::cpu())?;
-        let history = code(&mut network, &blocks, &settings.training, observer)?;
-        Ok(Self { blocks, network, history })
+        let mut network = CodeNetwork::new(config, settings.training.descent.seed, &Device::cpu())?;
+        let checkpoints = settings.training.descent.checkpoints.as_ref();
+        let save = |model: InTraining<'_>, path: &Path| match model {
+            InTraining::Codes(network, blocks) => {
+                Self::from_parts(blocks.clone(), network.clone()).save(path)
+            }
+            _ => Ok(()),
+        };
+        let mut saving = Saving::new(checkpoints, observer, &save);
+        let history = code(&mut network, &blocks, &settings.training, &mut saving)?;
+        let composer = Self { blocks, network, history };
+        checkpoints.map_or(Ok(()), |checkpoints| composer.save(&checkpoints.path))?;
+        Ok(composer)
     }
 
-    pub(super) fn from_parts(blocks: CodedSongs, network: CodeNetwork, history: History) -> Self {
+    /// The composer of a network that has learned or is in training; they share its parameters.
+    pub(crate) fn from_parts(blocks: Arc<CodedSongs>, network: CodeNetwork) -> Self {
+        let history = History::empty(network.device());
         Self { blocks, network, history }
     }
 
@@ -169,8 +184,7 @@ impl CodeComposer {
             }
         }
         let interrupted = interrupt::requested();
-        interrupt::clear();
-        let _heard = interrupt::set_aside();
+        let _heard = interrupt::heard();
         let settings = StftSettings {
             hop_samples: self.blocks.songs()[song].hop_samples(),
             ..self.blocks.settings().stft

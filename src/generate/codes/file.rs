@@ -5,10 +5,10 @@ use crate::dataset::codes::{StoredCodes, input_width};
 use crate::model::{
     CODES, CodeNetwork, CodeNetworkConfig, Device, FORMAT_VERSION, ModelFile, ModelKind,
 };
-use crate::train::History;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What the file's metadata says.
 #[derive(Serialize, Deserialize)]
@@ -67,6 +67,6 @@ impl CodeComposer {
         let device = Device::cpu();
         let network = CodeNetwork::from_tensors(description.network, file.tensors, &device)
             .map_err(damaged)?;
-        Ok(Self::from_parts(blocks, network, History::empty(&device)))
+        Ok(Self::from_parts(Arc::new(blocks), network))
     }
 }

@@ -47,10 +47,7 @@ impl GrainComposer {
             }
             let flaws = match evaluate::flaws(piece.audio(), &bands) {
                 Ok(flaws) => flaws,
-                Err(Error::Interrupted(_)) => {
-                    interrupt::clear();
-                    return Ok(best.map_or(piece, |(_, best)| best));
-                }
+                Err(Error::Interrupted(_)) => return Ok(best.map_or(piece, |(_, best)| best)),
                 // Too short or too quiet to be judged: one is as good as another.
                 Err(_) => return Ok(piece),
             };

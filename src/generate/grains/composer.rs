@@ -10,11 +10,13 @@ use crate::audio::Audio;
 use crate::dataset::SongSource;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
 use crate::features::{at_tempo, transposed};
+use crate::generate::saving::Saving;
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
-use crate::train::{GrainTraining, History, Observer, point};
+use crate::train::{GrainTraining, History, InTraining, Observer, point};
 use crate::{Error, Result, interrupt};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How a [`GrainComposer`] learns.
@@ -29,8 +31,9 @@ pub struct GrainLearning {
 impl GrainLearning {
     /// The usual way, with another seed for everything drawn at random.
     pub fn seeded(seed: u64) -> Self {
-        let training = GrainTraining { seed, ..GrainTraining::default() };
-        Self { training, ..Self::default() }
+        let mut learning = Self::default();
+        learning.training.descent.seed = seed;
+        learning
     }
 }
 
@@ -82,9 +85,31 @@ impl GrainComposer {
     ) -> Result<Self> {
         // The network is small: the processor is as fast as anything.
         let config = GrainNetworkConfig::usual(pool.width(), PHASES);
-        let mut network = GrainNetwork::new(config, training.seed, &Device::cpu())?;
-        let history = point(&mut network, &pool, training, observer)?;
-        Ok(Self { pool, network: Arc::new(network), training: training.clone(), history })
+        let mut network = GrainNetwork::new(config, training.descent.seed, &Device::cpu())?;
+        let checkpoints = training.descent.checkpoints.as_ref();
+        let save = |model: InTraining<'_>, path: &Path| match model {
+            InTraining::Grains(network, pool, training) => {
+                Self::in_training(network, pool, training).save(path)
+            }
+            _ => Ok(()),
+        };
+        let mut saving = Saving::new(checkpoints, observer, &save);
+        let history = point(&mut network, &pool, training, &mut saving)?;
+        let composer =
+            Self { pool, network: Arc::new(network), training: training.clone(), history };
+        checkpoints.map_or(Ok(()), |checkpoints| composer.save(&checkpoints.path))?;
+        Ok(composer)
+    }
+
+    /// The composer that a network in training would be; they share its parameters.
+    pub(crate) fn in_training(
+        network: &GrainNetwork,
+        pool: &Arc<GrainPool>,
+        training: &GrainTraining,
+    ) -> Self {
+        let history = History::empty(network.device());
+        let (pool, network) = (pool.clone(), Arc::new(network.clone()));
+        Self { pool, network, training: training.clone(), history }
     }
 
     /// The same composer with a guest: a recording for [`Opening::Continue`] to go on from, or a tune
@@ -217,8 +242,7 @@ impl GrainComposer {
         options: &GrainOptions,
         interrupted: bool,
     ) -> Result<Piece> {
-        interrupt::clear();
-        let _heard = interrupt::set_aside();
+        let _heard = interrupt::heard();
         let (Some(first), Some(last)) = (placed.first(), placed.last()) else {
             return Err(Error::Interrupted("before the first grain was placed".into()));
         };

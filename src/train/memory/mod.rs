@@ -3,10 +3,12 @@
 mod advice;
 mod available;
 
+use candle_core::Var;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Training;
 use super::loss::Loss;
+use super::{Descent, Training};
 use crate::dataset::Dataset;
 use crate::model::{Activation, LayerConfig, NetworkConfig};
 use crate::{Error, Result};
@@ -126,6 +128,38 @@ pub fn check(
         "training would need {estimate}; {} are free, {} too little{advice}",
         gigabytes(limit),
         gigabytes(estimate.total() - limit),
+    )))
+}
+
+/// Refuses a training on drawn sequences that needs more memory than is free; of one sequence,
+/// `numbers` are kept for the backward pass.
+///
+/// # Errors
+/// [`Error::Memory`]: how much is missing, and which batch would fit.
+pub(super) fn check_drawn(
+    variables: &BTreeMap<String, Var>,
+    numbers: u64,
+    descent: &Descent,
+) -> Result<()> {
+    let Some(available) = available_bytes() else { return Ok(()) };
+    let parameters: u64 = variables.values().map(|variable| variable.elem_count() as u64).sum();
+    // Gradients, what the rule remembers, the best parameters so far; the parameters are there.
+    let copies = 1 + descent.rule.memories().len() as u64 + u64::from(descent.patience.is_some());
+    let whole = NUMBER * parameters * copies + BESIDE;
+    let of_one = NUMBER * numbers;
+    let needed = whole.saturating_add(of_one.saturating_mul(descent.batch_size as u64));
+    if needed <= available {
+        return Ok(());
+    }
+    let advice = match available.saturating_sub(whole) / of_one.max(1) {
+        0 => "use shorter sequences, or free memory".into(),
+        fitting => format!("a batch_size of {fitting} would fit"),
+    };
+    Err(Error::Memory(format!(
+        "training would need {} for batches of {} sequences; {} are free: {advice}",
+        gigabytes(needed),
+        descent.batch_size,
+        gigabytes(available),
     )))
 }
 

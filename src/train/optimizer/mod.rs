@@ -59,8 +59,10 @@ impl Optimizer {
     /// An optimizer over `parameters`, each with the name under which checkpoints know it.
     ///
     /// # Errors
-    /// [`Error::Argument`] for two parameters of one name; [`Error::Tensor`] if memory runs out.
+    /// [`Error::Argument`] for two parameters of one name or an impossible rule; [`Error::Tensor`] if
+    /// memory runs out.
     pub fn new(rule: Rule, parameters: Vec<(String, Var)>) -> Result<Self> {
+        rule.check()?;
         let mut names = std::collections::HashSet::new();
         let parameters = parameters
             .into_iter()

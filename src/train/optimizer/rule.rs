@@ -90,6 +90,41 @@ impl Rule {
             }
         }
     }
+
+    /// Refuses numbers with which no training goes anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] with the field's name.
+    pub fn check(&self) -> Result<()> {
+        // Shares are from 0 to below 1, amounts from 0.
+        let (shares, amounts): (Vec<_>, Vec<_>) = match *self {
+            Self::RmsProp(RmsProp { rho, epsilon, momentum }) => {
+                (vec![("rho", rho), ("momentum", momentum)], vec![("epsilon", epsilon)])
+            }
+            Self::RmsPropTorch(RmsPropTorch { alpha, epsilon, momentum, weight_decay }) => (
+                vec![("alpha", alpha), ("momentum", momentum)],
+                vec![("epsilon", epsilon), ("weight_decay", weight_decay)],
+            ),
+            Self::AdamW(AdamW { beta1, beta2, epsilon, weight_decay }) => (
+                vec![("beta1", beta1), ("beta2", beta2)],
+                vec![("epsilon", epsilon), ("weight_decay", weight_decay)],
+            ),
+            Self::Sgd(Sgd { momentum, weight_decay, .. }) => {
+                (vec![("momentum", momentum)], vec![("weight_decay", weight_decay)])
+            }
+        };
+        for (name, share) in shares {
+            if !(0.0..1.0).contains(&share) {
+                return Err(Error::argument(name, "a number from 0 to below 1", share));
+            }
+        }
+        for (name, amount) in amounts {
+            if !(amount.is_finite() && amount >= 0.0) {
+                return Err(Error::argument(name, "a number from 0", amount));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Settings of Keras's RMSprop.

@@ -176,7 +176,7 @@ fn samples_of_a_training(network: &mut Network, data: &Dataset) -> Result<Vec<St
     let written = Written::default();
     let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
     let listening = Listening { every_epochs: 2, seconds: 3.0, sequence: 0 };
-    let mut live = LiveTraining::to(output, 10).listening(data, listening)?;
+    let mut live = LiveTraining::to(output).listening(data, listening)?;
     let history = train::run(network, data, &Training::epochs(10), &mut live)?;
     live.finish(&history);
     let bytes = written.0.lock().map(|bytes| bytes.clone()).unwrap_or_default();

@@ -1,0 +1,91 @@
+//! One way to learn, whatever a model composes from.
+
+use super::{BlockLearning, CodeComposer, CodeLearning, GrainComposer, GrainLearning, Model, Seed};
+use crate::Result;
+use crate::dataset::{Skipped, SongSource};
+use crate::train::{History, Observer};
+
+/// How a [`Model`] learns from songs.
+pub enum Learning {
+    /// Block after block: the course's method.
+    Blocks(BlockLearning),
+    /// The songs' own grains in a new order.
+    Grains(GrainLearning),
+    /// Codes of overlapping spectra along the beat.
+    Codes(CodeLearning),
+}
+
+/// A model that has learned, and how that went.
+#[derive(Debug)]
+pub struct Learned {
+    /// What composes now.
+    pub model: Model,
+    /// The losses.
+    pub history: History,
+    /// For blocks: a sequence of the songs to begin a piece with.
+    pub start: Option<Seed>,
+    /// Songs that could not be used, and what was put up with in those that were, as sentences.
+    pub notes: Vec<String>,
+}
+
+impl Model {
+    /// Learns from songs as told by `learning`; `observer` is told how that goes.
+    ///
+    /// A request to stop ([`interrupt`](crate::interrupt)) while it trains leaves the model as it is
+    /// then.
+    ///
+    /// ```no_run
+    /// use neural_composer::dataset::SongSource;
+    /// use neural_composer::generate::{CodeLearning, Learning, Model, Options};
+    /// use neural_composer::train::Silent;
+    /// let songs = [SongSource::File("prelude.mp3".into())];
+    /// let learning = Learning::Codes(CodeLearning::seeded(1));
+    /// let learned = Model::learn(&songs, &learning, &mut Silent)?;
+    /// let options = Options { start: learned.start, ..Options::default() };
+    /// let piece = learned.model.compose(20.0, 1, &options, &mut |_, _| ())?;
+    /// piece.audio().save("new.wav")?;
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What [`BlockLearning::learn`], [`GrainComposer::learn`] and [`CodeComposer::learn`] report.
+    pub fn learn(
+        songs: &[SongSource],
+        learning: &Learning,
+        observer: &mut dyn Observer,
+    ) -> Result<Learned> {
+        match learning {
+            Learning::Blocks(learning) => {
+                let (network, data, history) = learning.learn(songs, observer)?;
+                let start = Some(Seed::training(&data, learning.seed)?);
+                let mut notes = not_used(data.skipped());
+                for song in data.songs() {
+                    let warnings = song.warnings.iter();
+                    notes.extend(warnings.map(|warning| format!("{}: {warning}", song.title)));
+                }
+                Ok(Learned { model: Self::Blocks(network), history, start, notes })
+            }
+            Learning::Grains(learning) => {
+                let composer = GrainComposer::learn(songs, learning, observer)?;
+                let history = composer.history().clone();
+                Ok(Learned::drawn(Self::Grains(composer), history))
+            }
+            Learning::Codes(learning) => {
+                let composer = CodeComposer::learn(songs, learning, observer)?;
+                let history = composer.history().clone();
+                Ok(Learned::drawn(Self::Codes(composer), history))
+            }
+        }
+    }
+}
+
+impl Learned {
+    fn drawn(model: Model, history: History) -> Self {
+        let notes = not_used(model.skipped());
+        Self { model, history, start: None, notes }
+    }
+}
+
+fn not_used(skipped: &[Skipped]) -> Vec<String> {
+    skipped.iter().map(|skipped| format!("not used: {}", skipped.reason)).collect()
+}

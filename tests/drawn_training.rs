@@ -1,0 +1,275 @@
+//! Grains and codes learn with the same means as blocks: validation, early stop, schedules, rules,
+//! checkpoints, samples to listen to, a check of memory.
+
+use neural_composer::audio::Audio;
+use neural_composer::dataset::SongSource;
+use neural_composer::dataset::codes::CodebookSettings;
+use neural_composer::display::{Destination, Output};
+use neural_composer::generate::{
+    CodeLearning, GrainLearning, Learned, Learning, Model, ModelCard, Options,
+};
+use neural_composer::model::{Device, ModelKind};
+use neural_composer::notebook::{Listening, LiveTraining};
+use neural_composer::train::optimizer::{Rule, Sgd};
+use neural_composer::train::schedule::Schedule;
+use neural_composer::train::{
+    Checkpoints, Descent, History, InTraining, Observer, Position, Silent, Stop,
+};
+use neural_composer::{Error, Result};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+const RATE: u32 = 22_050;
+
+/// Notes of a scale, struck and dying away.
+fn tune(seconds: f64) -> Audio {
+    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
+    let sample = |i: usize| {
+        let (note, within) = (i / (RATE as usize / 2), (i % (RATE as usize / 2)) as f32);
+        let hz = 220.0 * 2f32.powf(scale[note % scale.len()] as f32 / 12.0);
+        let (turn, within) = (std::f32::consts::TAU * hz / RATE as f32 * within, within);
+        0.4 * (turn.sin() + 0.4 * (2.0 * turn).sin()) * (-5.0 * within / RATE as f32).exp()
+    };
+    Audio::mono((0..(seconds * f64::from(RATE)) as usize).map(sample).collect(), RATE).unwrap()
+}
+
+fn songs(folder: &Path) -> Vec<SongSource> {
+    let path = folder.join("tune.wav");
+    tune(24.0).save(&path).unwrap();
+    vec![SongSource::File(path)]
+}
+
+fn grains(change: impl Fn(&mut Descent)) -> Learning {
+    let mut learning = GrainLearning::seeded(3);
+    let descent = &mut learning.training.descent;
+    (descent.steps, descent.steps_per_epoch, descent.batch_size) = (12, 3, 4);
+    change(descent);
+    learning.training.sequence_grains = 8;
+    Learning::Grains(learning)
+}
+
+fn codes(change: impl Fn(&mut Descent)) -> Learning {
+    let mut learning = CodeLearning::seeded(3);
+    learning.blocks.codebook = CodebookSettings { stages: 2, codes: 32, seed: 3 };
+    let descent = &mut learning.training.descent;
+    (descent.steps, descent.steps_per_epoch, descent.batch_size) = (12, 3, 4);
+    change(descent);
+    learning.training.sequence_blocks = 12;
+    Learning::Codes(learning)
+}
+
+fn both(change: impl Fn(&mut Descent) + Copy) -> [Learning; 2] {
+    [grains(change), codes(change)]
+}
+
+fn learned(learning: &Learning) -> Result<Learned> {
+    let folder = tempfile::tempdir().unwrap();
+    Model::learn(&songs(folder.path()), learning, &mut Silent)
+}
+
+fn losses(learning: &Learning) -> Vec<f64> {
+    let history = learned(learning).unwrap().history;
+    history.epochs.iter().map(|epoch| epoch.train_loss).collect()
+}
+
+#[test]
+fn what_is_kept_aside_is_measured_and_not_trained_on() {
+    for (plain, learning) in both(|_| ()).iter().zip(both(|d| d.validation = 0.25)) {
+        assert!(learned(plain).unwrap().history.epochs.iter().all(|e| e.validation_loss.is_none()));
+        let history = learned(&learning).unwrap().history;
+        let validation: Vec<f64> =
+            history.epochs.iter().map(|epoch| epoch.validation_loss.unwrap()).collect();
+        assert!(validation.iter().all(|loss| loss.is_finite()), "{validation:?}");
+        assert!(validation[3] < validation[0], "what is learned helps there, too: {validation:?}");
+        assert_ne!(losses(plain), losses(&learning), "fewer sequences to train on");
+        let again = learned(&learning).unwrap().history;
+        assert_eq!(again.epochs[3].validation_loss, history.epochs[3].validation_loss);
+    }
+    for learning in both(|d| d.validation = 0.999) {
+        assert!(matches!(learned(&learning), Err(Error::Argument { name: "validation", .. })));
+    }
+}
+
+/// The parameters of what learns, after every epoch.
+#[derive(Default)]
+struct Parameters(Vec<Vec<f32>>);
+
+impl Observer for Parameters {
+    fn batch(&mut self, _: &History, _: &Position) {}
+    fn epoch(&mut self, _: &History, _: &Position) {}
+    fn learned(&mut self, model: InTraining<'_>, _: &History) -> Result<()> {
+        let variables = match model {
+            InTraining::Blocks(network) => network.variables(),
+            InTraining::Grains(network, ..) => network.variables(),
+            InTraining::Codes(network, _) => network.variables(),
+        };
+        let values = |variable: &candle_core::Var| variable.flatten_all()?.to_vec1::<f32>();
+        let all: candle_core::Result<Vec<_>> = variables.values().map(values).collect();
+        self.0.push(all?.concat());
+        Ok(())
+    }
+}
+
+fn parameters(model: &Model) -> Vec<f32> {
+    let variables = match model {
+        Model::Blocks(network) => network.variables(),
+        Model::Grains(composer) => composer.network().variables(),
+        Model::Codes(composer) => composer.network().variables(),
+    };
+    variables.values().flat_map(|v| v.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect()
+}
+
+#[test]
+fn an_early_stop_brings_the_best_parameters_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let songs = songs(folder.path());
+    let change = |descent: &mut Descent| {
+        (descent.steps, descent.patience) = (60, Some(2));
+        // So fast that the loss goes up sooner or later.
+        (descent.learning_rate, descent.schedule) = (0.5, Some(Schedule::Constant));
+    };
+    for learning in both(change) {
+        let mut seen = Parameters::default();
+        let learned = Model::learn(&songs, &learning, &mut seen).unwrap();
+        assert_eq!(learned.history.stop, Stop::Early, "{}", learned.history);
+        let best = learned.history.best().unwrap().epoch;
+        assert_eq!(learned.history.epochs.len(), best + 2);
+        assert_eq!(parameters(&learned.model), seen.0[best - 1]);
+        assert_ne!(parameters(&learned.model), seen.0[best + 1]);
+    }
+}
+
+#[test]
+fn schedules_and_rules_are_followed() {
+    let constant = |d: &mut Descent| d.schedule = Some(Schedule::Constant);
+    for (usual, constant) in both(|_| ()).iter().zip(both(constant)) {
+        let rates = |learning: &Learning| -> Vec<f64> {
+            let history = learned(learning).unwrap().history;
+            history.epochs.iter().map(|epoch| epoch.learning_rate).collect()
+        };
+        assert_eq!(rates(&constant), [2e-3; 4]);
+        let falling = rates(usual);
+        assert!(falling.windows(2).all(|pair| pair[1] < pair[0]), "{falling:?}");
+        assert!((falling[3] - 1e-5).abs() < 1e-9, "a two-hundredth at the last step");
+        assert_ne!(losses(usual), losses(&constant));
+    }
+    let sgd = |d: &mut Descent| d.rule = Rule::Sgd(Sgd::default());
+    for (usual, sgd) in both(|_| ()).iter().zip(both(sgd)) {
+        assert_ne!(losses(usual), losses(&sgd));
+    }
+}
+
+/// Reads the checkpoint after every epoch.
+struct Checked<'a>(&'a Path, Vec<Option<Vec<f32>>>);
+
+impl Observer for Checked<'_> {
+    fn batch(&mut self, _: &History, _: &Position) {}
+    fn epoch(&mut self, _: &History, _: &Position) {
+        let model = Model::load(self.0, &Device::cpu()).ok();
+        self.1.push(model.as_ref().map(parameters));
+    }
+}
+
+#[test]
+fn a_model_is_saved_while_it_learns_and_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let songs = songs(folder.path());
+    let path = folder.path().join("checkpoint.safetensors");
+    let change = |descent: &mut Descent| {
+        descent.checkpoints = Some(Checkpoints { path: path.clone(), every_epochs: 2 });
+    };
+    for (learning, kind) in [(grains(change), ModelKind::Grains), (codes(change), ModelKind::Codes)]
+    {
+        let _ = std::fs::remove_file(&path);
+        let mut checked = Checked(&path, Vec::new());
+        let learned = Model::learn(&songs, &learning, &mut checked).unwrap();
+        let [first, second, third, fourth] = &checked.1[..] else { panic!("four epochs") };
+        // Each is read before its epoch's own saving.
+        assert!(first.is_none() && second.is_none() && third.is_some());
+        assert_eq!(third, fourth, "every second epoch");
+        let saved = Model::load(&path, &Device::cpu()).unwrap();
+        assert_eq!(parameters(&saved), parameters(&learned.model));
+        assert_ne!(Some(parameters(&saved)), *third);
+        assert_eq!(ModelCard::of(&path).unwrap().kind, kind);
+        let unsaved = both(|_| ());
+        let plain = if kind == ModelKind::Grains { &unsaved[0] } else { &unsaved[1] };
+        let plain = Model::learn(&songs, plain, &mut Silent).unwrap();
+        assert_eq!(parameters(&plain.model), parameters(&learned.model), "saving changes nothing");
+    }
+    // What cannot be saved ends the training before hours are lost.
+    let nowhere = folder.path().join("no/such/folder/model.safetensors");
+    let change = |descent: &mut Descent| {
+        descent.checkpoints = Some(Checkpoints { path: nowhere.clone(), every_epochs: 1 });
+    };
+    for learning in [grains(change), codes(change)] {
+        let error = Model::learn(&songs, &learning, &mut Silent).unwrap_err();
+        assert!(error.to_string().contains("no/such/folder"), "{error}");
+    }
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn all_models_can_be_heard_while_they_learn() {
+    let folder = tempfile::tempdir().unwrap();
+    let songs = songs(folder.path());
+    for learning in both(|_| ()) {
+        let written = Written::default();
+        let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
+        let listening = Listening { every_epochs: 2, seconds: 2.0, ..Listening::default() };
+        let mut live = LiveTraining::to(output).heard_as(listening, Options::default()).unwrap();
+        let heard = Model::learn(&songs, &learning, &mut live).unwrap();
+        live.finish(&heard.history);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        for epoch in [2, 4] {
+            assert!(text.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
+        }
+        assert!(text.contains("<audio"));
+        let unheard = Model::learn(&songs, &learning, &mut Silent).unwrap();
+        assert_eq!(parameters(&unheard.model), parameters(&heard.model), "hearing changes nothing");
+    }
+}
+
+#[test]
+fn a_batch_that_no_memory_holds_is_refused_with_one_that_fits() {
+    for learning in both(|descent| descent.batch_size = 1 << 40) {
+        let error = learned(&learning).unwrap_err();
+        assert!(matches!(error, Error::Memory(_)), "{error}");
+        let words = error.to_string();
+        assert!(words.contains("a batch_size of ") && words.contains("would fit"), "{words}");
+    }
+}
+
+#[test]
+fn the_songs_and_the_network_are_told_before_the_first_batch() {
+    #[derive(Default)]
+    struct Told(Vec<String>, bool);
+    impl Observer for Told {
+        fn batch(&mut self, _: &History, _: &Position) {
+            self.1 = true;
+        }
+        fn epoch(&mut self, _: &History, _: &Position) {}
+        fn prepared(&mut self, what: &dyn std::fmt::Display) {
+            assert!(!self.1);
+            self.0.push(what.to_string());
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for learning in both(|_| ()) {
+        let mut told = Told::default();
+        Model::learn(&songs(folder.path()), &learning, &mut told).unwrap();
+        assert_eq!(told.0.len(), 2);
+        assert!(told.0[0].contains("1 song") && told.0[1].contains("GRU"), "{:?}", told.0);
+    }
+}
