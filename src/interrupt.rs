@@ -78,7 +78,7 @@ impl Listener {
     }
 
     /// One that hears only what comes from now on.
-    fn from_now(&self) -> Self {
+    fn later(&self) -> Self {
         Self {
             process_from: REQUESTS.load(Ordering::Relaxed),
             handles: self
@@ -282,8 +282,8 @@ pub fn heard() -> Heard {
     answer();
     let listener = HERE.with_borrow_mut(|here| {
         let here = here.as_mut()?;
-        let from_now = here.listener.from_now();
-        Some(std::mem::replace(&mut here.listener, from_now))
+        let later = here.listener.later();
+        Some(std::mem::replace(&mut here.listener, later))
     });
     Heard { listener, stays: PhantomData }
 }

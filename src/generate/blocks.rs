@@ -19,12 +19,15 @@ pub struct BlockLearning {
     /// Whether half of the input is the network's previous output.
     pub recurrent_input: bool,
     /// How to train, once it is known how much there is to learn from.
-    pub training: Box<dyn Fn(&Dataset) -> Result<Training>>,
+    pub training: TrainingFor,
     /// Decides the network's parameters before training.
     pub seed: u64,
     /// Where to compute.
     pub device: Device,
 }
+
+/// Says how to train on a dataset.
+pub type TrainingFor = Box<dyn Fn(&Dataset) -> Result<Training>>;
 
 impl BlockLearning {
     /// Makes a dataset of songs, and a network, and trains it.

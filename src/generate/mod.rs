@@ -12,7 +12,7 @@ mod piece;
 mod saving;
 mod seed;
 
-pub use blocks::{BlockLearning, blocks, check_length};
+pub use blocks::{BlockLearning, TrainingFor, blocks, check_length};
 pub use codes::{CodeComposer, CodeLearning, CodeOptions};
 pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
 pub use learning::{Learned, Learning};
