@@ -2,6 +2,7 @@
 //!
 //! Symphonia finds the container; what it leaves out is read here from the file directly.
 
+use super::gap::Gap;
 use super::repaired_file::{Patches, RepairedFile};
 use super::{Tags, mp4_boxes, mpeg_frames, no_panic, wav_header};
 use crate::{Error, Result};
@@ -38,15 +39,6 @@ pub(super) struct Container {
     /// For a WAV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
     pub(super) warnings: Vec<String>,
-}
-
-/// What an encoder put around the music, beyond what Symphonia takes off.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gap {
-    /// Frames to drop in front.
-    pub(super) run_in_frames: u64,
-    /// Frames of music after that; `None`: to the end.
-    pub(super) music_frames: Option<u64>,
 }
 
 pub(super) fn open(path: &Path) -> Result<Container> {
@@ -168,23 +160,12 @@ fn read_tags(reader: &mut dyn FormatReader) -> (Tags, Option<Gap>) {
     loop {
         if let Some(revision) = log.current() {
             tags.merge(revision);
-            gap = gap.or(revision.media.tags.iter().find_map(itunes_gap));
+            gap = gap.or(revision.media.tags.iter().find_map(Gap::of_itunes));
         }
         if log.pop().is_none() {
             return (tags, gap);
         }
     }
-}
-
-/// The tag in which iTunes writes run-in, padding and length, in hexadecimal frames.
-fn itunes_gap(tag: &symphonia::core::meta::Tag) -> Option<Gap> {
-    if !tag.raw.key.ends_with("iTunSMPB") {
-        return None;
-    }
-    let text = tag.raw.value.to_string();
-    let mut fields = text.split_whitespace().skip(1).map(|f| u64::from_str_radix(f, 16).ok());
-    let (run_in, _padding, length) = (fields.next()??, fields.next()??, fields.next()??);
-    (length > 0).then_some(Gap { run_in_frames: run_in, music_frames: Some(length) })
 }
 
 pub(super) fn parameters<'a>(path: &Path, track: &'a Track) -> Result<&'a AudioCodecParameters> {

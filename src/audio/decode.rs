@@ -1,5 +1,8 @@
-use super::container::{self, Container, Gap};
+//! Audio files as streams of samples, whatever their format.
+
+use super::container::{self, Container};
 use super::faults::{Faults, counted};
+use super::gap::Gap;
 use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, wav_header};
 use crate::{Error, Result, interrupt};
 use std::io;

@@ -1,0 +1,25 @@
+//! What an encoder put around the music, as edit lists and iTunes' tags tell it.
+
+use symphonia::core::meta::Tag;
+
+/// What an encoder put around the music, beyond what Symphonia takes off.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gap {
+    /// Frames to drop in front.
+    pub(super) run_in_frames: u64,
+    /// Frames of music after that; `None`: to the end.
+    pub(super) music_frames: Option<u64>,
+}
+
+impl Gap {
+    /// The gap in the tag of iTunes: run-in, padding and length, in hexadecimal frames.
+    pub(super) fn of_itunes(tag: &Tag) -> Option<Self> {
+        if !tag.raw.key.ends_with("iTunSMPB") {
+            return None;
+        }
+        let text = tag.raw.value.to_string();
+        let mut fields = text.split_whitespace().skip(1).map(|f| u64::from_str_radix(f, 16).ok());
+        let (run_in, _padding, length) = (fields.next()??, fields.next()??, fields.next()??);
+        (length > 0).then_some(Self { run_in_frames: run_in, music_frames: Some(length) })
+    }
+}
