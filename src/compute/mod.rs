@@ -8,6 +8,7 @@ pub mod few_rows;
 pub mod lanes;
 pub mod matrix;
 mod ordering;
+pub mod panels;
 mod real;
 pub mod scratch;
 pub mod storage;
