@@ -1,11 +1,14 @@
+//! The grain composer: it learns the order of grains and puts them in a new one.
+
 use super::copy_guard::CopyGuard;
 use super::expectation::{Expectation, expectations};
 use super::form::Form;
 use super::join::render;
 use super::options::{GrainOptions, Opening};
 use super::phrases;
+use super::placed::Placed;
 use super::terrain::Terrain;
-use super::walk::{Placed, Walk};
+use super::walk::Walk;
 use crate::audio::Audio;
 use crate::dataset::SongSource;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};

@@ -1,4 +1,6 @@
-use super::walk::Placed;
+//! Placed grains as sound: runs of the songs joined with crossfades.
+
+use super::placed::Placed;
 use crate::audio::Audio;
 use crate::dataset::grains::GrainPool;
 use crate::features::transposed;
