@@ -17,6 +17,7 @@ mod moment;
 mod options;
 mod phrases;
 mod placed;
+mod sounds;
 mod terrain;
 mod trail;
 mod walk;
