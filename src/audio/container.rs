@@ -2,6 +2,7 @@
 //!
 //! Symphonia finds the container; what it leaves out is read here from the file directly.
 
+use super::faults::counted;
 use super::gap::Gap;
 use super::repaired_file::{Patches, RepairedFile};
 use super::{Tags, mp4_boxes, mpeg_frames, no_panic, wav_header};
@@ -23,6 +24,9 @@ const MPEG_FORMATS: [FormatId; 4] = [
     format_id::FORMAT_ID_MP3,
     format_id::FORMAT_ID_ADTS,
 ];
+
+/// A higher rate than any converter has; a header that says more is damaged.
+const HIGHEST_RATE_HZ: u32 = 6_144_000;
 
 /// An opened file and the track of it that holds the sound.
 pub(super) struct Container {
@@ -172,6 +176,26 @@ pub(super) fn parameters<'a>(path: &Path, track: &'a Track) -> Result<&'a AudioC
     track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(|| {
         Error::audio(path, "the sound is coded in a way that is not supported; convert it to FLAC")
     })
+}
+
+/// The sample rate and the number of channels that a track's header names.
+pub(super) fn rate_and_channels(
+    path: &Path,
+    parameters: &AudioCodecParameters,
+    hidden_channels: Option<usize>,
+) -> Result<(u32, usize)> {
+    let rate_hz = parameters.sample_rate.unwrap_or(0);
+    let named_channels = parameters.channels.as_ref().map_or(0, |c| c.count());
+    let channels = hidden_channels.unwrap_or(named_channels);
+    if channels == 0 || rate_hz == 0 || rate_hz > HIGHEST_RATE_HZ {
+        let problem = format!(
+            "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found {} and \
+             {rate_hz}: the header is damaged",
+            counted(channels as u64, "channel")
+        );
+        return Err(Error::audio(path, problem));
+    }
+    Ok((rate_hz, channels))
 }
 
 /// The decoder for a track and the codec's name.
