@@ -12,8 +12,9 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::lanes::Lanes;
-use super::matrix::{Into, Matrix, product};
+use super::matrix::{Into, Matrix};
 use super::panels::{PANEL, Rows, each_run, panels_len};
+use super::product::product;
 use super::scratch::Scratch;
 
 /// Up to this many rows the matrix is best read as it lies.

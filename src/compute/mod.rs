@@ -9,6 +9,8 @@ pub mod lanes;
 pub mod matrix;
 mod ordering;
 pub mod panels;
+mod pool;
+pub mod product;
 mod real;
 pub mod scratch;
 pub mod storage;

@@ -1,6 +1,7 @@
 //! Codebooks: rows of numbers as a few whole numbers each.
 
-use crate::compute::matrix::{Into, Matrix, product};
+use crate::compute::matrix::{Into, Matrix};
+use crate::compute::product::product;
 use crate::{Error, Result, interrupt};
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
