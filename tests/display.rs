@@ -1,15 +1,16 @@
 //! What displays carry, whoever reads them: pictures, text, escaping, the protocol, live updates.
 
+mod written;
+
 use neural_composer::audio::Audio;
 use neural_composer::display::protocol::{Event, LONGEST_LINE, Operation, PREFIX};
 use neural_composer::display::{
-    Bundle, Destination, Live, LossChart, LossRun, Output, Picture, Player, Progress, Show,
+    Bundle, Destination, Live, LossChart, LossRun, Picture, Player, Progress, Show,
     SpectrogramView, html, plain, spectrogram, waveform,
 };
 use neural_composer::train::EpochRecord;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use written::Written;
 
 const HOSTILE: &str =
     "<img src=x onerror=\"alert('1')\"> & \u{202e}שלום 🎹 \u{1b}[31m EVCXR_END_CONTENT";
@@ -277,38 +278,23 @@ fn a_line_has_a_longest_length() {
     assert!(event.to_line().len() <= LONGEST_LINE);
 }
 
-/// A stream that several can look at.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn live_output(destination: Destination, updates: u64, pause: Duration) -> String {
-    let stream = Shared::default();
-    let mut live = Live::to(Output::to(destination, Box::new(stream.clone())));
+fn live_output(destination: Destination, updates: u64, pause: Duration) -> Written {
+    let written = Written::default();
+    let mut live = Live::to(written.output(destination));
     for done in 1..=updates {
         let progress = Progress { done, total: updates, line: format!("step {done}") };
         live.update(&progress, || Bundle::from_text(&format!("state {done}")));
         std::thread::sleep(pause);
     }
     live.finish("finished", || Bundle::from_text("the end"));
-    let bytes = stream.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    written
 }
 
 #[test]
 fn live_updates_come_at_most_four_times_a_second_and_the_last_always() {
     let start = Instant::now();
-    let text = live_output(Destination::OwnKernel, 60, Duration::from_millis(15));
+    let events = live_output(Destination::OwnKernel, 60, Duration::from_millis(15)).events();
     let seconds = start.elapsed().as_secs_f64();
-    let events: Vec<_> = text.lines().map(|line| Event::from_line(line).unwrap()).collect();
     assert!(events.len() >= 3, "{} events", events.len());
     assert!(events.len() as f64 <= seconds * 4.0 + 2.0, "{} events in {seconds} s", events.len());
     assert_eq!(events[0].op, Operation::Display);
@@ -318,7 +304,7 @@ fn live_updates_come_at_most_four_times_a_second_and_the_last_always() {
 
 #[test]
 fn on_stock_evcxr_the_end_comes_as_content_after_a_few_lines() {
-    let text = live_output(Destination::Evcxr, 60, Duration::ZERO);
+    let text = live_output(Destination::Evcxr, 60, Duration::ZERO).text();
     let (lines, content) = text.split_at(text.find("EVCXR_BEGIN_CONTENT").unwrap());
     assert_eq!(lines, "step 1\nfinished\n");
     assert!(content.contains("EVCXR_BEGIN_CONTENT text/plain\nthe end\nEVCXR_END_CONTENT\n"));
@@ -331,11 +317,11 @@ fn on_stock_evcxr_the_end_comes_as_content_after_a_few_lines() {
 
 #[test]
 fn into_a_file_go_plain_lines() {
-    assert_eq!(live_output(Destination::File, 60, Duration::ZERO), "step 1\nfinished\n");
-    let stream = Shared::default();
+    assert_eq!(live_output(Destination::File, 60, Duration::ZERO).text(), "step 1\nfinished\n");
+    let written = Written::default();
     let bundle = Player::new("Tone", &sine(440.0, 1.0, 0.5)).bundle().unwrap();
-    bundle.emit_to(&mut Output::to(Destination::File, Box::new(stream.clone())));
-    let text = String::from_utf8(stream.0.lock().unwrap().clone()).unwrap();
+    bundle.emit_to(&mut written.output(Destination::File));
+    let text = written.text();
     assert!(text.starts_with("Tone") && text.contains('█') && text.len() < 400, "{text}");
 }
 

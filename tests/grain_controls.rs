@@ -223,6 +223,26 @@ fn a_composer_comes_back_from_its_file_and_composes_the_same() {
 }
 
 #[test]
+fn a_song_is_read_once_for_all_pieces_of_a_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let composer = composer(&[saved_song(folder.path())]);
+    let options = GrainOptions { pieces: 3, ..usual() };
+    // The song goes away when the second piece is begun.
+    let mut has_gone = false;
+    let mut progress = |done: f64, all: f64| {
+        if done > all / 3.0 && !has_gone {
+            std::fs::remove_file(folder.path().join("scale.wav")).unwrap();
+            has_gone = true;
+        }
+    };
+    composer.compose(6.0, 1, &options, &mut progress).unwrap();
+    assert!(has_gone);
+    // Another call reads it again.
+    let error = composer.compose(6.0, 1, &options, &mut |_, _| ()).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_by_name() {
     let composer = composer(&[source(notes(&SCALE, 8.0, 0.4))]);
     let refused = |options: GrainOptions| {

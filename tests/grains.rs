@@ -12,6 +12,7 @@ use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
 use neural_composer::train::optimizer::{AdamW, Rule};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use std::collections::HashMap;
 
 const RATE: u32 = 22_050;
@@ -58,13 +59,13 @@ fn targets_that_do_not_fit_are_refused() {
 #[test]
 fn principal_components_find_the_directions_that_rows_were_made_of() {
     let mut random = ChaCha8Rng::seed_from_u64(3);
-    let mut bell = || (0..12).map(|_| random.random::<f32>()).sum::<f32>() - 6.0;
     let (deviations, rows) = ([5.0f32, 2.0, 0.5], 4_000);
     // Three directions at right angles in four dimensions.
     let axes = [[0.5f32, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5], [0.5, 0.5, -0.5, -0.5]];
     let mut data = Vec::new();
     for _ in 0..rows {
-        let places = deviations.map(|deviation| deviation * bell());
+        let places = deviations
+            .map(|deviation| -> f32 { deviation * random.sample::<f32, _>(StandardNormal) });
         let mut row = [7.0f32; 4];
         for (axis, place) in axes.iter().zip(places) {
             row.iter_mut().zip(axis).for_each(|(value, along)| *value += place * along);

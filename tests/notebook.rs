@@ -1,5 +1,7 @@
 //! What a notebook shows of the library's own types.
 
+mod written;
+
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::protocol::{Event, Operation};
@@ -8,8 +10,7 @@ use neural_composer::features::{Blocks, SpectrumLayout};
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
 use neural_composer::notebook::{Listening, LiveTraining, Verdict};
 use neural_composer::train::{self, EpochRecord, History, Silent, Stop, Training};
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use written::Written;
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)></script>\"'& \u{202e}שלום 🎹 EVCXR_END_CONTENT";
 
@@ -115,27 +116,6 @@ fn titles_and_file_names_are_text_everywhere() {
     }
 }
 
-/// A stream whose text can be looked at.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Written {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
 /// A network for a tone of so many seconds.
 fn small(seconds: f32, units: usize) -> (Dataset, Network) {
     let song = [("A tone".to_owned(), tone(440.0, seconds))];
@@ -150,26 +130,26 @@ fn small(seconds: f32, units: usize) -> (Dataset, Network) {
 fn a_training_can_be_heard_while_it_is_drawn() {
     let (data, mut network) = small(3.0, 8);
     let written = Written::default();
-    let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
+    let output = written.output(Destination::OwnKernel);
     let listening = Listening { every_epochs: 2, seconds: 1.0, sequence: 0 };
     let mut live = LiveTraining::to(output).listening(&data, listening).unwrap();
     let training = Training::epochs(6);
     let history = train::run(&mut network, &data, &training, &mut live).unwrap();
     live.finish(&history);
-    let text = written.text();
-    let (heard, charts): (Vec<_>, Vec<_>) = text
-        .lines()
-        .filter(|line| line.contains("text/html"))
-        .partition(|line| line.contains("<audio"));
-    let (first, last) = (charts[0], charts[charts.len() - 1]);
+    let (heard, charts): (Vec<Event>, Vec<Event>) = written
+        .events()
+        .into_iter()
+        .filter(|event| event.data.contains_key("text/html"))
+        .partition(|event| event.data["text/html"].contains("<audio"));
+    let words = |event: &Event| event.data["text/html"].clone();
+    let (first, last) = (words(&charts[0]), words(&charts[charts.len() - 1]));
     assert!(first.contains("batches/s") && first.contains(" left"), "how fast, and how long still");
     assert!(!last.contains(" left"), "in the end there is nothing left");
     // Each of its own, so that redrawing the chart leaves alone what plays.
     assert_eq!(heard.len(), 3);
-    for (line, epoch) in heard.iter().zip([2, 4, 6]) {
-        assert!(line.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
-        let event = Event::from_line(line).unwrap();
-        assert_eq!((event.op, event.id), (Operation::Display, None));
+    for (event, epoch) in heard.iter().zip([2, 4, 6]) {
+        assert!(words(event).contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
+        assert_eq!((event.op, &event.id), (Operation::Display, &None));
     }
     // Hearing it changes nothing about it.
     let mut silent = Network::new(network.config().clone(), &data, 1, &Device::cpu()).unwrap();
@@ -186,7 +166,7 @@ fn a_training_can_be_heard_while_it_is_drawn() {
 fn a_kernel_that_cannot_show_samples_at_once_shows_them_in_the_end_and_never_too_many() {
     let (data, mut network) = small(2.0, 4);
     let written = Written::default();
-    let output = Output::to(Destination::Evcxr, Box::new(written.clone()));
+    let output = written.output(Destination::Evcxr);
     let listening = Listening { every_epochs: 1, seconds: 0.5, sequence: 0 };
     let mut live = LiveTraining::to(output).listening(&data, listening).unwrap();
     let history = train::run(&mut network, &data, &Training::epochs(40), &mut live).unwrap();

@@ -1,41 +1,13 @@
 //! Charts, progress and displays of the user's own.
 
+mod written;
+
 use neural_composer::Result;
-use neural_composer::display::protocol::{Event, Operation};
-use neural_composer::display::{Destination, LiveChart, Output, ShowInCell, Watched, chart};
+use neural_composer::display::protocol::Operation;
+use neural_composer::display::{Destination, LiveChart, ShowInCell, Watched, chart};
 use neural_composer::prelude::{Bundle, Html, Picture, Show};
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// A stream whose text can be looked at.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Written {
-    fn output(&self, destination: Destination) -> Output {
-        Output::to(destination, Box::new(self.clone()))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    fn events(&self) -> Vec<Event> {
-        self.text().lines().map(|line| Event::from_line(line).unwrap()).collect()
-    }
-}
+use written::Written;
 
 #[test]
 fn any_series_of_numbers_is_a_chart() {

@@ -2,6 +2,8 @@
 //!
 //! Symphonia finds the container; what it leaves out is read here from the file directly.
 
+use super::faults::counted;
+use super::gap::Gap;
 use super::repaired_file::{Patches, RepairedFile};
 use super::{Tags, mp4_boxes, mpeg_frames, no_panic, wav_header};
 use crate::{Error, Result};
@@ -23,6 +25,9 @@ const MPEG_FORMATS: [FormatId; 4] = [
     format_id::FORMAT_ID_ADTS,
 ];
 
+/// A higher rate than any converter has; a header that says more is damaged.
+const HIGHEST_RATE_HZ: u32 = 6_144_000;
+
 /// An opened file and the track of it that holds the sound.
 pub(super) struct Container {
     pub(super) reader: Box<dyn FormatReader>,
@@ -38,15 +43,6 @@ pub(super) struct Container {
     /// For a WAV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
     pub(super) warnings: Vec<String>,
-}
-
-/// What an encoder put around the music, beyond what Symphonia takes off.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gap {
-    /// Frames to drop in front.
-    pub(super) run_in_frames: u64,
-    /// Frames of music after that; `None`: to the end.
-    pub(super) music_frames: Option<u64>,
 }
 
 pub(super) fn open(path: &Path) -> Result<Container> {
@@ -168,7 +164,7 @@ fn read_tags(reader: &mut dyn FormatReader) -> (Tags, Option<Gap>) {
     loop {
         if let Some(revision) = log.current() {
             tags.merge(revision);
-            gap = gap.or(revision.media.tags.iter().find_map(itunes_gap));
+            gap = gap.or(revision.media.tags.iter().find_map(Gap::of_itunes));
         }
         if log.pop().is_none() {
             return (tags, gap);
@@ -176,21 +172,30 @@ fn read_tags(reader: &mut dyn FormatReader) -> (Tags, Option<Gap>) {
     }
 }
 
-/// The tag in which iTunes writes run-in, padding and length, in hexadecimal frames.
-fn itunes_gap(tag: &symphonia::core::meta::Tag) -> Option<Gap> {
-    if !tag.raw.key.ends_with("iTunSMPB") {
-        return None;
-    }
-    let text = tag.raw.value.to_string();
-    let mut fields = text.split_whitespace().skip(1).map(|f| u64::from_str_radix(f, 16).ok());
-    let (run_in, _padding, length) = (fields.next()??, fields.next()??, fields.next()??);
-    (length > 0).then_some(Gap { run_in_frames: run_in, music_frames: Some(length) })
-}
-
 pub(super) fn parameters<'a>(path: &Path, track: &'a Track) -> Result<&'a AudioCodecParameters> {
     track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(|| {
         Error::audio(path, "the sound is coded in a way that is not supported; convert it to FLAC")
     })
+}
+
+/// The sample rate and the number of channels that a track's header names.
+pub(super) fn rate_and_channels(
+    path: &Path,
+    parameters: &AudioCodecParameters,
+    hidden_channels: Option<usize>,
+) -> Result<(u32, usize)> {
+    let rate_hz = parameters.sample_rate.unwrap_or(0);
+    let named_channels = parameters.channels.as_ref().map_or(0, |c| c.count());
+    let channels = hidden_channels.unwrap_or(named_channels);
+    if channels == 0 || rate_hz == 0 || rate_hz > HIGHEST_RATE_HZ {
+        let problem = format!(
+            "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found {} and \
+             {rate_hz}: the header is damaged",
+            counted(channels as u64, "channel")
+        );
+        return Err(Error::audio(path, problem));
+    }
+    Ok((rate_hz, channels))
 }
 
 /// The decoder for a track and the codec's name.

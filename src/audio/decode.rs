@@ -1,5 +1,8 @@
-use super::container::{self, Container, Gap};
+//! Audio files as streams of samples, whatever their format.
+
+use super::container::{self, Container};
 use super::faults::{Faults, counted};
+use super::gap::Gap;
 use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, wav_header};
 use crate::{Error, Result, interrupt};
 use std::io;
@@ -55,9 +58,6 @@ pub struct Decoder {
     faults: Faults,
 }
 
-/// A higher rate than any converter has; a header that says more is damaged.
-const HIGHEST_RATE_HZ: u32 = 6_144_000;
-
 /// After so many unreadable packets in a row the rest is given up.
 const MOST_FAULTS_IN_A_ROW: u32 = 1000;
 
@@ -74,17 +74,8 @@ impl Decoder {
         let Container { reader, track, tags, gap, expected_frames, gapless, .. } = opened;
         let parameters = container::parameters(path, &track)?;
         let (decoder, codec) = container::make_decoder(path, parameters, gapless)?;
-        let sample_rate_hz = parameters.sample_rate.unwrap_or(0);
-        let named_channels = parameters.channels.as_ref().map_or(0, |c| c.count());
-        let channel_count = opened.hidden_channels.unwrap_or(named_channels);
-        if channel_count == 0 || sample_rate_hz == 0 || sample_rate_hz > HIGHEST_RATE_HZ {
-            let problem = format!(
-                "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found \
-                 {} and {sample_rate_hz}: the header is damaged",
-                counted(channel_count as u64, "channel")
-            );
-            return Err(Error::audio(path, problem));
-        }
+        let (sample_rate_hz, channel_count) =
+            container::rate_and_channels(path, parameters, opened.hidden_channels)?;
         Ok(Self {
             path: path.to_path_buf(),
             reader,
@@ -274,8 +265,8 @@ impl Decoder {
                 self.decoder.reset();
             }
         }
-        self.trim_chunk();
-        self.silence_what_is_not_finite();
+        self.gap.trim(&mut self.chunk);
+        self.faults.silence_not_finite(&mut self.chunk);
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)
@@ -297,7 +288,7 @@ impl Decoder {
 
     /// The track's next packet; `None` at the end.
     fn next_packet(&mut self) -> Result<Option<Packet>> {
-        if self.gap.music_frames == Some(0) {
+        if self.gap.is_past_music() {
             return Ok(None);
         }
         for _ in 0..MOST_FAULTS_IN_A_ROW {
@@ -352,31 +343,6 @@ impl Decoder {
         }
         decoded.resize_with(wanted, || vec![0.0; frames]);
         decoded
-    }
-
-    fn trim_chunk(&mut self) {
-        let frames = self.chunk.first().map_or(0, Vec::len) as u64;
-        let skip = self.gap.run_in_frames.min(frames);
-        self.gap.run_in_frames -= skip;
-        let keep = self.gap.music_frames.map_or(frames - skip, |left| left.min(frames - skip));
-        self.gap.music_frames = self.gap.music_frames.map(|left| left - keep);
-        for channel in &mut self.chunk {
-            channel.truncate((skip + keep) as usize);
-            channel.drain(..skip as usize);
-        }
-    }
-
-    fn silence_what_is_not_finite(&mut self) {
-        for channel in &mut self.chunk {
-            // One pass without branches for the sound file, which is the usual one.
-            if channel.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
-                continue;
-            }
-            for sample in channel.iter_mut().filter(|s| !s.is_finite()) {
-                *sample = 0.0;
-                self.faults.note_not_finite();
-            }
-        }
     }
 
     fn note_damage(&mut self) {

@@ -25,8 +25,18 @@ impl Faults {
         self.damaged_packets += 1;
     }
 
-    pub(super) fn note_not_finite(&mut self) {
-        self.not_finite += 1;
+    /// Makes silence of samples that are not finite, and counts them.
+    pub(super) fn silence_not_finite(&mut self, channels: &mut [Vec<f32>]) {
+        for channel in channels {
+            // One pass without branches for the sound file, which is the usual one.
+            if channel.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
+                continue;
+            }
+            for sample in channel.iter_mut().filter(|s| !s.is_finite()) {
+                *sample = 0.0;
+                self.not_finite += 1;
+            }
+        }
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {

@@ -7,6 +7,7 @@ mod container;
 mod decode;
 mod faults;
 mod find_songs;
+mod gap;
 mod levels;
 mod mp4_boxes;
 mod mpeg_frames;

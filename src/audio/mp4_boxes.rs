@@ -4,7 +4,7 @@
 //! An AAC encoder puts 1024 or more samples of run-in before the music and fills the last packet;
 //! the edit list (ISO/IEC 14496-12, 8.6.6) says how much. Symphonia reads it but does not apply it.
 
-use super::container::Gap;
+use super::gap::Gap;
 use super::repaired_file::Patches;
 use std::io::{self, Read, Seek, SeekFrom};
 

@@ -5,19 +5,17 @@
 //! batch. So these products read the weights once, in the order they lie in memory, or (for larger
 //! batches) in an order made once for all steps.
 //!
-//! Results come in *panels*: value `(row, column)` of an output with `rows` rows stands at
-//! `(column / PANEL * rows + row) * PANEL + column % PANEL`. A panel is what one thread writes.
+//! Results come in [panels](super::panels).
 
 use half::bf16;
 use rayon::prelude::*;
 
 use super::Real;
 use super::lanes::Lanes;
-use super::matrix::{Into, Matrix, product};
+use super::matrix::{Into, Matrix};
+use super::panels::{PANEL, Rows, each_run, panels_len};
+use super::product::product;
 use super::scratch::Scratch;
-
-/// How many columns of the output one panel holds.
-pub const PANEL: usize = 32;
 
 /// Up to this many rows the matrix is best read as it lies.
 pub const FEW: usize = 8;
@@ -25,32 +23,6 @@ pub const FEW: usize = 8;
 /// Into how many parts a sum over a matrix's rows is cut for threads to share it: fixed, so that the
 /// result does not depend on the machine.
 const PARTS: usize = 8;
-
-/// Rows of equal length at a regular distance.
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a, T> {
-    /// Where the first row begins.
-    pub data: &'a [T],
-    /// How many there are.
-    pub count: usize,
-    /// How many values lie from the beginning of one row to that of the next.
-    pub stride: usize,
-    /// How long each is.
-    pub width: usize,
-}
-
-impl<'a, T> Rows<'a, T> {
-    /// Row `index`.
-    #[inline(always)]
-    pub(super) fn row(&self, index: usize) -> &'a [T] {
-        &self.data[index * self.stride..][..self.width]
-    }
-}
-
-/// How many values an output of `rows` rows and `columns` columns takes in panels.
-pub const fn panels_len(rows: usize, columns: usize) -> usize {
-    columns.div_ceil(PANEL) * PANEL * rows
-}
 
 /// A weight matrix in the order of its rows, as it is kept.
 #[derive(Clone, Copy, Debug)]
@@ -245,22 +217,6 @@ fn sum_rows<T: Lanes>(
                 let sums = &sums[row * columns + first..][..width];
                 run.iter_mut().zip(sums).for_each(|(sum, part)| *sum += *part);
             }
-        }
-    }
-}
-
-/// Calls `visit(row, first column, values)` for every run of an output in panels.
-pub fn each_run<T>(
-    panels: &[T],
-    rows: usize,
-    columns: usize,
-    mut visit: impl FnMut(usize, usize, &[T]),
-) {
-    for (index, panel) in panels.chunks_exact(PANEL * rows).enumerate() {
-        let first = index * PANEL;
-        let width = PANEL.min(columns - first);
-        for (row, run) in panel.chunks_exact(PANEL).enumerate() {
-            visit(row, first, &run[..width]);
         }
     }
 }

@@ -4,7 +4,7 @@ use half::bf16;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Real;
-use super::few_rows::{PANEL, Rows};
+use super::panels::{PANEL, Rows};
 
 /// The inner loops, for a number type.
 pub trait Lanes: Real {

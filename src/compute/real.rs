@@ -1,8 +1,6 @@
 //! The number types that the CPU forms compute in.
 
-use super::blocked;
-use super::matrix::{Into, Matrix};
-use super::scratch::Pool;
+use super::pool::Pool;
 use candle_core::{CpuStorage, Result, WithDType, bail};
 
 /// `f32` or `f64`, with the functions that gates need, written so that loops over them vectorise.
@@ -24,17 +22,11 @@ pub trait Real: WithDType + std::ops::Neg<Output = Self> + std::iter::Sum<Self> 
     /// Memory of this type that may be used again.
     fn pool() -> &'static Pool<Self>;
 
-    /// A product by a form of our own, where there is a better one than the general form; `false` if
-    /// nothing was done.
-    fn blocked_product(
-        _destination: &mut [Self],
-        _row_stride: usize,
-        _left: Matrix<'_, Self>,
-        _right: Matrix<'_, Self>,
-        _into: Into,
-    ) -> bool {
-        false
-    }
+    /// The values, where they are in single precision.
+    fn in_f32(values: &[Self]) -> Option<&[f32]>;
+
+    /// [`in_f32`](Self::in_f32), to change in place.
+    fn in_f32_mut(values: &mut [Self]) -> Option<&mut [f32]>;
 
     /// The values of a storage of this number type, to change in place.
     ///
@@ -65,6 +57,14 @@ impl Real for f64 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         Self::sqrt(self)
+    }
+
+    fn in_f32(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+
+    fn in_f32_mut(_: &mut [Self]) -> Option<&mut [f32]> {
+        None
     }
 
     fn values_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
@@ -112,14 +112,12 @@ impl Real for f32 {
         Self::sqrt(self)
     }
 
-    fn blocked_product(
-        destination: &mut [Self],
-        row_stride: usize,
-        left: Matrix<'_, Self>,
-        right: Matrix<'_, Self>,
-        into: Into,
-    ) -> bool {
-        blocked::product(destination, row_stride, left, right, into)
+    fn in_f32(values: &[Self]) -> Option<&[f32]> {
+        Some(values)
+    }
+
+    fn in_f32_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+        Some(values)
     }
 
     fn values_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {

@@ -1,8 +1,24 @@
 //! Songs, one after the other: what cannot be used is told, not fatal.
 
-use super::{Skipped, SongSource};
+use super::SongSource;
 use crate::{Error, Result, interrupt};
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A file that was not used, and why.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// The reason, as a sentence.
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
 
 /// What was read, in the songs' order, and what could not be used.
 pub(crate) struct Gathered<T> {

@@ -12,6 +12,7 @@ mod settings;
 mod source;
 
 pub use batch::{Batch, Batches, TensorDevice};
+pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
 pub use settings::DatasetSettings;
 pub use source::SongSource;
@@ -37,21 +38,6 @@ pub struct DatasetSong {
     /// What the decoder had to put up with.
     pub warnings: Vec<String>,
     rows: Arc<[f32]>,
-}
-
-/// A file that was not used, and why.
-#[derive(Clone, Debug)]
-pub struct Skipped {
-    /// The file.
-    pub path: PathBuf,
-    /// The reason, as a sentence.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Skipped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.reason)
-    }
 }
 
 /// A run of consecutive blocks of one song.

@@ -1,5 +1,7 @@
 //! Plain text for consoles: small pictures in Unicode, times, sizes.
 
+use indicatif::HumanCount;
+
 /// Text from a file made safe for a terminal and for evcxr: control characters (which could move
 /// the cursor, change colours or turn the reading direction) become `�`, and evcxr's own marker words
 /// are broken up.
@@ -52,15 +54,7 @@ pub fn size(bytes: u64) -> String {
 
 /// A whole number with thin groups of three, `1 234 567`.
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string().replace(',', "\u{202f}")
 }
 
 /// Values as a row of bars, the highest filling its line: `▁▃▇▅`. Values below `low` are empty.

@@ -2,7 +2,8 @@
 
 use super::frames::{Frames, Scale};
 use crate::compute::elementwise::{Loop, vectorised};
-use crate::compute::matrix::{Into, Matrix, product};
+use crate::compute::matrix::{Into, Matrix};
+use crate::compute::product::product;
 
 /// The place of `source` that a window of `piece` resembles most.
 #[derive(Clone, Copy, Debug, Default)]

@@ -32,6 +32,7 @@ pub use normaliser::{MIN_DEVIATION, Normaliser};
 pub use novelty::section_boundaries;
 pub use pitch_bands::PitchBands;
 pub use principal::PrincipalComponents;
-pub use spectrogram::{Spectrogram, StftSettings};
+pub use spectrogram::Spectrogram;
 pub(crate) use stft::Stft;
+pub use stft::StftSettings;
 pub(crate) use transpose::{at_tempo, transposed};

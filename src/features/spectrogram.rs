@@ -1,24 +1,10 @@
-use super::stft::Stft;
+//! Spectrograms: how strong every frequency is over time.
+
+use super::stft::{Stft, StftSettings};
 use super::{Blocks, SpectrumLayout};
 use crate::audio::{Audio, Song};
 use crate::numbers::Numbers;
 use crate::{Error, Result, interrupt};
-use serde::{Deserialize, Serialize};
-
-/// Window and hop of a short-time Fourier transform, in samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StftSettings {
-    /// Samples under the Hann window. Usual: 2,048.
-    pub window_samples: usize,
-    /// Samples from one frame to the next. Usual: 512.
-    pub hop_samples: usize,
-}
-
-impl Default for StftSettings {
-    fn default() -> Self {
-        Self { window_samples: 2_048, hop_samples: 512 }
-    }
-}
 
 /// The strength of every frequency over time, in decibels: frames × bins.
 ///

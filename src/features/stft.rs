@@ -1,10 +1,27 @@
-use super::StftSettings;
+//! The short-time Fourier transform.
+
 use crate::audio::as_heard;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Window and hop of a short-time Fourier transform, in samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StftSettings {
+    /// Samples under the Hann window. Usual: 2,048.
+    pub window_samples: usize,
+    /// Samples from one frame to the next. Usual: 512.
+    pub hop_samples: usize,
+}
+
+impl Default for StftSettings {
+    fn default() -> Self {
+        Self { window_samples: 2_048, hop_samples: 512 }
+    }
+}
 
 /// The short-time Fourier transform that every picture and feature starts from.
 ///

@@ -7,7 +7,8 @@ use candle_core::{
 use super::gradients;
 use crate::compute::few_rows::{repeated, transposed};
 use crate::compute::lanes::Lanes;
-use crate::compute::matrix::{Into, Matrix, add_column_sums, product};
+use crate::compute::matrix::{Into, Matrix};
+use crate::compute::product::{add_column_sums, product};
 use crate::compute::storage::{rounded, stored, values, with_values};
 use crate::{Error, Result};
 

@@ -5,9 +5,12 @@ use super::dense::Dense;
 use super::dropout::Dropout;
 use super::norm::LayerNorm;
 use super::recurrent::{Cell, Recurrent, State};
-use super::{Activation, NetworkState, Parameters};
+use super::{Activation, Parameters};
 use crate::Result;
 use candle_core::Tensor;
+
+/// What the recurrent layers remember between two calls.
+pub type NetworkState = Vec<State>;
 
 /// Dense in, recurrent layers, dense out.
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
+//! The network of the course: it predicts the next block of a song.
+
 use super::config::NetworkConfig;
-use super::layers::Layers;
+use super::layers::{Layers, NetworkState};
 use super::provenance::Provenance;
-use super::recurrent::{Recurrent, State};
+use super::recurrent::Recurrent;
 use super::updates::Updates;
 use super::{Device, Dropout, Parameters};
 use crate::dataset::{Dataset, DatasetSettings};
@@ -33,9 +35,6 @@ pub struct Network {
     pub(crate) updates: Updates,
     pub(crate) provenance: Provenance,
 }
-
-/// What the recurrent layers remember between two calls.
-pub type NetworkState = Vec<State>;
 
 impl Network {
     /// A network with drawn parameters for the blocks of `data`.

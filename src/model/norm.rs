@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use super::gradients;
 use crate::compute::Real;
 use crate::compute::elementwise::{Loop, vectorised};
-use crate::compute::matrix::{Into, add_column_sums};
+use crate::compute::matrix::Into;
+use crate::compute::product::add_column_sums;
 use crate::compute::storage::{values, with_values};
 use crate::{Error, Result};
 

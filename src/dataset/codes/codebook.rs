@@ -1,5 +1,10 @@
-use crate::compute::matrix::{Into, Matrix, product};
+//! Codebooks: rows of numbers as a few whole numbers each.
+
+use crate::compute::matrix::{Into, Matrix};
+use crate::compute::product::product;
 use crate::{Error, Result, interrupt};
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -220,22 +225,16 @@ fn means(rows: &[f32], width: usize, count: usize, random: &mut ChaCha8Rng) -> R
         |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
     // Each new entry is drawn with the likelihood of its squared distance to those before.
     let mut entries: Vec<f32> = row(random.random_range(0..number)).to_vec();
-    let mut away: Vec<f32> = (0..number).map(|index| squares(row(index), &entries)).collect();
+    let mut away: Vec<f64> =
+        (0..number).map(|index| squares(row(index), &entries).into()).collect();
     while entries.len() < count.min(number) * width {
-        let sum: f64 = away.iter().map(|distance| f64::from(*distance)).sum();
-        if sum <= 0.0 {
-            break;
-        }
-        let mut left = random.random::<f64>() * sum;
-        let drawn = away.iter().position(|distance| {
-            left -= f64::from(*distance);
-            left < 0.0
-        });
-        let drawn = drawn.unwrap_or(number - 1);
+        // Rows that are all there already leave nothing to draw from.
+        let Ok(by_distance) = WeightedIndex::new(&away) else { break };
+        let drawn = by_distance.sample(random);
         let start = entries.len();
         entries.extend_from_slice(row(drawn));
         for (index, distance) in away.iter_mut().enumerate() {
-            *distance = distance.min(squares(row(index), &entries[start..]));
+            *distance = distance.min(squares(row(index), &entries[start..]).into());
         }
     }
     for _ in 0..PASSES {

@@ -1,7 +1,10 @@
+//! Songs cut into grains and described, one after the other, before a pool is made of them.
+
 use super::cut::{self, Grain};
 use super::describe::Described;
 use super::edges::Edges;
-use super::pool::{GrainPool, GrainSettings, PoolSong};
+use super::settings::GrainSettings;
+use super::song::PoolSong;
 use crate::Result;
 use crate::dataset::{SongSource, fingerprint, unusable};
 use crate::features::{
@@ -9,7 +12,7 @@ use crate::features::{
 };
 
 /// Fewer grains are nothing to choose from.
-pub(super) const FEWEST_GRAINS: usize = 6;
+const FEWEST_GRAINS: usize = 6;
 /// Grains that are this much below the loudest one are left out.
 const NEARLY_SILENT_DB: f32 = 50.0;
 /// What counts as silence whatever the rest of the song.
@@ -17,23 +20,24 @@ const SILENT_DB: f32 = -85.0;
 /// Rows that the principal components are found from, at most.
 const FITTED_ROWS: usize = 12_000;
 
-/// A pool while songs are added.
+/// Songs that are cut and described, on their way into a pool.
 #[derive(Default)]
 pub(super) struct Building {
-    /// What is there already: songs and grains of the pool that these are added to.
+    /// Songs and grains of the pool that come before these.
     before: (usize, usize),
-    songs: Vec<PoolSong>,
-    grains: Vec<Grain>,
+    pub(super) songs: Vec<PoolSong>,
+    pub(super) grains: Vec<Grain>,
     /// What each candidate sounds like, before the principal components are known.
-    descriptions: Vec<f32>,
+    pub(super) descriptions: Vec<f32>,
+    /// Numbers per candidate in `descriptions`.
     width: usize,
-    edges: Edges,
+    pub(super) edges: Edges,
 }
 
 impl Building {
-    /// For what is to be added to `pool`.
-    pub(super) fn after(pool: &GrainPool) -> Self {
-        Self { before: (pool.songs.len(), pool.grains.len()), ..Self::default() }
+    /// Nothing yet, for a pool that holds so many songs and grains already.
+    pub(super) fn after(songs: usize, grains: usize) -> Self {
+        Self { before: (songs, grains), ..Self::default() }
     }
 
     /// Cuts a song, or says what is wrong with it.
@@ -114,39 +118,14 @@ impl Building {
         Ok(())
     }
 
-    /// Everything that was added, as a pool.
-    pub(super) fn finish(mut self, settings: GrainSettings) -> Result<GrainPool> {
+    /// The `count` principal components of everything that was added.
+    pub(super) fn components(&self, count: usize) -> Result<PrincipalComponents> {
         let rows = self.descriptions.len() / self.width;
         // Transpositions come in turns: an odd step meets all of them.
         let step = (rows / FITTED_ROWS).max(1) | 1;
         let fitted: Vec<f32> =
             self.descriptions.chunks_exact(self.width).step_by(step).flatten().copied().collect();
-        let components = PrincipalComponents::fit(&fitted, self.width, settings.components)?;
-        let embeddings = components.project(&self.descriptions)?;
-        let edge_scale = self.edges.scale();
-        let mut pool = GrainPool {
-            settings,
-            own_songs: self.songs.len(),
-            songs: self.songs,
-            skipped: Vec::new(),
-            grains: self.grains,
-            embeddings,
-            components,
-            edges: self.edges,
-            edge_scale,
-        };
-        pool.find_sections();
-        Ok(pool)
-    }
-
-    /// Puts everything that was added behind the songs of `pool`, described in its terms.
-    pub(super) fn append_to(mut self, pool: &mut GrainPool) -> Result<()> {
-        pool.embeddings.extend(pool.components.project(&self.descriptions)?);
-        self.edges.scale_by(pool.edge_scale);
-        pool.edges.append(self.edges);
-        pool.songs.extend(self.songs);
-        pool.grains.extend(self.grains);
-        Ok(())
+        PrincipalComponents::fit(&fitted, self.width, count)
     }
 }
 

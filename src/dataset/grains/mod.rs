@@ -9,6 +9,10 @@ mod cut;
 mod describe;
 mod edges;
 mod pool;
+mod settings;
+mod song;
 
 pub use cut::{Grain, PHASES, Phase};
-pub use pool::{Chapter, GrainPool, GrainSettings, PoolSong};
+pub use pool::{Chapter, GrainPool};
+pub use settings::GrainSettings;
+pub use song::PoolSong;

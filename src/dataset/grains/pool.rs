@@ -1,82 +1,15 @@
+//! The pool: the grains of songs in every transposition, and what each sounds like.
+
 use super::building::Building;
 use super::cut::Grain;
 use super::edges::Edges;
+use super::settings::GrainSettings;
+use super::song::PoolSong;
 use crate::dataset::{Gathered, Skipped, SongSource, gather};
-use crate::features::{PITCH_CLASSES, PitchBands, PrincipalComponents, section_boundaries};
-use crate::{Error, Result, interrupt};
-use serde::{Deserialize, Serialize};
+use crate::features::{PITCH_CLASSES, PrincipalComponents, section_boundaries};
+use crate::{Result, interrupt};
 use std::fmt;
 use std::ops::Range;
-
-/// How songs become grains.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GrainSettings {
-    /// About how long a grain is; the beat decides. Usual: 0.21 s.
-    pub grain_seconds: f64,
-    /// In which transpositions grains are on offer, in semitones; 0 comes first.
-    pub shifts: Vec<i32>,
-    /// Numbers that describe a grain to the network. Usual: 48.
-    pub components: usize,
-    /// Beats less sure than this are not heeded, and a fixed grid is cut instead; 0 to 1.
-    pub least_beat_confidence: f64,
-    /// Candidates that one step of training chooses among, at most: what a step costs.
-    pub chapter_candidates: usize,
-}
-
-impl Default for GrainSettings {
-    fn default() -> Self {
-        Self {
-            grain_seconds: 0.21,
-            shifts: vec![0, 1, -1, 2, -2],
-            components: 48,
-            least_beat_confidence: 0.2,
-            chapter_candidates: 4_096,
-        }
-    }
-}
-
-impl GrainSettings {
-    fn check(&self) -> Result<()> {
-        if !(0.05..=2.0).contains(&self.grain_seconds) {
-            return Err(Error::argument("grain_seconds", "0.05 to 2 s", self.grain_seconds));
-        }
-        let distinct = self.shifts.iter().collect::<std::collections::HashSet<_>>().len();
-        let fits = self.shifts.first() == Some(&0)
-            && distinct == self.shifts.len()
-            && self.shifts.iter().all(|shift| shift.abs() <= 12);
-        if !fits {
-            let expected = "0, then other semitones from -12 to 12, each once";
-            return Err(Error::argument("shifts", expected, format!("{:?}", self.shifts)));
-        }
-        Error::refuse_zero([("components", self.components)])?;
-        Ok(())
-    }
-}
-
-/// A song of the pool.
-#[derive(Clone, Debug)]
-pub struct PoolSong {
-    /// Where its samples are.
-    pub source: SongSource,
-    /// What people call it.
-    pub title: String,
-    /// Tells it from other songs and from another version of itself.
-    pub fingerprint: u64,
-    /// Its length.
-    pub duration_seconds: f64,
-    /// Its sample rate.
-    pub sample_rate_hz: u32,
-    /// Its channels.
-    pub channel_count: usize,
-    /// Its beats in a minute, or `None` where a fixed grid was cut.
-    pub beats_per_minute: Option<f64>,
-    /// Which grains of the pool are its.
-    pub grains: Range<usize>,
-    /// Its sections, as ranges of grains of the pool.
-    pub sections: Vec<Range<usize>>,
-    /// What it sounds like, semitone by semitone, on a grid of 16 ms.
-    pub bands: PitchBands,
-}
 
 /// Consecutive grains of a song that are learned together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,16 +23,16 @@ pub struct Chapter {
 /// Nothing here is sound: 3 minutes take about 12 MB.
 #[derive(Clone)]
 pub struct GrainPool {
-    pub(super) settings: GrainSettings,
-    pub(super) songs: Vec<PoolSong>,
+    settings: GrainSettings,
+    songs: Vec<PoolSong>,
     /// Songs from the first on that pieces are made of; a guest comes after them.
-    pub(super) own_songs: usize,
-    pub(super) skipped: Vec<Skipped>,
-    pub(super) grains: Vec<Grain>,
-    pub(super) embeddings: Vec<f32>,
-    pub(super) components: PrincipalComponents,
-    pub(super) edges: Edges,
-    pub(super) edge_scale: f32,
+    own_songs: usize,
+    skipped: Vec<Skipped>,
+    grains: Vec<Grain>,
+    embeddings: Vec<f32>,
+    components: PrincipalComponents,
+    edges: Edges,
+    edge_scale: f32,
 }
 
 /// Sections last at least this long, and the look to each side that finds them.
@@ -125,7 +58,21 @@ impl GrainPool {
         let mut building = Building::default();
         let read = |song: &SongSource| building.add(song, &settings);
         let Gathered { skipped, .. } = gather(sources, progress, read)?;
-        Ok(Self { skipped, ..building.finish(settings)? })
+        let components = building.components(settings.components)?;
+        let Building { songs, grains, descriptions, mut edges, .. } = building;
+        let mut pool = Self {
+            own_songs: songs.len(),
+            songs,
+            skipped,
+            grains,
+            embeddings: components.project(&descriptions)?,
+            components,
+            edge_scale: edges.scale(),
+            edges,
+            settings,
+        };
+        pool.find_sections();
+        Ok(pool)
     }
 
     /// How it was made.
@@ -235,9 +182,14 @@ impl GrainPool {
             pool.embeddings.truncate(candidates * self.width());
             pool.edges.truncate(candidates);
         }
-        let mut building = Building::after(&pool);
+        let mut building = Building::after(pool.songs.len(), pool.grains.len());
         building.add(guest, &self.settings)?;
-        building.append_to(&mut pool)?;
+        // Described in the terms of the songs.
+        pool.embeddings.extend(pool.components.project(&building.descriptions)?);
+        building.edges.scale_by(pool.edge_scale);
+        pool.edges.append(building.edges);
+        pool.songs.extend(building.songs);
+        pool.grains.extend(building.grains);
         Ok(pool)
     }
 
@@ -257,6 +209,29 @@ impl GrainPool {
             })
         };
         self.own_songs().iter().flat_map(of_song).collect()
+    }
+
+    /// Finds the sections of every song.
+    fn find_sections(&mut self) {
+        let (width, weights) = (self.width(), self.weights());
+        let shifts = self.settings.shifts.len();
+        for song in &mut self.songs {
+            let rows: Vec<f32> = song
+                .grains
+                .clone()
+                .flat_map(|grain| {
+                    let row = &self.embeddings[grain * shifts * width..][..width];
+                    row.iter().zip(&weights).map(|(value, weight)| value * weight)
+                })
+                .collect();
+            let per_second = song.grains.len() as f64 / song.duration_seconds.max(0.1);
+            let reach = (SECTION_REACH_SECONDS * per_second).round() as usize;
+            let shortest = (SECTION_SECONDS * per_second).round() as usize;
+            let boundaries = section_boundaries(&rows, width, reach, shortest);
+            let first = song.grains.start;
+            song.sections =
+                boundaries.windows(2).map(|pair| first + pair[0]..first + pair[1]).collect();
+        }
     }
 }
 
@@ -285,29 +260,5 @@ impl fmt::Display for GrainPool {
 impl fmt::Debug for GrainPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GrainPool({self})")
-    }
-}
-
-impl GrainPool {
-    pub(super) fn find_sections(&mut self) {
-        let (width, weights) = (self.width(), self.weights());
-        let shifts = self.settings.shifts.len();
-        for song in &mut self.songs {
-            let rows: Vec<f32> = song
-                .grains
-                .clone()
-                .flat_map(|grain| {
-                    let row = &self.embeddings[grain * shifts * width..][..width];
-                    row.iter().zip(&weights).map(|(value, weight)| value * weight)
-                })
-                .collect();
-            let per_second = song.grains.len() as f64 / song.duration_seconds.max(0.1);
-            let reach = (SECTION_REACH_SECONDS * per_second).round() as usize;
-            let shortest = (SECTION_SECONDS * per_second).round() as usize;
-            let boundaries = section_boundaries(&rows, width, reach, shortest);
-            let first = song.grains.start;
-            song.sections =
-                boundaries.windows(2).map(|pair| first + pair[0]..first + pair[1]).collect();
-        }
     }
 }

@@ -1,3 +1,5 @@
+//! Pieces from codes of overlapping spectra, one block after the other.
+
 use super::copy_guard::CopyGuard;
 use crate::audio::Audio;
 use crate::dataset::SongSource;
@@ -10,6 +12,7 @@ use crate::model::{CodeNetwork, CodeNetworkConfig, Device, Dropout};
 use crate::train::{CodeTraining, History, InTraining, Observer, code};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
@@ -273,7 +276,7 @@ impl<'a> Writer<'a> {
             if stage == 0 {
                 self.guard.shun(&mut logits, SHUNNED_BY);
             }
-            let chosen = draw(&logits, self.options, random);
+            let chosen = draw(&logits, self.options, random)?;
             if stage == 0 {
                 self.guard.drawn(chosen);
             }
@@ -292,20 +295,17 @@ impl<'a> Writer<'a> {
 }
 
 /// One of the likeliest, by its likelihood.
-fn draw(logits: &[f32], options: &CodeOptions, random: &mut ChaCha8Rng) -> u32 {
+fn draw(logits: &[f32], options: &CodeOptions, random: &mut ChaCha8Rng) -> Result<u32> {
     let mut order: Vec<(f32, u32)> =
         logits.iter().enumerate().map(|(code, logit)| (*logit, code as u32)).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.truncate(options.top);
     let largest = order.first().map_or(0.0, |first| first.0);
-    let weight = |logit: f32| (f64::from(logit - largest) / options.temperature).exp();
-    let sum: f64 = order.iter().map(|(logit, _)| weight(*logit)).sum();
-    let mut left = random.random::<f64>() * sum;
-    for (logit, code) in &order {
-        left -= weight(*logit);
-        if left < 0.0 {
-            return *code;
-        }
-    }
-    order.last().map_or(0, |last| last.1)
+    let weight = |(logit, _): &(f32, u32)| (f64::from(logit - largest) / options.temperature).exp();
+    order.choose_weighted(random, weight).map(|(_, code)| *code).map_err(|_| {
+        Error::Data(
+            "the network's output is not a number: it was trained badly or its file is damaged"
+                .into(),
+        )
+    })
 }

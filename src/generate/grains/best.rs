@@ -2,6 +2,7 @@
 
 use super::composer::GrainComposer;
 use super::options::GrainOptions;
+use super::sounds::Sounds;
 use crate::features::PitchBands;
 use crate::generate::Piece;
 use crate::{Error, Result, evaluate, interrupt};
@@ -29,6 +30,10 @@ impl GrainComposer {
         let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
         let bands: Vec<PitchBands> = bands.collect();
         let pieces = options.pieces.max(1);
+        let mut sounds = match pieces {
+            1 => Sounds::for_one(self.pool()),
+            _ => Sounds::for_several(self.pool()),
+        };
         let mut best: Option<(f64, Piece)> = None;
         for number in 0..2 * pieces {
             let least = best.as_ref().map(|(flaws, _)| *flaws);
@@ -41,7 +46,7 @@ impl GrainComposer {
             let mut tell = |done: f64, all: f64| {
                 progress(((number as f64 * all + done) / pieces as f64).min(all), all);
             };
-            let piece = self.compose_one(seconds, seed, options, &mut tell)?;
+            let piece = self.compose_one(&mut sounds, seconds, seed, options, &mut tell)?;
             if pieces == 1 || piece.was_interrupted() {
                 return Ok(best.map_or(piece, |(_, best)| best));
             }

@@ -1,11 +1,15 @@
+//! The grain composer: it learns the order of grains and puts them in a new one.
+
 use super::copy_guard::CopyGuard;
 use super::expectation::{Expectation, expectations};
 use super::form::Form;
 use super::join::render;
 use super::options::{GrainOptions, Opening};
 use super::phrases;
+use super::placed::Placed;
+use super::sounds::Sounds;
 use super::terrain::Terrain;
-use super::walk::{Placed, Walk};
+use super::walk::Walk;
 use crate::audio::Audio;
 use crate::dataset::SongSource;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
@@ -121,9 +125,10 @@ impl GrainComposer {
         Ok(Self { pool: Arc::new(self.pool.with_guest(guest)?), ..self.clone() })
     }
 
-    /// One piece, unjudged.
+    /// One piece of the sound of `sounds`, unjudged.
     pub(super) fn compose_one(
         &self,
+        sounds: &mut Sounds,
         seconds: f64,
         seed: u64,
         options: &GrainOptions,
@@ -132,7 +137,7 @@ impl GrainComposer {
         let _job = interrupt::begin()?;
         let placed = self.walk(seconds, seed, options, progress)?;
         let interrupted = interrupt::requested();
-        self.played(placed, self.walked_seconds(seconds, options), options, interrupted)
+        self.played(sounds, placed, self.walked_seconds(seconds, options), options, interrupted)
     }
 
     /// `piece`, a piece of this composer's, with the part between two times composed anew from another
@@ -168,7 +173,7 @@ impl GrainComposer {
         let mut guard = CopyGuard::new(&self.pool)?;
         let placed =
             phrases::recompose(&terrain, &mut guard, piece.placed(), part, seed, progress)?;
-        self.played(placed, seconds, options, false)
+        self.played(&mut Sounds::for_one(&self.pool), placed, seconds, options, false)
     }
 
     /// Which grains [`compose`](Self::compose) would place where, before the tempo is changed.
@@ -237,6 +242,7 @@ impl GrainComposer {
     /// where it was interrupted. The request that did so has been heard.
     fn played(
         &self,
+        sounds: &mut Sounds,
         placed: Vec<Placed>,
         seconds: f64,
         options: &GrainOptions,
@@ -252,7 +258,7 @@ impl GrainComposer {
         } else {
             seconds
         };
-        let (audio, mut joins) = render(&self.pool, &placed, length)?;
+        let (audio, mut joins) = render(&self.pool, sounds, &placed, length)?;
         let audio = moved(audio, options)?;
         joins.iter_mut().for_each(|join| *join /= options.tempo);
         let first = &self.pool.grains()[self.pool.grain_of(first.candidate)];

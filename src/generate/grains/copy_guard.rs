@@ -1,8 +1,11 @@
+//! The guard against copies: how much the end of a piece sounds like a place of the songs.
+
 use crate::Result;
 use crate::dataset::grains::GrainPool;
 use crate::features::PitchBands;
 use candle_core::{Device, Tensor};
-use std::collections::HashMap;
+use lru::LruCache;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 /// Tells how much the last seconds of a piece sound like some place of the songs.
@@ -13,11 +16,7 @@ use std::rc::Rc;
 pub(super) struct CopyGuard {
     songs: Vec<SongBands>,
     /// By grain: its products with every place of every song.
-    products: HashMap<usize, Rc<Vec<Vec<f32>>>>,
-    /// Grains in the order in which their products were last asked for, the oldest first.
-    asked: Vec<usize>,
-    /// Grains whose products are kept.
-    kept: usize,
+    products: LruCache<usize, Rc<Vec<Vec<f32>>>>,
 }
 
 struct SongBands {
@@ -33,6 +32,8 @@ struct SongBands {
 const WINDOW_SECONDS: f64 = 2.0;
 /// Memory for products, in bytes.
 const KEPT_BYTES: usize = 96 << 20;
+/// Grains whose products are kept, however much that is.
+const FEWEST_KEPT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 const BANDS: usize = PitchBands::BANDS;
 
 impl CopyGuard {
@@ -41,7 +42,8 @@ impl CopyGuard {
             pool.songs().iter().map(|song| song.bands.levels_db().to_vec()).collect();
         let count: usize = all.iter().map(Vec::len).sum();
         let mean = all.iter().flatten().map(|db| f64::from(*db)).sum::<f64>() / count as f64;
-        let kept = (KEPT_BYTES / (count / BANDS * size_of::<f32>()).max(1)).max(16);
+        let kept = KEPT_BYTES / (count / BANDS * size_of::<f32>()).max(1);
+        let kept = NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT));
         let songs = all
             .iter_mut()
             .map(|values| {
@@ -59,7 +61,7 @@ impl CopyGuard {
                 Ok(SongBands { rows, values: std::mem::take(values), sums, squares })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { songs, products: HashMap::new(), asked: Vec::new(), kept })
+        Ok(Self { songs, products: LruCache::new(kept) })
     }
 
     /// The largest correlation of the end of `piece`, grains of the pool one after the other, with any
@@ -124,14 +126,8 @@ impl CopyGuard {
 
     /// For every song and every place in it, the product of the grain with what is there.
     fn products_of(&mut self, pool: &GrainPool, grain: usize) -> Result<Rc<Vec<Vec<f32>>>> {
-        self.asked.retain(|other| *other != grain);
-        self.asked.push(grain);
         if let Some(known) = self.products.get(&grain) {
             return Ok(known.clone());
-        }
-        if self.asked.len() > self.kept {
-            let oldest = self.asked.remove(0);
-            self.products.remove(&oldest);
         }
         let range = self.frames_of(pool, grain);
         let own = &self.songs[pool.grains()[grain].song];
@@ -152,7 +148,7 @@ impl CopyGuard {
             all.push(products);
         }
         let all = Rc::new(all);
-        self.products.insert(grain, all.clone());
+        self.products.put(grain, all.clone());
         Ok(all)
     }
 }

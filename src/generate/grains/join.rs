@@ -1,8 +1,12 @@
-use super::walk::Placed;
+//! Placed grains as sound: runs of the songs joined with crossfades.
+
+use super::placed::Placed;
+use super::sounds::Sounds;
 use crate::audio::Audio;
 use crate::dataset::grains::GrainPool;
 use crate::features::transposed;
 use crate::{Error, Result, interrupt};
+use std::collections::BTreeSet;
 
 /// A crossfade, which ends where the new run begins.
 const FADE_SECONDS: f64 = 0.030;
@@ -40,6 +44,7 @@ struct Run {
 /// A piece of `seconds` from placed grains, and when its joins are.
 pub(super) fn render(
     pool: &GrainPool,
+    sounds: &mut Sounds,
     placed: &[Placed],
     seconds: f64,
 ) -> Result<(Audio, Vec<f64>)> {
@@ -48,7 +53,7 @@ pub(super) fn render(
     let used = || runs.iter().map(|run| &songs[run.song]);
     let rate = used().map(|song| song.sample_rate_hz).max().unwrap_or(44_100);
     let channels = used().map(|song| song.channel_count).max().unwrap_or(1);
-    fetch(pool, &mut runs, rate, channels)?;
+    fetch(sounds, &mut runs, rate, channels)?;
     let frames = (seconds * f64::from(rate)).round() as usize;
     let mut piece = Joiner::new(rate, channels, frames);
     for run in &runs {
@@ -88,17 +93,15 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
 }
 
 /// Reads the sound of all runs, one song at a time.
-fn fetch(pool: &GrainPool, runs: &mut [Run], rate: u32, channels: usize) -> Result<()> {
+fn fetch(sounds: &mut Sounds, runs: &mut [Run], rate: u32, channels: usize) -> Result<()> {
     let samples = |seconds: f64| (seconds * f64::from(rate)).round() as isize;
-    for (index, song) in pool.songs().iter().enumerate() {
-        if !runs.iter().any(|run| run.song == index) {
-            continue;
-        }
+    let songs: BTreeSet<usize> = runs.iter().map(|run| run.song).collect();
+    for song in songs {
         if interrupt::requested() {
             return Err(Error::Interrupted("before the piece was put together".into()));
         }
-        let audio = song.source.audio()?.resample(rate)?;
-        for run in runs.iter_mut().filter(|run| run.song == index) {
+        let audio = sounds.at(song, rate)?;
+        for run in runs.iter_mut().filter(|run| run.song == song) {
             let warm_up = if run.shift == 0 { 0 } else { samples(WARM_UP_SECONDS) };
             let around = samples(MARGIN_SECONDS) + warm_up;
             let first = samples(run.source_seconds) - around;

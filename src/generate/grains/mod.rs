@@ -12,12 +12,17 @@ mod expectation;
 mod file;
 mod form;
 mod join;
+mod listener;
+mod moment;
 mod options;
 mod phrases;
+mod placed;
+mod sounds;
 mod terrain;
+mod trail;
 mod walk;
 
 pub use composer::{GrainComposer, GrainLearning};
 pub use expectation::Expectation;
 pub use options::{GrainOptions, Opening};
-pub use walk::Placed;
+pub use placed::Placed;

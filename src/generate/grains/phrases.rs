@@ -2,8 +2,9 @@
 
 use super::copy_guard::CopyGuard;
 use super::ending::ENDING_SECONDS;
+use super::placed::Placed;
 use super::terrain::Terrain;
-use super::walk::{Placed, Walk};
+use super::walk::Walk;
 use crate::{Result, interrupt};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -31,6 +32,7 @@ pub(super) fn random(seed: u64, phrase: usize, draft: usize) -> ChaCha8Rng {
 
 /// What is wrong with what `walk` has gone since `before`.
 fn flaws(terrain: &Terrain, before: &Walk, walk: &Walk) -> f64 {
+    let (walk, before) = (walk.trail(), before.trail());
     let seconds = (walk.seconds_done - before.seconds_done).max(0.1);
     let (now, then) = (&walk.account, &before.account);
     let copied = (now.copied_seconds - then.copied_seconds) / seconds;
@@ -53,14 +55,13 @@ pub(super) fn compose(
 ) -> Result<Vec<Placed>> {
     let last = seconds - ENDING_SECONDS;
     let mut phrase = 0;
-    while walk.seconds_done < last && !interrupt::requested() {
-        let began = walk.seconds_done;
+    while walk.trail().seconds_done < last && !interrupt::requested() {
+        let began = walk.trail().seconds_done;
         // A short rest is not worth a phrase.
         let until = if last - began < 1.5 * PHRASE_SECONDS { last } else { began + PHRASE_SECONDS };
         let mut best: Option<(f64, Walk)> = None;
         for draft in 0..terrain.options.drafts {
-            let mut on = walk.clone();
-            on.random = random(seed, phrase, draft);
+            let mut on = walk.draft(random(seed, phrase, draft));
             on.go_on(terrain, guard, until)?;
             if interrupt::requested() {
                 // A draft that was cut short is better than nothing only.
@@ -85,7 +86,7 @@ pub(super) fn compose(
     if phrase == 0 && !interrupt::requested() {
         walk.end(terrain, seconds);
     }
-    Ok(walk.placed)
+    Ok(walk.into_placed())
 }
 
 /// Composes the part of `placed` between two times anew, and leaves the rest where it is.
@@ -103,17 +104,17 @@ pub(super) fn recompose(
     let walk = Walk::along(terrain, head, random(seed, 0, 0))?;
     let end = tail.first().map_or(to_seconds, |place| place.at_seconds);
     let mut best: Option<(f64, Vec<Placed>)> = None;
+    let mut roughness = Vec::new();
     for draft in 0..terrain.options.drafts {
-        let mut on = walk.clone();
-        on.random = random(seed, usize::from(u16::MAX), draft);
+        let mut on = walk.draft(random(seed, usize::from(u16::MAX), draft));
         on.go_on(terrain, guard, end - SHORTEST_SECONDS)?;
         let mut flaws = flaws(terrain, &walk, &on);
         if let Some(next) = tail.first() {
             // The way back counts as a jump.
-            terrain.pool.roughness(on.last(), &mut on.roughness);
-            flaws += f64::from(on.roughness[next.candidate]) / (end - from_seconds).max(0.1);
+            terrain.pool.roughness(on.trail().last(), &mut roughness);
+            flaws += f64::from(roughness[next.candidate]) / (end - from_seconds).max(0.1);
         }
-        let placed: Vec<Placed> = on.placed.iter().chain(tail).copied().collect();
+        let placed: Vec<Placed> = on.trail().placed.iter().chain(tail).copied().collect();
         if best.as_ref().is_none_or(|(least, _)| flaws < *least) {
             best = Some((flaws, placed));
         }

@@ -1,3 +1,5 @@
+//! What all walks of a piece go through: the songs, the network, the options, the form.
+
 use super::form::Form;
 use super::options::GrainOptions;
 use crate::Result;
@@ -12,7 +14,7 @@ pub(super) struct Terrain<'a> {
     pub(super) options: &'a GrainOptions,
     pub(super) form: Form,
     /// The keys of all candidates, one after the other.
-    pub(super) keys: Vec<f32>,
+    keys: Vec<f32>,
     /// Of each number of the embeddings, over all grains of the songs.
     usual: Vec<Moments>,
     /// How far the first halves of the songs are from the second ones, in the same way.
@@ -49,6 +51,12 @@ impl<'a> Terrain<'a> {
         }
         let between_halves = apart(&usual, &halves[0], &halves[1]);
         Ok(Self { pool, network, options, form, keys, usual, between_halves, shares })
+    }
+
+    /// How strongly the network expects `candidate`, asked with the query that it gave.
+    pub(super) fn logit(&self, candidate: usize, query: &[f32]) -> f32 {
+        let key = &self.keys[candidate * query.len()..][..query.len()];
+        key.iter().zip(query).map(|(k, q)| k * q).sum()
     }
 
     /// How far the grains of a piece are, as a whole, from those of the songs, and how much of that is

@@ -4,20 +4,22 @@
 use candle_core::{D, Tensor};
 use candle_nn::ops::sigmoid;
 
-use super::{Cell, Recurrent, State};
+use super::weights::Weights;
+use super::{Cell, State};
 use crate::Result;
 
 /// Runs a layer over `input` (batch, steps, input size) from `state`, one step after the other.
-pub fn forward(layer: &Recurrent, input: &Tensor, state: &State) -> Result<(Tensor, State)> {
+pub fn forward(weights: &Weights, input: &Tensor, state: &State) -> Result<(Tensor, State)> {
     let steps = input.dim(1)?;
-    let projected = crate::model::dense::composed(input, &layer.weight_ih, Some(&layer.bias_ih))?;
-    let weight_hh = layer.weight_hh.t()?;
+    let projected =
+        crate::model::dense::composed(input, &weights.weight_ih, Some(&weights.bias_ih))?;
+    let weight_hh = weights.weight_hh.t()?;
     let mut state = state.clone();
     let mut outputs = Vec::with_capacity(steps);
     for step in 0..steps {
         let from_input = projected.narrow(1, step, 1)?.squeeze(1)?;
-        let from_hidden = state.hidden.matmul(&weight_hh)?.broadcast_add(&layer.bias_hh)?;
-        state = advance(layer.cell, &from_input, &from_hidden, &state)?;
+        let from_hidden = state.hidden.matmul(&weight_hh)?.broadcast_add(&weights.bias_hh)?;
+        state = advance(weights.cell, &from_input, &from_hidden, &state)?;
         outputs.push(state.hidden.clone());
     }
     Ok((Tensor::stack(&outputs, 1)?, state))

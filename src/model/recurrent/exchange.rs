@@ -136,10 +136,10 @@ pub fn save_pytorch(path: impl AsRef<Path>, layers: &[Recurrent]) -> Result<()> 
     let mut tensors = BTreeMap::new();
     for (index, layer) in layers.iter().enumerate() {
         let fits = index == 0 || layer.input_size() == first.hidden_size();
-        let (kind, dtype) = (first.cell(), first.weight_hh.dtype());
+        let (kind, dtype) = (first.cell(), first.weights.weight_hh.dtype());
         if !fits
             || (layer.cell(), layer.hidden_size()) != (kind, first.hidden_size())
-            || layer.weight_hh.dtype() != dtype
+            || layer.weights.weight_hh.dtype() != dtype
         {
             return Err(Error::argument(
                 "layers",
@@ -152,7 +152,7 @@ pub fn save_pytorch(path: impl AsRef<Path>, layers: &[Recurrent]) -> Result<()> 
                     layer.cell(),
                     layer.hidden_size(),
                     layer.input_size(),
-                    layer.weight_hh.dtype()
+                    layer.weights.weight_hh.dtype()
                 ),
             ));
         }
@@ -264,18 +264,19 @@ impl Recurrent {
     /// [`Error::Tensor`] if memory runs out.
     pub fn to_keras(&self) -> Result<KerasWeights> {
         let columns = |weight: &Tensor| -> Result<Tensor> {
-            Ok(reorder_gates(self.cell, &weight.detach())?.t()?.contiguous()?)
+            Ok(reorder_gates(self.weights.cell, &weight.detach())?.t()?.contiguous()?)
         };
-        let (ih, hh) = (self.bias_ih.detach(), self.bias_hh.detach());
-        let bias = match self.cell {
-            Cell::Gru => {
-                Tensor::stack(&[reorder_gates(self.cell, &ih)?, reorder_gates(self.cell, &hh)?], 0)?
-            }
+        let (ih, hh) = (self.weights.bias_ih.detach(), self.weights.bias_hh.detach());
+        let bias = match self.weights.cell {
+            Cell::Gru => Tensor::stack(
+                &[reorder_gates(self.weights.cell, &ih)?, reorder_gates(self.weights.cell, &hh)?],
+                0,
+            )?,
             _ => (ih + hh)?,
         };
         Ok(KerasWeights {
-            kernel: columns(&self.weight_ih)?,
-            recurrent_kernel: columns(&self.weight_hh)?,
+            kernel: columns(&self.weights.weight_ih)?,
+            recurrent_kernel: columns(&self.weights.weight_hh)?,
             bias: Some(bias),
         })
     }
@@ -283,10 +284,10 @@ impl Recurrent {
     /// The weights and biases by PyTorch's names without the layer's number.
     pub(in crate::model) fn parts(&self) -> [(&'static str, &Tensor); 4] {
         [
-            ("weight_ih", &self.weight_ih),
-            ("weight_hh", &self.weight_hh),
-            ("bias_ih", &self.bias_ih),
-            ("bias_hh", &self.bias_hh),
+            ("weight_ih", &self.weights.weight_ih),
+            ("weight_hh", &self.weights.weight_hh),
+            ("bias_ih", &self.weights.bias_ih),
+            ("bias_hh", &self.weights.bias_hh),
         ]
     }
 }

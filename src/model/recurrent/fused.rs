@@ -18,30 +18,32 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp3, Layout, Result as CandleResult, Shape, Tensor, bail,
 };
 
+use super::State;
 use super::gates::Gates;
 use super::sequence::{self, Extent, Initial, Upstream};
-use super::{Recurrent, State};
+use super::weights::Weights;
 use crate::Result;
 use crate::compute::Real;
 use crate::compute::few_rows::{Stored, transposed};
 use crate::compute::lanes::Lanes;
-use crate::compute::matrix::{Into, Matrix, add_column_sums, product};
+use crate::compute::matrix::{Into, Matrix};
+use crate::compute::product::{add_column_sums, product};
 use crate::compute::scratch::Scratch;
 use crate::compute::storage::{values, with_stored, with_values};
 use crate::model::gradients;
 
 /// Runs a layer over `input`, of shape (batch, steps, input size), from `state`.
 pub fn forward<T: Lanes>(
-    layer: &Recurrent,
+    weights: &Weights,
     input: &Tensor,
     state: &State,
 ) -> Result<(Tensor, State)> {
     let (batch, steps, _) = input.dims3()?;
-    let gates = Gates { cell: layer.cell, hidden: layer.hidden_size() };
+    let gates = Gates { cell: weights.cell, hidden: weights.units() };
     let input = input.contiguous()?;
-    let weight_ih = layer.weight_ih.contiguous()?;
-    let weight_hh = layer.weight_hh.contiguous()?;
-    let biases = Tensor::cat(&[&layer.bias_ih, &layer.bias_hh], 0)?;
+    let weight_ih = weights.weight_ih.contiguous()?;
+    let weight_hh = weights.weight_hh.contiguous()?;
+    let biases = Tensor::cat(&[&weights.bias_ih, &weights.bias_hh], 0)?;
     let initial = match &state.cell {
         Some(cell) => Tensor::stack(&[&state.hidden, cell], 0)?,
         None => state.hidden.unsqueeze(0)?.contiguous()?,

@@ -13,6 +13,7 @@ mod fused;
 mod gates;
 mod sequence;
 mod state;
+mod weights;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -20,8 +21,8 @@ pub use cell::Cell;
 pub use exchange::{KerasWeights, load_pytorch, save_pytorch};
 pub use state::State;
 
-use crate::compute::storage::rounded;
 use crate::{Error, Result};
+use weights::Weights;
 
 /// One recurrent layer, run over whole sequences.
 ///
@@ -56,11 +57,7 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Recurrent {
-    cell: Cell,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias_ih: Tensor,
-    bias_hh: Tensor,
+    weights: Weights,
 }
 
 impl Recurrent {
@@ -111,11 +108,12 @@ impl Recurrent {
                 ));
             }
         }
-        let layer = Self { cell, weight_ih, weight_hh, bias_ih, bias_hh };
+        let weights = Weights { cell, weight_ih, weight_hh, bias_ih, bias_hh };
+        let layer = Self { weights };
         for (name, tensor) in [
-            ("weight_ih", &layer.weight_ih),
-            ("weight_hh", &layer.weight_hh),
-            ("bias_ih", &layer.bias_ih),
+            ("weight_ih", &layer.weights.weight_ih),
+            ("weight_hh", &layer.weights.weight_hh),
+            ("bias_ih", &layer.weights.bias_ih),
         ] {
             layer.expect_alike(name, tensor)?;
         }
@@ -125,37 +123,27 @@ impl Recurrent {
     /// The same layer cut off from its variables: it gathers no graph, and keeps nothing for a way
     /// back.
     pub(super) fn untracked(&self) -> Self {
-        Self {
-            cell: self.cell,
-            weight_ih: self.weight_ih.detach(),
-            weight_hh: self.weight_hh.detach(),
-            bias_ih: self.bias_ih.detach(),
-            bias_hh: self.bias_hh.detach(),
-        }
+        Self { weights: self.weights.untracked() }
     }
 
     /// The same layer for reading alone, large weights rounded to sixteen bits.
     pub(super) fn rounded(&self) -> Result<Self> {
-        let mut layer = self.untracked();
-        for weight in [&mut layer.weight_ih, &mut layer.weight_hh] {
-            *weight = rounded(weight)?;
-        }
-        Ok(layer)
+        Ok(Self { weights: self.weights.rounded()? })
     }
 
     /// The kind of the layer.
     pub const fn cell(&self) -> Cell {
-        self.cell
+        self.weights.cell
     }
 
     /// The number of values that one step takes.
     pub fn input_size(&self) -> usize {
-        self.weight_ih.dims()[1]
+        self.weights.weight_ih.dims()[1]
     }
 
     /// The number of units: the values that one step gives.
     pub fn hidden_size(&self) -> usize {
-        self.weight_hh.dims()[1]
+        self.weights.units()
     }
 
     /// The state before any music: zeros, for `batch` sequences side by side.
@@ -165,9 +153,9 @@ impl Recurrent {
     pub fn zero_state(&self, batch: usize) -> Result<State> {
         let zeros = || {
             let shape = (batch, self.hidden_size());
-            Tensor::zeros(shape, self.bias_hh.dtype(), self.bias_hh.device())
+            Tensor::zeros(shape, self.weights.bias_hh.dtype(), self.weights.bias_hh.device())
         };
-        let cell = if self.cell.has_cell_state() { Some(zeros()?) } else { None };
+        let cell = if self.weights.cell.has_cell_state() { Some(zeros()?) } else { None };
         Ok(State { hidden: zeros()?, cell })
     }
 
@@ -202,9 +190,9 @@ impl Recurrent {
             None => self.zero_state(batch)?,
         };
         match (input.device(), input.dtype()) {
-            (Device::Cpu, DType::F32) => fused::forward::<f32>(self, input, &state),
-            (Device::Cpu, DType::F64) => fused::forward::<f64>(self, input, &state),
-            _ => composed::forward(self, input, &state),
+            (Device::Cpu, DType::F32) => fused::forward::<f32>(&self.weights, input, &state),
+            (Device::Cpu, DType::F64) => fused::forward::<f64>(&self.weights, input, &state),
+            _ => composed::forward(&self.weights, input, &state),
         }
     }
 
@@ -221,7 +209,7 @@ impl Recurrent {
                         format!("{:?}", tensor.dims()),
                     ));
                 }
-                None if self.cell.has_cell_state() => {
+                None if self.weights.cell.has_cell_state() => {
                     return Err(Error::argument(name, "cell values, as an LSTM keeps", "none"));
                 }
                 None => (),
@@ -232,7 +220,7 @@ impl Recurrent {
 
     fn expect_alike(&self, name: &'static str, tensor: &Tensor) -> Result<()> {
         // The weights themselves may be rounded.
-        let (kind, device) = (self.bias_hh.dtype(), self.bias_hh.device());
+        let (kind, device) = (self.weights.bias_hh.dtype(), self.weights.bias_hh.device());
         if tensor.dtype() != kind || !tensor.device().same_device(device) {
             return Err(Error::argument(
                 name,

@@ -6,8 +6,9 @@
 use rayon::prelude::*;
 
 use super::gates::{self, Gates};
-use crate::compute::few_rows::{Rows, Stored, Weights, each_run, panels_len};
+use crate::compute::few_rows::{Stored, Weights};
 use crate::compute::lanes::Lanes;
+use crate::compute::panels::{Rows, each_run, panels_len};
 use crate::compute::scratch::Scratch;
 
 /// Above this many bytes a recurrent weight does not stay in one core's cache.

@@ -1,0 +1,102 @@
+//! The grains of a piece so far, and the account of what is wrong with them.
+
+use super::options::Opening;
+use super::placed::Placed;
+use super::terrain::{Moments, Terrain};
+use crate::dataset::grains::{Grain, Phase};
+
+/// Two places of a song are the same run of the original order when they are no further off than
+/// this.
+const SAME_RUN_SECONDS: f64 = 0.3;
+/// The beginning is known best: it is left sooner than other places.
+const FIRST_RUN_SHORTER_SECONDS: f64 = 0.6;
+
+/// The grains that a walk has left behind, in the order of the piece.
+#[derive(Clone, Default)]
+pub(super) struct Trail {
+    pub(super) placed: Vec<Placed>,
+    /// The grains of `placed`, as the guard sees them.
+    pub(super) grains: Vec<usize>,
+    /// The number of the section of the form that each of `placed` belongs to.
+    pub(super) sections: Vec<usize>,
+    pub(super) seconds_done: f64,
+    run: Option<Run>,
+    pub(super) account: Account,
+}
+
+/// What is wrong with the grains so far.
+#[derive(Clone, Default)]
+pub(super) struct Account {
+    pub(super) copied_seconds: f64,
+    pub(super) jumps: usize,
+    /// The roughness of all jumps.
+    pub(super) rough: f64,
+    /// What the grains sound like, as a whole.
+    pub(super) sound: Vec<Moments>,
+}
+
+/// A stretch in the song's own order.
+#[derive(Clone, Copy)]
+struct Run {
+    song: usize,
+    /// Time in the song less time in the piece.
+    offset_seconds: f64,
+    began_seconds: f64,
+}
+
+impl Trail {
+    /// The candidate that was placed last.
+    pub(super) fn last(&self) -> usize {
+        self.placed[self.placed.len() - 1].candidate
+    }
+
+    /// Puts `candidate` at the end of the piece.
+    pub(super) fn place(&mut self, terrain: &Terrain, candidate: usize) {
+        let grain = terrain.pool.grain_of(candidate);
+        let (at_seconds, place) = (self.seconds_done, &terrain.pool.grains()[grain]);
+        if !self.goes_on_with(place) {
+            let known = self.placed.is_empty() && terrain.options.opening == Opening::Beginning;
+            self.run = Some(Run {
+                song: place.song,
+                offset_seconds: place.start_seconds - at_seconds,
+                began_seconds: at_seconds - if known { FIRST_RUN_SHORTER_SECONDS } else { 0.0 },
+            });
+        }
+        self.placed.push(Placed { candidate, at_seconds });
+        self.grains.push(grain);
+        self.sections.push(terrain.form.index_at(at_seconds));
+        terrain.add_to(&mut self.account.sound, candidate);
+        self.seconds_done += place.seconds();
+    }
+
+    /// Places `candidate`, to which the way is so rough, and counts the jump if it is one.
+    pub(super) fn go_to(&mut self, terrain: &Terrain, candidate: usize, roughness: f32) {
+        if terrain.pool.next_of(self.last()) != Some(candidate) {
+            self.account.jumps += 1;
+            self.account.rough += f64::from(roughness);
+        }
+        self.place(terrain, candidate);
+    }
+
+    /// Whether `grain`, placed next, would go on in the order followed so far.
+    pub(super) fn goes_on_with(&self, grain: &Grain) -> bool {
+        self.run.is_some_and(|run| {
+            let offset = grain.start_seconds - self.seconds_done;
+            grain.song == run.song && (offset - run.offset_seconds).abs() < SAME_RUN_SECONDS
+        })
+    }
+
+    /// How long one song's own order has been followed.
+    pub(super) fn run_seconds(&self) -> f64 {
+        self.run.map_or(0.0, |run| self.seconds_done - run.began_seconds)
+    }
+
+    /// Where in the bar the next grain should stand: as in the song of the last one. After a song's last
+    /// grain there is none.
+    pub(super) fn expected_phase(&self, terrain: &Terrain) -> Option<Phase> {
+        let (pool, grain) = (terrain.pool, terrain.pool.grain_of(self.last()));
+        let song = &pool.songs()[pool.grains()[grain].song];
+        let next = Some(grain + 1).filter(|next| song.grains.contains(next));
+        next.map(|next| pool.grains()[next].phase)
+    }
+}
