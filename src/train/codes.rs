@@ -11,6 +11,7 @@ use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Gumbel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -233,13 +234,14 @@ impl NextCodes<'_> {
         let count = before.len();
         let before = Tensor::from_vec(before, count, input.device())?;
         let hidden = hidden.flatten(0, 1)?.detach().index_select(&before, 0)?;
+        let gumbel = Gumbel::new(0.0f32, 1.0)
+            .map_err(|error| Error::argument("gumbel", "a scale above 0", error))?;
         let mut said: Vec<Tensor> = Vec::new();
         for stage in 0..stages {
             let logits = network.logits(stage, &hidden, &said)?;
             // The largest of logits with Gumbel's noise is a draw from their softmax.
-            let noise: Vec<f32> = (0..logits.elem_count())
-                .map(|_| -(-(random.random::<f32>().max(1e-9)).ln()).max(1e-9).ln())
-                .collect();
+            let noise: Vec<f32> =
+                gumbel.sample_iter(&mut *random).take(logits.elem_count()).collect();
             let noise = Tensor::from_vec(noise, logits.shape(), logits.device())?;
             let drawn = (logits + noise)?.argmax(D::Minus1)?;
             for (row, code) in chosen.iter().zip(drawn.to_vec1::<u32>()?) {

@@ -10,6 +10,7 @@ use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -227,7 +228,7 @@ impl Lesson {
                 let start = input.len();
                 input_row(pool, candidate, &mut input);
                 for value in &mut input[start..start + width] {
-                    *value += noise * bell(random);
+                    *value += noise * random.sample::<f32, _>(StandardNormal);
                 }
                 let next = (candidate + shifts) - self.chapter.grains.start * shifts;
                 let named = next * per_row..(next + 1) * per_row;
@@ -247,13 +248,6 @@ pub(crate) fn input_row(pool: &GrainPool, candidate: usize, to: &mut Vec<f32>) {
     let phases = to.len();
     to.resize(phases + PHASES, 0.0);
     to[phases + pool.grains()[pool.grain_of(candidate)].phase.index()] = 1.0;
-}
-
-/// About a normal deviate: the sum of four even ones, from one draw.
-fn bell(random: &mut ChaCha8Rng) -> f32 {
-    let bytes = random.random::<u32>().to_le_bytes();
-    // The sum of four bytes has a mean of 510 and a deviation of 147.8.
-    (bytes.iter().map(|byte| f32::from(*byte)).sum::<f32>() - 510.0) / 147.8
 }
 
 /// For each row the nearest rows, itself included, with shares exp(−d²/s), s such that they have an
