@@ -23,7 +23,9 @@ impl Best {
         record: &EpochRecord,
         variables: &BTreeMap<String, Var>,
     ) -> Result<bool> {
-        let Some(patience) = self.patience else { return Ok(false) };
+        let Some(patience) = self.patience else {
+            return Ok(false);
+        };
         if record.deciding_loss() < self.loss {
             self.loss = record.deciding_loss();
             self.epochs_without = 0;

@@ -159,7 +159,12 @@ pub(super) fn descend(
 ) -> Result<History> {
     descent.check()?;
     if loss.device().is_cpu() {
-        check_drawn(loss.variables(), loss.numbers_per_sequence(), descent)?;
+        let parameters = loss.variables().values().map(|variable| variable.elem_count() as u64);
+        // Gradients, what the rule remembers, the best parameters so far.
+        let best = u64::from(descent.patience.is_some());
+        let copies = 1 + descent.rule.memories().len() as u64 + best;
+        let numbers = loss.numbers_per_sequence();
+        check_drawn((parameters.sum(), copies), numbers, descent.batch_size)?;
     }
     let variables = loss.variables().iter();
     let named = variables.map(|(name, variable)| (name.clone(), variable.clone())).collect();

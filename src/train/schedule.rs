@@ -175,7 +175,9 @@ impl Progress {
     /// Tells the loss of an epoch, or of a validation; only [`Schedule::Plateau`] heeds it. A loss
     /// that is not a number counts as no better.
     pub fn observe(&mut self, loss: f64) {
-        let Schedule::Plateau { patience, factor, floor } = self.schedule else { return };
+        let Schedule::Plateau { patience, factor, floor } = self.schedule else {
+            return;
+        };
         if self.best_loss.is_none_or(|best| loss < best) && !loss.is_nan() {
             self.best_loss = Some(loss);
             self.waited = 0;

@@ -157,22 +157,3 @@ impl Criterion {
         }
     }
 }
-
-/// Refuses two tensors that cannot be compared value by value.
-fn check_alike(predicted: &Tensor, target: &Tensor) -> Result<()> {
-    if predicted.dims() != target.dims() || predicted.elem_count() == 0 {
-        return Err(Error::argument(
-            "target",
-            format!("the shape of the prediction, {:?}, none of it 0", predicted.dims()),
-            format!("{:?}", target.dims()),
-        ));
-    }
-    if predicted.dtype() != target.dtype() || !predicted.device().same_device(target.device()) {
-        return Err(Error::argument(
-            "target",
-            format!("{:?} on the prediction's device", predicted.dtype()),
-            format!("{:?} on {:?}", target.dtype(), target.device().location()),
-        ));
-    }
-    Ok(())
-}

@@ -5,11 +5,29 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
-use super::check_alike;
 use crate::compute::Real;
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::compute::storage::{values, with_values};
 use crate::{Error, Result};
+
+/// Refuses two tensors that cannot be compared value by value.
+pub(super) fn check_alike(predicted: &Tensor, target: &Tensor) -> Result<()> {
+    if predicted.dims() != target.dims() || predicted.elem_count() == 0 {
+        return Err(Error::argument(
+            "target",
+            format!("the shape of the prediction, {:?}, none of it 0", predicted.dims()),
+            format!("{:?}", target.dims()),
+        ));
+    }
+    if predicted.dtype() != target.dtype() || !predicted.device().same_device(target.device()) {
+        return Err(Error::argument(
+            "target",
+            format!("{:?} on the prediction's device", predicted.dtype()),
+            format!("{:?} on {:?}", target.dtype(), target.device().location()),
+        ));
+    }
+    Ok(())
+}
 
 /// The mean of the squared differences of all values, a scalar, as PyTorch's and Keras's default.
 ///

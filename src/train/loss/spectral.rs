@@ -7,7 +7,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
-use super::{check_alike, mean_squared_error};
+use super::pointwise::{check_alike, mean_squared_error};
 use crate::compute::Real;
 use crate::compute::storage::{values, with_values};
 use crate::features::{Blocks, Normaliser, SpectrumLayout};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{MemoryEstimate, gigabytes};
+use super::estimate::{MemoryEstimate, gigabytes};
 use crate::model::NetworkConfig;
 use crate::train::optimizer::{RmsProp, Rule};
 use crate::train::{Recompute, Training};

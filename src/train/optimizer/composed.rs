@@ -2,7 +2,8 @@
 
 use candle_core::Tensor;
 
-use super::{Parameter, Rule};
+use super::Rule;
+use super::parameter::Parameter;
 use crate::Result;
 
 /// One step of `rule` on one parameter; `step` counts from 1 and gradients are scaled by `scale`.

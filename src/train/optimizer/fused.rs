@@ -3,7 +3,8 @@
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::{Parameter, Rule};
+use super::Rule;
+use super::parameter::Parameter;
 use crate::compute::Real;
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::compute::storage::{with_values, with_values_mut};

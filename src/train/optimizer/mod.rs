@@ -5,6 +5,7 @@
 
 mod composed;
 mod fused;
+mod parameter;
 mod rule;
 
 use std::collections::HashMap;
@@ -13,6 +14,8 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 
 pub use rule::{AdamW, RmsProp, RmsPropTorch, Rule, Sgd};
+
+use parameter::Parameter;
 
 use crate::model::Updates;
 use crate::model::gradients::Sink;
@@ -44,15 +47,6 @@ pub struct Optimizer {
     sink: Sink,
     /// Where the steps of the network that it trains are counted.
     counter: Option<Updates>,
-}
-
-/// A parameter and what the rule remembers about it.
-#[derive(Debug)]
-struct Parameter {
-    name: String,
-    value: Var,
-    /// One tensor of the parameter's shape for each of [`Rule::memories`].
-    memory: Vec<Tensor>,
 }
 
 impl Optimizer {
@@ -166,7 +160,9 @@ impl Optimizer {
             counter.add_one();
         }
         for parameter in &mut self.parameters {
-            let Some(gradient) = gradients.get(parameter.value.as_tensor()) else { continue };
+            let Some(gradient) = gradients.get(parameter.value.as_tensor()) else {
+                continue;
+            };
             let (rule, step) = (&self.rule, self.steps);
             match (gradient.device(), gradient.dtype()) {
                 (Device::Cpu, DType::F32) => {
@@ -265,9 +261,3 @@ impl Optimizer {
 }
 
 const STEPS: &str = "optimizer.steps";
-
-impl Parameter {
-    fn memory_name(&self, memory: &str) -> String {
-        format!("optimizer.{memory}.{}", self.name)
-    }
-}

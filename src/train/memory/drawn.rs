@@ -1,0 +1,33 @@
+//! Memory for training on sequences that are drawn one after the other.
+
+use super::available::available_bytes;
+use super::estimate::{BESIDE, NUMBER, gigabytes};
+use crate::{Error, Result};
+
+/// Refuses batches that need more memory than is free: of `copies` of all parameters, and of what one
+/// sequence keeps for the backward pass, in numbers.
+///
+/// # Errors
+/// [`Error::Memory`]: how much is missing, and which batch would fit.
+pub fn check_drawn(
+    (parameters, copies): (u64, u64),
+    numbers_per_sequence: u64,
+    batch_size: usize,
+) -> Result<()> {
+    let Some(available) = available_bytes() else { return Ok(()) };
+    let whole = NUMBER * parameters * copies + BESIDE;
+    let of_one = NUMBER * numbers_per_sequence;
+    let needed = whole.saturating_add(of_one.saturating_mul(batch_size as u64));
+    if needed <= available {
+        return Ok(());
+    }
+    let advice = match available.saturating_sub(whole) / of_one.max(1) {
+        0 => "use shorter sequences, or free memory".into(),
+        fitting => format!("a batch_size of {fitting} would fit"),
+    };
+    Err(Error::Memory(format!(
+        "training would need {} for batches of {batch_size} sequences; {} are free: {advice}",
+        gigabytes(needed),
+        gigabytes(available),
+    )))
+}
