@@ -1,3 +1,5 @@
+//! Song files in a folder.
+
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! Loudness after EBU R 128, peaks and silence.
+
 use super::{Audio, as_heard};
 use crate::Result;
 use ebur128::{EbuR128, Mode};

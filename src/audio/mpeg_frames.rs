@@ -19,7 +19,7 @@ pub(super) struct Frames {
     pub(super) counted: bool,
 }
 
-/// The first chain of frames, or `None` when there is none and the file is something else.
+/// The first chain of frames, or `None` when the file holds something else.
 pub(super) fn find_frames(file: &mut (impl Read + Seek)) -> io::Result<Option<Frames>> {
     let start = after_id3v2(file)?;
     file.seek(SeekFrom::Start(start))?;

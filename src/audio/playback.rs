@@ -1,3 +1,5 @@
+//! Playing sound in the background.
+
 use super::Audio;
 use crate::{Error, Result, interrupt};
 use std::time::Duration;

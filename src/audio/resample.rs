@@ -1,3 +1,5 @@
+//! Conversion between sample rates.
+
 use super::{Audio, as_heard};
 use crate::{Error, Result, interrupt};
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;

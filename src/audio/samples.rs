@@ -1,3 +1,5 @@
+//! Sound in memory.
+
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -98,7 +100,7 @@ impl Audio {
 /// Beyond this, 240 dB above full scale, computations would leave the range of their numbers.
 const LOUDEST: f32 = 1e12;
 
-/// A sample as computations hear it: what is not a number or has no end is silence, and nothing is
+/// A sample as computations read it: NaN and infinities are silence, and nothing is
 /// louder than 240 dB above full scale.
 pub(crate) fn as_heard(sample: f32) -> f32 {
     if sample.is_finite() { sample.clamp(-LOUDEST, LOUDEST) } else { 0.0 }

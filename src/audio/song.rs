@@ -1,3 +1,5 @@
+//! A song: sound, and what its file says of it.
+
 use super::{Audio, Decoder, Tags};
 use crate::Result;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Title, artist and other texts in a song's file.
+
 use symphonia::core::meta::{MetadataRevision, StandardTag, Tag};
 
 /// What a song's file says about the song: title, artist, album and so on, as text.

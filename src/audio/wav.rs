@@ -1,3 +1,5 @@
+//! Writing WAV files.
+
 use super::Audio;
 use crate::{Error, Result, atomic_file};
 use std::fs::File;

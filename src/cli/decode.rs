@@ -1,3 +1,5 @@
+//! `decode`: a song as a WAV file.
+
 use super::options::check_writable;
 use super::report::Report;
 use clap::{Args, ValueEnum};

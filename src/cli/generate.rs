@@ -1,3 +1,5 @@
+//! `generate`: a piece from a model file.
+
 use super::given::Given;
 use super::grains::GrainArgs;
 use super::options::{DeviceOption, check_writable};
@@ -21,7 +23,7 @@ pub struct Generate {
     /// Length of the piece
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// Audio that the network hears before it goes on by itself [default: silence] (blocks)
+    /// Audio that the network takes in before it goes on by itself [default: silence] (blocks)
     #[arg(long, value_name = "AUDIO")]
     from: Option<PathBuf>,
     /// Decides what is drawn at random (grains, codes)

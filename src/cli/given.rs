@@ -1,5 +1,5 @@
 //! What was really on the command line: an option that the chosen model does not understand is an
-//! error, not a wish that nobody hears.
+//! error, not ignored.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};

@@ -1,3 +1,5 @@
+//! `info`: what is in songs, folders and model files.
+
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::{Decoder, find_songs};

@@ -70,8 +70,8 @@ pub struct TrainingOptions {
     /// blocks, else 0.3]
     #[arg(long)]
     dropout: Option<f64>,
-    /// How often a step hears the network's own output, at the end of training, from 0 to 1 [default: 0
-    /// for blocks, 0.25 for codes] (blocks, codes)
+    /// How often a step's input is the network's own output, at the end of training, from 0 to 1
+    /// [default: 0 for blocks, 0.25 for codes] (blocks, codes)
     #[arg(long, value_name = "SHARE")]
     scheduled_sampling: Option<f64>,
     /// Gradients go back through so many steps only (blocks)

@@ -1,3 +1,5 @@
+//! `play`: a song on the speakers.
+
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Song;

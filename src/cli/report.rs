@@ -1,3 +1,5 @@
+//! What a subcommand says at its end.
+
 use neural_composer::generate::Piece;
 use serde_json::{Map, Value};
 use std::io::Write;

@@ -1,3 +1,5 @@
+//! `similarity`: how alike two sounds are.
+
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Song;

@@ -1,3 +1,5 @@
+//! The device that computes: the processor or a CUDA card.
+
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;

@@ -10,10 +10,10 @@ pub trait Real: WithDType + std::ops::Neg<Output = Self> + std::iter::Sum<Self> 
     /// 1.
     const ONE: Self;
 
-    /// The hyperbolic tangent; not a number stays so.
+    /// The hyperbolic tangent; NaN stays NaN.
     fn tanh(self) -> Self;
 
-    /// The logistic function `1 / (1 + e^-x)`; not a number stays so.
+    /// The logistic function `1 / (1 + e^-x)`; NaN stays NaN.
     fn sigmoid(self) -> Self;
 
     /// The square root.

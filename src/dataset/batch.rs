@@ -1,3 +1,5 @@
+//! Batches of sequences.
+
 use super::Dataset;
 use crate::{Result, interrupt};
 use candle_core::{Device, Tensor};

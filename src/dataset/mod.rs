@@ -193,7 +193,7 @@ impl Dataset {
         Ok(&self.songs[sequence.song].rows[start..start + self.settings.sequence_blocks * width])
     }
 
-    /// Song `index` as the network hears it: at the blocks' rate, mono, filled up to whole blocks.
+    /// Song `index` as the network takes it in: at the blocks' rate, mono, filled up to whole blocks.
     ///
     /// # Errors
     /// [`Error::Argument`] when there is no such song.

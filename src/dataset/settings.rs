@@ -1,3 +1,5 @@
+//! How songs become sequences of blocks.
+
 use crate::features::Blocks;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! Where a song's samples are.
+
 use crate::audio::{Audio, Decoder, Song};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};

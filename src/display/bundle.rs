@@ -1,3 +1,5 @@
+//! A display in all its forms: HTML, picture, text.
+
 use super::html;
 use super::output::{Destination, Output};
 use super::picture::Picture;

@@ -1,3 +1,5 @@
+//! The chart of what a composer could choose from, and what it took.
+
 use super::axes::{Axis, Frame, Paper};
 use super::bundle::{Bundle, Show};
 use super::colormap::ColorMap;

@@ -1,3 +1,5 @@
+//! Colour maps of spectrograms.
+
 /// A perceptually even colour map: equal steps in value look like equal steps in brightness, also to
 /// the colour-blind and in greyscale print.
 ///

@@ -1,3 +1,5 @@
+//! A list of names and values.
+
 use super::html::isolated;
 use std::fmt::Write as _;
 

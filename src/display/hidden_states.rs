@@ -1,3 +1,5 @@
+//! The chart of hidden states under a spectrogram.
+
 use super::axes::{Anchor, Axis, Frame, Paper};
 use super::colormap::ColorMap;
 use super::picture::{Drawing, Picture, Raster};
@@ -18,7 +20,7 @@ pub struct LayerView<'a> {
     pub values: &'a [f32],
 }
 
-/// A sound, and what the layers of a network hold while they hear it.
+/// A sound, and the hidden states of a network's layers over it.
 #[derive(Clone, Copy, Debug)]
 pub struct HiddenStatesView<'a> {
     /// The sound, from 0 s.

@@ -1,3 +1,5 @@
+//! The chart of a judgement.
+
 use super::axes::{Anchor, Axis, Frame, Paper, compact};
 use super::colormap::ColorMap;
 use super::picture::{Drawing, Picture, Raster};

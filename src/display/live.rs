@@ -1,3 +1,5 @@
+//! A display that is redrawn while a job runs.
+
 use super::bundle::Bundle;
 use super::output::{Destination, Output};
 use super::protocol::Operation;

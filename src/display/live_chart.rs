@@ -1,3 +1,5 @@
+//! A chart that grows while a loop runs.
+
 use super::axes::compact;
 use super::bundle::{Bundle, Show};
 use super::live::{Live, Progress};

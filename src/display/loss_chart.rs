@@ -1,3 +1,5 @@
+//! The chart of losses over epochs.
+
 use super::axes::{Anchor, Axis, Frame, Paper, compact};
 use super::lines::{pieces, text_width};
 use super::picture::{Drawing, Picture};

@@ -1,3 +1,5 @@
+//! HTML of a cell's own, sanitised.
+
 use super::bundle::{Bundle, Show};
 use super::sanitise::sanitise;
 use crate::Result;

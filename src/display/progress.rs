@@ -1,3 +1,5 @@
+//! A progress bar around any iterator.
+
 use super::bundle::Bundle;
 use super::live::{Live, Progress};
 use super::output::Output;

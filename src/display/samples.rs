@@ -1,3 +1,5 @@
+//! Short sounds that are shown while a job runs.
+
 use super::bundle::Bundle;
 use super::html::escape;
 use super::player::short_audio;

@@ -218,7 +218,7 @@ impl Writer {
         }
     }
 
-    /// Ends an element and those within it that were left open; one that is not open is none.
+    /// Ends an element and those within it that were left open; an end tag without its beginning is dropped.
     fn end(&mut self, name: &str) {
         if !self.open.contains(&name) {
             return;

@@ -1,3 +1,5 @@
+//! The chart of any series of numbers.
+
 use super::axes::{Anchor, Axis, Frame, Paper, compact};
 use super::bundle::{Bundle, Show};
 use super::lines::{pieces, text_width};
@@ -6,7 +8,7 @@ use super::{plain, theme};
 use crate::Result;
 use plotters::prelude::*;
 
-/// A number that a chart can show; what is none (NaN) or has no end leaves a gap.
+/// A number that a chart can show; NaN and infinities leave gaps.
 pub trait Number {
     /// As the chart draws it.
     fn number(self) -> f64;

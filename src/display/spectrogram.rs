@@ -1,3 +1,5 @@
+//! The picture of a spectrogram.
+
 use super::axes::{Axis, Frame, Paper};
 use super::colormap::ColorMap;
 use super::picture::{Drawing, Picture, Raster};

@@ -1,3 +1,5 @@
+//! A waveform small enough for a table.
+
 use super::axes::Frame;
 use super::envelope::Envelope;
 use super::html::escape;

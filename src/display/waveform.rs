@@ -1,3 +1,5 @@
+//! The picture of a waveform.
+
 use super::axes::{Anchor, Axis, Frame, Paper, compact};
 use super::envelope::Envelope;
 use super::picture::{Drawing, Picture};

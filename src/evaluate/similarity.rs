@@ -1,3 +1,5 @@
+//! How alike two sounds are, in spectrum, loudness and rhythm.
+
 use crate::audio::Audio;
 use crate::features::{Spectrogram, StftSettings};
 use crate::{Result, interrupt};

@@ -1,3 +1,5 @@
+//! An estimate of the beat.
+
 use super::LogMel;
 
 /// The beat of a song: where one would tap.

@@ -1,3 +1,5 @@
+//! Spectra of successive blocks, there and back.
+
 use crate::audio::{Audio, as_heard};
 use crate::{Error, Result, interrupt};
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};

@@ -1,3 +1,5 @@
+//! The strength of an octave's notes over time.
+
 use super::StftSettings;
 use super::stft::Stft;
 use crate::audio::Audio;

@@ -1,3 +1,5 @@
+//! Correlation of two rows.
+
 /// Pearson's correlation of two rows of equal length; 0 where one of them is flat.
 pub(crate) fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;

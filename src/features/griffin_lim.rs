@@ -71,7 +71,7 @@ impl GriffinLim {
     /// The samples for `magnitudes`, frames × (window / 2 + 1) numbers: (frames - 1) × hop of them.
     ///
     /// # Errors
-    /// [`Error::Argument`] when the magnitudes are no whole frames or no numbers, or the settings are
+    /// [`Error::Argument`] when the magnitudes are not whole frames or not finite, or the settings are
     /// impossible; [`Error::Interrupted`] on a request to stop.
     pub fn samples(&self, magnitudes: &[f32]) -> Result<Vec<f32>> {
         interrupt::check()?;

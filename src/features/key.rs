@@ -1,3 +1,5 @@
+//! An estimate of the key.
+
 use super::correlation::correlation;
 use super::{Chroma, PITCH_CLASSES};
 

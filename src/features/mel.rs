@@ -1,3 +1,5 @@
+//! Spectrograms in mel bands.
+
 use super::StftSettings;
 use super::stft::Stft;
 use super::triangle::Triangle;

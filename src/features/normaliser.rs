@@ -1,3 +1,5 @@
+//! Normalisation of rows to mean 0 and deviation 1.
+
 use crate::numbers::Numbers;
 use crate::{Error, Result};
 

@@ -1,3 +1,5 @@
+//! Boundaries of sections.
+
 /// Where something new begins: the boundaries of sections, as row numbers, 0 and the number of rows
 /// included.
 ///

@@ -1,3 +1,5 @@
+//! The strength of semitones over time.
+
 use super::stft::Stft;
 use super::triangle::Triangle;
 use super::{Spectrogram, StftSettings};

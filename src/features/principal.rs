@@ -1,3 +1,5 @@
+//! Principal components of rows.
+
 use candle_core::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,3 +1,5 @@
+//! Sound at another pitch or tempo, by a phase vocoder.
+
 use super::stft::hann;
 use crate::Result;
 use crate::audio::Resampler;

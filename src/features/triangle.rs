@@ -1,3 +1,5 @@
+//! Triangular bands of a spectrum.
+
 use realfft::num_complex::Complex;
 
 /// A band of a spectrum: the weights of the bins from `first_bin` on, all others being 0.

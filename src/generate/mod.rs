@@ -1,7 +1,7 @@
 //! New pieces from trained networks.
 //!
-//! A network is fed a seed, its last prediction becomes the next input, and so on; what its layers
-//! remember is carried along, so that each block costs the same.
+//! A network is fed a seed, its last prediction becomes the next input, and so on; its layers'
+//! states are carried along, so that each block costs the same.
 
 mod blocks;
 pub mod codes;

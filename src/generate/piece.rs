@@ -1,3 +1,5 @@
+//! A composed piece.
+
 use super::grains::Placed;
 use crate::audio::Audio;
 use std::fmt;

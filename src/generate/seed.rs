@@ -1,3 +1,5 @@
+//! What a network of blocks takes in before it composes.
+
 use crate::audio::{Audio, Song};
 use crate::dataset::Dataset;
 use crate::model::Network;
@@ -5,7 +7,7 @@ use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What a network hears before it goes on by itself.
+/// What a network takes in before it goes on by itself.
 #[derive(Clone, Debug)]
 pub enum Seed {
     /// A sequence of rows that is normalised for the network already, and where it is from.

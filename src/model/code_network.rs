@@ -1,4 +1,4 @@
-//! A network that says which code comes next, and which finer codes then.
+//! A network that predicts the next block's codes, from coarse to fine.
 
 use super::dense::Dense;
 use super::layers::{Trunk, dense};
@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 /// The shape of a [`CodeNetwork`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeNetworkConfig {
-    /// Numbers that it hears at each step.
+    /// Width of an input row.
     pub width: usize,
-    /// Codes that it says at each step, from coarse to fine.
+    /// Codes that it predicts at each step, from coarse to fine.
     pub stages: usize,
     /// How many codes there are in each stage.
     pub codes: usize,
@@ -43,7 +43,7 @@ impl CodeNetworkConfig {
     }
 }
 
-/// A recurrent network with a distribution at its output: it hears a block and gives the likelihoods
+/// A recurrent network with a distribution at its output: its input is a block, its output the probabilities
 /// of the next block's codes, each stage's given those before it.
 ///
 /// Copies share their parameters, which are named as in PyTorch: `dense_in.weight`, `recurrent.0.weight_ih_l0`, …,
@@ -116,8 +116,8 @@ impl CodeNetwork {
     }
 
     /// Reads `input`, of shape (batch, steps, width); gives (batch, steps, units), from which
-    /// [`logits`](Self::logits) tells the codes of what comes after each step, and what the layers
-    /// remember.
+    /// [`logits`](Self::logits) tells the codes of what comes after each step, and the layers'
+    /// states.
     ///
     /// # Errors
     /// [`Error::Argument`] when the shape does not fit; [`Error::Tensor`] if memory runs out.
@@ -134,7 +134,7 @@ impl CodeNetwork {
     /// all stages before it, each of (rows).
     ///
     /// # Errors
-    /// [`Error::Argument`] for a stage that is none or too few earlier codes.
+    /// [`Error::Argument`] for a stage that does not exist, or too few earlier codes.
     pub fn logits(&self, stage: usize, hidden: &Tensor, earlier: &[Tensor]) -> Result<Tensor> {
         if stage >= self.config.stages || earlier.len() < stage {
             let expected = format!("below {}, after {stage} others", self.config.stages);

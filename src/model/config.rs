@@ -1,3 +1,5 @@
+//! The shape of a network of blocks.
+
 use super::Activation;
 use super::recurrent::Cell;
 use crate::{Error, Result};

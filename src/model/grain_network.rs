@@ -1,5 +1,4 @@
-//! A network that points: at each step it says which of many candidates comes next, whatever their
-//! number.
+//! A pointer network: at each step it predicts which of any number of candidates comes next.
 
 use super::dense::Dense;
 use super::layers::{Trunk, dense};
@@ -108,7 +107,7 @@ impl GrainNetwork {
 
     /// Reads `input`, of shape (batch, steps, width + phases): each row describes a candidate and
     /// marks its phase with a 1. Gives the queries for what comes after each step, of shape (batch,
-    /// steps, query), and what the layers remember.
+    /// steps, query), and the layers' states.
     ///
     /// # Errors
     /// [`Error::Argument`] when the shape does not fit; [`Error::Tensor`] if memory runs out.

@@ -1,3 +1,5 @@
+//! The hidden states of a network over a sound.
+
 use super::Network;
 use crate::audio::Audio;
 use crate::numbers::Numbers;
@@ -84,7 +86,7 @@ impl std::fmt::Display for HiddenStates {
 impl Network {
     /// Listens to a sound and keeps what every recurrent layer holds after each block.
     ///
-    /// A network that hears its own output as well hears the sound in its place, as in training.
+    /// A network whose input includes its own output takes the sound in its place, as in training.
     ///
     /// # Errors
     /// [`Error::Data`] for a sound without samples or a network without recurrent layers, and what

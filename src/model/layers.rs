@@ -9,7 +9,7 @@ use super::{Activation, Parameters};
 use crate::Result;
 use candle_core::Tensor;
 
-/// What the recurrent layers remember between two calls.
+/// The states of the recurrent layers between two calls.
 pub type NetworkState = Vec<State>;
 
 /// Dense in, recurrent layers, dense out.

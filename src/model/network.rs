@@ -78,7 +78,7 @@ impl Network {
     }
 
     /// Predicts, for every block of `input`, the block after it; returns (batch, steps, width) and
-    /// what the layers remember at the end.
+    /// the layers' states at the end.
     ///
     /// `input` is (batch, steps, width), or, for a network with
     /// [`recurrent_input`](NetworkConfig::recurrent_input), what [`join`](Self::join) makes of blocks

@@ -1,3 +1,5 @@
+//! Trainable tensors by name, drawn or loaded.
+
 use crate::{Error, Result};
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use rand::Rng;

@@ -1,3 +1,5 @@
+//! Where a network's weights come from: songs, seeds, epochs.
+
 use serde::{Deserialize, Serialize};
 
 /// Where a network's weights come from; kept in its file.

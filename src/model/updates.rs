@@ -1,3 +1,5 @@
+//! A count of optimizer steps, shared by a network and its optimizers.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -98,7 +98,7 @@ impl Show for Song {
 
 impl Show for Dataset {
     /// A table of the songs, each with its waveform and (the first dozen) an excerpt to listen to, as
-    /// the network hears it; then what was skipped, and why.
+    /// the network takes it in; then what was skipped, and why.
     fn bundle(&self) -> Result<Bundle> {
         let rows: Result<Vec<String>> = (0..self.songs().len())
             .into_par_iter()

@@ -1,3 +1,5 @@
+//! Composing, with a progress line; what a cell does with a piece.
+
 use crate::Result;
 use crate::audio::{Playback, Song};
 use crate::display::{Bundle, Live, Output, Player, Progress};

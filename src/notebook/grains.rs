@@ -1,3 +1,5 @@
+//! What a cell says to a composer of grains.
+
 use super::composing::composed_to;
 use super::training::LiveTraining;
 use crate::Result;

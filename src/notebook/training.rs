@@ -1,3 +1,5 @@
+//! Training with a live chart and samples to listen to.
+
 use crate::dataset::Dataset;
 use crate::display::{
     Bundle, Live, LossChart, LossRun, Output, Progress, Show, SoundSample, html, plain,
@@ -23,7 +25,7 @@ pub struct Listening {
     pub every_epochs: usize,
     /// How long a sample is. Usual: 4.
     pub seconds: f64,
-    /// The training sequence that the network hears before. Usual: 0, the first one.
+    /// The training sequence that the network takes in before. Usual: 0, the first one.
     pub sequence: usize,
 }
 

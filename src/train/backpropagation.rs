@@ -21,7 +21,7 @@ pub(super) struct Part {
 pub(super) struct Outcome {
     /// The mean loss of its steps.
     pub loss: f64,
-    /// What the layers remember after it, without a graph.
+    /// The layers' states after it, without a graph.
     pub state: NetworkState,
     /// By the network's variables; the next part overwrites them.
     pub gradients: GradStore,

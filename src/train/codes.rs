@@ -1,4 +1,4 @@
-//! Training a network of codes: it says which codes come next.
+//! Training a network of codes: it predicts the next block's codes.
 
 use super::descent::{Descent, DrawnLoss, descend};
 use super::fit::Place;

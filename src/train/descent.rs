@@ -160,7 +160,7 @@ pub(super) fn descend(
     descent.check()?;
     if loss.device().is_cpu() {
         let parameters = loss.variables().values().map(|variable| variable.elem_count() as u64);
-        // Gradients, what the rule remembers, the best parameters so far.
+        // Gradients, the rule's state, the best parameters so far.
         let best = u64::from(descent.patience.is_some());
         let copies = 1 + descent.rule.memories().len() as u64 + best;
         let numbers = loss.numbers_per_sequence();

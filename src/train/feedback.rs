@@ -1,4 +1,4 @@
-//! What a network hears while it is trained: the truth, or now and then its own output.
+//! Inputs while a network is trained: the truth, or now and then its own predictions.
 
 use crate::Result;
 use crate::dataset::Batch;
@@ -9,11 +9,11 @@ use rand_chacha::ChaCha8Rng;
 
 /// The inputs for `batch`, (batch, steps, input width).
 ///
-/// With probability `own_share` a step hears what the network itself predicted for it instead of the
+/// With probability `own_share` a step's input is what the network itself predicted for it instead of the
 /// truth: in the half for its previous output, if it has one, else in place of the block. The
 /// predictions come from a pass over the truth beforehand (parallel scheduled sampling, Duckworth et
 /// al. 2019, after Bengio et al. 2015), so all steps still go through the layers together. A
-/// sequence's first step always hears the truth.
+/// sequence's first step always takes the truth.
 pub(super) fn inputs(
     network: &Network,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! Training a network of grains: it says which grain comes next.
+//! Training a network of grains: it predicts the next grain.
 
 use super::descent::{Descent, DrawnLoss, descend};
 use super::fit::Place;

@@ -1,3 +1,5 @@
+//! Losses over the epochs of a training.
+
 use crate::model::Device;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,7 +34,7 @@ pub enum Stop {
     Finished,
     /// No better loss for as many epochs as patience allowed; the best parameters are back.
     Early,
-    /// The user pressed stop; the network is as trained as it got.
+    /// The user pressed stop; the network keeps what it has learned.
     Interrupted,
 }
 

@@ -42,9 +42,9 @@ pub struct Training {
     pub loss: Loss,
     /// The share of each recurrent layer's outputs that is set to 0, at random; from 0 to below 1.
     pub dropout: f64,
-    /// How often, at the end of training, a step hears the network's own output instead of the truth;
+    /// How often, at the end of training, a step's input is the network's own output instead of the truth;
     /// it rises in a straight line from 0 at the beginning (scheduled sampling, Bengio et al. 2015).
-    /// Composing hears nothing else, so a network that was never told its own output may lose its way.
+    /// When it composes it has no other input, so a network that never met its own output may drift.
     pub scheduled_sampling: f64,
     /// Gradients go back through at most so many steps, each run of steps ends with an optimizer step,
     /// and the state is carried from one run to the next (truncated backpropagation through time).

@@ -1,3 +1,5 @@
+//! Cross-entropy with targets that several candidates share.
+
 use crate::{Error, Result};
 use candle_core::{
     CpuStorage, CustomOp1, DType, Layout, Result as CandleResult, Shape, Storage, Tensor, bail,

@@ -1,3 +1,5 @@
+//! Songs as codes of overlapping spectra.
+
 use super::codebook::{Codebook, CodebookSettings};
 use crate::audio::Audio;
 use crate::dataset::{Gathered, Skipped, SongSource, gather};
@@ -227,12 +229,12 @@ impl CodedSong {
     }
 }
 
-/// Numbers that a network hears of a block whose entry has `width`.
+/// Width of an input row, for entries of `width` numbers.
 pub(crate) fn input_width(width: usize) -> usize {
     width + PLACE_WIDTH
 }
 
-/// Adds what a network hears at a step: a block, and where in beat and bar the next one lies.
+/// Adds an input row: a block, and where in beat and bar the next one lies.
 pub(crate) fn input_row(block: &[f32], next_beat: Option<f32>, to: &mut Vec<f32>) {
     to.extend_from_slice(block);
     to.extend(place(next_beat));
@@ -294,7 +296,7 @@ impl Heard {
         if loudest < 1e-4 {
             return Err(Error::Data(format!("{title}: is silent, there is nothing to learn")));
         }
-        // Silence before and after the music is none; whole blocks, so that the beat stays.
+        // Silence before and after the music is left out, in whole blocks, so that the beat stays.
         let sounds = |peak: &f32| *peak > SILENT * loudest;
         let from = peaks.iter().position(sounds).unwrap_or(0);
         let from = from - from % settings.frames_per_block;

@@ -1,3 +1,5 @@
+//! Cutting songs into grains along the beat.
+
 use crate::features::{Beats, LogMel};
 
 /// A short piece of a song.

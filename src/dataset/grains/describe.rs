@@ -1,3 +1,5 @@
+//! Descriptions of grains: rows of numbers that say what they sound like.
+
 use super::cut::Grain;
 use crate::features::{Chroma, LogMel, PITCH_CLASSES, PitchBands};
 

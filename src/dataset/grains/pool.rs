@@ -154,7 +154,7 @@ impl GrainPool {
         to.clear();
         to.resize(self.candidates(), 0.0);
         self.edges.roughness(candidate, next, to);
-        // A cut is none where the song goes on, though its two sides were measured apart.
+        // Where the song goes on there is no cut, though its two sides were measured apart.
         if let Some(next) = next.filter(|next| *next < to.len()) {
             to[next] = 0.0;
         }

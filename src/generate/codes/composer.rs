@@ -74,7 +74,7 @@ impl CodeOptions {
 
 /// Composes as the course did, from blocks of spectra, with what was learned since: windows that
 /// overlap, compressed magnitudes, a distribution of codes at the output instead of a mean, training
-/// that hears itself, and phases found for the magnitudes ([`GriffinLim`]).
+/// on the network's own predictions, and phases found for the magnitudes ([`GriffinLim`]).
 ///
 /// ```no_run
 /// use neural_composer::dataset::SongSource;
@@ -101,7 +101,7 @@ const SHUNNED_BY: f32 = 9.0;
 impl CodeComposer {
     /// Cuts songs into blocks and learns their order.
     ///
-    /// A request to stop ([`interrupt`]) while it learns leaves the network as it got.
+    /// A request to stop ([`interrupt`]) while it learns keeps what the network has learned.
     ///
     /// # Errors
     /// What [`CodedSongs::of`] and [`code`] report.

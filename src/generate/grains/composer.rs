@@ -64,7 +64,7 @@ pub struct GrainComposer {
 impl GrainComposer {
     /// Cuts songs into grains and learns their order.
     ///
-    /// A request to stop ([`interrupt`]) while it learns leaves the network as it got.
+    /// A request to stop ([`interrupt`]) while it learns keeps what the network has learned.
     ///
     /// # Errors
     /// What [`GrainPool::of`] and [`point`] report.
@@ -238,8 +238,8 @@ impl GrainComposer {
         before + seconds * options.tempo
     }
 
-    /// The sound of placed grains; `seconds` long before the tempo is changed, or as long as it got
-    /// where it was interrupted. The request that did so has been heard.
+    /// The sound of placed grains; `seconds` long before the tempo is changed, or as long as what
+    /// was placed where it was interrupted. The request that did so has been heard.
     fn played(
         &self,
         sounds: &mut Sounds,

@@ -1,3 +1,5 @@
+//! The form of a piece: which section it dwells on when.
+
 use crate::dataset::grains::GrainPool;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

@@ -1,4 +1,4 @@
-//! The network while it hears a piece, grain by grain.
+//! The network and its state along a piece, grain by grain.
 
 use super::terrain::Terrain;
 use crate::dataset::grains::PHASES;
@@ -15,7 +15,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Lets the network hear `candidate`; gives the query for what comes next.
+    /// Gives the network `candidate` as input; returns the query for what comes next.
     ///
     /// # Errors
     /// [`Error::Data`] when the network's output is not a number.

@@ -18,7 +18,7 @@ const GOES_ON: f32 = 1.0;
 const GOES_ON_BETWEEN_BEATS: f32 = 12.0;
 /// Added for the same place in the bar.
 const SAME_PLACE_IN_BAR: f32 = 1.0;
-/// How long a grain's use is remembered.
+/// For how long a used grain is avoided.
 const REUSE_SECONDS: f64 = 6.0;
 /// Added to the songs that have had less than their share, for each unit that is missing of it.
 const SHARE: f64 = 6.0;

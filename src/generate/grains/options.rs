@@ -1,3 +1,5 @@
+//! How a composer of grains composes.
+
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! A piece phrase by phrase: of several ways to go on, the one with the least wrong is gone.
+//! A piece phrase by phrase: of several continuations the one with the fewest flaws is kept.
 
 use super::copy_guard::CopyGuard;
 use super::ending::ENDING_SECONDS;

@@ -316,7 +316,7 @@ impl<T: Lanes> Run<T> {
         bias
     }
 
-    /// The input's products, in the layout of [`Gates`]; where there is none, anything.
+    /// The input's products, in the layout of [`Gates`]; unused where there is no input.
     fn project(&self, input: &[T], weight_ih: Stored<'_, T>) -> Scratch<T> {
         let layout = self.extent.gates;
         let (row, rows) = (layout.row(), self.rows());

@@ -119,7 +119,7 @@ impl<T: Real> Loop for ForwardLoop<'_, T> {
             Cell::SimpleRnnRelu => {
                 let sums = row.gates.iter().zip(row.bias).map(|(sum, bias)| *sum + *bias);
                 for (output, sum) in row.output.iter_mut().zip(sums) {
-                    // Written so that what is no number stays so.
+                    // Written so that NaN stays NaN.
                     *output = if sum < T::ZERO { T::ZERO } else { sum };
                 }
             }

@@ -75,7 +75,7 @@ pub struct Initial<'a, T> {
 }
 
 /// Runs all steps. `bias` is a [`Gates::row`]; `gates`, of shape (batch, steps, row), holds the input's
-/// products (where there is none, anything), and is left as [`gates`] says; `outputs` is (batch, steps, hidden); `cells` likewise for
+/// products (unused where there are none), and is left as [`gates`] says; `outputs` is (batch, steps, hidden); `cells` likewise for
 /// an LSTM, else empty.
 pub fn forward<T: Lanes>(
     extent: Extent,

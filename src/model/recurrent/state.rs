@@ -1,4 +1,4 @@
-//! What a recurrent layer remembers between steps.
+//! The state of a recurrent layer between steps.
 
 use candle_core::Tensor;
 

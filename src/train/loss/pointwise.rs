@@ -117,13 +117,13 @@ impl<T: Real> Pointwise<T> for Squared {
 impl<T: Real> Pointwise<T> for Absolute {
     #[inline(always)]
     fn cost(self, difference: T) -> T {
-        // Written so that what is no number stays so.
+        // Written so that NaN stays NaN.
         if difference < T::ZERO { -difference } else { difference }
     }
 
     #[inline(always)]
     fn slope(self, difference: T) -> T {
-        // 0 where there is no difference, as in PyTorch; no number stays so.
+        // 0 where there is no difference, as in PyTorch; NaN stays NaN.
         if difference > T::ZERO {
             T::ONE
         } else if difference < T::ZERO {

@@ -24,8 +24,8 @@ const QUIET: f64 = 0.1;
 /// and P those of the prediction, both with the normalisation undone, the second part is the mean over
 /// all blocks of
 ///
-/// - *spectral convergence*, `‖P - M‖ / √(‖M‖² + q²)`, which hears the loud bins, and
-/// - *log-magnitude distance*, the mean over bins of `|ln (P + f) - ln (M + f)|`, which hears all,
+/// - *spectral convergence*, `‖P - M‖ / √(‖M‖² + q²)`, which weighs the loud bins, and
+/// - *log-magnitude distance*, the mean over bins of `|ln (P + f) - ln (M + f)|`, which weighs all alike,
 ///
 /// after Arık, Jun and Diamos (2018), "Fast Spectrogram Inversion Using Multi-Head Convolutional Neural
 /// Networks". Ours are the floors, both taken from the normalisation's deviations: `f` lies 60 dB below
@@ -193,7 +193,7 @@ impl Bins {
         for &(re, im) in &self.places {
             let ours = self.magnitude(predicted, (re, im));
             let difference = ours - self.magnitude(target, (re, im));
-            // No difference has no sign; what is no number stays so.
+            // A difference of 0 has no sign; NaN stays NaN.
             let sign = if difference == 0. { 0. } else { difference.signum() };
             let slope = of_off * difference + of_logarithm * sign / (ours + self.floor);
             for at in [Some(re), im].into_iter().flatten() {

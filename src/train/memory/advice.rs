@@ -63,7 +63,7 @@ pub fn alternatives(
         let change = format!("gradients through {run} steps at most");
         (change, config.clone(), settings.clone().truncate(run))
     }));
-    // A rule that remembers less.
+    // A rule with less state.
     if settings.rule.memories().len() > 1 {
         let rule = Rule::RmsProp(RmsProp::default());
         let candidate =

@@ -30,7 +30,7 @@ pub struct MemoryEstimate {
     pub parameters: u64,
     /// One number for every parameter.
     pub gradients: u64,
-    /// What the rule remembers about every parameter.
+    /// The rule's state for every parameter.
     pub optimizer: u64,
     /// Inputs and targets.
     pub batch: u64,

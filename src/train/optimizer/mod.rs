@@ -198,7 +198,7 @@ impl Optimizer {
         Ok(squares.sqrt())
     }
 
-    /// What the optimizer remembers, for a checkpoint: `optimizer.steps`, and for each memory of the
+    /// The optimizer's state, for a checkpoint: `optimizer.steps`, and for each memory of the
     /// rule and each parameter `optimizer.MEMORY.PARAMETER`, of the parameter's shape. The tensors
     /// share their storage with the optimizer: write them before the next step.
     ///

@@ -2,7 +2,7 @@
 
 use candle_core::{Tensor, Var};
 
-/// A parameter and what the rule remembers about it.
+/// A parameter and the optimizer's state for it.
 #[derive(Debug)]
 pub(super) struct Parameter {
     pub(super) name: String,

@@ -69,7 +69,7 @@ impl FromStr for Rule {
 }
 
 impl Rule {
-    /// The names of what the rule remembers about each parameter.
+    /// The names of the rule's state tensors for each parameter.
     pub(in crate::train) const fn memories(&self) -> &'static [&'static str] {
         match self {
             Self::RmsProp(RmsProp { momentum, .. })
