@@ -5,6 +5,8 @@ use super::cut::Grain;
 use super::edges::Edges;
 use super::settings::GrainSettings;
 use super::song::PoolSong;
+#[cfg(doc)]
+use crate::Error;
 use crate::dataset::{Gathered, Skipped, SongSource, gather};
 use crate::features::{PITCH_CLASSES, PrincipalComponents, section_boundaries};
 use crate::{Result, interrupt};
