@@ -1,10 +1,10 @@
 //! Training a network of codes: it predicts the next block's codes.
 
-use super::descent::{Descent, DrawnLoss, descend};
+use super::drawn::{DrawnLoss, descend};
 use super::fit::Place;
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::settings::check_share;
-use super::{History, InTraining, Observer};
+use super::{CodeTraining, History, InTraining, Observer};
 use crate::dataset::codes::{CodedSongs, input_row};
 use crate::model::{CodeNetwork, Device, Dropout};
 use crate::{Error, Result, interrupt};
@@ -15,25 +15,6 @@ use rand_distr::{Distribution, Gumbel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// How to teach a [`CodeNetwork`] which block of spectra follows which.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CodeTraining {
-    /// How many optimizer steps, and how they are made.
-    pub descent: Descent,
-    /// Blocks per sequence. Usual: 48, about 4.5 s.
-    pub sequence_blocks: usize,
-    /// How often a step's input is what the network would have predicted itself instead of the truth,
-    /// at the end of training; it rises from 0. Usual: 0.25.
-    pub scheduled_sampling: f64,
-}
-
-impl Default for CodeTraining {
-    fn default() -> Self {
-        let descent = Descent { steps: 160, batch_size: 24, ..Descent::default() };
-        Self { descent, sequence_blocks: 48, scheduled_sampling: 0.25 }
-    }
-}
 
 /// Sequences of codes: what a network takes in, and what it should predict.
 struct Lesson {

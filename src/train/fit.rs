@@ -5,7 +5,8 @@
 
 use super::best::Best;
 use super::optimizer::Optimizer;
-use super::schedule::{Progress, Schedule};
+use super::plan::Plan;
+use super::schedule::Progress;
 use super::{EpochRecord, History, Observer, Position, Stop};
 use crate::model::Device;
 use crate::{Error, Result, interrupt};
@@ -74,32 +75,6 @@ fn random_at(parts: [u64; 3]) -> ChaCha8Rng {
         bytes.copy_from_slice(&part.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)
-}
-
-/// How to go down.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub epochs: usize,
-    pub learning_rate: f64,
-    pub schedule: Schedule,
-    pub clip_norm: Option<f64>,
-    pub patience: Option<usize>,
-}
-
-impl Plan {
-    /// # Errors
-    /// [`Error::Argument`] for impossible numbers.
-    pub fn check(&self) -> Result<()> {
-        self.schedule.validate()?;
-        Error::refuse_zero([("epochs", self.epochs), ("patience", self.patience.unwrap_or(1))])?;
-        let rates = [("learning_rate", Some(self.learning_rate)), ("clip_norm", self.clip_norm)];
-        for (name, value) in rates {
-            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
-                return Err(Error::argument(name, "a number above 0", value));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Makes optimizer steps of the size that the schedule says.

@@ -1,9 +1,9 @@
 //! Training a network of grains: it predicts the next grain.
 
-use super::descent::{Descent, DrawnLoss, descend};
+use super::drawn::{DrawnLoss, descend};
 use super::fit::Place;
 use super::loss::{SoftTargets, soft_cross_entropy};
-use super::{History, InTraining, Observer};
+use super::{GrainTraining, History, InTraining, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
 use crate::model::{Device, Dropout, GrainNetwork};
 use crate::{Error, Result, interrupt};
@@ -12,31 +12,9 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// How to teach a [`GrainNetwork`] the order of grains.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GrainTraining {
-    /// How many optimizer steps, and how they are made.
-    #[serde(flatten)]
-    pub descent: Descent,
-    /// Grains per sequence. Usual: 32, about 6 s.
-    pub sequence_grains: usize,
-    /// Noise on the network's input, up to this many standard deviations, so that it copes with grains
-    /// that it would not have put there itself. Usual: 0.3.
-    pub noise: f32,
-    /// How many choices a target stands for: the entropy of soft targets, in nats. Usual: 1.2.
-    pub target_entropy: f64,
-}
-
-impl Default for GrainTraining {
-    fn default() -> Self {
-        Self { descent: Descent::default(), sequence_grains: 32, noise: 0.3, target_entropy: 1.2 }
-    }
-}
 
 /// Neighbours that a soft target names.
 const NEIGHBOURS: usize = 32;

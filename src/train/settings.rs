@@ -1,9 +1,9 @@
 //! How to train a network of blocks.
 
 use super::Recompute;
-use super::fit::Plan;
 use super::loss::Loss;
 use super::optimizer::Rule;
+use super::plan::Plan;
 use super::schedule::Schedule;
 use crate::dataset::Dataset;
 use crate::model::Dropout;

@@ -1,0 +1,30 @@
+//! What the training loop is told: how many epochs, and how large steps are.
+
+use super::schedule::Schedule;
+use crate::{Error, Result};
+
+/// How to go down.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub epochs: usize,
+    pub learning_rate: f64,
+    pub schedule: Schedule,
+    pub clip_norm: Option<f64>,
+    pub patience: Option<usize>,
+}
+
+impl Plan {
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        self.schedule.validate()?;
+        Error::refuse_zero([("epochs", self.epochs), ("patience", self.patience.unwrap_or(1))])?;
+        let rates = [("learning_rate", Some(self.learning_rate)), ("clip_norm", self.clip_norm)];
+        for (name, value) in rates {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                return Err(Error::argument(name, "a number above 0", value));
+            }
+        }
+        Ok(())
+    }
+}
