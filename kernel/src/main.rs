@@ -3,6 +3,7 @@
 
 mod activity;
 mod analyser;
+mod analyser_folder;
 mod analysis;
 mod cell_output;
 mod cell_queue;
