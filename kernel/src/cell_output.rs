@@ -3,9 +3,9 @@
 use crate::activity::Activity;
 use crate::cells::notebook::Builds;
 use crate::cells::positions;
+use crate::inputs::InputReader;
 use crate::output_stream::{DisplayLine, DisplayOp, Piece};
 use crate::publisher::Publisher;
-use crate::runner::InputReader;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

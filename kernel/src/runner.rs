@@ -29,9 +29,6 @@ const CHILDREN_PATIENCE: Duration = Duration::from_millis(400);
 /// How often a waiting kernel looks whether a cell was interrupted.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Asks the front end for a line: prompt, and whether it is a password. None if there is no input.
-pub type InputReader = Arc<dyn Fn(&str, bool) -> Option<String> + Send + Sync>;
-
 /// How to start an evaluator.
 #[derive(Debug, Clone)]
 pub struct Recipe {
