@@ -1,7 +1,7 @@
 //! Turns the evaluator's two streams into messages, in order and while the cell runs.
 
 use crate::activity::Activity;
-use crate::cells::notebook::Builds;
+use crate::cells::generated::Builds;
 use crate::cells::positions;
 use crate::inputs::InputReader;
 use crate::output_stream::{DisplayLine, DisplayOp, Piece};

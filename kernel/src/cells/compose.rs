@@ -11,6 +11,7 @@ use super::item::{Item, Key};
 use super::parse::Cell;
 use super::source::Source;
 use super::statics::{Form, Static};
+use super::variable::{Keeping, Variable};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
@@ -35,25 +36,6 @@ pub const RUNTIME: &str = "NEURAL_RUNTIME";
 pub const RUNTIME_DEFINITION: &str = "static NEURAL_RUNTIME: \
     ::std::sync::LazyLock<::tokio::runtime::Runtime> = ::std::sync::LazyLock::new(|| \
     ::tokio::runtime::Runtime::new().expect(\"tokio's runtime starts\"));";
-
-/// A variable in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
-    pub ty: String,
-    pub is_mutable: bool,
-    /// See [`Definitions::fingerprint`].
-    pub fingerprint: u64,
-}
-
-/// How a new variable is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Keeping {
-    Inferred,
-    /// As this type, into which its own can be turned.
-    As(String),
-    /// Not at all: it ends with the cell.
-    Local,
-}
 
 /// What a crate is made from.
 pub struct Plan<'a> {
