@@ -1,8 +1,8 @@
 //! What the notebook has defined so far: what completion and descriptions know it by.
 
 use crate::analyser_folder::AnalyserFolder;
-use crate::cells::compose::readable;
 use crate::cells::source::without_commands;
+use crate::cells::types::readable;
 use crate::definitions::Definitions;
 use ra_ap_syntax::{Edition, SourceFile};
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! The commands of a notebook, as evcxr names them.
 
-use super::compose::readable;
 use super::notebook::Notebook;
+use super::types::readable;
 use crate::link::{Command as Order, Kind};
 use crate::runner::{Ended, Runner};
 use anyhow::{Result, bail};

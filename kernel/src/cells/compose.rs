@@ -4,30 +4,20 @@
 //! the variables that the cell names out of the store, runs the cell's statements, shows the last
 //! expression, and keeps what is new. Every byte of it knows which byte of which cell it came from.
 
-use super::crates::CrateSet;
+use super::crate_set::CrateSet;
 use super::definitions::Definitions;
 use super::generated::{Generated, Origin};
 use super::item::{Item, Key};
 use super::parse::Cell;
 use super::source::Source;
 use super::statics::{Form, Static};
+use super::types::{CRATES_MODULE, VERSION_PREFIX};
 use super::variable::{Keeping, Variable};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The module in which a cell names the crates that types may come from.
-const CRATES_MODULE: &str = "neural_crates";
-
-/// A text about types without the module that the notebook's crates are named in.
-pub fn readable(text: &str) -> String {
-    text.replace(&format!("{CRATES_MODULE}::"), "")
-}
-
-/// Modules of types that were defined anew start with this.
-pub const VERSION_PREFIX: &str = "neural_version_";
 
 /// The runtime that cells with `.await` run on: a static like the notebook's own.
 pub const RUNTIME: &str = "NEURAL_RUNTIME";

@@ -3,6 +3,7 @@
 use super::compile::Compiler;
 use crate::activity::Activity;
 use crate::publisher::Publisher;
+use crate::toolchain::{output, shared_object_name};
 use anyhow::{Context, Result, bail};
 use rustix::process::Pid;
 use serde_json::Value;
@@ -73,7 +74,7 @@ pub type NamedPackage = (String, String);
 /// What the notebook depends on directly; and the folders with sources of all that is in folders.
 pub fn names(workshop: &Workshop) -> Result<(Vec<NamedPackage>, Vec<PathBuf>)> {
     let toolchain = &workshop.compiler.toolchain;
-    let metadata = crate::toolchain::output(
+    let metadata = output(
         toolchain
             .choose(&mut Command::new(&toolchain.cargo))
             .current_dir(workshop.folder)
@@ -160,7 +161,7 @@ pub fn link(
         text += &format!("extern crate {name} as _;\n");
     }
     std::fs::write(&source, text)?;
-    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let file = shared_object_name(name);
     let mut rustc = Command::new(&compiler.toolchain.rustc);
     rustc
         .current_dir(&compiler.folder)
@@ -177,6 +178,6 @@ pub fn link(
     for (name, file) in below.iter().chain(crates.iter().map(|pair| (&pair.0, &pair.1))) {
         rustc.arg(format!("--extern={name}={}", file.display()));
     }
-    crate::toolchain::output(&mut rustc)?;
+    output(&mut rustc)?;
     Ok(compiler.folder.join(file))
 }

@@ -1,6 +1,6 @@
 //! What the notebook has defined so far, and what depends on what.
 
-use super::crates::CrateSet;
+use super::crate_set::CrateSet;
 use super::item::{Item, Key};
 use super::words::Words;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

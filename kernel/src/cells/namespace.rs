@@ -1,6 +1,6 @@
 //! What names mean to the next cell: definitions and variables, and why others mean nothing now.
 
-use super::crates::CrateSet;
+use super::crate_set::CrateSet;
 use super::definitions::Definitions;
 use super::diagnostic::Diagnostic;
 use super::item::{Item, Key};

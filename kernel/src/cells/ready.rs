@@ -1,7 +1,7 @@
 //! A cell that is compiled and ready to run: what it will keep, move and define.
 
 use super::attempt::Attempt;
-use super::crates::CrateSet;
+use super::crate_set::CrateSet;
 use super::definitions::Definitions;
 use super::parse::Cell;
 use super::source::Source;
