@@ -38,6 +38,7 @@ mod shell_line;
 mod support;
 mod toolchain;
 mod tools;
+mod walk;
 mod wire;
 
 use crate::activity::Activity;

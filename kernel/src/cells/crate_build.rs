@@ -4,6 +4,7 @@ use super::compile::Compiler;
 use crate::activity::Activity;
 use crate::publisher::Publisher;
 use crate::toolchain::{output, shared_object_name};
+use crate::walk::{Links, files_below};
 use anyhow::{Context, Result, bail};
 use rustix::process::Pid;
 use serde_json::Value;
@@ -124,24 +125,14 @@ fn tell(stderr: impl Read, publisher: &Publisher) -> String {
 pub fn stamp(folder: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
     1u8.hash(&mut hasher);
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        let mut entries: Vec<_> = entries.flatten().collect();
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            if name == "target" || name == ".git" {
-                continue;
-            }
-            let Ok(about) = entry.metadata() else { continue };
-            if about.is_dir() {
-                open.push(entry.path());
-            } else {
-                let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                (name, about.len(), changed).hash(&mut hasher);
-            }
-        }
+    // Links are not followed: this is asked before every cell, and they may lead to anything.
+    let files = files_below(folder, Links::Listed, &|entry| {
+        !["target", ".git"].iter().any(|name| entry.file_name() == *name)
+    });
+    for file in files.into_iter().flatten() {
+        let Ok(about) = file.symlink_metadata() else { continue };
+        let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        (file.file_name(), about.len(), changed).hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -2,7 +2,8 @@
 //!
 //! `source` tells commands from Rust, `parse` takes a cell apart into `item`s and statements,
 //! `definitions` keeps the items, `compose` writes the crate, `compile` runs rustc, `diagnostic` and
-//! `types` read what it says, `crates` builds what `:dep` asks for, an `attempt` learns from errors, `notebook` joins them.
+//! `types` read what it says, `crates` builds what `:dep` asks for, an `attempt` learns from errors,
+//! a `ready` cell changes the `namespace` when it runs, `notebook` joins them.
 
 mod attempt;
 pub mod commands;
