@@ -13,6 +13,7 @@ mod cursor;
 mod definitions;
 mod engine;
 mod evaluator;
+mod evaluator_reader;
 mod failure;
 mod folder;
 mod history;
