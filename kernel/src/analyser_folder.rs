@@ -1,4 +1,4 @@
-//! The analyser's own folder: a package for the cells, the stand-in tools, the command that starts it.
+//! The analyser's own folder: the cells' package, the stand-in tools, the starting command.
 
 use crate::library::LibraryInUse;
 use crate::library_metadata;

@@ -89,7 +89,7 @@ impl Project {
         cells.into_iter().chain(sets.map(SourceRoot::new_library)).collect()
     }
 
-    /// Reads the Rust files in a folder of one package, without those of others in it.
+    /// Reads the Rust files of one package in a folder, not those of others.
     fn read(&mut self, folder: &AbsPath, include: &[AbsPathBuf], exclude: &[AbsPathBuf]) {
         let is_elsewhere = |path: &Path| {
             include.iter().chain(exclude).any(|known| AsRef::<Path>::as_ref(known) == path)

@@ -21,7 +21,7 @@ pub struct CrateSet {
 }
 
 impl CrateSet {
-    /// Says where a crate's source is, which is read when a cell depends on what it says.
+    /// Tells where a crate's source is, to be read once a cell depends on it.
     pub fn add_source(&mut self, name: &str, folder: &Path) {
         self.sources.insert(name.to_owned(), CrateSource::new(name, folder));
     }

@@ -1,4 +1,4 @@
-//! What names mean to the next cell: definitions and variables, and why others mean nothing now.
+//! What names mean to the next cell: definitions, variables, and why others are gone.
 
 use super::crate_set::CrateSet;
 use super::definitions::Definitions;
@@ -46,7 +46,7 @@ impl Namespace {
         }
     }
 
-    /// Definitions that no longer fit what a cell defines are gone, and it is said which.
+    /// Removes definitions that no longer fit what a cell defines, and says which.
     pub fn lose_definitions(&mut self, outdated: &[Arc<Item>], cell: i64, publisher: &Publisher) {
         for item in outdated {
             let name = described(item);

@@ -1,4 +1,4 @@
-//! A notebook as the compiler sees it: its names, its crates, and how a cell joins them.
+//! A notebook as the compiler sees it: names, crates, and how a cell joins them.
 
 use super::attempt::{Attempt, outdated_items};
 use super::compile::{Compiled, Compiler, Wanted};

@@ -1,4 +1,4 @@
-//! A cell that is compiled and ready to run: what it will keep, move and define.
+//! A cell that is compiled and not yet run: what it keeps, moves and defines.
 
 use super::attempt::Attempt;
 use super::crate_set::CrateSet;

@@ -1,4 +1,4 @@
-//! The variables of a notebook: the type of each, and how a cell keeps it for the next.
+//! The variables of a notebook: their types, and how a cell keeps them.
 
 /// A variable in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]

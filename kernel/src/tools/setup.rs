@@ -1,4 +1,4 @@
-//! What the stand-ins know: the file that a kernel writes for them, and the real tools behind them.
+//! What the stand-ins know: the kernel's file for them, and the real tools.
 
 use crate::library::Library;
 use crate::toolchain::Toolchain;
