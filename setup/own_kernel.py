@@ -43,6 +43,8 @@ def _sources_digest():
     digest = hashlib.sha256(rust_version().encode())
     files = [CHECKOUT / "Cargo.toml", CHECKOUT / "Cargo.lock", CHECKOUT / "kernel" / "Cargo.toml"]
     files += sorted((CHECKOUT / "kernel" / "src").rglob("*.rs"))
+    # Of the library, the one file that the kernel compiles, too.
+    files.append(CHECKOUT / "src" / "display" / "protocol" / "terms.rs")
     for file in files:
         digest.update(f"{file.relative_to(CHECKOUT)}\0".encode() + file.read_bytes())
     return digest.hexdigest()

@@ -4,15 +4,13 @@
 //! and hundreds of megabytes to load. Apart from the kernel it cannot delay a cell, and should it
 //! crash, the next request starts another one.
 
+use crate::analyser_folder::{AnalyserFolder, DEPENDENCY_ENV};
 use crate::analysis::{self, Answer, Question, QuestionKind};
-use crate::session::AnalyserFolder;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
-/// Marks the process; its value is the notebook's dependency on the library.
-pub const DEPENDENCY_ENV: &str = "NEURAL_COMPOSER_KERNEL_ANALYSER";
 /// How soon after an analyser was started another one may be.
 const RESTART_PAUSE: Duration = Duration::from_secs(3);
 

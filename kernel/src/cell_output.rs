@@ -1,11 +1,11 @@
 //! Turns the evaluator's two streams into messages, in order and while the cell runs.
 
 use crate::activity::Activity;
-use crate::cells::notebook::Builds;
+use crate::cells::generated::Builds;
 use crate::cells::positions;
-use crate::output_stream::{DisplayLine, DisplayOp, Piece};
+use crate::inputs::InputReader;
+use crate::output_stream::{DisplayLine, Operation, Piece};
 use crate::publisher::Publisher;
-use crate::runner::InputReader;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -160,12 +160,12 @@ impl StreamAssembler {
         let transient = id.map_or_else(|| json!({}), |id| json!({ "display_id": id }));
         let content = json!({ "data": data, "metadata": metadata, "transient": transient });
         match op {
-            DisplayOp::Display => self.output.publisher.publish("display_data", content),
-            DisplayOp::Update => self.output.publisher.publish("update_display_data", content),
-            DisplayOp::Clear => {
+            Operation::Display => self.output.publisher.publish("display_data", content),
+            Operation::Update => self.output.publisher.publish("update_display_data", content),
+            Operation::Clear => {
                 self.output.publisher.publish("clear_output", json!({ "wait": wait }));
             }
-            DisplayOp::Resume => {
+            Operation::Resume => {
                 let advice = content["data"]["text/plain"].as_str().unwrap_or_default();
                 self.output.record().resume = Some(advice.to_owned());
             }

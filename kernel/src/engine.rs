@@ -5,13 +5,14 @@ use crate::cell_output::CellOutput;
 use crate::cells::commands::{self, Consequence};
 use crate::cells::compose;
 use crate::cells::notebook::{Notebook, Refusal};
-use crate::cells::outcome::Ready;
 use crate::cells::positions::{self, Position};
+use crate::cells::ready::Ready;
 use crate::cells::source::{self, Command, CommandLine, Source};
 use crate::failure::Failure;
+use crate::inputs::InputReader;
 use crate::link::{self, Kind};
 use crate::outline::SharedOutline;
-use crate::runner::{Ended, InputReader, Recipe, Runner};
+use crate::runner::{Ended, Recipe, Runner};
 use crate::session::{PreparedSession, Session};
 use crate::shell_line;
 use anyhow::{Context, Result};
@@ -130,7 +131,7 @@ impl Engine {
         if outcome.is_ok() {
             outline.cell_ran(code, &self.notebook.compiler.notebook_folder);
         }
-        let variables = self.notebook.variables().iter();
+        let variables = self.notebook.namespace.variables.iter();
         outline.set_variables(variables.map(|(name, it)| (name.as_str(), it.ty.as_str())));
         drop(outline);
         match outcome {
@@ -147,7 +148,7 @@ impl Engine {
     ) -> Result<Option<Map<String, Value>>, Failure> {
         self.revive()?;
         let source = Source::new(cell, code);
-        let (lines, rust) = source::split(code, &|name| self.notebook.knows(name));
+        let (lines, rust) = source::split(code, &|name| self.notebook.namespace.knows(name));
         let (behind, before): (Vec<_>, Vec<_>) =
             lines.into_iter().partition(|line| line.is_behind_rust && !comes_first(line));
         let shown = self.run_lines(&before, &source)?;
@@ -269,7 +270,9 @@ impl Engine {
                 Ended::Died(how) => return Err(self.death(&how)),
                 Ended::Returned { status: link::LOST_VARIABLES, said } => {
                     for (_, name) in said.iter().filter(|(kind, _)| *kind == Kind::Lost) {
-                        self.notebook.lose_variable(name, "its type was redefined, so it was lost");
+                        self.notebook
+                            .namespace
+                            .lose_variable(name, "its type was redefined, so it was lost");
                     }
                 }
                 Ended::Returned { status, said } => return self.conclude(ready, status, said),
@@ -289,9 +292,9 @@ impl Engine {
             said.iter().rev().find(|(kind, _)| *kind == wanted).map(|(_, text)| text)
         };
         let has_result = ready.has_result;
-        let before: Vec<String> = self.notebook.variables().keys().cloned().collect();
-        self.notebook.returned(ready, status == link::SUCCESSFUL);
-        let now = self.notebook.variables();
+        let before: Vec<String> = self.notebook.namespace.variables.keys().cloned().collect();
+        self.notebook.namespace.returned(ready, status == link::SUCCESSFUL);
+        let now = &self.notebook.namespace.variables;
         let lost: Vec<String> = before.into_iter().filter(|name| !now.contains_key(name)).collect();
         let lost = if lost.is_empty() {
             String::new()
@@ -367,7 +370,7 @@ impl Engine {
             ("EvaluatorDied", format!("the evaluator died: it {how}."))
         };
         words += &self.loss();
-        self.notebook.lose_variables("the evaluator died");
+        self.notebook.namespace.lose_variables("the evaluator died");
         if let Err(failure) = self.start_evaluator() {
             return failure;
         }
@@ -376,7 +379,8 @@ impl Engine {
 
     /// What died with the evaluator, and how to go on.
     fn loss(&self) -> String {
-        let names: Vec<&str> = self.notebook.variables().keys().map(String::as_str).collect();
+        let names: Vec<&str> =
+            self.notebook.namespace.variables.keys().map(String::as_str).collect();
         let mut words = match names.as_slice() {
             [] => "\nThere were no variables to lose.".to_owned(),
             names => format!("\nLost variables: {}.", names.join(", ")),
@@ -393,7 +397,7 @@ impl Engine {
         let Some(how) = self.runner.death().map(str::to_owned) else { return Ok(()) };
         let note = format!("The evaluator died after the last cell: it {how}.{}\n", self.loss());
         self.output.publisher.text("stderr", &note);
-        self.notebook.lose_variables("the evaluator died");
+        self.notebook.namespace.lose_variables("the evaluator died");
         self.start_evaluator()
     }
 

@@ -2,7 +2,6 @@
 
 use crate::activity::Activity;
 use crate::publisher::{Publisher, content, message};
-use crate::runner::InputReader;
 use jupyter_protocol::JupyterMessage;
 use serde_json::json;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -11,6 +10,9 @@ use std::time::Duration;
 
 /// How often a cell that waits for input looks whether it was interrupted.
 const INPUT_POLL: Duration = Duration::from_millis(50);
+
+/// Asks the front end for a line: prompt, and whether it is a password. None if there is no input.
+pub type InputReader = Arc<dyn Fn(&str, bool) -> Option<String> + Send + Sync>;
 
 /// The stdin channel.
 pub struct Inputs {

@@ -10,6 +10,7 @@ use crate::library_metadata::{
 };
 use crate::support::{self, Support};
 use crate::toolchain::Toolchain;
+use crate::walk::{Links, files_below};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -135,13 +136,15 @@ fn fingerprint(home: &Path, toolchain: &Toolchain, features: Option<&str>) -> Re
     home.hash(&mut hasher);
     include_str!("evaluator_support.rs").hash(&mut hasher);
     include_str!("stream_shim.rs").hash(&mut hasher);
-    let mut files = vec!["Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain.toml"]
+    let mut files: Vec<_> = ["Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain.toml"]
         .into_iter()
         .map(|name| home.join(name))
         .filter(|path| path.is_file())
         .collect();
-    list_files(&home.join("src"), &mut files)
-        .with_context(|| format!("{} is not a checkout of {PACKAGE}", home.display()))?;
+    for file in files_below(&home.join("src"), Links::Followed, &|_| true) {
+        let is_no_checkout = || format!("{} is not a checkout of {PACKAGE}", home.display());
+        files.push(file.with_context(is_no_checkout)?);
+    }
     files.sort();
     for file in files {
         let mut content = Vec::new();
@@ -149,18 +152,6 @@ fn fingerprint(home: &Path, toolchain: &Toolchain, features: Option<&str>) -> Re
         (file.strip_prefix(home).unwrap_or(&file), content).hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
-}
-
-fn list_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            list_files(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn build(

@@ -3,6 +3,7 @@
 
 mod activity;
 mod analyser;
+mod analyser_folder;
 mod analysis;
 mod cell_output;
 mod cell_queue;
@@ -12,6 +13,7 @@ mod cursor;
 mod definitions;
 mod engine;
 mod evaluator;
+mod evaluator_reader;
 mod failure;
 mod folder;
 mod history;
@@ -37,6 +39,7 @@ mod shell_line;
 mod support;
 mod toolchain;
 mod tools;
+mod walk;
 mod wire;
 
 use crate::activity::Activity;

@@ -1,9 +1,9 @@
 //! What the notebook has defined so far: what completion and descriptions know it by.
 
-use crate::cells::compose::readable;
+use crate::analyser_folder::AnalyserFolder;
 use crate::cells::source::without_commands;
+use crate::cells::types::readable;
 use crate::definitions::Definitions;
-use crate::session::AnalyserFolder;
 use ra_ap_syntax::{Edition, SourceFile};
 use std::collections::HashSet;
 use std::path::Path;

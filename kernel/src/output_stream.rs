@@ -6,24 +6,31 @@
 //! is text, so that a malformed line is shown and never obeyed. All of it is a cell's to write: what
 //! the kernel must rely on comes over a socket (`link.rs`).
 
+/// The library's own file: what its display lines are made of is said once.
+#[path = "../../src/display/protocol/terms.rs"]
+mod display_terms;
+
+pub use display_terms::Operation;
+
+use display_terms::{LONGEST_LINE, PREFIX};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-const DISPLAY_TAG: &[u8] = "\u{1e}neural-composer/1 ".as_bytes();
+const DISPLAY_TAG: &[u8] = PREFIX.as_bytes();
 const CONTENT_BEGIN: &[u8] = b"EVCXR_BEGIN_CONTENT ";
 const CONTENT_END: &[u8] = b"EVCXR_END_CONTENT";
 /// How the crate `evcxr_input` announces that it will read a line: with a prompt.
 const INPUT_PROMPTS: [(&[u8], bool); 2] =
     [(evcxr_input::GET_CMD_PASSWORD.as_bytes(), true), (evcxr_input::GET_CMD.as_bytes(), false)];
-/// Longest display line obeyed, in bytes; the library keeps to 8 MiB.
-const DISPLAY_LIMIT_BYTES: usize = 9 << 20;
+/// Longest display line obeyed, in bytes: somewhat more than the library writes.
+const DISPLAY_LIMIT_BYTES: usize = LONGEST_LINE + (1 << 20);
 /// How much of an over-long line is shown as text.
 const EXCERPT_BYTES: usize = 1000;
 
-/// One display line of the library.
+/// One display line: the library's, or a cell's own, whose data may be any JSON.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct DisplayLine {
-    pub op: DisplayOp,
+    pub op: Operation,
     #[serde(default)]
     pub id: Option<String>,
     #[serde(default)]
@@ -33,16 +40,6 @@ pub struct DisplayLine {
     /// For `clear`: wait for the next output before clearing.
     #[serde(default)]
     pub wait: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DisplayOp {
-    Display,
-    Update,
-    Clear,
-    /// Not shown: how to go on, should the evaluator die (`data["text/plain"]`).
-    Resume,
 }
 
 /// One piece of a stream, in order.
@@ -191,10 +188,10 @@ impl DisplayLine {
     /// Whether the line has what its `op` needs.
     fn is_sound(&self) -> bool {
         match self.op {
-            DisplayOp::Display => !self.data.is_empty(),
-            DisplayOp::Update => self.id.is_some() && !self.data.is_empty(),
-            DisplayOp::Clear => true,
-            DisplayOp::Resume => self.data.get("text/plain").is_some_and(Value::is_string),
+            Operation::Display => !self.data.is_empty(),
+            Operation::Update => self.id.is_some() && !self.data.is_empty(),
+            Operation::Clear => true,
+            Operation::Resume => self.data.get("text/plain").is_some_and(Value::is_string),
         }
     }
 }
@@ -327,7 +324,7 @@ mod tests {
             assert_eq!(pieces.len(), 3, "{pieces:?}");
             assert_eq!(pieces[0], text("before\n"));
             let Piece::Display(display) = &pieces[1] else { panic!("{pieces:?}") };
-            assert_eq!(display.op, DisplayOp::Display);
+            assert_eq!(display.op, Operation::Display);
             assert_eq!(display.id.as_deref(), Some("a"));
             assert_eq!(pieces[2], text("after\n"));
         }

@@ -1,16 +1,13 @@
 //! One kernel's own folder, and what is prepared in it before the first cell.
 
-use crate::analyser;
+use crate::analyser_folder::AnalyserFolder;
 use crate::cells::compile::Compiler;
 use crate::library::{self, LibraryInUse};
-use crate::library_metadata;
 use crate::runner::Recipe;
 use crate::support::{self, Support};
 use crate::toolchain::Toolchain;
-use crate::tools::{self, SETUP_ENV, Setup};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The library's checkout, set by the kernelspec.
 pub const HOME_ENV: &str = "NEURAL_COMPOSER_HOME";
@@ -63,7 +60,7 @@ impl Session {
 
     /// Where the analyser works.
     pub fn analyser_folder(&self) -> AnalyserFolder {
-        AnalyserFolder { folder: self.folder.join("analyser") }
+        AnalyserFolder::new(self.folder.join("analyser"))
     }
 
     /// Finds the library's build, or builds it, telling `progress` each step.
@@ -130,82 +127,5 @@ impl PreparedSession {
              rustup component add rust-src\nin a terminal and restart this kernel.\n"
                 .to_owned()
         })
-    }
-}
-
-/// The analyser's own folder, with a package of its own.
-#[derive(Debug, Clone)]
-pub struct AnalyserFolder {
-    folder: PathBuf,
-}
-
-impl AnalyserFolder {
-    fn cells(&self) -> PathBuf {
-        self.folder.join("cells")
-    }
-
-    fn setup_file(&self) -> PathBuf {
-        self.folder.join("setup.json")
-    }
-
-    /// Stand-ins for cargo, rustc and rustup, which rust-analyzer calls.
-    fn tools(&self) -> PathBuf {
-        self.folder.join("tools")
-    }
-
-    fn dependency_file(&self) -> PathBuf {
-        self.folder.join("dependency")
-    }
-
-    fn prepare(
-        &self,
-        home: Option<&Path>,
-        library: Option<&LibraryInUse>,
-        toolchain: &Toolchain,
-    ) -> Result<()> {
-        std::fs::create_dir_all(self.cells())?;
-        let bin = self.tools().join("bin");
-        std::fs::create_dir_all(&bin)?;
-        let program = std::env::current_exe()?;
-        for tool in tools::NAMES {
-            let link = bin.join(tool);
-            // The session may be prepared a second time, after a failure.
-            let _ = std::fs::remove_file(&link);
-            std::os::unix::fs::symlink(&program, link)?;
-        }
-        let setup = Setup {
-            toolchain: toolchain.clone(),
-            library: library.map(|in_use| in_use.library.clone()),
-            cells: self.cells(),
-            tools: bin,
-            path: std::env::var("PATH").unwrap_or_default(),
-            cargo_home: std::env::var("CARGO_HOME").ok(),
-        };
-        setup.write(&self.setup_file())?;
-        let dependency = match (home, library) {
-            (Some(home), Some(in_use)) => {
-                library_metadata::dependency_line(home, in_use.library.features.as_deref())
-            }
-            _ => String::new(),
-        };
-        Ok(std::fs::write(self.dependency_file(), dependency)?)
-    }
-
-    /// The command that starts the analyser, once the session is prepared.
-    pub fn command(&self) -> Result<Command> {
-        let dependency = std::fs::read_to_string(self.dependency_file())?;
-        let mut command = Command::new(std::env::current_exe()?);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&path);
-        let first = std::iter::once(self.tools().join("bin"));
-        // A folder with a colon in its name cannot be on the path; then there is no analyser.
-        let path = std::env::join_paths(first.chain(folders))?;
-        command
-            .env("PATH", path)
-            .env("CARGO_HOME", self.tools())
-            .env(analyser::DEPENDENCY_ENV, dependency)
-            .env(SETUP_ENV, self.setup_file())
-            .current_dir(&self.folder);
-        Ok(command)
     }
 }

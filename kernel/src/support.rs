@@ -1,11 +1,13 @@
 //! The crate and the shim that the evaluator loads before the first cell.
 
-use crate::cells::compile::SUPPORT_CRATE;
-use crate::toolchain::{Toolchain, output};
+use crate::toolchain::{Toolchain, output, shared_object_name};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The crate that every cell links; see `evaluator_support.rs`.
+pub const SUPPORT_CRATE: &str = "neural_cells";
 
 /// What the evaluator loads before the first cell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,17 +28,15 @@ impl Support {
 
 /// Compiles the evaluator's support into `folder`.
 pub fn compile(toolchain: &Toolchain, folder: &Path) -> Result<Support> {
-    let name = |stem: &str| {
-        format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
-    };
     let compile = |stem: &str, text: &str, options: &[&str]| {
         let source = format!("{stem}.rs");
         std::fs::write(folder.join(&source), text)?;
         // Names without the folder: what passes them on may not bear every path.
         let mut rustc = Command::new(&toolchain.rustc);
         rustc.current_dir(folder).args(["--edition", "2024", "-O", "--crate-name", stem]);
-        output(rustc.args(options).arg("-o").arg(name(stem)).arg(source))?;
-        anyhow::Ok(folder.join(name(stem)))
+        let object = shared_object_name(stem);
+        output(rustc.args(options).arg("-o").arg(&object).arg(source))?;
+        anyhow::Ok(folder.join(object))
     };
     let object = compile(
         SUPPORT_CRATE,

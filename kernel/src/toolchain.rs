@@ -70,6 +70,11 @@ fn find(tool: &str, folder: &Path) -> Result<PathBuf> {
         .with_context(|| format!("`{tool}` was not found: install Rust from https://rustup.rs"))
 }
 
+/// The file name of a shared object on this platform.
+pub fn shared_object_name(stem: &str) -> String {
+    format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+}
+
 /// What a command prints, or an error with what it complained of.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command

@@ -1,5 +1,6 @@
 //! The cells' package as rust-analyzer sees it: the crates it depends on, and their files.
 
+use crate::walk::{Links, files_below};
 use anyhow::{Context, Result};
 use ra_ap_hir::ChangeWithProcMacros;
 use ra_ap_ide::{FileId, SourceRoot};
@@ -9,6 +10,7 @@ use ra_ap_project_model::{
 };
 use ra_ap_vfs::file_set::FileSetConfig;
 use ra_ap_vfs::{Change, Vfs, VfsPath};
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// Files that rust-analyzer knows, by number.
@@ -87,21 +89,21 @@ impl Project {
         cells.into_iter().chain(sets.map(SourceRoot::new_library)).collect()
     }
 
+    /// Reads the Rust files of one package in a folder, not those of others.
     fn read(&mut self, folder: &AbsPath, include: &[AbsPathBuf], exclude: &[AbsPathBuf]) {
-        let Ok(entries) = std::fs::read_dir(AsRef::<Path>::as_ref(folder)) else { return };
-        for entry in entries.flatten() {
-            let (Ok(kind), Some(name)) =
-                (entry.file_type(), entry.file_name().to_str().map(str::to_owned))
-            else {
-                continue;
-            };
-            let path = folder.join(&name);
-            let is_elsewhere = |path: &AbsPathBuf| include.contains(path) || exclude.contains(path);
-            if kind.is_dir() && !is_elsewhere(&path) && !name.starts_with('.') {
-                self.read(&path, include, exclude);
-            } else if name.ends_with(".rs")
+        let is_elsewhere = |path: &Path| {
+            include.iter().chain(exclude).any(|known| AsRef::<Path>::as_ref(known) == path)
+        };
+        let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+        let files = files_below(folder.as_ref(), Links::Listed, &|entry| {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            !is_folder || !is_hidden(&entry.file_name()) && !is_elsewhere(&entry.path())
+        });
+        for path in files.into_iter().flatten() {
+            let Some(Ok(path)) = path.to_str().map(AbsPathBuf::try_from) else { continue };
+            if path.extension() == Some("rs")
                 && path != self.folder.join("src/lib.rs")
-                && let Ok(bytes) = std::fs::read(AsRef::<Path>::as_ref(&path))
+                && let Ok(bytes) = std::fs::read(&path)
             {
                 self.files.set_file_contents(VfsPath::from(path), Some(bytes));
             }

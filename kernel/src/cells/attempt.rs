@@ -1,11 +1,11 @@
 //! One attempt to compile a cell: what it assumes, and what errors teach it.
 
-use super::compose::{Keeping, Variable};
 use super::definitions::Definitions;
 use super::diagnostic::Diagnostic;
 use super::item::{Item, Key};
 use super::parse::Cell;
 use super::types::Type;
+use super::variable::{Keeping, Variable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

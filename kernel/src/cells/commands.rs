@@ -1,7 +1,7 @@
 //! The commands of a notebook, as evcxr names them.
 
-use super::compose::readable;
 use super::notebook::Notebook;
+use super::types::readable;
 use crate::link::{Command as Order, Kind};
 use crate::runner::{Ended, Runner};
 use anyhow::{Result, bail};
@@ -54,7 +54,7 @@ pub fn execute(
             nothing(())
         }
         "vars" => (Some(variables(notebook, runner)), Consequence::None),
-        "type" | "t" => match notebook.variables().get(arguments) {
+        "type" | "t" => match notebook.namespace.variables.get(arguments) {
             Some(variable) => said(format!("{arguments}: {}", readable(&variable.ty))),
             None if arguments.is_empty() => bail!("expected `:type name`"),
             None => bail!("there is no variable `{arguments}`: `:vars` lists them"),
@@ -64,7 +64,7 @@ pub fn execute(
             (None, Consequence::Restart)
         }
         "restart" => {
-            notebook.lose_variables("the evaluator was restarted");
+            notebook.namespace.lose_variables("the evaluator was restarted");
             (None, Consequence::Restart)
         }
         "opt" => {
@@ -161,8 +161,9 @@ fn variables(notebook: &Notebook, runner: &mut Runner) -> Map<String, Value> {
             heap => format!("{} + {}", bytes(own), bytes(heap)),
         })
     };
-    let width = notebook.variables().keys().map(|name| name.chars().count()).max().unwrap_or(0);
-    for (name, variable) in notebook.variables() {
+    let width =
+        notebook.namespace.variables.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (name, variable) in &notebook.namespace.variables {
         let (keyword, size) = (if variable.is_mutable { "mut " } else { "" }, size_of(name));
         let ty = readable(&variable.ty);
         text += &format!("{name:width$}  {keyword}{ty}  {size}\n");

@@ -1,13 +1,14 @@
 //! Compiling a generated crate: one call of rustc, which the stop button can end.
 
 use super::compose::file_name;
-use super::crates::CrateSet;
+use super::crate_set::CrateSet;
 use super::diagnostic::{self, Diagnostic};
 use super::generated::Generated;
 use super::types::{self, Type};
 use crate::activity::Activity;
 use crate::library::Library;
-use crate::toolchain::Toolchain;
+use crate::support::SUPPORT_CRATE;
+use crate::toolchain::{Toolchain, shared_object_name};
 use anyhow::{Context, Result};
 use rustix::process::Pid;
 use std::collections::BTreeMap;
@@ -18,8 +19,6 @@ use std::process::{Command, Stdio};
 
 /// The name of every cell's crate: a type of the same definition is the same type in every cell.
 const CRATE: &str = "cell";
-/// The crate that every cell links; see `evaluator_support.rs`.
-pub const SUPPORT_CRATE: &str = "neural_cells";
 
 /// What compiles cells, and where.
 pub struct Compiler {
@@ -140,7 +139,7 @@ impl Compiler {
             // Types by their whole paths, which a later cell resolves.
             .arg("-Ztrim-diagnostic-paths=no")
             .arg("-L.")
-            .arg(format!("--extern={SUPPORT_CRATE}={}", support_name()));
+            .arg(format!("--extern={SUPPORT_CRATE}={}", shared_object_name(SUPPORT_CRATE)));
         if let Some(library) = &self.library {
             rustc.arg(format!("-Ldependency={}", library.dependencies.display()));
             rustc.arg(format!("--extern=neural_composer={}", library.shared_object.display()));
@@ -165,12 +164,7 @@ impl Compiler {
 
 /// The file of a compiled cell.
 pub fn object_name(build: u32) -> String {
-    format!("{}cell_{build}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
-}
-
-/// The file of the crate that every cell links.
-pub fn support_name() -> String {
-    format!("{}{SUPPORT_CRATE}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+    shared_object_name(&format!("cell_{build}"))
 }
 
 enum Ended {

@@ -4,29 +4,20 @@
 //! the variables that the cell names out of the store, runs the cell's statements, shows the last
 //! expression, and keeps what is new. Every byte of it knows which byte of which cell it came from.
 
-use super::crates::CrateSet;
+use super::crate_set::CrateSet;
 use super::definitions::Definitions;
 use super::generated::{Generated, Origin};
 use super::item::{Item, Key};
 use super::parse::Cell;
 use super::source::Source;
 use super::statics::{Form, Static};
+use super::types::{CRATES_MODULE, VERSION_PREFIX};
+use super::variable::{Keeping, Variable};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The module in which a cell names the crates that types may come from.
-const CRATES_MODULE: &str = "neural_crates";
-
-/// A text about types without the module that the notebook's crates are named in.
-pub fn readable(text: &str) -> String {
-    text.replace(&format!("{CRATES_MODULE}::"), "")
-}
-
-/// Modules of types that were defined anew start with this.
-pub const VERSION_PREFIX: &str = "neural_version_";
 
 /// The runtime that cells with `.await` run on: a static like the notebook's own.
 pub const RUNTIME: &str = "NEURAL_RUNTIME";
@@ -35,25 +26,6 @@ pub const RUNTIME: &str = "NEURAL_RUNTIME";
 pub const RUNTIME_DEFINITION: &str = "static NEURAL_RUNTIME: \
     ::std::sync::LazyLock<::tokio::runtime::Runtime> = ::std::sync::LazyLock::new(|| \
     ::tokio::runtime::Runtime::new().expect(\"tokio's runtime starts\"));";
-
-/// A variable in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
-    pub ty: String,
-    pub is_mutable: bool,
-    /// See [`Definitions::fingerprint`].
-    pub fingerprint: u64,
-}
-
-/// How a new variable is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Keeping {
-    Inferred,
-    /// As this type, into which its own can be turned.
-    As(String),
-    /// Not at all: it ends with the cell.
-    Local,
-}
 
 /// What a crate is made from.
 pub struct Plan<'a> {

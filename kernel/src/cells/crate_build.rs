@@ -3,6 +3,8 @@
 use super::compile::Compiler;
 use crate::activity::Activity;
 use crate::publisher::Publisher;
+use crate::toolchain::{output, shared_object_name};
+use crate::walk::{Links, files_below};
 use anyhow::{Context, Result, bail};
 use rustix::process::Pid;
 use serde_json::Value;
@@ -73,7 +75,7 @@ pub type NamedPackage = (String, String);
 /// What the notebook depends on directly; and the folders with sources of all that is in folders.
 pub fn names(workshop: &Workshop) -> Result<(Vec<NamedPackage>, Vec<PathBuf>)> {
     let toolchain = &workshop.compiler.toolchain;
-    let metadata = crate::toolchain::output(
+    let metadata = output(
         toolchain
             .choose(&mut Command::new(&toolchain.cargo))
             .current_dir(workshop.folder)
@@ -123,24 +125,14 @@ fn tell(stderr: impl Read, publisher: &Publisher) -> String {
 pub fn stamp(folder: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
     1u8.hash(&mut hasher);
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        let mut entries: Vec<_> = entries.flatten().collect();
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            if name == "target" || name == ".git" {
-                continue;
-            }
-            let Ok(about) = entry.metadata() else { continue };
-            if about.is_dir() {
-                open.push(entry.path());
-            } else {
-                let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                (name, about.len(), changed).hash(&mut hasher);
-            }
-        }
+    // Links are not followed: this is asked before every cell, and they may lead to anything.
+    let files = files_below(folder, Links::Listed, &|entry| {
+        !["target", ".git"].iter().any(|name| entry.file_name() == *name)
+    });
+    for file in files.into_iter().flatten() {
+        let Ok(about) = file.symlink_metadata() else { continue };
+        let changed = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        (file.file_name(), about.len(), changed).hash(&mut hasher);
     }
     hasher.finish()
 }
@@ -160,7 +152,7 @@ pub fn link(
         text += &format!("extern crate {name} as _;\n");
     }
     std::fs::write(&source, text)?;
-    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let file = shared_object_name(name);
     let mut rustc = Command::new(&compiler.toolchain.rustc);
     rustc
         .current_dir(&compiler.folder)
@@ -177,6 +169,6 @@ pub fn link(
     for (name, file) in below.iter().chain(crates.iter().map(|pair| (&pair.0, &pair.1))) {
         rustc.arg(format!("--extern={name}={}", file.display()));
     }
-    crate::toolchain::output(&mut rustc)?;
+    output(&mut rustc)?;
     Ok(compiler.folder.join(file))
 }

@@ -2,6 +2,7 @@
 
 use super::globs::Brought;
 use super::syntax;
+use crate::walk::{Links, files_below};
 use ra_ap_syntax::ast::{self, HasAttrs, HasName};
 use ra_ap_syntax::{AstNode, Edition, SourceFile};
 use std::collections::BTreeMap;
@@ -53,20 +54,11 @@ impl CrateSource {
 }
 
 /// The text of every Rust file in a folder.
-fn sources(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                found.extend(std::fs::read_to_string(&path));
-            }
-        }
-    }
-    found
+fn sources(folder: &Path) -> impl Iterator<Item = String> {
+    let files = files_below(folder, Links::Followed, &|_| true).into_iter().flatten();
+    files
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .filter_map(|path| std::fs::read_to_string(path).ok())
 }
 
 fn exported(code: &SourceFile, crate_name: &str) -> Vec<(String, String)> {

@@ -6,8 +6,7 @@
 //! the ones before.
 
 use super::crate_build::{self, Workshop};
-use super::crate_source::CrateSource;
-use super::globs::Brought;
+use super::crate_set::CrateSet;
 use super::requirement::{Requirement, compatible};
 use crate::library::Library;
 use crate::library_metadata::{PACKAGE, SharedCrate};
@@ -16,44 +15,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-
-/// The crates that a cell may name, compiled.
-#[derive(Debug, Clone, Default)]
-pub struct CrateSet {
-    /// Name in code → file.
-    pub names: BTreeMap<String, PathBuf>,
-    /// Shared objects that hold them: name → file. The evaluator loads them.
-    pub linked: BTreeMap<String, PathBuf>,
-    /// Where the crates are that these depend on.
-    pub dependencies: Vec<PathBuf>,
-    /// Crates whose source is in a folder, and what it was when they were compiled.
-    pub stamps: BTreeMap<String, u64>,
-    /// Name in code → source.
-    sources: BTreeMap<String, CrateSource>,
-}
-
-impl CrateSet {
-    /// Whether a cell could call a macro that one of the crates exports.
-    pub fn exports_macros(&self) -> bool {
-        !self.sources.is_empty()
-    }
-
-    /// Whether an import of all that a crate has may change what a name means.
-    pub fn brings(&self, of_crate: &str, name: &str) -> bool {
-        match self.sources.get(of_crate) {
-            Some(source) => source.brought().has(name),
-            // Of theirs that hide a name of the prelude, none can be used in its place.
-            None if ["std", "core", "alloc", "neural_composer"].contains(&of_crate) => false,
-            None => Brought::unknown().has(name),
-        }
-    }
-
-    /// The rules of a crate's macro by its path, `krate::name`.
-    pub fn macro_rules(&self, path: &str) -> Option<String> {
-        let (of_crate, rest) = path.split_once("::")?;
-        self.sources.get(of_crate)?.rules(rest.rsplit("::").next()?)
-    }
-}
 
 /// All crates of the notebook.
 #[derive(Debug, Default)]
@@ -214,7 +175,7 @@ impl Crates {
                     all.push((name.clone(), file.clone()));
                     let root = artifact["target"]["src_path"].as_str().map(Path::new);
                     if let Some(source) = root.and_then(Path::parent) {
-                        set.sources.insert(name.clone(), CrateSource::new(name, source));
+                        set.add_source(name, source);
                     }
                 }
             }

@@ -1,7 +1,8 @@
 //! What the notebook has defined so far, and what depends on what.
 
-use super::crates::CrateSet;
-use super::item::{Item, Key, Words};
+use super::crate_set::CrateSet;
+use super::item::{Item, Key};
+use super::words::Words;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use super::generated::{Generated, Origin};
 use super::item::Item;
 use super::source::Source;
+use super::types;
 use serde_json::Value;
 use std::ops::Range;
 use std::sync::Arc;
@@ -226,14 +227,10 @@ fn own_range(span: &Value) -> Option<Range<usize>> {
 
 /// The words without names of what the kernel writes around a cell.
 fn harmless_words(text: &str) -> String {
-    let mut out = super::compose::readable(text)
+    let text = types::readable(text)
         .replace("::neural_cells::", "")
         .replace("neural_cells::", "")
         .replace("DebugCellError", "the cell's error")
         .replace("CellError", "the cell's error");
-    while let Some(at) = out.find(super::compose::VERSION_PREFIX) {
-        let end = out[at..].find("::").map_or(out.len(), |length| at + length + 2);
-        out.replace_range(at..end, "");
-    }
-    out
+    types::without_versions(&text)
 }

@@ -2,8 +2,12 @@
 
 use super::item::Item;
 use super::source::Source;
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// The sources of all builds: what a position in one of them stands for.
+pub type Builds = Arc<Mutex<HashMap<u32, Arc<Generated>>>>;
 
 /// A part of the generated text.
 #[derive(Debug, Clone)]

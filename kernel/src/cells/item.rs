@@ -1,10 +1,10 @@
 //! Functions, types, imports and the rest: what a cell defines for the cells after it.
 
 use super::globs::Brought;
+use super::identity::Identity;
 use super::source::Source;
 use super::statics::Static;
-use super::syntax::tokens;
-use ra_ap_syntax::{SyntaxKind, SyntaxNode};
+use super::words::Words;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,52 +31,6 @@ pub enum Key {
     },
     /// What has no name: it replaces only its own repetition.
     Text(String),
-}
-
-/// Names that a piece of code mentions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Words(pub BTreeSet<String>);
-
-impl Words {
-    /// Adds the names in a node, and in its strings, which `format!` looks into.
-    pub fn take(&mut self, node: &SyntaxNode) {
-        for token in tokens(node) {
-            match token.kind() {
-                SyntaxKind::IDENT => {
-                    self.0.insert(token.text().to_owned());
-                }
-                SyntaxKind::STRING => self.take_text(token.text()),
-                _ => {}
-            }
-        }
-    }
-
-    /// Adds every word of a text.
-    pub fn take_text(&mut self, text: &str) {
-        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-        let names = words.filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_'));
-        self.0.extend(names.map(str::to_owned));
-    }
-
-    /// Whether the name occurs; `r#type` occurs as `type` in strings.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains(name) || name.strip_prefix("r#").is_some_and(|name| self.0.contains(name))
-    }
-}
-
-/// What makes a type what it is.
-#[derive(Debug, Clone, Default)]
-pub struct Identity {
-    /// The definition, without comments and without the bodies of functions.
-    pub text: String,
-    /// The names that it reaches.
-    pub reaches: BTreeSet<String>,
-    /// Of these, the names that its paths begin with.
-    pub roots: BTreeSet<String>,
-    /// It names types of traits' implementations, such as `T::Item`.
-    pub projects: bool,
-    /// Types that an implementation gives: `type Item = u32;`.
-    pub gives: String,
 }
 
 /// One definition.

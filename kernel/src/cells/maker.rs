@@ -1,13 +1,13 @@
 //! From syntax nodes to the items of a notebook.
 
 use super::globs::Brought;
+use super::identity::Identity;
 use super::imports;
-use super::item::{Identity, Item, Key, MACROS_OF_ITEMS, MACROS_OF_PATHS, Words};
+use super::item::{Item, Key, MACROS_OF_ITEMS, MACROS_OF_PATHS};
 use super::source::Source;
 use super::statics;
-use super::syntax::{
-    first_token, first_token_of, inner_text, is_in_body, macro_name, normal, tokens,
-};
+use super::syntax::{first_token, first_token_of, inner_text, macro_name, normal, tokens};
+use super::words::Words;
 use ra_ap_syntax::ast::{self, HasAttrs, HasName, HasVisibility};
 use ra_ap_syntax::{AstNode, AstToken, SyntaxKind, SyntaxNode, SyntaxToken};
 use std::collections::BTreeSet;
@@ -58,7 +58,7 @@ impl Maker<'_> {
             words,
             provides: None,
             identity: Identity::default(),
-            statics: statics::find(self, node),
+            statics: statics::find(node, &|found| self.range(found)),
             private_places: Vec::new(),
             relative_paths: self.relative_paths(node),
             has_identity: false,
@@ -102,8 +102,8 @@ impl Maker<'_> {
         );
         made.identity = match item {
             // What it is called with may call others.
-            ast::Item::MacroRules(_) => identity_by_words(node),
-            _ => identity(node),
+            ast::Item::MacroRules(_) => Identity::by_words(node),
+            _ => Identity::of(node),
         };
         if let ast::Item::Module(module) = item {
             made.brought.take(module.syntax());
@@ -140,14 +140,14 @@ impl Maker<'_> {
 
     /// A macro's call that makes items.
     pub fn macro_item(&self, call: &ast::MacroCall, node: &SyntaxNode) -> Item {
-        let statics = statics::find(self, node);
+        let statics = statics::find(node, &|found| self.range(found));
         let key = match statics.as_slice() {
             [one] => Key::Value(one.name.clone()),
             _ => Key::Text(normal(node, true)),
         };
         let mut made = self.plain(key, node);
         made.statics = statics;
-        made.identity = identity(node);
+        made.identity = Identity::of(node);
         // What a macro of the notebook makes is not known.
         if macro_name(call).is_some_and(|name| MACROS_OF_ITEMS.contains(&name.as_str())) {
             made.provides = Some(made.statics.iter().map(|found| found.name.clone()).collect());
@@ -214,7 +214,7 @@ impl Maker<'_> {
                     ast::AssocItem::Fn(function) if function.const_token().is_none() => {
                         Identity::default()
                     }
-                    _ => identity(node),
+                    _ => Identity::of(node),
                 };
                 made
             })
@@ -313,7 +313,7 @@ impl Maker<'_> {
     }
 }
 
-/// A macro's name without its path.
+/// The name of a trait's or an implementation's member.
 fn member_name(member: &ast::AssocItem) -> Option<String> {
     let name = match member {
         ast::AssocItem::Fn(item) => item.name(),
@@ -322,38 +322,6 @@ fn member_name(member: &ast::AssocItem) -> Option<String> {
         ast::AssocItem::MacroCall(_) => None,
     };
     name.map(|name| name.text().to_string())
-}
-
-fn identity(node: &SyntaxNode) -> Identity {
-    let is_reached =
-        |name: &SyntaxNode| name.first_token().is_none_or(|token| !is_in_body(&token, node));
-    let name_refs = || {
-        node.descendants().filter(|found| found.kind() == SyntaxKind::NAME_REF && is_reached(found))
-    };
-    let projects = node.descendants().any(|found| match ast::Path::cast(found) {
-        // `T::Item` and `<T as Iterator>::Item`, which somebody's `impl` decides.
-        Some(path) => path.qualifier().is_some(),
-        None => false,
-    });
-    let is_root = |name: &SyntaxNode| {
-        let path = name.ancestors().find_map(ast::Path::cast);
-        path.is_none_or(|path| path.qualifier().is_none())
-    };
-    let (reached, roots) = (name_refs(), name_refs().filter(is_root));
-    Identity {
-        text: normal(node, false),
-        reaches: reached.map(|found| found.text().to_string()).collect(),
-        roots: roots.map(|found| found.text().to_string()).collect(),
-        projects,
-        gives: String::new(),
-    }
-}
-
-fn identity_by_words(node: &SyntaxNode) -> Identity {
-    let mut words = Words::default();
-    words.take(node);
-    let (reaches, roots) = (words.0.clone(), words.0);
-    Identity { text: normal(node, true), reaches, roots, ..Identity::default() }
 }
 
 #[cfg(test)]

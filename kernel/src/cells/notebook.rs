@@ -1,51 +1,30 @@
-//! A notebook as the compiler sees it: definitions, variables, crates, and how a cell joins them.
+//! A notebook as the compiler sees it: names, crates, and how a cell joins them.
 
 use super::attempt::{Attempt, outdated_items};
 use super::compile::{Compiled, Compiler, Wanted};
-use super::compose::{self, Plan, RUNTIME_DEFINITION, Variable};
+use super::compose::{self, Plan, RUNTIME_DEFINITION};
 use super::crate_build::Workshop;
 use super::crates::Crates;
 use super::definitions::Definitions;
 use super::diagnostic::Diagnostic;
-use super::generated::Generated;
+use super::generated::{Builds, Generated};
 use super::item::{Item, Key};
-use super::outcome::Ready;
+use super::namespace::Namespace;
 use super::parse::{self, Cell};
+use super::ready::{Build, Ready};
 use super::requirement::Requirement;
+use super::settings::Settings;
 use super::source::Source;
 use crate::activity::Activity;
 use crate::publisher::Publisher;
 use anyhow::Result;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// How often a cell is compiled with what the last attempt taught.
 const ATTEMPTS: u32 = 12;
-
-/// The sources of all builds: what a position in one of them stands for.
-pub type Builds = Arc<Mutex<HashMap<u32, Arc<Generated>>>>;
-
-/// What commands change.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub opt_level: String,
-    /// How results without a display of their own are written.
-    pub format: String,
-    /// `?` carries the words of an error's `Debug` instead of its `Display`.
-    pub debug_errors: bool,
-    /// Arithmetic that overflows panics.
-    pub has_checks: bool,
-    pub shows_timing: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let (opt_level, format) = ("3".to_owned(), "{:?}".to_owned());
-        Settings { opt_level, format, debug_errors: false, has_checks: true, shows_timing: false }
-    }
-}
 
 /// Why a cell was not compiled.
 pub enum Refusal {
@@ -60,22 +39,17 @@ impl From<anyhow::Error> for Refusal {
     }
 }
 
+/// All that a notebook has: what compiles it, its crates, settings, builds and names.
 pub struct Notebook {
     pub compiler: Compiler,
     pub crates: Crates,
     pub settings: Settings,
     pub builds: Builds,
-    pub(super) definitions: Definitions,
-    pub(super) attributes: Vec<(Arc<Source>, Range<usize>)>,
-    pub(super) variables: BTreeMap<String, Variable>,
-    /// Names that meant something, and why they no longer do.
-    pub(super) gone: HashMap<String, String>,
-    pub(super) exported: HashMap<String, u32>,
-    pub(super) first_identities: HashMap<String, u64>,
+    pub namespace: Namespace,
     last_build: u32,
     crates_folder: PathBuf,
     activity: Arc<Activity>,
-    pub(super) publisher: Publisher,
+    publisher: Publisher,
 }
 
 impl Notebook {
@@ -90,12 +64,7 @@ impl Notebook {
             crates: Crates::default(),
             settings: Settings::default(),
             builds: Builds::default(),
-            definitions: Definitions::default(),
-            attributes: Vec::new(),
-            variables: BTreeMap::new(),
-            gone: HashMap::new(),
-            exported: HashMap::new(),
-            first_identities: HashMap::new(),
+            namespace: Namespace::default(),
             last_build: 0,
             crates_folder,
             activity,
@@ -103,37 +72,15 @@ impl Notebook {
         }
     }
 
-    pub fn variables(&self) -> &BTreeMap<String, Variable> {
-        &self.variables
-    }
-
-    /// Whether a name means something in the notebook.
-    pub fn knows(&self, name: &str) -> bool {
-        self.variables.contains_key(name) || self.definitions.has_name(name)
-    }
-
     /// Forgets everything but the settings and the compiled crates.
     pub fn clear(&mut self) {
-        self.definitions = Definitions::default();
-        self.attributes.clear();
+        self.namespace = Namespace::default();
         self.crates.requirements.clear();
-        self.exported.clear();
-        self.first_identities.clear();
-        self.lose_variables("they were cleared");
-        self.gone.clear();
     }
 
-    /// The evaluator is gone, and every variable with it.
-    pub fn lose_variables(&mut self, why: &str) {
-        for name in std::mem::take(&mut self.variables).into_keys() {
-            self.gone.insert(name, why.to_owned());
-        }
-    }
-
-    pub fn lose_variable(&mut self, name: &str, why: &str) {
-        if self.variables.remove(name).is_some() {
-            self.gone.insert(name.to_owned(), why.to_owned());
-        }
+    /// A cell's code has begun to run.
+    pub fn begun(&mut self, ready: &Ready) {
+        self.namespace.begun(ready, self.crates.set(), &self.publisher);
     }
 
     pub fn require(&mut self, arguments: &str) -> Result<()> {
@@ -180,7 +127,8 @@ impl Notebook {
             // rustc expands all macros, though it keeps what they make to the cell; and its words are
             // about what was typed.
             Err(Refusal::Errors(_)) if expands_crates => {
-                let cell = parse::parse(source, rust, &|path| self.definitions.rules(path));
+                let cell =
+                    parse::parse(source, rust, &|path| self.namespace.definitions.rules(path));
                 self.compile_parsed(source, rust, cell)
             }
             compiled => compiled,
@@ -193,40 +141,33 @@ impl Notebook {
         rust: &str,
         mut cell: Cell,
     ) -> Result<Ready, Refusal> {
-        let mut definitions = self.definitions.clone();
+        let mut definitions = self.namespace.definitions.clone();
         definitions.add(cell.items.iter().cloned());
         self.add_foreign_crates(&cell)?;
-        let mut attributes = self.attributes.clone();
+        let mut attributes = self.namespace.attributes.clone();
         attributes.extend(cell.attributes.iter().map(|range| (source.clone(), range.clone())));
-        let lost = self.changed(&definitions);
+        let lost = self.namespace.changed(&definitions, self.crates.set());
         let has_debug = self.settings.debug_errors;
-        let mut attempt = Attempt::first(&cell, definitions, &self.variables, &lost, has_debug);
+        let mut attempt =
+            Attempt::first(&cell, definitions, &self.namespace.variables, &lost, has_debug);
         if !cell.has_statements && cell.items.is_empty() && cell.attributes.is_empty() {
-            return Ok(self.ready(
-                &cell,
-                0,
-                PathBuf::new(),
-                attempt,
-                attributes,
-                &[],
-                lost,
-                &BTreeMap::new(),
-            ));
+            return Ok(self.ready(&cell, Build::default(), attempt, attributes, lost));
         }
         cell.enters_runtime = self.crates.has_runtime() && cell.words.has("tokio");
         for _ in 0..ATTEMPTS {
             if cell.is_async || cell.enters_runtime {
                 self.provide_runtime(&mut attempt.definitions)?;
             }
-            let build = self.last_build + 1;
-            self.last_build = build;
-            let generated = self.generate(&cell, rust, build, &attempt, &attributes);
+            let number = self.last_build + 1;
+            self.last_build = number;
+            let generated = self.generate(&cell, rust, number, &attempt, &attributes);
             let wanted = Wanted::Object {
                 opt_level: &self.settings.opt_level,
                 has_checks: self.settings.has_checks,
             };
             let set = self.crates.set();
-            let compiled = self.compiler.compile(&generated, build, set, wanted, &self.activity)?;
+            let compiled =
+                self.compiler.compile(&generated, number, set, wanted, &self.activity)?;
             match compiled {
                 Compiled::Stopped => return Err(Refusal::Stopped),
                 Compiled::Object(object, types) => {
@@ -234,9 +175,9 @@ impl Notebook {
                         continue;
                     }
                     let exports = generated.exports.clone();
-                    self.lock_builds().insert(build, Arc::new(generated));
-                    return Ok(self
-                        .ready(&cell, build, object, attempt, attributes, &exports, lost, &types));
+                    self.lock_builds().insert(number, Arc::new(generated));
+                    let build = Build { number, object, exports, types };
+                    return Ok(self.ready(&cell, build, attempt, attributes, lost));
                 }
                 // Within a macro's arguments, `.await` is not seen before.
                 Compiled::Errors(errors)
@@ -246,7 +187,7 @@ impl Notebook {
                 }
                 Compiled::Errors(errors) => {
                     if let Err(errors) = self.learn(&cell, &mut attempt, errors) {
-                        return Err(Refusal::Errors(self.explained(errors)));
+                        return Err(Refusal::Errors(self.namespace.explained(errors)));
                     }
                 }
             }
@@ -255,12 +196,23 @@ impl Notebook {
         Err(Refusal::Other(words.to_owned()))
     }
 
+    fn ready(
+        &self,
+        cell: &Cell,
+        build: Build,
+        attempt: Attempt,
+        attributes: Vec<(Arc<Source>, Range<usize>)>,
+        lost: Vec<String>,
+    ) -> Ready {
+        Ready::new(cell, build, attempt, attributes, lost, self.crates.set(), &self.publisher)
+    }
+
     /// The rules of a macro: the notebook's own, one that it imported, or a crate's by its path.
     fn rules(&self, path: &str) -> Option<String> {
+        let known = &self.namespace.definitions;
         let of_crate = |path: String| self.crates.set().macro_rules(&path);
-        let imported =
-            || self.definitions.iter().rev().find_map(|item| of_crate(item.imported_path(path)?));
-        self.definitions.rules(path).or_else(imported).or_else(|| of_crate(path.to_owned()))
+        let imported = || known.iter().rev().find_map(|item| of_crate(item.imported_path(path)?));
+        known.rules(path).or_else(imported).or_else(|| of_crate(path.to_owned()))
     }
 
     fn lock_builds(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<Generated>>> {
@@ -334,16 +286,6 @@ impl Notebook {
         }
     }
 
-    /// The variables that a cell's definitions give another meaning.
-    fn changed(&self, definitions: &Definitions) -> Vec<String> {
-        let crates = self.crates.set();
-        let variables = self.variables.iter();
-        variables
-            .filter(|(_, known)| definitions.fingerprint(&known.ty, crates) != known.fingerprint)
-            .map(|(name, _)| name.clone())
-            .collect()
-    }
-
     fn generate(
         &self,
         cell: &Cell,
@@ -371,8 +313,8 @@ impl Notebook {
             renewed: &attempt.renewed,
             kept: &attempt.kept,
             dropped: &attempt.dropped,
-            exported: &self.exported,
-            first_identities: &self.first_identities,
+            exported: &self.namespace.exported,
+            first_identities: &self.namespace.first_identities,
             crate_set: set,
             crates: &crates,
             linked_crates: &linked,
@@ -411,7 +353,8 @@ impl Notebook {
             } else if !error.is_about_cells() && !error.loaded.is_empty() {
                 for name in &error.loaded {
                     attempt.loaded.retain(|(known, _)| known != name);
-                    self.lose_variable(name, "its type has no name that a later cell could use");
+                    self.namespace
+                        .lose_variable(name, "its type has no name that a later cell could use");
                     has_learnt = true;
                 }
             } else if !error.is_about_cells() && !error.kept.is_empty() {
@@ -431,49 +374,13 @@ impl Notebook {
         if !own.is_empty() {
             return Err(attempt.display_errors.take().unwrap_or(own));
         }
-        for item in &gone {
-            let name = described(item);
-            let why = format!("it no longer fits what cell [{}] defines", cell.source.cell);
-            let note = format!("{name} of cell [{}] is gone: {why}.\n", item.source.cell);
-            self.publisher.text("stderr", &note);
-            if let Key::Value(name) | Key::Type(name) | Key::Import(name) = &item.key {
-                self.gone.insert(name.clone(), why);
-            }
-        }
         has_learnt |= !gone.is_empty();
         attempt.definitions.remove(&gone);
-        self.definitions.remove(&gone);
+        self.namespace.lose_definitions(&gone, cell.source.cell, &self.publisher);
         if has_learnt {
             return Ok(());
         }
         let words = "the cell's surroundings could not be compiled; please report it";
         Err(vec![Diagnostic { message: words.to_owned(), ..Diagnostic::default() }])
-    }
-
-    /// Adds to "not found" what became of the name.
-    fn explained(&self, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
-        let explain = |mut error: Diagnostic| {
-            let is_unknown =
-                matches!(error.code.as_deref(), Some("E0425" | "E0412" | "E0432" | "E0433"));
-            let name = error.message.split('`').nth(1).unwrap_or_default().to_owned();
-            if let (true, Some(why)) = (is_unknown, self.gone.get(&name)) {
-                error.message = format!("`{name}` is not there any more: {why}");
-                error.notes.retain(|note| note.level == "note");
-            }
-            error
-        };
-        errors.into_iter().map(explain).collect()
-    }
-}
-
-/// A definition in words: `fn area`, `impl Display for Note`.
-fn described(item: &Item) -> String {
-    match &item.key {
-        Key::Impl { header, member } if member.is_empty() => format!("`{}`", header.trim()),
-        Key::Impl { header, member } => format!("`{member}` in `{}`", header.trim()),
-        Key::Macro(name) | Key::Type(name) | Key::Value(name) | Key::Import(name) => {
-            format!("`{name}`")
-        }
-        Key::Text(text) => format!("`{}`", text.chars().take(60).collect::<String>().trim()),
     }
 }

@@ -5,6 +5,7 @@ use super::item::{self, Item, Key};
 use super::maker::Maker;
 use super::source::Source;
 use super::syntax;
+use super::words::Words;
 use ra_ap_syntax::ast::{self, HasModuleItem};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
 use std::collections::BTreeSet;
@@ -46,7 +47,7 @@ pub struct Cell {
     /// It may start tasks, which need a runtime around them.
     pub enters_runtime: bool,
     /// Every name that occurs, also within strings, which `format!` looks into.
-    pub words: item::Words,
+    pub words: Words,
     /// Paths in `include_str!` and the like, which are relative to the notebook's folder.
     pub relative_paths: Vec<usize>,
     /// Variables that the cell assigns to.
@@ -74,7 +75,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
         tail: None,
         is_async: false,
         enters_runtime: false,
-        words: item::Words::default(),
+        words: Words::default(),
         relative_paths: Vec::new(),
         assigned: BTreeSet::new(),
         has_statements: false,

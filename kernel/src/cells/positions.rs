@@ -1,7 +1,6 @@
 //! Positions in generated sources, said as positions in cells.
 
-use super::generated::Generated;
-use super::notebook::Builds;
+use super::generated::{Builds, Generated};
 use super::source::Source;
 use std::sync::{Arc, PoisonError};
 

@@ -4,7 +4,6 @@
 //! its text, the identity of its type. Every later cell that has the same static by that measure
 //! imports it instead of defining it again. A changed one has another name, and starts afresh.
 
-use super::maker::Maker;
 use super::syntax::{macro_name, normal, tokens};
 use ra_ap_syntax::ast::{self, HasAttrs, HasModuleItem, HasName, HasVisibility};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
@@ -77,8 +76,8 @@ impl Static {
     }
 }
 
-/// All statics in a node.
-pub fn find(maker: &Maker, node: &SyntaxNode) -> Vec<Static> {
+/// All statics in a node; `range` tells where in the cell a node stands.
+pub fn find(node: &SyntaxNode, range: &dyn Fn(&SyntaxNode) -> Range<usize>) -> Vec<Static> {
     let mut found = Vec::new();
     for node in node.descendants() {
         if let Some(item) = ast::Static::cast(node.clone()) {
@@ -90,17 +89,17 @@ pub fn find(maker: &Maker, node: &SyntaxNode) -> Vec<Static> {
                 ["no_mangle", "export_name", "link_section"].iter().any(|name| text.contains(name))
             });
             if !is_foreign && !has_name {
-                found.extend(read(&item, Form::Plain, maker.range(&node), &path(&node)));
+                found.extend(read(&item, Form::Plain, range(&node), &path(&node)));
             }
         } else if let Some(call) = ast::MacroCall::cast(node.clone())
             && let Some(form) = form_of(&call)
         {
             // A whole statement ends in its semicolon.
-            let range = match node.parent().and_then(|above| above.parent()) {
-                Some(above) if above.kind() == SyntaxKind::EXPR_STMT => maker.range(&above),
-                _ => maker.range(&node),
+            let place = match node.parent().and_then(|above| above.parent()) {
+                Some(above) if above.kind() == SyntaxKind::EXPR_STMT => range(&above),
+                _ => range(&node),
             };
-            found.extend(in_macro(&call, form, &range, &path(&node)));
+            found.extend(in_macro(&call, form, &place, &path(&node)));
         }
     }
     found

@@ -4,8 +4,12 @@
 //! shows with the type in place: `keep_variable::<7, Song>(...)`. Later cells take the variable by that
 //! name of its type.
 
-use super::compose::VERSION_PREFIX;
 use std::collections::BTreeMap;
+
+/// The module in which a cell names the crates that types may come from.
+pub const CRATES_MODULE: &str = "neural_crates";
+/// Modules of types that were defined anew start with this.
+pub const VERSION_PREFIX: &str = "neural_version_";
 
 const CALL: &str = "keep_variable::<";
 
@@ -35,8 +39,13 @@ impl Type {
     }
 }
 
-/// The type without the modules that types defined anew are in.
-fn without_versions(written: &str) -> String {
+/// A text about types without the module that the notebook's crates are named in.
+pub fn readable(text: &str) -> String {
+    text.replace(&format!("{CRATES_MODULE}::"), "")
+}
+
+/// A text about types without the modules that types defined anew are in.
+pub fn without_versions(written: &str) -> String {
     let mut out = String::with_capacity(written.len());
     let mut rest = written;
     while let Some(at) = rest.find(VERSION_PREFIX) {

@@ -1,7 +1,7 @@
 //! Answers about the cells' package and the toolchain.
 
-use super::{LIBRARY, Setup};
-use crate::library_metadata::CELLS_PLACEHOLDER;
+use super::setup::Setup;
+use crate::library_metadata::{CELLS_PLACEHOLDER, PACKAGE};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,8 +16,22 @@ struct Answer {
 }
 
 impl Setup {
+    /// Prints the answer; returns the status that the tool ends with.
+    pub fn answer(&self, tool: &str, arguments: &[String]) -> Result<i32> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match (tool, words.as_slice()) {
+            ("rustup", ["which", "cargo"]) => println!("{}", self.tools.join("cargo").display()),
+            ("rustup", ["which", "rustc"]) => println!("{}", self.toolchain.rustc.display()),
+            // The analyser would install a component that is missing, without asking anyone.
+            ("rustup", ["component", ..]) => return Ok(1),
+            _ if self.knows_nothing()? => return self.answer_minimally(tool, &words),
+            _ => return self.answer_from_record(tool, arguments),
+        }
+        Ok(0)
+    }
+
     /// What an analyser needs to start that will know of no crate but the cell's own.
-    pub(super) fn answer_minimally(&self, tool: &str, words: &[&str]) -> Result<i32> {
+    fn answer_minimally(&self, tool: &str, words: &[&str]) -> Result<i32> {
         let cargo = |word| tool == "cargo" && words.contains(&word);
         if tool == "rustc" && words == ["--print", "sysroot"] {
             // A folder without the standard library's source, or with anything else.
@@ -67,7 +81,7 @@ impl Setup {
     }
 
     /// What the real tool says, or said when it was last asked about this build of the library.
-    pub(super) fn answer_from_record(&self, tool: &str, arguments: &[String]) -> Result<i32> {
+    fn answer_from_record(&self, tool: &str, arguments: &[String]) -> Result<i32> {
         if let Some(metadata) = self.recorded_metadata(arguments)? {
             print!("{metadata}");
             return Ok(0);
@@ -120,7 +134,7 @@ impl Setup {
         let Some(library) = &self.library else { return Ok(None) };
         let manifest = self.cells.join("Cargo.toml").display().to_string();
         let dependencies = self.dependencies()?;
-        let is_ours = dependencies.len() == 1 && dependencies[0].0 == LIBRARY;
+        let is_ours = dependencies.len() == 1 && dependencies[0].0 == PACKAGE;
         if !has("metadata") || has("--no-deps") || !has(&manifest) || !is_ours {
             return Ok(None);
         }

@@ -1,30 +1,16 @@
 //! The lines that carry displays from the evaluator to our own kernel.
 //!
 //! One event is one line: U+001E, the tag `neural-composer/1 `, a JSON object, a newline. The object
-//! holds `op` (`display`, `update` or `clear`), `id` where the display is to be updated later,
-//! `data` (MIME type to text, or to base64 for binary types) and `metadata`, as Jupyter's
-//! `display_data` has them. A line is at most [`LONGEST_LINE`] bytes long.
+//! holds `op` (an [`Operation`]), `id` where the display is to be updated later, `data` (MIME type to
+//! text, or to base64 for binary types) and `metadata`, as Jupyter's `display_data` has them. A line
+//! is at most [`LONGEST_LINE`] bytes long.
+
+mod terms;
+
+pub use terms::{LONGEST_LINE, Operation, PREFIX};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What every line starts with.
-pub const PREFIX: &str = "\u{1e}neural-composer/1 ";
-
-/// Bytes in a line, newline included.
-pub const LONGEST_LINE: usize = 8 << 20;
-
-/// What is to be done with a display.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// Show something new.
-    Display,
-    /// Replace what an earlier `Display` with the same id shows.
-    Update,
-    /// Remove the output of the cell so far.
-    Clear,
-}
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

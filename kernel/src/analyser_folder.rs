@@ -1,0 +1,94 @@
+//! The analyser's own folder: the cells' package, the stand-in tools, the starting command.
+
+use crate::library::LibraryInUse;
+use crate::library_metadata;
+use crate::toolchain::Toolchain;
+use crate::tools::{self, SETUP_ENV, Setup};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Marks the analyser's process; its value is the notebook's dependency on the library.
+pub const DEPENDENCY_ENV: &str = "NEURAL_COMPOSER_KERNEL_ANALYSER";
+
+/// The analyser's own folder, with a package of its own.
+#[derive(Debug, Clone)]
+pub struct AnalyserFolder {
+    folder: PathBuf,
+}
+
+impl AnalyserFolder {
+    pub fn new(folder: PathBuf) -> Self {
+        AnalyserFolder { folder }
+    }
+
+    fn cells(&self) -> PathBuf {
+        self.folder.join("cells")
+    }
+
+    fn setup_file(&self) -> PathBuf {
+        self.folder.join("setup.json")
+    }
+
+    /// Stand-ins for cargo, rustc and rustup, which rust-analyzer calls.
+    fn tools(&self) -> PathBuf {
+        self.folder.join("tools")
+    }
+
+    fn dependency_file(&self) -> PathBuf {
+        self.folder.join("dependency")
+    }
+
+    /// Makes everything that the analyser finds when it starts.
+    pub fn prepare(
+        &self,
+        home: Option<&Path>,
+        library: Option<&LibraryInUse>,
+        toolchain: &Toolchain,
+    ) -> Result<()> {
+        std::fs::create_dir_all(self.cells())?;
+        let bin = self.tools().join("bin");
+        std::fs::create_dir_all(&bin)?;
+        let program = std::env::current_exe()?;
+        for tool in tools::NAMES {
+            let link = bin.join(tool);
+            // The session may be prepared a second time, after a failure.
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(&program, link)?;
+        }
+        let setup = Setup {
+            toolchain: toolchain.clone(),
+            library: library.map(|in_use| in_use.library.clone()),
+            cells: self.cells(),
+            tools: bin,
+            path: std::env::var("PATH").unwrap_or_default(),
+            cargo_home: std::env::var("CARGO_HOME").ok(),
+        };
+        setup.write(&self.setup_file())?;
+        let dependency = match (home, library) {
+            (Some(home), Some(in_use)) => {
+                library_metadata::dependency_line(home, in_use.library.features.as_deref())
+            }
+            _ => String::new(),
+        };
+        Ok(std::fs::write(self.dependency_file(), dependency)?)
+    }
+
+    /// The command that starts the analyser, once the session is prepared.
+    pub fn command(&self) -> Result<Command> {
+        let dependency = std::fs::read_to_string(self.dependency_file())?;
+        let mut command = Command::new(std::env::current_exe()?);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path);
+        let first = std::iter::once(self.tools().join("bin"));
+        // A folder with a colon in its name cannot be on the path; then there is no analyser.
+        let path = std::env::join_paths(first.chain(folders))?;
+        command
+            .env("PATH", path)
+            .env("CARGO_HOME", self.tools())
+            .env(DEPENDENCY_ENV, dependency)
+            .env(SETUP_ENV, self.setup_file())
+            .current_dir(&self.folder);
+        Ok(command)
+    }
+}
