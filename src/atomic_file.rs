@@ -2,12 +2,14 @@
 
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Writes `path` through a temporary file in the same folder: flushed, synced, then renamed.
 ///
-/// When `write` fails, the temporary file goes away and `path` is as it was.
+/// When `write` fails, the temporary file goes away and `path` is as it was. Where `path` is a symbolic
+/// link, the file that it leads to is written, and the link stays.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -19,26 +21,123 @@ use std::path::Path;
 /// assert_eq!(std::fs::read(&path).unwrap(), b"hello");
 /// # Ok::<(), neural_composer::Error>(())
 /// ```
+///
+/// # Errors
+/// What [`check`] reports; [`Error::Io`] when the folder or the disk takes no more; what `write` does.
 pub fn write(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
     let path = path.as_ref();
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let temporary = tempfile::Builder::new()
-        .prefix(".neural-composer-")
-        .permissions_like_new_files()
-        .tempfile_in(folder)
-        .map_err(Error::io(path, "create the file"))?;
+    let target = target(path)?;
+    let temporary = temporary_in(folder_of(&target)).map_err(Error::io(path, "create the file"))?;
     let (file, temporary_path) = temporary.into_parts();
     let mut writer = BufWriter::new(file);
     write(&mut writer)?;
     writer.flush().map_err(Error::io(path, "write the file"))?;
     writer.get_ref().sync_all().map_err(Error::io(path, "write the file"))?;
-    temporary_path.persist(path).map_err(|e| Error::io(path, "rename the finished file")(e.error))
+    temporary_path.persist(target).map_err(|e| Error::io(path, "rename the finished file")(e.error))
+}
+
+/// A temporary file that is held as long as this program lives: what nobody holds was left by one that
+/// was killed.
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let temporary = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions_like_new_files()
+            .tempfile_in(folder)?;
+        // Where files cannot be locked, nothing is removed either.
+        let _ = temporary.as_file().try_lock();
+        // Another program may have taken it for left behind a moment ago.
+        if temporary.path().exists() {
+            return Ok(temporary);
+        }
+    }
+}
+
+/// How the names of temporary files begin.
+const PREFIX: &str = ".neural-composer-";
+
+/// Whether `path` could be written now; nothing is changed but what killed programs left beside it.
+///
+/// # Errors
+/// [`Error::Io`] when it is a folder, a device, a FIFO or write-protected, when its folder is missing or
+/// takes no files, and when its name is too long.
+pub fn check(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let target = target(path)?;
+    let folder = folder_of(&target);
+    tempfile::tempfile_in(folder).map(drop).map_err(Error::io(path, "write into its folder"))?;
+    remove_left_behind(folder);
+    Ok(())
+}
+
+/// The regular file that writing `path` replaces or makes.
+fn target(path: &Path) -> Result<PathBuf> {
+    let refused = |kind: ErrorKind, words: &str| {
+        Error::io(path, "write the file")(io::Error::new(kind, words.to_owned()))
+    };
+    if path.as_os_str().is_empty() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(refused(ErrorKind::InvalidInput, "it names a folder; name a file in it"));
+    }
+    let target = behind_links(path).map_err(Error::io(path, "find the file"))?;
+    let metadata = match std::fs::symlink_metadata(&target) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(target),
+        Err(error) => return Err(Error::io(path, "find the file")(error)),
+    };
+    if metadata.is_dir() {
+        return Err(refused(ErrorKind::IsADirectory, "it is a folder; name a file in it"));
+    }
+    if !metadata.is_file() {
+        let words = "it is a device, a FIFO or a socket, which is not replaced; name a file";
+        return Err(refused(ErrorKind::InvalidInput, words));
+    }
+    if metadata.permissions().readonly() {
+        let words = "it is write-protected; make it writable or name another file";
+        return Err(refused(ErrorKind::PermissionDenied, words));
+    }
+    Ok(target)
+}
+
+/// Follows symbolic links, also to where there is nothing yet.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..MOST {
+        match std::fs::read_link(&path) {
+            Ok(link) => path = folder_of(&path).join(link),
+            // No link.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(ErrorKind::InvalidInput, "it is a symbolic link to itself"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Removes temporary files that no living program holds.
+fn remove_left_behind(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let is_temporary = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_temporary
+            && is_file
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 trait PermissionsLikeNewFiles {

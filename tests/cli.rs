@@ -330,7 +330,7 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
         (vec!["compose", "text.mp3"], 1, "text.mp3"),
         (vec!["compose", "short.wav"], 1, "short.wav: has sound for 1 grain"),
         (vec!["train", "short.wav"], 1, "shorter than one training sequence"),
-        (vec!["compose", "song.wav", "-o", "no/folder/out.wav"], 1, "no/folder/out.wav"),
+        (vec!["compose", "song.wav", "-o", "no/folder/out.wav"], 2, "no/folder/out.wav"),
         (vec!["compose", "song.wav", "--seconds", "-1"], 2, "-1"),
         (vec!["compose", "song.wav", "--seconds", "0"], 2, "seconds"),
         (vec!["compose", "song.wav", "--seconds", "soon"], 2, "soon"),

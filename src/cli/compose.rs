@@ -2,7 +2,8 @@
 
 use super::given::Given;
 use super::grains::GrainArgs;
-use super::options::{Kind, TrainingOptions, beside, check_writable};
+use super::options::{Kind, TrainingOptions};
+use super::outputs::{self, Output as File, Replacing, beside, save_chart};
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Decoder;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// How the name of the model's file ends; but for that it is the piece's.
 const MODEL: &str = "safetensors";
+/// How the name of the chart's file ends.
+const CHART: &str = "loss.svg";
 
 /// Do the whole job: train on songs, compose a piece, write it
 ///
@@ -37,6 +40,8 @@ pub struct Compose {
     model: Kind,
     #[command(flatten)]
     grains: GrainArgs,
+    #[command(flatten)]
+    replacing: Replacing,
 }
 
 impl Compose {
@@ -46,16 +51,23 @@ impl Compose {
             Kind::Grains => drop(self.grains.options()?),
             _ => GrainArgs::refuse(given)?,
         }
-        check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
         let files = self.training.song_files()?;
+        let (model, chart) = (beside(&self.output, MODEL), beside(&self.output, CHART));
+        let outputs = [
+            File::named("--output", &self.output, outputs::Kind::Sound),
+            File::beside("--output", &model, outputs::Kind::Model),
+            File::beside("--output", &chart, outputs::Kind::Picture),
+        ];
+        let inputs: Vec<PathBuf> = files.iter().chain(self.grains.inputs()).cloned().collect();
+        outputs::check(&outputs, &inputs, self.replacing.force)?;
         let learned = self.training.learn(self.model, &files)?;
         // A stop ends what runs, not what is to be done with what it has.
         let _heard = interrupt::heard();
         let piece = self.compose(&learned)?;
         let _heard = interrupt::heard();
         piece.save(&self.output)?;
-        learned.model.save(beside(&self.output, MODEL))?;
+        learned.model.save(&model)?;
         let report = super::generate::report(&piece, &self.output, &learned.model);
         let report = with_judgement(report.warn(learned.notes), &piece, &files);
         let report = match &learned.model {
@@ -89,8 +101,8 @@ fn with_similarity(report: Report, piece: &Piece, files: &[PathBuf]) -> Result<R
 
 /// Draws how the model learned beside the piece, and adds what there is to say of both.
 fn with_learning(report: Report, output: &Path, history: &History) -> Result<Report> {
-    let (model, chart) = (beside(output, MODEL), beside(output, "loss.svg"));
-    history.save_chart(&chart)?;
+    let (model, chart) = (beside(output, MODEL), beside(output, CHART));
+    save_chart(history, &chart)?;
     Ok(report
         .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
         .fact("model", model.display().to_string())

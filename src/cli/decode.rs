@@ -1,6 +1,6 @@
 //! `decode`: a song as a WAV file.
 
-use super::options::check_writable;
+use super::outputs::{self, Kind, Output};
 use super::report::Report;
 use clap::{Args, ValueEnum};
 use neural_composer::Result;
@@ -44,7 +44,8 @@ impl From<Format> for SampleFormat {
 
 impl Decode {
     pub fn run(self) -> Result<Report> {
-        check_writable(&self.output)?;
+        let output = Output::named("--output", &self.output, Kind::Sound);
+        outputs::check(&[output], std::slice::from_ref(&self.song), false)?;
         let mut decoder = Decoder::open(&self.song)?;
         let channels = if self.mono { 1 } else { decoder.channel_count() };
         let rate = self.rate.unwrap_or(decoder.sample_rate_hz());

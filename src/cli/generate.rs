@@ -2,13 +2,14 @@
 
 use super::given::Given;
 use super::grains::GrainArgs;
-use super::options::{DeviceOption, check_writable};
+use super::options::DeviceOption;
+use super::outputs::{self, Kind};
 use super::report::Report;
 use clap::Args;
 use neural_composer::Result;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
-use neural_composer::generate::{Model, Options, Piece, Seed};
+use neural_composer::generate::{Model, ModelCard, Options, Piece, Seed};
 use neural_composer::model::ModelKind;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,6 @@ pub struct Generate {
 
 impl Generate {
     pub fn run(self, given: &Given) -> Result<Report> {
-        check_writable(&self.output)?;
         neural_composer::generate::check_length(self.seconds)?;
         // Refused before it is opened: a model of grains cuts its songs again.
         let kind = ModelKind::of(&self.model)?;
@@ -49,6 +49,13 @@ impl Generate {
             let owner = "a model of blocks; grains have --continue and --tune";
             given.refuse(|name| name == "from", owner)?;
         }
+        let mut inputs: Vec<PathBuf> = self.grains.inputs().chain(&self.from).cloned().collect();
+        if kind == ModelKind::Grains {
+            inputs.extend(ModelCard::of(&self.model)?.needs);
+        }
+        inputs.push(self.model.clone());
+        let output = outputs::Output::named("--output", &self.output, Kind::Sound);
+        outputs::check(&[output], &inputs, false)?;
         let model = Model::load(&self.model, self.device.device())?;
         let (start, warnings) = self.start(&model)?;
         let options = Options { start, ..Options::default() };

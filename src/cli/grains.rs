@@ -65,6 +65,11 @@ impl GrainArgs {
         given.refuse_all::<Self>(&[], "a model of grains")
     }
 
+    /// The recordings that they name.
+    pub fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.r#continue.iter().chain(&self.tune)
+    }
+
     /// The options that they stand for.
     pub fn options(&self) -> Result<GrainOptions> {
         Ok(GrainOptions {
@@ -84,7 +89,7 @@ impl GrainArgs {
     /// Composes with `composer` as they say.
     pub fn compose(&self, composer: &GrainComposer, seconds: f64, seed: u64) -> Result<Piece> {
         let options = self.options()?;
-        let guest = self.r#continue.as_ref().or(self.tune.as_ref());
+        let guest = self.inputs().next();
         let composer = match guest {
             Some(path) => composer.with_guest(&SongSource::File(path.clone()))?,
             None => composer.clone(),

@@ -1,6 +1,6 @@
 //! `judge`: what the judge says of a piece.
 
-use super::options::check_writable;
+use super::outputs::{self, Kind, Output};
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::{Song, find_songs};
@@ -32,16 +32,16 @@ impl Judge {
                 found: "nothing".into(),
             });
         };
+        let mut files = Vec::new();
+        for path in songs {
+            files.extend(find_songs(path)?);
+        }
         if let Some(path) = &self.picture {
-            check_writable(path)?;
+            let inputs = [&files[..], std::slice::from_ref(piece)].concat();
+            outputs::check(&[Output::named("--picture", path, Kind::Picture)], &inputs, false)?;
         }
         let piece = Song::open(piece)?;
-        let mut opened = Vec::new();
-        for path in songs {
-            for path in find_songs(path)? {
-                opened.push(Song::open(path)?);
-            }
-        }
+        let opened = files.iter().map(Song::open).collect::<Result<Vec<_>>>()?;
         let verdict = piece.judge(&opened)?;
         let mut report = Report::default()
             .line(verdict.to_string())

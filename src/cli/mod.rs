@@ -8,6 +8,7 @@ mod grains;
 mod info;
 mod judge;
 mod options;
+mod outputs;
 mod play;
 mod report;
 mod similarity;

@@ -17,7 +17,7 @@ use neural_composer::train::schedule::Schedule;
 use neural_composer::train::{Descent, History, Observer, Position, Recompute, Training};
 use neural_composer::{Error, Result};
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Where songs are when none is named.
@@ -270,23 +270,4 @@ impl Observer for Told {
     fn prepared(&mut self, what: &dyn Display) {
         eprintln!("{}", what.to_string().trim_end());
     }
-}
-
-/// `out.wav` → `out.loss.svg`: the name of a file beside the result.
-pub fn beside(output: &Path, extension: &str) -> PathBuf {
-    output.with_extension(extension)
-}
-
-/// Fails before the work begins when `output` could not be written after it.
-pub fn check_writable(output: &Path) -> Result<()> {
-    if output.is_dir() {
-        return Err(Error::argument(
-            "output",
-            "a file name",
-            format!("the folder {}", output.display()),
-        ));
-    }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    tempfile::tempfile_in(folder).map(drop).map_err(Error::io(output, "write into its folder"))
 }

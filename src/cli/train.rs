@@ -1,7 +1,8 @@
 //! `train`: a model from songs.
 
 use super::given::Given;
-use super::options::{Kind, TrainingOptions, beside, check_writable};
+use super::options::{Kind, TrainingOptions};
+use super::outputs::{self, Output, Replacing, beside, save_chart};
 use super::report::Report;
 use clap::Args;
 use neural_composer::Result;
@@ -20,17 +21,24 @@ pub struct Train {
     /// codes: codes of overlapping spectra along the beat
     #[arg(long, value_enum, default_value_t = Kind::Blocks)]
     model: Kind,
+    #[command(flatten)]
+    replacing: Replacing,
 }
 
 impl Train {
     pub fn run(self, given: &Given) -> Result<Report> {
         TrainingOptions::refuse_foreign(self.model, given)?;
-        check_writable(&self.output)?;
-        let learned = self.training.learn(self.model, &self.training.song_files()?)?;
-        let (model, history) = (learned.model, learned.history);
+        let files = self.training.song_files()?;
         let chart = beside(&self.output, "loss.svg");
+        let outputs = [
+            Output::named("--output", &self.output, outputs::Kind::Model),
+            Output::beside("--output", &chart, outputs::Kind::Picture),
+        ];
+        outputs::check(&outputs, &files, self.replacing.force)?;
+        let learned = self.training.learn(self.model, &files)?;
+        let (model, history) = (learned.model, learned.history);
         model.save(&self.output)?;
-        history.save_chart(&chart)?;
+        save_chart(&history, &chart)?;
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
         Ok(Report::default()
             .line(format!("{}: the model; {}: its loss", self.output.display(), chart.display()))

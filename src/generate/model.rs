@@ -8,7 +8,7 @@ use crate::dataset::{Skipped, SongSource};
 use crate::model::{Device, ModelFile, ModelKind, Network};
 use crate::train::InTraining;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A trained model that composes, whatever it composes from.
 ///
@@ -173,6 +173,8 @@ pub struct ModelCard {
     pub parameters: usize,
     /// The titles of the songs it learned from; of a song that is needed and gone, where it was.
     pub songs: Vec<String>,
+    /// Files that it needs besides itself to compose: for grains the songs, where they are now.
+    pub needs: Vec<PathBuf>,
     /// What there is to say of its kind alone; of blocks `layers`, `width`, `sample_rate_hz` and
     /// `updates`.
     pub details: serde_json::Map<String, serde_json::Value>,
@@ -189,6 +191,7 @@ impl ModelCard {
         let file = ModelFile::read(path)?;
         let kind = file.kind();
         let mut details = serde_json::Map::new();
+        let mut needs = Vec::new();
         let (network, parameters, songs) = match kind {
             ModelKind::Blocks => {
                 let network = Network::from_file(file, path, &Device::cpu())?;
@@ -207,7 +210,11 @@ impl ModelCard {
                 }
                 (network.to_string(), network.config().parameter_count(), songs)
             }
-            ModelKind::Grains => GrainComposer::described(file, path)?,
+            ModelKind::Grains => {
+                let described = GrainComposer::described(file, path)?;
+                needs = described.found;
+                (described.network, described.parameters, described.songs)
+            }
             ModelKind::Codes => {
                 let composer = CodeComposer::from_file(file, path)?;
                 let songs = composer.blocks().songs().iter().map(|song| song.title.clone());
@@ -215,7 +222,7 @@ impl ModelCard {
                 (network.to_string(), network.parameter_count(), songs.collect())
             }
         };
-        Ok(Self { kind, network, parameters, songs, details })
+        Ok(Self { kind, network, parameters, songs, needs, details })
     }
 }
 

@@ -43,6 +43,16 @@ impl SongReference {
     }
 }
 
+/// What a model file says without its songs.
+pub(crate) struct Described {
+    pub network: String,
+    pub parameters: usize,
+    /// Titles; of a missing song, where it was.
+    pub songs: Vec<String>,
+    /// The songs' files that are there.
+    pub found: Vec<PathBuf>,
+}
+
 impl GrainComposer {
     /// Writes the network, and where the songs are, to `path`, whole or not at all. The songs
     /// themselves are not in the file: they have to be there when it is [loaded](Self::load). A guest
@@ -91,7 +101,7 @@ impl GrainComposer {
     }
 
     /// What a model file says, without its songs: the network, its parameters, and the songs.
-    pub(crate) fn described(file: ModelFile, path: &Path) -> Result<(String, usize, Vec<String>)> {
+    pub(crate) fn described(file: ModelFile, path: &Path) -> Result<Described> {
         file.expect(ModelKind::Grains, path)?;
         let description: Description = file.description(path)?;
         let network = network_of(description.network, file.tensors, path)?;
@@ -99,8 +109,12 @@ impl GrainComposer {
             Some(_) => song.title.clone(),
             None => format!("{} (missing: {})", song.title, song.path.display()),
         };
-        let songs = description.songs.iter().map(title).collect();
-        Ok((network.to_string(), network.parameter_count(), songs))
+        Ok(Described {
+            network: network.to_string(),
+            parameters: network.parameter_count(),
+            songs: description.songs.iter().map(title).collect(),
+            found: description.songs.iter().filter_map(|song| song.find(path)).collect(),
+        })
     }
 
     /// The composer in a model file that is read already.

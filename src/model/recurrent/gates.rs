@@ -34,7 +34,7 @@ impl Gates {
     pub const fn hidden_start(self) -> usize {
         match self.cell {
             Cell::Gru => self.hidden,
-            _ => 0,
+            Cell::SimpleRnn | Cell::SimpleRnnRelu | Cell::Lstm => 0,
         }
     }
 
@@ -49,7 +49,7 @@ impl Gates {
         let hidden = self.hidden;
         match self.cell {
             Cell::Gru => vec![(hidden, 0, 2 * hidden), (0, 2 * hidden, hidden)],
-            _ => vec![(0, 0, self.weight_rows())],
+            Cell::SimpleRnn | Cell::SimpleRnnRelu | Cell::Lstm => vec![(0, 0, self.weight_rows())],
         }
     }
 }
