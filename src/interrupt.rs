@@ -15,7 +15,7 @@ use crate::{Error, Result};
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 /// How often the process was asked to stop.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -37,8 +37,11 @@ thread_local! {
     static HERE: RefCell<Option<Stretch>> = const { RefCell::new(None) };
 }
 
-/// Exit status of a program that was ended by Ctrl-C.
-const INTERRUPTED_STATUS: i32 = 130;
+/// The signal that last asked the process to stop; 0 for none.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+
+/// Ctrl-C, and what [`exit_status`] takes where there was no signal.
+const CTRL_C: i32 = 2;
 
 /// Work on one thread that listens to the same requests.
 struct Stretch {
@@ -299,9 +302,10 @@ impl Drop for Heard {
     }
 }
 
-/// Makes Ctrl-C (SIGINT) a [`request`] instead of the program's end; a second one, before
-/// another job has begun, ends it with status 130. Call it once, from a program's `main`. It holds even
-/// where the parent had SIGINT ignored, as shells do for background jobs: who sends it means it.
+/// Makes Ctrl-C (SIGINT), SIGTERM and SIGHUP a [`request`] instead of the program's end; a second one,
+/// before another job has begun, ends it with [`exit_status`]. Call it once, from a program's `main`. It
+/// holds even where the parent had the signal ignored, as shells do for background jobs and `nohup`
+/// does: who sends it means it.
 ///
 /// In NeuralComposer's notebook kernel it is called for you, and the kernel decides what a second
 /// interrupt does.
@@ -309,26 +313,49 @@ impl Drop for Heard {
 /// # Errors
 /// When the system refuses the handler.
 pub fn listen() -> std::io::Result<()> {
-    install(|| {
+    install(&STOPPING_SIGNALS, || {
         if pending() {
-            std::process::exit(INTERRUPTED_STATUS);
+            std::process::exit(exit_status());
         }
         request();
     })
 }
 
-fn install(handler: impl FnMut() + Send + 'static) -> std::io::Result<()> {
-    ctrlc::set_handler(handler).map_err(|error| match error {
-        ctrlc::Error::System(error) => error,
-        error => std::io::Error::other(error),
-    })
+/// The status with which shells report a program that the last signal ended: 130 for Ctrl-C, 143 for
+/// SIGTERM, 129 for SIGHUP.
+pub fn exit_status() -> i32 {
+    let signal = SIGNAL.load(Ordering::Relaxed);
+    128 + if signal == 0 { CTRL_C } else { signal }
+}
+
+#[cfg(unix)]
+const STOPPING_SIGNALS: [i32; 3] =
+    [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const STOPPING_SIGNALS: [i32; 1] = [CTRL_C];
+
+#[cfg(unix)]
+fn install(signals: &[i32], handler: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new(signals)?;
+    let heard = move || {
+        for signal in signals.forever() {
+            SIGNAL.store(signal, Ordering::Relaxed);
+            handler();
+        }
+    };
+    std::thread::Builder::new().name("stop".into()).spawn(heard).map(drop)
+}
+
+#[cfg(not(unix))]
+fn install(_: &[i32], handler: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    ctrlc::set_handler(handler).map_err(std::io::Error::other)
 }
 
 /// What the notebook kernel calls, by this name, in the process that runs cells.
 // SAFETY: no other crate exports a symbol of this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn neural_composer_interrupt_listen() {
-    match install(request) {
+    match install(&[CTRL_C], request) {
         Ok(()) => RUNS_CELLS.store(true, Ordering::Relaxed),
         Err(error) => eprintln!("the stop button will not work in this notebook: {error}"),
     }

@@ -12,7 +12,7 @@ use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
 use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
-use neural_composer::{Result, interrupt};
+use neural_composer::{Error, Result, interrupt};
 use std::path::{Path, PathBuf};
 
 /// How the name of the model's file ends; but for that it is the piece's.
@@ -62,18 +62,37 @@ impl Compose {
         let inputs: Vec<PathBuf> = files.iter().chain(self.grains.inputs()).cloned().collect();
         outputs::check(&outputs, &inputs, self.replacing.force)?;
         let learned = self.training.learn(self.model, &files)?;
-        // A stop ends what runs, not what is to be done with what it has.
-        let _heard = interrupt::heard();
-        let piece = self.compose(&learned)?;
+        if interrupt::requested() {
+            return self.stopped_while_learning(learned, &model);
+        }
+        let piece = match self.compose(&learned) {
+            Err(Error::Interrupted(_)) => return self.stopped_while_learning(learned, &model),
+            piece => piece?,
+        };
+        // A stop ends what runs; what is there is written.
+        let stopped = interrupt::requested();
         let _heard = interrupt::heard();
         piece.save(&self.output)?;
         learned.model.save(&model)?;
         let report = super::generate::report(&piece, &self.output, &learned.model);
-        let report = with_judgement(report.warn(learned.notes), &piece, &files);
+        let report = report.warn(learned.notes).interrupted(stopped);
+        if stopped {
+            return with_learning(report, &self.output, &learned.history);
+        }
+        let report = with_judgement(report, &piece, &files);
         let report = match &learned.model {
             Model::Blocks(_) => with_similarity(report, &piece, &files)?,
             _ => report,
         };
+        with_learning(report, &self.output, &learned.history)
+    }
+
+    /// What was learned is written, and no piece composed.
+    fn stopped_while_learning(self, learned: Learned, model: &Path) -> Result<Report> {
+        let _heard = interrupt::heard();
+        learned.model.save(model)?;
+        let words = format!("stopped before it composed; `generate {}` does", model.display());
+        let report = Report::default().line(words).warn(learned.notes).interrupted(true);
         with_learning(report, &self.output, &learned.history)
     }
 

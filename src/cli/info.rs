@@ -37,7 +37,7 @@ impl Info {
                     }
                     // In a folder one bad file does not hide the others.
                     Err(error) if found.len() > 1 => {
-                        entries.push(json!({ "path": file, "error": error.to_string() }));
+                        entries.push(json!({ "path": file.display().to_string(), "error": error.to_string() }));
                         report = report.warn([error.to_string()]);
                     }
                     Err(error) => return Err(error),
@@ -53,7 +53,7 @@ impl Info {
 
 fn model(path: &Path, card: &ModelCard) -> Value {
     let mut entry = json!({
-        "path": path,
+        "path": path.display().to_string(),
         "kind": "model",
         "model": card.kind.to_string(),
         "network": card.network,
@@ -86,7 +86,7 @@ fn song(path: &Path) -> Result<(String, Value)> {
     let tags: serde_json::Map<_, _> =
         decoder.tags().iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
     let entry = json!({
-        "path": path,
+        "path": path.display().to_string(),
         "kind": "song",
         "title": decoder.title(),
         "seconds": seconds,

@@ -20,9 +20,6 @@ use neural_composer::{Error, interrupt};
 use report::Report;
 use std::process::ExitCode;
 
-/// Ended by the user's Ctrl-C, as shells report it.
-const EXIT_INTERRUPTED: u8 = 130;
-
 #[derive(Parser)]
 #[command(name = "neural-composer", version, about, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
@@ -42,7 +39,8 @@ Examples:
   neural-composer similarity night.wav my-song.mp3
   neural-composer judge my-song.mp3 night.wav
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 stopped with Ctrl-C.";
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 stopped with Ctrl-C (143 by SIGTERM, 129 by
+SIGHUP).";
 
 #[derive(Subcommand)]
 enum Command {
@@ -86,7 +84,7 @@ pub fn run() -> ExitCode {
             }
             eprintln!("neural-composer: {error}");
             match error {
-                Error::Interrupted(_) => ExitCode::from(EXIT_INTERRUPTED),
+                Error::Interrupted(_) => stopped(),
                 Error::Argument { .. } => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
             }
@@ -99,5 +97,10 @@ fn finish(report: &Report, json: bool) -> ExitCode {
         eprintln!("neural-composer: note: {warning}");
     }
     report.print(json);
-    if report.was_interrupted() { ExitCode::from(EXIT_INTERRUPTED) } else { ExitCode::SUCCESS }
+    if report.was_interrupted() { stopped() } else { ExitCode::SUCCESS }
+}
+
+/// Ended by a signal, as shells report it.
+fn stopped() -> ExitCode {
+    ExitCode::from(u8::try_from(interrupt::exit_status()).unwrap_or(u8::MAX))
 }

@@ -51,6 +51,17 @@ impl<'a, T> Stored<'a, T> {
     }
 }
 
+/// How much there is to do, and who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Little: one thread in one go.
+    Small,
+    /// Much, and all threads of the pool share it.
+    Shared,
+    /// Much, but this thread does it alone; the others have rows of their own.
+    Alone,
+}
+
 /// A matrix to multiply a few rows with, again and again.
 #[derive(Debug)]
 pub enum Weights<'a, T> {
@@ -136,13 +147,12 @@ impl<'a, T: Lanes> Weights<'a, T> {
         }
     }
 
-    /// Writes the product with `rows` into `panels`, which must be [`panels_len`] long; on all
-    /// threads of the pool if `parallel`.
-    pub fn multiply(&self, rows: Rows<'_, T>, panels: &mut [T], parallel: bool) {
+    /// Writes the product with `rows` into `panels`, which must be [`panels_len`] long.
+    pub fn multiply(&self, rows: Rows<'_, T>, panels: &mut [T], work: Work) {
         let columns = self.columns();
         debug_assert_eq!(panels.len(), panels_len(rows.count, columns));
         if let Self::Plain { matrix, .. } = self {
-            sum_rows(rows, matrix, columns, panels, parallel);
+            sum_rows(rows, matrix, columns, panels, work);
             return;
         }
         let in_order;
@@ -168,7 +178,7 @@ impl<'a, T: Lanes> Weights<'a, T> {
             }
         };
         let chunk = PANEL * rows.count;
-        if parallel {
+        if work == Work::Shared {
             panels.par_chunks_mut(chunk).enumerate().for_each(one);
         } else {
             panels.chunks_mut(chunk).enumerate().for_each(one);
@@ -192,9 +202,10 @@ fn sum_rows<T: Lanes>(
     matrix: &[T],
     columns: usize,
     panels: &mut [T],
-    parallel: bool,
+    work: Work,
 ) {
-    let part = if parallel { rows.width.div_ceil(PARTS) } else { rows.width };
+    // The same parts whoever sums them, so that the result does not depend on the threads.
+    let part = if work == Work::Small { rows.width } else { rows.width.div_ceil(PARTS) };
     let parts = rows.width.div_ceil(part);
     let mut sums = vec![T::ZERO; parts * rows.count * columns];
     let one = |(index, sums): (usize, &mut [T])| {
@@ -203,10 +214,10 @@ fn sum_rows<T: Lanes>(
         let rows = Rows { data: &rows.data[first..], width, ..rows };
         T::row_sums(rows, &matrix[first * columns..][..width * columns], columns, sums);
     };
-    if parallel {
+    if work == Work::Shared {
         sums.par_chunks_mut(rows.count * columns).enumerate().for_each(one);
     } else {
-        one((0, &mut sums));
+        sums.chunks_mut(rows.count * columns).enumerate().for_each(one);
     }
     for (index, panel) in panels.chunks_exact_mut(PANEL * rows.count).enumerate() {
         let first = index * PANEL;
@@ -257,7 +268,8 @@ pub fn transposed<T: Lanes>(
     let mut panels = Scratch::new(panels_len(rows, columns));
     let input = Rows { data: input, count: rows, stride: inner, width: inner };
     let weights = Weights::transposed(weight, columns, rows, rows);
-    weights.multiply(input, &mut panels, rows * weight.len() > 1 << 17);
+    let is_large = rows * weight.len() > 1 << 17;
+    weights.multiply(input, &mut panels, if is_large { Work::Shared } else { Work::Small });
     each_run(&panels, rows, columns, |row, first, run| {
         let output = output[row * row_stride + first..].iter_mut().zip(run);
         match into {
@@ -282,7 +294,7 @@ mod tests {
         let matrix = filled(inner * columns, 2);
         let (at_a_time, uses) = if packed { (FEW + 1, 1000) } else { (1, 1) };
         let mut worst = 0f32;
-        for parallel in [false, true] {
+        for work in [Work::Small, Work::Shared, Work::Alone] {
             for transposed in [false, true] {
                 let (weights, strides) = if transposed {
                     (
@@ -293,7 +305,7 @@ mod tests {
                     (Weights::plain(&matrix, columns, at_a_time, uses), (columns, 1))
                 };
                 let mut panels = vec![f32::NAN; panels_len(batch, columns)];
-                weights.multiply(rows, &mut panels, parallel);
+                weights.multiply(rows, &mut panels, work);
                 let mut seen = 0;
                 each_run(&panels, batch, columns, |row, first, run| {
                     for (offset, value) in run.iter().enumerate() {
@@ -323,7 +335,11 @@ mod tests {
             let full: Vec<f32> = matrix.iter().map(|value| value.to_f32()).collect();
             let products = |matrix| {
                 let mut panels = vec![0f32; panels_len(batch, columns)];
-                Weights::transposed(matrix, columns, batch, 1).multiply(rows, &mut panels, true);
+                Weights::transposed(matrix, columns, batch, 1).multiply(
+                    rows,
+                    &mut panels,
+                    Work::Shared,
+                );
                 panels
             };
             let (rounded, full) =

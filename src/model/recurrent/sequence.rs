@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::gates::{self, Gates};
-use crate::compute::few_rows::{Stored, Weights};
+use crate::compute::few_rows::{Stored, Weights, Work};
 use crate::compute::lanes::Lanes;
 use crate::compute::panels::{Rows, each_run, panels_len};
 use crate::compute::scratch::Scratch;
@@ -59,9 +59,15 @@ impl Extent {
         if self.is_large() { rayon::scope(|_| work()) } else { work() }
     }
 
-    /// Multiplications of one step, above which waking other threads pays.
-    const fn step_is_large(self) -> bool {
-        self.batch * self.gates.weight_rows() * self.gates.hidden > 1 << 17
+    /// How a step's product is done, where each thread has sequences of its own or all share them.
+    const fn work_of_step(self, alone: bool) -> Work {
+        // Multiplications above which waking other threads pays.
+        let is_large = self.batch * self.gates.weight_rows() * self.gates.hidden > 1 << 17;
+        match (is_large, alone) {
+            (false, _) => Work::Small,
+            (true, false) => Work::Shared,
+            (true, true) => Work::Alone,
+        }
     }
 }
 
@@ -89,9 +95,10 @@ pub fn forward<T: Lanes>(
     let Extent { gates: Gates { hidden, .. }, batch, steps } = extent;
     let rows = extent.gates.weight_rows();
     let alone = extent.sequences_per_thread::<T>();
-    let at_a_time = alone.unwrap_or(batch);
-    let weights = Weights::transposed(weight_hh, rows, at_a_time, batch * steps);
-    let run = |part: ForwardPart<'_, T>| part.run(&weights, alone.is_none());
+    // Of the whole batch, however many rows a thread has: results do not depend on the threads.
+    let weights = Weights::transposed(weight_hh, rows, batch, batch * steps);
+    let work = extent.work_of_step(alone.is_some());
+    let run = |part: ForwardPart<'_, T>| part.run(&weights, work);
     match alone {
         None => {
             extent.in_pool(|| run(ForwardPart { extent, bias, initial, gates, outputs, cells }))
@@ -141,7 +148,7 @@ struct ForwardPart<'a, T> {
 }
 
 impl<T: Lanes> ForwardPart<'_, T> {
-    fn run(self, weights: &Weights<'_, T>, share: bool) {
+    fn run(self, weights: &Weights<'_, T>, work: Work) {
         let Self { extent, bias, initial, gates, outputs, cells } = self;
         let Extent { gates: layout @ Gates { cell, hidden }, batch, steps } = extent;
         let (row, rows) = (layout.row(), layout.weight_rows());
@@ -156,7 +163,7 @@ impl<T: Lanes> ForwardPart<'_, T> {
                     width: hidden,
                 },
             };
-            weights.multiply(before, &mut panels, share && extent.step_is_large());
+            weights.multiply(before, &mut panels, work);
             for sequence in 0..batch {
                 // What the hidden state alone feeds.
                 gates[(sequence * steps + step) * row..][rows..row].fill(T::ZERO);
@@ -227,9 +234,9 @@ pub fn backward<T: Lanes>(
 ) {
     let Extent { gates: layout, batch, steps } = extent;
     let alone = extent.sequences_per_thread::<T>();
-    let at_a_time = alone.unwrap_or(batch);
-    let weights = Weights::plain(weight_hh, layout.hidden, at_a_time, batch * steps);
-    let run = |part: BackwardPart<'_, T>| part.run(&weights, alone.is_none());
+    let weights = Weights::plain(weight_hh, layout.hidden, batch, batch * steps);
+    let work = extent.work_of_step(alone.is_some());
+    let run = |part: BackwardPart<'_, T>| part.run(&weights, work);
     match alone {
         None => extent
             .in_pool(|| run(BackwardPart { extent, initial, upstream, gradient, hidden, cell })),
@@ -280,7 +287,7 @@ struct BackwardPart<'a, T> {
 }
 
 impl<T: Lanes> BackwardPart<'_, T> {
-    fn run(self, weights: &Weights<'_, T>, share: bool) {
+    fn run(self, weights: &Weights<'_, T>, work: Work) {
         let Self { extent, initial, upstream, gradient, hidden: d_hidden, cell: d_cell } = self;
         let Extent { gates: layout @ Gates { cell, hidden }, batch, steps } = extent;
         let row = layout.row();
@@ -329,7 +336,7 @@ impl<T: Lanes> BackwardPart<'_, T> {
                 stride: steps * row,
                 width: layout.weight_rows(),
             };
-            weights.multiply(d_gates, &mut panels, share && extent.step_is_large());
+            weights.multiply(d_gates, &mut panels, work);
             each_run(&panels, batch, hidden, |sequence, first, run| {
                 for (sum, value) in d_hidden[sequence * hidden + first..].iter_mut().zip(run) {
                     *sum += *value;

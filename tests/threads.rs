@@ -1,0 +1,98 @@
+//! The same seed gives the same numbers, whatever the number of threads.
+
+use neural_composer::audio::Audio;
+use neural_composer::dataset::SongSource;
+use neural_composer::dataset::codes::CodebookSettings;
+use neural_composer::dataset::{Dataset, DatasetSettings};
+use neural_composer::features::{Blocks, SpectrumLayout};
+use neural_composer::generate::{CodeLearning, GrainLearning, Learning, Model, Options};
+use neural_composer::model::recurrent::Cell;
+use neural_composer::prelude::*;
+use neural_composer::train::{self, Silent};
+
+/// Numbers of threads, among them more than there are sequences in a batch.
+const THREADS: [usize; 6] = [1, 2, 3, 5, 8, 40];
+
+fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+fn tune(seconds: f64, rate: u32) -> Audio {
+    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
+    let note = rate as usize / 2;
+    let sample = |i: usize| {
+        let within = (i % note) as f32 / rate as f32;
+        let hz = 220.0 * 2f32.powf(scale[i / note % scale.len()] as f32 / 12.0);
+        0.4 * (std::f32::consts::TAU * hz * within).sin() * (-5.0 * within).exp()
+    };
+    Audio::mono((0..(seconds * f64::from(rate)) as usize).map(sample).collect(), rate).unwrap()
+}
+
+fn parameters(variables: &std::collections::BTreeMap<String, candle_core::Var>) -> Vec<u32> {
+    let bits = |v: &candle_core::Var| v.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    variables.values().flat_map(bits).map(f32::to_bits).collect()
+}
+
+#[test]
+fn networks_of_blocks_learn_the_same() {
+    let blocks = Blocks { sample_rate_hz: 8_000, block_samples: 64, layout: SpectrumLayout::Half };
+    let settings = DatasetSettings { blocks, sequence_blocks: 24, stride_blocks: 3 };
+    let data = Dataset::from_audio(&[("tune".into(), tune(1.5, 8_000))], settings).unwrap();
+    for cell in Cell::ALL {
+        // Few sequences and many, weights that are shared and that are not.
+        for (batch, units) in [(4, 200), (8, 140), (16, 96), (33, 160)] {
+            let learn = || {
+                let layer = LayerConfig { cell, ..lstm(units) };
+                let config = NetworkConfig::stack(data.blocks().width(), [layer]);
+                let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+                let training = Training::epochs(2).batch(batch).dropout(0.1).seed(3);
+                train::run(&mut network, &data, &training, &mut Silent).unwrap();
+                parameters(network.variables())
+            };
+            let one = with_threads(1, learn);
+            for threads in THREADS {
+                let same = with_threads(threads, learn) == one;
+                assert!(same, "{cell:?}, batches of {batch}, {units} units, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn grains_and_codes_learn_and_compose_the_same() {
+    let mut grains = GrainLearning::seeded(2);
+    (grains.training.descent.steps, grains.training.descent.validation) = (4, 0.1);
+    let mut codes = CodeLearning::seeded(2);
+    codes.training.descent.steps = 4;
+    codes.blocks.codebook = CodebookSettings { stages: 2, codes: 64, seed: 2 };
+    let learn = |kind: usize| match kind {
+        0 => Learning::Grains(grains.clone()),
+        _ => Learning::Codes(codes.clone()),
+    };
+    for kind in [0, 1] {
+        let make = || {
+            let songs = [SongSource::Audio { title: "tune".into(), audio: tune(20.0, 22_050) }];
+            let model = Model::learn(&songs, &learn(kind), &mut Silent).unwrap().model;
+            let piece = model.compose(4.0, 1, &Options::default(), &mut |_, _| ()).unwrap();
+            let samples = piece.audio().channels().concat();
+            let sound: Vec<u32> = samples.into_iter().map(f32::to_bits).collect();
+            match &model {
+                Model::Grains(composer) => {
+                    let expected = format!("{:?}", composer.expectations(&piece).unwrap());
+                    (parameters(composer.network().variables()), sound, expected)
+                }
+                Model::Codes(composer) => {
+                    (parameters(composer.network().variables()), sound, String::new())
+                }
+                Model::Blocks(_) => panic!("not learned here"),
+            }
+        };
+        let one = with_threads(1, make);
+        for threads in THREADS {
+            let other = with_threads(threads, make);
+            assert!(other.0 == one.0, "model {kind}: parameters with {threads} threads");
+            assert!(other.1 == one.1, "model {kind}: the piece with {threads} threads");
+            assert!(other.2 == one.2, "model {kind}: expectations with {threads} threads");
+        }
+    }
+}
