@@ -250,11 +250,11 @@ fn names_that_are_not_utf8_are_written_and_read() {
     let folder = folder();
     let path = folder.path();
     let name = OsStr::from_bytes(b"caf\xe9.wav");
+    let compose = with(&["compose", "a.wav", "--steps", "1", "--seconds", "2", "-o"], name);
+    assert_eq!(run(path, &compose).status.code(), Some(0));
     let arguments = with(&["decode", "a.wav", "-o"], name);
     assert_eq!(run(path, &arguments).status.code(), Some(0));
     assert!(path.join(name).is_file());
-    let compose = with(&["compose", "a.wav", "--steps", "1", "--seconds", "2", "-o"], name);
-    assert_eq!(run(path, &compose).status.code(), Some(0));
     for command in [vec!["info"], vec!["info", "--json"], vec!["judge", "a.wav"]] {
         let done = run(path, with(&command, name));
         let told = String::from_utf8_lossy(&done.stderr);

@@ -5,10 +5,10 @@
 use super::faults::counted;
 use super::gap::Gap;
 use super::repaired_file::{Patches, RepairedFile};
-use super::{Tags, mp4_boxes, mpeg_frames, no_panic, wav_header};
+use super::{Tags, mp4_boxes, mpeg_frames, no_panic, signatures, wav_header};
 use crate::{Error, Result};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::formats::probe::Hint;
@@ -42,6 +42,8 @@ pub(super) struct Container {
     pub(super) counted_end: Option<Timestamp>,
     /// For a WAV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
+    /// What the track holds, by the name that people know, where that is found.
+    pub(super) codec: Option<String>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -49,7 +51,8 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let mut file = File::open(path).map_err(Error::io(path, "open the file"))?;
     require_file(path, &file)?;
     let facts = Facts::read(&mut file).map_err(Error::io(path, "read the file"))?;
-    let source = RepairedFile::new(file, facts.patches)
+    facts.refuse(path)?;
+    let source = RepairedFile::new(file, facts.patches.clone(), facts.wav.view.clone())
         .map(Box::new)
         .map_err(Error::io(path, "read the file"))?;
     let mut reader = no_panic::catch(|| {
@@ -57,17 +60,17 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         let (format, metadata) = (FormatOptions::default(), MetadataOptions::default());
         symphonia::default::get_probe().probe(&Hint::new(), stream, format, metadata)
     })
-    .ok_or_else(|| not_audio(path, &"the header is damaged"))?
-    .map_err(|fault| not_audio(path, &fault))?;
+    .ok_or_else(|| facts.not_audio(path, &"the header is damaged"))?
+    .map_err(|fault| facts.not_audio(path, &fault))?;
     let format = reader.format_info().format;
     let is_mpeg = MPEG_FORMATS.contains(&format);
     if is_mpeg && facts.mpeg.is_none() {
-        return Err(not_audio(path, &"no two frames of MPEG audio follow each other"));
+        return Err(facts.not_audio(path, &"no two frames of MPEG audio follow each other"));
     }
     let mut warnings = Vec::new();
     let (mut tags, itunes_gap) = read_tags(&mut *reader);
     facts.wav.lists.iter().for_each(|list| tags.merge_riff_list(list));
-    let track = reader
+    let mut track = reader
         .default_track(TrackType::Audio)
         .ok_or_else(|| Error::audio(path, "expected sound, found a file without a sound track"))?
         .clone();
@@ -79,10 +82,14 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let gapless = !is_mpeg || facts.mpeg.is_some_and(|f| f.counted);
     let mut gap = Gap::default();
     if format == format_id::FORMAT_ID_ISOMP4 {
-        let edit = facts.edits.iter().find(|e| e.track_id == track.id);
-        let edit = edit.map(|e| e.gap(track.num_frames));
+        let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
+        let edit = movie_track.and_then(|found| found.gap(track.num_frames));
         gap = edit.or(itunes_gap).unwrap_or_default();
+        if let Some(found) = movie_track {
+            found.correct(&mut track, &mut gap);
+        }
     }
+    let codec = facts.codec(path, &track);
     let hidden_channels = facts.wav.hidden_channels;
     let channels = hidden_channels.unwrap_or(1) as u64;
     let counted = track.num_frames.filter(|&n| gapless && n > 0);
@@ -104,6 +111,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         gapless,
         counted_end,
         hidden_channels,
+        codec,
         warnings,
     })
 }
@@ -129,19 +137,89 @@ fn require_file(path: &Path, file: &File) -> Result<()> {
 /// What Symphonia does not tell, and what it has to be told.
 struct Facts {
     mpeg: Option<mpeg_frames::Frames>,
-    edits: Vec<mp4_boxes::Edit>,
-    wav: wav_header::Repair,
+    tracks: Vec<mp4_boxes::MovieTrack>,
+    wav: wav_header::Wav,
     patches: Patches,
+    /// The first bytes.
+    head: Vec<u8>,
+    is_free_format: bool,
 }
 
 impl Facts {
     fn read(file: &mut File) -> io::Result<Self> {
-        let wav = wav_header::plan(file)?;
-        let mut patches = wav.patches.clone();
-        patches.append(mp4_boxes::cut_short(file)?);
-        let edits = mp4_boxes::read_edits(file)?;
-        Ok(Self { mpeg: mpeg_frames::find_frames(file)?, edits, wav, patches })
+        let wav = wav_header::read(file)?;
+        let mut patches = mp4_boxes::cut_short(file)?;
+        patches.append(aiff_length(file)?);
+        let tracks = mp4_boxes::read_tracks(file)?;
+        let mpeg = mpeg_frames::find_frames(file)?;
+        if let Some((at, bytes)) = mpeg.and_then(|frames| frames.uncounted) {
+            patches.add(at, &bytes);
+        }
+        let is_free_format = mpeg_frames::is_free_format(file)?;
+        file.rewind()?;
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES).read_to_end(&mut head)?;
+        Ok(Self { mpeg, tracks, wav, patches, head, is_free_format })
     }
+
+    /// Refuses what is known not to be decoded.
+    fn refuse(&self, path: &Path) -> Result<()> {
+        if let Some(codec) = &self.wav.unknown_codec {
+            let problem = format!("holds {codec} inside a WAV file, {CONVERT}");
+            return Err(Error::audio(path, problem));
+        }
+        if self.wav.is_empty {
+            return Err(no_sound(path, ""));
+        }
+        Ok(())
+    }
+
+    /// An error for what Symphonia does not take, by its own name where that is known.
+    fn not_audio(&self, path: &Path, cause: &dyn std::fmt::Display) -> Error {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match signatures::name(&self.head, &ending) {
+            Some(name) => Error::audio(path, format!("is {name}, {CONVERT}")),
+            None if self.is_free_format => {
+                Error::audio(path, format!("is MP3 of free format, {CONVERT}"))
+            }
+            None => not_audio(path, cause),
+        }
+    }
+
+    /// The name of what a track without a decoder holds.
+    fn codec(&self, path: &Path, track: &Track) -> Option<String> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let movie_track = self.tracks.iter().find(|found| found.id == track.id);
+        movie_track
+            .and_then(|found| found.codec_name())
+            .or_else(|| signatures::name(&self.head, &ending).map(str::to_owned))
+    }
+}
+
+/// How far into a file its kind is looked for.
+const HEAD_BYTES: u64 = 4096;
+
+/// What to do with a file that is not decoded.
+const CONVERT: &str =
+    "which is not supported; convert it, for example with `ffmpeg -i IN out.flac`";
+
+/// For an AIFF file that says it is longer than it is: its length.
+fn aiff_length(file: &mut File) -> io::Result<Patches> {
+    let mut patches = Patches::default();
+    let end = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
+    let mut head = Vec::new();
+    file.take(12).read_to_end(&mut head)?;
+    if head.len() == 12 && &head[..4] == b"FORM" && matches!(&head[8..], b"AIFF" | b"AIFC") {
+        patches.add(4, &u32::try_from(end - 8).unwrap_or(u32::MAX).to_be_bytes());
+    }
+    Ok(patches)
+}
+
+/// An error for a file of a known kind with no sound in it.
+pub(super) fn no_sound(path: &Path, because: &str) -> Error {
+    let problem = format!("expected sound, found not one sample; {because}export it again");
+    Error::audio(path, problem)
 }
 
 fn not_audio(path: &Path, cause: &dyn std::fmt::Display) -> Error {
@@ -152,8 +230,8 @@ fn not_audio(path: &Path, cause: &dyn std::fmt::Display) -> Error {
         return Error::audio(path, problem);
     }
     let problem = format!(
-        "expected an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A or AIFF file, found something else or a \
-         damaged one ({cause})"
+        "expected an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A, AIFF, CAF or Matroska file, found something \
+         else or a damaged one ({cause})"
     );
     Error::audio(path, problem)
 }
@@ -183,10 +261,18 @@ pub(super) fn rate_and_channels(
     path: &Path,
     parameters: &AudioCodecParameters,
     hidden_channels: Option<usize>,
+    known_codec: Option<&str>,
 ) -> Result<(u32, usize)> {
     let rate_hz = parameters.sample_rate.unwrap_or(0);
     let named_channels = parameters.channels.as_ref().map_or(0, |c| c.count());
     let channels = hidden_channels.unwrap_or(named_channels);
+    if let (0, Some(codec)) = (channels, known_codec) {
+        // A coder that is not at home in this container.
+        return Err(Error::audio(
+            path,
+            format!("holds {codec} in a container of another kind, {CONVERT}"),
+        ));
+    }
     if channels == 0 || rate_hz == 0 || rate_hz > HIGHEST_RATE_HZ {
         let problem = format!(
             "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found {} and \
@@ -202,7 +288,7 @@ pub(super) fn rate_and_channels(
 pub(super) fn make_decoder(
     path: &Path,
     parameters: &AudioCodecParameters,
-    gapless: bool,
+    (gapless, known_codec): (bool, Option<&str>),
 ) -> Result<(Box<dyn AudioDecoder>, String)> {
     let options = AudioDecoderOptions::default().gapless(gapless).verify(true);
     let decoder = no_panic::catch(|| {
@@ -210,11 +296,17 @@ pub(super) fn make_decoder(
     })
     .ok_or_else(|| not_audio(path, &"the header is damaged"))?
     .map_err(|fault| {
-        let problem = format!(
-            "the sound is coded in a way that is not supported ({fault}); expected MP3, WAV, FLAC, \
-             Ogg Vorbis or AAC-LC; convert it, for example to FLAC"
-        );
-        Error::audio(path, problem)
+        let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
+        Error::audio(
+            path,
+            match known_codec {
+                Some("AAC") if channels > 2 => {
+                    format!("holds AAC with {channels} channels, {CONVERT}")
+                }
+                Some(codec) => format!("holds {codec}, {CONVERT}"),
+                None => format!("the sound is coded in a way that is unknown ({fault}), {CONVERT}"),
+            },
+        )
     })?;
     let name = codec_name(decoder.codec_info().short_name);
     Ok((decoder, name))

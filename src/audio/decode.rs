@@ -73,9 +73,14 @@ impl Decoder {
         let opened = container::open(path)?;
         let Container { reader, track, tags, gap, expected_frames, gapless, .. } = opened;
         let parameters = container::parameters(path, &track)?;
-        let (decoder, codec) = container::make_decoder(path, parameters, gapless)?;
-        let (sample_rate_hz, channel_count) =
-            container::rate_and_channels(path, parameters, opened.hidden_channels)?;
+        let (decoder, codec) =
+            container::make_decoder(path, parameters, (gapless, opened.codec.as_deref()))?;
+        let (sample_rate_hz, channel_count) = container::rate_and_channels(
+            path,
+            parameters,
+            opened.hidden_channels,
+            opened.codec.as_deref(),
+        )?;
         Ok(Self {
             path: path.to_path_buf(),
             reader,
@@ -153,7 +158,8 @@ impl Decoder {
     /// The next samples, one vector per channel, some thousand frames at most; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file can no longer be read. Damage in the file is no error: what can
+    /// [`Error::Io`] when the file can no longer be read; [`Error::Audio`] at the end of one without a
+    /// single sample. Damage in the file is no error: what can
     /// be decoded is, and [`Decoder::warnings`] tells the rest.
     pub fn next_chunk(&mut self) -> Result<Option<&[Vec<f32>]>> {
         interrupt::check()?;
@@ -162,6 +168,7 @@ impl Decoder {
                 return Ok(Some(&self.chunk));
             }
         }
+        self.require_sound()?;
         Ok(None)
     }
 
@@ -179,7 +186,6 @@ impl Decoder {
             }
             self.go_on()?;
         }
-        self.require_sound()?;
         Audio::new(channels, self.sample_rate_hz)
     }
 
@@ -209,7 +215,6 @@ impl Decoder {
             samples.extend_from_slice(&resampler.push(&mixed)?[0]);
             self.go_on()?;
         }
-        self.require_sound()?;
         samples.extend_from_slice(&resampler.finish()?[0]);
         Audio::mono(samples, sample_rate_hz)
     }
@@ -228,8 +233,7 @@ impl Decoder {
         }
         let reasons = self.warnings();
         let because = if reasons.is_empty() { String::new() } else { reasons.join("; ") + "; " };
-        let problem = format!("expected sound, found not one sample; {because}export it again");
-        Err(Error::audio(&self.path, problem))
+        Err(container::no_sound(&self.path, &because))
     }
 
     /// Fills the chunk with what the next packet holds; false when that is nothing.
@@ -279,7 +283,8 @@ impl Decoder {
             // An MP3 file may change between mono and stereo; one decoder can not.
             Some(Err(Fault::DecodeError(problem))) if problem.contains("signal spec") => {
                 let parameters = container::parameters(&self.path, &self.track)?;
-                (self.decoder, _) = container::make_decoder(&self.path, parameters, self.gapless)?;
+                (self.decoder, _) =
+                    container::make_decoder(&self.path, parameters, (self.gapless, None))?;
                 Ok(no_panic::catch(|| self.decoder.decode(packet).map(|_| ())))
             }
             outcome => Ok(outcome),
@@ -323,7 +328,7 @@ impl Decoder {
             self.end_early("another stream with another sample rate follows".to_owned());
             return Ok(false);
         }
-        (self.decoder, _) = container::make_decoder(&self.path, parameters, self.gapless)?;
+        (self.decoder, _) = container::make_decoder(&self.path, parameters, (self.gapless, None))?;
         self.track = track;
         self.expected_frames = None;
         Ok(true)

@@ -4,8 +4,10 @@ use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// File name endings that [`find_songs`] takes for songs, in lower case.
-pub const SONG_EXTENSIONS: [&str; 13] =
-    ["aac", "aif", "aiff", "alac", "flac", "m4a", "m4b", "mp3", "mp4", "oga", "ogg", "wav", "wave"];
+pub const SONG_EXTENSIONS: [&str; 22] = [
+    "aac", "aif", "aifc", "aiff", "alac", "bwf", "caf", "flac", "m4a", "m4b", "mka", "mov", "mp1",
+    "mp2", "mp3", "mp4", "oga", "ogg", "rf64", "w64", "wav", "wave",
+];
 
 /// The songs in a folder, sorted by name; a file is the only song of itself.
 ///

@@ -17,7 +17,9 @@ mod no_speakers;
 mod playback;
 mod repaired_file;
 mod resample;
+mod riff_chunks;
 mod samples;
+mod signatures;
 mod song;
 #[cfg(feature = "playback")]
 mod speakers;

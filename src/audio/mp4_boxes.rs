@@ -7,58 +7,138 @@
 use super::gap::Gap;
 use super::repaired_file::Patches;
 use std::io::{self, Read, Seek, SeekFrom};
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_S24BE, CODEC_ID_PCM_S32BE,
+};
+use symphonia::core::formats::Track;
 
-/// Which part of a track is music, in frames of the track's own time scale.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Edit {
-    pub(super) track_id: u32,
-    gap: Gap,
-    /// The length is a whole number of the movie's time units; so many frames are one.
-    unit_frames: u64,
+/// What a track's boxes say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MovieTrack {
+    pub(super) id: u32,
+    /// Units of the track's clock a second.
+    scale: u32,
+    edit: Option<Edit>,
+    /// How the sound is coded, in four letters.
+    format: [u8; 4],
+    /// The object type of an `esds` box: what `mp4a` stands for.
+    object_type: Option<u8>,
+    /// Of PCM that may be either: the least significant byte comes first.
+    is_little_endian: bool,
 }
 
-impl Edit {
-    /// The edit, made exact by the number of frames that the track's packets say they hold.
+/// Which part of a track is music, in units of the track's clock.
+#[derive(Clone, Copy, Debug)]
+struct Edit {
+    gap: Gap,
+    /// The length is a whole number of the movie's time units; so many units of the track are one.
+    unit: u64,
+}
+
+impl MovieTrack {
+    /// The edit, made exact by the length that the track's packets say they have, in units of the
+    /// track's clock.
     ///
     /// A movie's time unit is often a millisecond, while the last packet's length is in frames.
-    pub(super) fn gap(&self, packet_frames: Option<u64>) -> Gap {
-        let mut gap = self.gap;
-        if let (Some(music), Some(all)) = (gap.music_frames, packet_frames.filter(|&n| n > 0)) {
+    pub(super) fn gap(&self, packet_units: Option<u64>) -> Option<Gap> {
+        let edit = self.edit?;
+        let mut gap = edit.gap;
+        if let (Some(music), Some(all)) = (gap.music_frames, packet_units.filter(|&n| n > 0)) {
             let there = all.saturating_sub(gap.run_in_frames);
-            if music.saturating_add(self.unit_frames) > there {
+            if music.saturating_add(edit.unit) > there {
                 gap.music_frames = Some(there);
             }
         }
-        gap
+        Some(gap)
+    }
+
+    /// Turns units of the track's clock into frames where they differ, and tells Symphonia the order of
+    /// PCM's bytes, which it takes for little-endian.
+    pub(super) fn correct(&self, track: &mut Track, gap: &mut Gap) {
+        let Some(CodecParameters::Audio(parameters)) = &mut track.codec_params else { return };
+        if let Some(rate) = parameters.sample_rate
+            && self.scale > 0
+            && rate != self.scale
+        {
+            let ratio = f64::from(rate) / f64::from(self.scale);
+            let frames = |units: u64| (units as f64 * ratio).round() as u64;
+            gap.run_in_frames = frames(gap.run_in_frames);
+            gap.music_frames = gap.music_frames.map(frames);
+            track.num_frames = track.num_frames.map(frames);
+        }
+        if !self.is_little_endian {
+            parameters.codec = match &self.format {
+                b"in24" => CODEC_ID_PCM_S24BE,
+                b"in32" => CODEC_ID_PCM_S32BE,
+                b"fl32" => CODEC_ID_PCM_F32BE,
+                b"fl64" => CODEC_ID_PCM_F64BE,
+                _ => parameters.codec,
+            };
+        }
+    }
+
+    /// What the sound is coded in, by the name that people know.
+    pub(super) fn codec_name(&self) -> Option<String> {
+        let name = match &self.format {
+            b"mp4a" => match self.object_type {
+                Some(0x6b | 0x69) => "MP3",
+                Some(0xa5) => "AC-3",
+                Some(0xdd) => "Vorbis",
+                Some(0xe1) => "QCELP",
+                _ => "AAC",
+            },
+            b".mp3" | b"ms\0\x55" => "MP3",
+            b"Opus" => "Opus",
+            b"ac-3" | b"sac3" => "AC-3",
+            b"ec-3" => "E-AC-3",
+            b"ac-4" => "AC-4",
+            b"dtsc" | b"dtse" | b"dtsh" | b"dtsl" | b"dtsx" => "DTS",
+            b"alac" => "ALAC",
+            b"fLaC" => "FLAC",
+            b"samr" | b"sawb" => "AMR",
+            b"ima4" => "IMA ADPCM",
+            b"ms\0\x02" => "MS ADPCM",
+            b"ulaw" => "\u{b5}-law",
+            b"alaw" => "A-law",
+            b"drms" => "sound with Apple's copy protection (DRM)",
+            b"enca" => "encrypted sound (DRM)",
+            b"QDM2" | b"QDMC" => "QDesign Music",
+            b"MAC3" | b"MAC6" => "MACE",
+            b"raw " => "8-bit PCM",
+            [0, 0, 0, 0] => return None,
+            letters => return Some(format!("\"{}\"", String::from_utf8_lossy(letters).trim())),
+        };
+        Some(name.into())
     }
 }
 
-/// One edit for each track that has an edit list.
-pub(super) fn read_edits(file: &mut (impl Read + Seek)) -> io::Result<Vec<Edit>> {
+/// Every track, in order.
+pub(super) fn read_tracks(file: &mut (impl Read + Seek)) -> io::Result<Vec<MovieTrack>> {
     let end = file.seek(SeekFrom::End(0))?;
-    let mut edits = Vec::new();
+    let mut tracks = Vec::new();
     let mut movie_scale = 0;
     for movie in children(file, 0, end)?.into_iter().filter(|b| &b.kind == b"moov") {
         for part in children(file, movie.start, movie.end)? {
             match &part.kind {
                 b"mvhd" => movie_scale = time_scale(&part.read(file, 32)?),
-                b"trak" => edits.extend(read_track(file, &part, movie_scale)?),
+                b"trak" => tracks.push(read_track(file, &part, movie_scale)?),
                 _ => {}
             }
         }
     }
-    Ok(edits)
+    Ok(tracks)
 }
 
 fn read_track(
     file: &mut (impl Read + Seek),
     track: &Part,
     movie_scale: u32,
-) -> io::Result<Option<Edit>> {
-    let (mut track_id, mut track_scale, mut list) = (None, 0, None);
+) -> io::Result<MovieTrack> {
+    let (mut found, mut list) = (MovieTrack::default(), None);
     for part in children(file, track.start, track.end)? {
         match &part.kind {
-            b"tkhd" => track_id = track_number(&part.read(file, 32)?),
+            b"tkhd" => found.id = track_number(&part.read(file, 32)?).unwrap_or(0),
             b"edts" => {
                 for inner in children(file, part.start, part.end)? {
                     if &inner.kind == b"elst" {
@@ -68,22 +148,63 @@ fn read_track(
             }
             b"mdia" => {
                 for inner in children(file, part.start, part.end)? {
-                    if &inner.kind == b"mdhd" {
-                        track_scale = time_scale(&inner.read(file, 32)?);
+                    match &inner.kind {
+                        b"mdhd" => found.scale = time_scale(&inner.read(file, 32)?),
+                        b"minf" => found.read_format(file, &inner)?,
+                        _ => {}
                     }
                 }
             }
             _ => {}
         }
     }
-    let (Some(track_id), Some(list)) = (track_id, list) else { return Ok(None) };
-    let Some((run_in_frames, length)) = played_part(&list) else { return Ok(None) };
-    let music_frames = (length > 0 && movie_scale > 0 && track_scale > 0).then(|| {
-        let scaled = u128::from(length) * u128::from(track_scale);
+    let Some((run_in_frames, length)) = list.as_deref().and_then(played_part) else {
+        return Ok(found);
+    };
+    let music_frames = (length > 0 && movie_scale > 0 && found.scale > 0).then(|| {
+        let scaled = u128::from(length) * u128::from(found.scale);
         (scaled as f64 / f64::from(movie_scale)).round() as u64
     });
-    let unit_frames = track_scale.div_ceil(movie_scale.max(1)).into();
-    Ok(Some(Edit { track_id, gap: Gap { run_in_frames, music_frames }, unit_frames }))
+    let unit = found.scale.div_ceil(movie_scale.max(1)).into();
+    found.edit = Some(Edit { gap: Gap { run_in_frames, music_frames }, unit });
+    Ok(found)
+}
+
+impl MovieTrack {
+    /// Looks into `minf`/`stbl`/`stsd`, the description of the samples.
+    fn read_format(&mut self, file: &mut (impl Read + Seek), information: &Part) -> io::Result<()> {
+        for table in children(file, information.start, information.end)? {
+            if &table.kind != b"stbl" {
+                continue;
+            }
+            for part in children(file, table.start, table.end)? {
+                if &part.kind == b"stsd" {
+                    self.parse_description(&part.read(file, 1 << 16)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_description(&mut self, description: &[u8]) {
+        // Version and count, then the first entry: its length, its four letters.
+        if let Some(format) = description.get(12..16).and_then(|b| b.try_into().ok()) {
+            self.format = format;
+        }
+        let after = |name: &[u8; 4]| {
+            let at = description.windows(4).skip(16).position(|window| window == name)? + 20;
+            description.get(at..)
+        };
+        // 1 in an `enda` box stands for little-endian; QuickTime's PCM without one is big-endian.
+        self.is_little_endian = after(b"enda").is_some_and(|rest| rest.get(1) == Some(&1));
+        // Descriptors within each other, 3 holding 4, whose first byte is the object type.
+        self.object_type = after(b"esds").and_then(|rest| {
+            let at = rest.iter().skip(4).position(|tag| *tag == 4)? + 5;
+            // The length is in 7 bits a byte.
+            let length = rest.get(at..)?.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+            rest.get(at + length).copied()
+        });
+    }
 }
 
 /// Start in the track's units and length in the movie's units. Empty edits, which only delay a

@@ -17,6 +17,25 @@ const CHAIN_LENGTH: usize = 3;
 pub(super) struct Frames {
     /// A Xing, Info or VBRI header gives the number of frames, so that the length is known.
     pub(super) counted: bool,
+    /// Where such a header gives none: what has to be replaced for Symphonia not to believe it.
+    pub(super) uncounted: Option<(u64, [u8; 4])>,
+}
+
+/// Whether the file begins with frames of free format: of a bit rate that their headers do not name.
+pub(super) fn is_free_format(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let start = after_id3v2(file)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut head = [0; 4];
+    if file.read(&mut head)? < 4 {
+        return Ok(false);
+    }
+    let word = u32::from_be_bytes(head);
+    // Sync, a version and a layer that exist, no bit rate, a sample rate that exists.
+    Ok(word >> 21 == 0x7ff
+        && word >> 19 & 0b11 != 0b01
+        && word >> 17 & 0b11 != 0
+        && word >> 12 & 0xf == 0
+        && word >> 10 & 0b11 != 0b11)
 }
 
 /// The first chain of frames, or `None` when the file holds something else.
@@ -27,7 +46,14 @@ pub(super) fn find_frames(file: &mut (impl Read + Seek)) -> io::Result<Option<Fr
     // Room for a chain that begins at the very end of the scanned part.
     file.take(SCAN_BYTES + CHAIN_LENGTH as u64 * 8192).read_to_end(&mut bytes)?;
     let first = (0..bytes.len().min(SCAN_BYTES as usize)).find(|&at| is_chain(&bytes, at));
-    Ok(first.map(|at| Frames { counted: is_counted(&bytes[at..]) }))
+    Ok(first.map(|at| match Header::find(&bytes[at..]) {
+        Some(header) if header.frames > 0 => Frames { counted: true, uncounted: None },
+        Some(header) => {
+            let place = start + (at + header.at) as u64;
+            Frames { counted: false, uncounted: Some((place, header.without_count)) }
+        }
+        None => Frames { counted: false, uncounted: None },
+    }))
 }
 
 fn after_id3v2(file: &mut (impl Read + Seek)) -> io::Result<u64> {
@@ -71,11 +97,36 @@ fn is_end(rest: &[u8]) -> bool {
     rest.len() < 4 || rest.starts_with(b"TAG") || rest.starts_with(b"APETAGEX")
 }
 
-fn is_counted(frame: &[u8]) -> bool {
-    // The header hides in the first frame, behind the side information (9 to 32 bytes) and a CRC.
-    frame
-        .get(4..64)
-        .is_some_and(|head| head.windows(4).any(|w| w == b"Xing" || w == b"Info" || w == b"VBRI"))
+/// A header that an encoder hides in the first frame.
+struct Header {
+    /// How many frames there are; 0 where it does not say.
+    frames: u32,
+    /// Where in the frame something stands for a count being there, and what stands there without one.
+    at: usize,
+    without_count: [u8; 4],
+}
+
+impl Header {
+    fn find(frame: &[u8]) -> Option<Self> {
+        // Behind the side information (9 to 32 bytes) and a CRC.
+        let names = frame.get(4..64)?.windows(4);
+        let at = 4 + names.clone().position(|w| w == b"Xing" || w == b"Info" || w == b"VBRI")?;
+        let number = |at: usize| {
+            let bytes = frame.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+            u32::from_be_bytes(bytes.unwrap_or_default())
+        };
+        if frame[at..].starts_with(b"VBRI") {
+            // Version, delay and quality, then bytes and frames.
+            return Some(Self { frames: number(at + 14), at, without_count: [0; 4] });
+        }
+        let flags = number(at + 4);
+        let frames = if flags & 1 == 1 { number(at + 8) } else { 0 };
+        // Without a count the header stays as it is: other fields move up where the bit is gone.
+        let is_zero = flags & 1 == 1 && frames == 0;
+        let without_count = if is_zero { *b"none" } else { flags.to_be_bytes() };
+        let place = if is_zero { at } else { at + 4 };
+        Some(Self { frames, at: place, without_count })
+    }
 }
 
 struct Frame {

@@ -80,7 +80,7 @@ impl Tags {
         let Some(mut rest) = list.strip_prefix(b"INFO") else { return };
         while let Some((head, tail)) = rest.split_at_checked(8) {
             let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-            let text = String::from_utf8_lossy(&tail[..length.min(tail.len())]).into_owned();
+            let text = text(&tail[..length.min(tail.len())]);
             match &head[..4] {
                 b"INAM" => self.set("title", text),
                 b"IART" => self.set("artist", text),
@@ -115,6 +115,27 @@ impl Tags {
     }
 }
 
+/// Text of a program that did not say which characters it writes: UTF-8 or UTF-16 where it is that, else
+/// those of Western Europe.
+fn text(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !text.trim_end_matches('\0').contains('\0')
+    {
+        return text.to_owned();
+    }
+    let zeros =
+        |first: usize| bytes.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let half = bytes.len() / 4;
+    let encoding = match bytes {
+        [0xff, 0xfe, ..] => encoding_rs::UTF_16LE,
+        [0xfe, 0xff, ..] => encoding_rs::UTF_16BE,
+        _ if zeros(1) > half && zeros(1) > zeros(0) => encoding_rs::UTF_16LE,
+        _ if zeros(0) > half => encoding_rs::UTF_16BE,
+        _ => encoding_rs::WINDOWS_1252,
+    };
+    encoding.decode(bytes).0.into_owned()
+}
+
 fn name_and_value(tag: &Tag) -> Option<(&'static str, String)> {
     use StandardTag as T;
     let (name, value) = match tag.std.as_ref()? {
@@ -127,6 +148,8 @@ fn name_and_value(tag: &Tag) -> Option<(&'static str, String)> {
         T::Genre(text) => ("genre", text),
         T::RecordingDate(text) | T::ReleaseDate(text) => ("date", text),
         T::RecordingYear(year) | T::ReleaseYear(year) => return Some(("date", year.to_string())),
+        // ID3v1 has 0 where there is no number.
+        T::TrackNumber(0) => return None,
         T::TrackNumber(number) => return Some(("track", number.to_string())),
         T::Comment(text) => ("comment", text),
         T::Copyright(text) => ("copyright", text),

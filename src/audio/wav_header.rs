@@ -1,165 +1,224 @@
-//! WAV headers that Symphonia reads too literally, put right before it sees them.
+//! WAV headers that Symphonia reads too literally, rewritten before it sees them.
 //!
-//! - A length that the file does not have, from a download that broke off or a program that wrote
-//!   into a pipe: Symphonia drops the last packet. The length becomes what is there.
-//! - More channels than there are names for loudspeakers: refused. The file is shown as one
-//!   channel, which [`Channels`] deals out again.
-//! - RF64, the 64-bit sister of WAV, unknown to Symphonia: up to 4 GB only its first four letters
-//!   are different.
+//! Programs write headers of many kinds: lengths that the file does not have or that lost their upper
+//! half, lists of odd length, A-law with a short `fmt `, a wrong block align, 12 bits in 16, more
+//! channels than there are names for loudspeakers, RF64, BW64 and Wave64. Here the chunks are read as
+//! other programs read them, and Symphonia is shown a plain header in front of the sound.
 
-use super::repaired_file::Patches;
+use super::repaired_file::View;
+use super::riff_chunks::{Chunk, chunks, read_at};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Symphonia knows the positions of so many loudspeakers.
 const MOST_NAMED_CHANNELS: u16 = 18;
-
-/// No real file has as many in front of its sound.
-const MOST_CHUNKS: usize = 10_000;
 
 /// Tags are short; other lists are not looked at.
 const LONGEST_LIST: u64 = 1 << 16;
 const MOST_LISTS: usize = 8;
 
 const PCM: u16 = 1;
+const MS_ADPCM: u16 = 2;
 const FLOAT: u16 = 3;
+const A_LAW: u16 = 6;
+const MU_LAW: u16 = 7;
+const IMA_ADPCM: u16 = 0x11;
+const MP2: u16 = 0x50;
+const MP3: u16 = 0x55;
 const EXTENSIBLE: u16 = 0xfffe;
 
-/// What has to be put right in a WAV file's header.
+/// What a WAV file is.
 #[derive(Debug, Default)]
-pub(super) struct Repair {
-    pub(super) patches: Patches,
+pub(super) struct Wav {
+    /// What Symphonia is shown.
+    pub(super) view: Option<View>,
     /// The frames the header promised, where the file holds fewer.
     pub(super) promised_frames: Option<u64>,
     /// The bodies of the `LIST` chunks, which may hold tags: Symphonia reads them and loses them.
     pub(super) lists: Vec<Vec<u8>>,
     /// The number of channels, where the file is shown as one channel.
     pub(super) hidden_channels: Option<usize>,
+    /// How the sound is coded, where that cannot be decoded.
+    pub(super) unknown_codec: Option<String>,
+    /// The header has a place for sound, and there is none.
+    pub(super) is_empty: bool,
 }
 
-/// Looks at a WAV file's header; any other file needs no repair.
-pub(super) fn plan(file: &mut (impl Read + Seek)) -> io::Result<Repair> {
-    let mut repair = Repair::default();
+/// Looks at a WAV file's header; any other file is shown as it is.
+pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Wav> {
+    let mut wav = Wav::default();
     let file_bytes = file.seek(SeekFrom::End(0))?;
-    let head = read_at(file, 0, 12)?;
-    if head.len() < 12 || &head[8..] != b"WAVE" || !matches!(&head[..4], b"RIFF" | b"RF64") {
-        return Ok(repair);
+    let Some(chunks) = chunks(file)? else { return Ok(wav) };
+    let of = |name: &[u8; 4]| chunks.iter().find(|chunk| &chunk.name == name).copied();
+    for list in chunks.iter().filter(|chunk| &chunk.name == b"LIST").take(MOST_LISTS) {
+        wav.lists.push(read_at(file, list.at, list.bytes.min(LONGEST_LIST))?);
     }
-    repair.patches.add(0, b"RIFF");
-    repair.patches.add(4, &u32::try_from(file_bytes - 8).unwrap_or(u32::MAX).to_le_bytes());
-    let (mut at, mut format, mut wide_length) = (12, Format::default(), None);
-    let mut has_data = false;
-    for _ in 0..MOST_CHUNKS {
-        let header = read_at(file, at, 8)?;
-        if header.len() < 8 {
-            break;
+    let (Some(format), Some(data)) = (of(b"fmt "), of(b"data")) else { return Ok(wav) };
+    let chunk = read_at(file, format.at, format.bytes.min(1 << 16))?;
+    let Some(format) = Format::parse(&chunk) else { return Ok(wav) };
+    let there = file_bytes.saturating_sub(data.at);
+    let bytes = data.bytes.min(there);
+    wav.is_empty = bytes == 0;
+    match format.codec {
+        PCM | FLOAT | A_LAW | MU_LAW => wav.show_linear(&format, data, there),
+        MS_ADPCM | IMA_ADPCM => {
+            let mut head = Head::new(&chunk);
+            if let Some(fact) = of(b"fact") {
+                head.add(b"fact", &read_at(file, fact.at, fact.bytes.min(16))?);
+            }
+            wav.view = Some(head.before(data.at, bytes));
         }
-        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-        let mut length = u64::from(length);
-        match &header[..4] {
-            b"fmt " => {
-                format = Format::parse(&read_at(file, at + 8, 40)?);
-                if let Some(channels) = format.surplus_channels() {
-                    repair.show_one_channel(at + 8, &format, channels);
-                }
-            }
-            // The count of frames in it would be that of all channels together.
-            b"fact" if repair.hidden_channels.is_some() => repair.patches.add(at, b"skip"),
-            // Of an RF64 file: the lengths of the file and of its data, in 64 bits.
-            b"ds64" => {
-                let lengths = read_at(file, at + 8, 16)?;
-                wide_length =
-                    lengths.get(8..).and_then(|b| b.try_into().ok().map(u64::from_le_bytes));
-            }
-            // Symphonia goes by the first; what follows may still be tags.
-            b"data" if !has_data => {
-                has_data = true;
-                length = wide_length.unwrap_or(length);
-                let there = file_bytes.saturating_sub(at + 8);
-                repair.set_length(at, length, there, &format);
-                if length == 0 || length >= there {
-                    break;
-                }
-            }
-            b"LIST" if repair.lists.len() < MOST_LISTS => {
-                repair.lists.push(read_at(file, at + 8, length.min(LONGEST_LIST))?);
-            }
-            _ => {}
+        // A stream with headers of its own.
+        MP2 | MP3 => {
+            wav.view = Some(View { head: Vec::new(), body_at: data.at, body_bytes: bytes });
         }
-        let Some(next) = at.checked_add(8 + length % 2).and_then(|n| n.checked_add(length)) else {
-            break;
-        };
-        at = next;
+        codec => wav.unknown_codec = Some(codec_name(codec)),
     }
-    Ok(repair)
+    Ok(wav)
 }
 
-impl Repair {
-    fn show_one_channel(&mut self, at: u64, format: &Format, channels: usize) {
-        self.hidden_channels = Some(channels);
-        let sample_bytes = format.frame_bytes / channels as u16;
-        self.patches.add(at + 2, &1_u16.to_le_bytes());
-        self.patches.add(at + 8, &format.rate_hz.wrapping_mul(sample_bytes.into()).to_le_bytes());
-        self.patches.add(at + 12, &sample_bytes.to_le_bytes());
-        if format.tag == EXTENSIBLE {
-            /// The loudspeaker in front, in the middle.
-            const FRONT_CENTER: u32 = 4;
-            self.patches.add(at + 20, &FRONT_CENTER.to_le_bytes());
+impl Wav {
+    fn show_linear(&mut self, format: &Format, data: Chunk, there: u64) {
+        let Some(sample_bytes) = format.sample_bytes() else {
+            self.unknown_codec = Some(format!("PCM of {} bits", format.bits));
+            return;
+        };
+        let frame_bytes = u64::from(sample_bytes) * u64::from(format.channels);
+        let bytes = data.bytes.min(there) / frame_bytes * frame_bytes;
+        self.is_empty = bytes == 0;
+        if data.bytes > there {
+            self.promised_frames = Some(data.bytes / frame_bytes);
         }
-    }
-
-    fn set_length(&mut self, at: u64, promised: u64, there: u64, format: &Format) {
-        // Programs that cannot go back to fill in the length write nothing or a very large number.
-        let unknown = promised == 0 || (promised >= 0x7fff_0000 && promised > there);
-        let mut length = if unknown { there } else { promised.min(there) };
-        if format.is_linear() {
-            let frame_bytes = u64::from(format.frame_bytes);
-            length -= length % frame_bytes;
-            if !unknown && promised > there {
-                self.promised_frames = Some(promised / frame_bytes);
-            }
+        let mut channels = format.channels;
+        if channels > MOST_NAMED_CHANNELS {
+            self.hidden_channels = Some(channels.into());
+            channels = 1;
         }
-        self.patches.add(at + 4, &u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+        let head = Head::new(&format.plain(channels, sample_bytes));
+        self.view = Some(head.before(data.at, bytes));
     }
 }
 
 /// The part of a `fmt ` chunk that matters here.
-#[derive(Default)]
 struct Format {
-    tag: u16,
+    /// What an extensible one stands for, too.
+    codec: u16,
     channels: u16,
     rate_hz: u32,
     frame_bytes: u16,
+    bits: u16,
+    /// Which loudspeakers, of an extensible one.
+    mask: Option<u32>,
 }
 
 impl Format {
-    fn parse(chunk: &[u8]) -> Self {
+    fn parse(chunk: &[u8]) -> Option<Self> {
         let short =
             |at: usize| chunk.get(at..at + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]));
-        Self {
-            tag: short(0),
+        let long = |at: usize| u32::from(short(at)) | u32::from(short(at + 2)) << 16;
+        if chunk.len() < 14 || short(2) == 0 {
+            return None;
+        }
+        let is_extensible = short(0) == EXTENSIBLE && chunk.len() >= 26;
+        Some(Self {
+            codec: if is_extensible { short(24) } else { short(0) },
             channels: short(2),
-            rate_hz: u32::from(short(4)) | u32::from(short(6)) << 16,
+            rate_hz: long(4),
             frame_bytes: short(12),
+            bits: short(14),
+            mask: is_extensible.then(|| long(20)),
+        })
+    }
+
+    /// Bytes of a sample: as the block align says, where that can be, else as the bits say.
+    fn sample_bytes(&self) -> Option<u16> {
+        if matches!(self.codec, A_LAW | MU_LAW) {
+            return Some(1);
+        }
+        let needed = self.bits.div_ceil(8);
+        let told = self.frame_bytes / self.channels;
+        let is_whole = self.frame_bytes.is_multiple_of(self.channels);
+        let bytes = if is_whole && told >= needed && told <= 4 { told } else { needed };
+        match self.codec {
+            FLOAT => matches!(bytes, 4 | 8).then_some(bytes),
+            _ => (1..=4).contains(&bytes).then_some(bytes),
         }
     }
 
-    /// Whether every frame takes the same room.
-    fn is_linear(&self) -> bool {
-        matches!(self.tag, PCM | FLOAT | EXTENSIBLE) && self.frame_bytes > 0
-    }
-
-    fn surplus_channels(&self) -> Option<usize> {
-        let whole = self.channels > 0 && self.frame_bytes.is_multiple_of(self.channels);
-        (self.channels > MOST_NAMED_CHANNELS && self.is_linear() && whole)
-            .then_some(self.channels.into())
+    /// A `fmt ` chunk that says the same in the plainest way.
+    fn plain(&self, channels: u16, sample_bytes: u16) -> Vec<u8> {
+        let frame_bytes = sample_bytes * channels;
+        let bits = 8 * sample_bytes;
+        // Loudspeakers are told where each channel has one.
+        let mask =
+            self.mask.filter(|mask| mask.count_ones() == u32::from(channels) && channels > 2);
+        let mut chunk = Vec::new();
+        let codec = if mask.is_some() { EXTENSIBLE } else { self.codec };
+        chunk.extend(codec.to_le_bytes());
+        chunk.extend(channels.to_le_bytes());
+        chunk.extend(self.rate_hz.to_le_bytes());
+        chunk.extend(self.rate_hz.wrapping_mul(frame_bytes.into()).to_le_bytes());
+        chunk.extend(frame_bytes.to_le_bytes());
+        chunk.extend(bits.to_le_bytes());
+        match mask {
+            Some(mask) => {
+                chunk.extend(22u16.to_le_bytes());
+                chunk.extend(bits.to_le_bytes());
+                chunk.extend(mask.to_le_bytes());
+                chunk.extend(self.codec.to_le_bytes());
+                chunk.extend(b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
+            }
+            None if matches!(self.codec, A_LAW | MU_LAW) => chunk.extend(0u16.to_le_bytes()),
+            None => {}
+        }
+        chunk
     }
 }
 
-fn read_at(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The beginning of a WAV file.
+struct Head(Vec<u8>);
+
+impl Head {
+    fn new(format: &[u8]) -> Self {
+        let mut head = Self(b"RIFF\0\0\0\0WAVE".to_vec());
+        head.add(b"fmt ", format);
+        head
+    }
+
+    fn add(&mut self, name: &[u8; 4], body: &[u8]) {
+        self.0.extend(name);
+        self.0.extend((body.len() as u32).to_le_bytes());
+        self.0.extend(body);
+        self.0.resize(self.0.len().next_multiple_of(2), 0);
+    }
+
+    /// In front of so many bytes of sound.
+    fn before(mut self, body_at: u64, body_bytes: u64) -> View {
+        let short = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
+        self.0.extend(b"data");
+        self.0.extend(short(body_bytes));
+        let whole = short(self.0.len() as u64 + body_bytes - 8);
+        self.0[4..8].copy_from_slice(&whole);
+        View { head: self.0, body_at, body_bytes }
+    }
+}
+
+/// By the names that people know.
+fn codec_name(codec: u16) -> String {
+    match codec {
+        0x31 | 0x32 => "GSM 6.10".into(),
+        0x40 | 0x45 | 0x64 => "G.726 ADPCM".into(),
+        0x42 => "G.723".into(),
+        0x92 | 0x2000 => "AC-3".into(),
+        0x2001 => "DTS".into(),
+        0xff | 0x1600 | 0x1601 | 0x1602 | 0x1610 | 0xa106 => "AAC".into(),
+        0x160..=0x163 => "WMA".into(),
+        0x270 | 0x272 => "ATRAC".into(),
+        0x566f | 0x674f..=0x6771 => "Vorbis".into(),
+        0x704f => "Opus".into(),
+        0x5756 => "WavPack".into(),
+        0xf1ac => "FLAC".into(),
+        codec => format!("codec number 0x{codec:04x}"),
+    }
 }
 
 /// Deals the samples of a file that is shown as one channel out to its channels.

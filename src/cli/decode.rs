@@ -42,6 +42,10 @@ impl From<Format> for SampleFormat {
     }
 }
 
+fn louder(peak: f32, channels: &[Vec<f32>]) -> f32 {
+    channels.iter().flatten().fold(peak, |peak, sample| peak.max(sample.abs()))
+}
+
 impl Decode {
     pub fn run(self) -> Result<Report> {
         let output = Output::named("--output", &self.output, Kind::Sound);
@@ -50,7 +54,7 @@ impl Decode {
         let channels = if self.mono { 1 } else { decoder.channel_count() };
         let rate = self.rate.unwrap_or(decoder.sample_rate_hz());
         let mut resampler = Resampler::new(decoder.sample_rate_hz(), rate, channels)?;
-        let mut frames = 0;
+        let (mut frames, mut peak) = (0, 0.0f32);
         let mut mono = [Vec::new()];
         WavWriter::write_file(&self.output, channels, rate, self.format.into(), |wav| {
             while let Some(chunk) = decoder.next_chunk()? {
@@ -62,13 +66,25 @@ impl Decode {
                 };
                 let resampled = resampler.push(chunk)?;
                 frames += resampled[0].len();
+                peak = louder(peak, resampled);
                 wav.write(resampled)?;
             }
             let rest = resampler.finish()?;
             frames += rest[0].len();
+            peak = louder(peak, &rest);
             wav.write(&rest)
         })?;
         let seconds = frames as f64 / f64::from(rate);
+        // Resampling adds a little to a peak at full scale.
+        let clipped = !matches!(self.format, Format::Float32) && peak > 1.02;
+        let loud = if peak < 1e3 { format!("{peak:.2}") } else { format!("{peak:.1e}") };
+        let clipped = clipped.then(|| {
+            format!(
+                "{}: samples beyond full scale are clipped, the peak is {loud}; `--format float32` \
+                 keeps them",
+                self.song.display()
+            )
+        });
         Ok(Report::default()
             .line(format!("{}: {seconds:.2} s, {rate} Hz", self.output.display()))
             .fact("output", self.output.display().to_string())
@@ -76,6 +92,7 @@ impl Decode {
             .fact("frames", frames)
             .fact("sample_rate_hz", rate)
             .fact("channels", channels)
-            .warn(decoder.warnings()))
+            .warn(decoder.warnings())
+            .warn(clipped))
     }
 }

@@ -57,9 +57,9 @@ impl<'a> Output<'a> {
 }
 
 /// Endings of files that are neither sound nor models nor pictures of ours.
-const OTHER_ENDINGS: [&str; 22] = [
-    "aifc", "amr", "au", "caf", "gif", "ipynb", "jpeg", "jpg", "json", "md", "mka", "mov", "mp2",
-    "opus", "pdf", "pt", "py", "rs", "txt", "w64", "webm", "wma",
+const OTHER_ENDINGS: [&str; 16] = [
+    "amr", "au", "gif", "ipynb", "jpeg", "jpg", "json", "md", "opus", "pdf", "pt", "py", "rs",
+    "txt", "webm", "wma",
 ];
 
 impl Kind {

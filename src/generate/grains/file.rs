@@ -29,6 +29,7 @@ struct Description {
 /// A song that grains are taken from.
 #[derive(Serialize, Deserialize)]
 struct SongReference {
+    #[serde(with = "path")]
     path: PathBuf,
     title: String,
     /// In hexadecimal: JSON's numbers are too small.
@@ -40,6 +41,44 @@ impl SongReference {
     fn find(&self, model: &Path) -> Option<PathBuf> {
         let beside = model.parent()?.join(self.path.file_name()?);
         [self.path.clone(), beside].into_iter().find(|path| path.is_file())
+    }
+}
+
+/// A path as text, or, where its name is none, as bytes.
+mod path {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(PathBuf),
+        Bytes(Vec<u8>),
+    }
+
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => text.serialize(serializer),
+            None => path.as_os_str().as_encoded_bytes().serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Text(path) => path,
+            Written::Bytes(bytes) => os_string(bytes).into(),
+        })
+    }
+
+    #[cfg(unix)]
+    fn os_string(bytes: Vec<u8>) -> OsString {
+        std::os::unix::ffi::OsStringExt::from_vec(bytes)
+    }
+
+    #[cfg(not(unix))]
+    fn os_string(bytes: Vec<u8>) -> OsString {
+        String::from_utf8_lossy(&bytes).into_owned().into()
     }
 }
 

@@ -1,0 +1,41 @@
+//! Kinds of files by how they begin, to refuse by their name what cannot be decoded.
+
+/// The name of a kind of sound that is not decoded, as people know it; `ending` is the file name's, in
+/// lower case.
+pub(super) fn name(head: &[u8], ending: &str) -> Option<&'static str> {
+    let begins = |signature: &[u8]| head.starts_with(signature);
+    let holds = |word: &[u8]| head.windows(word.len()).any(|window| window == word);
+    let ogg = begins(b"OggS");
+    Some(match () {
+        () if ogg && holds(b"OpusHead") => "Opus",
+        () if ogg && holds(b"Speex   ") => "Speex",
+        () if ogg && holds(b"\x80theora") => "Theora (video without sound)",
+        () if begins(b"\x1aE\xdf\xa3") && holds(b"webm") => "WebM",
+        () if begins(b"\x1aE\xdf\xa3") => "Matroska",
+        () if begins(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11") => "WMA",
+        () if begins(b"\x0b\x77") => "AC-3",
+        () if begins(b"\x7f\xfe\x80\x01") => "DTS",
+        () if begins(b"wvpk") => "WavPack",
+        () if begins(b"TTA1") || begins(b"TTA2") => "TTA",
+        () if begins(b"MAC ") => "Monkey's Audio",
+        () if begins(b"MPCK") || begins(b"MP+") => "Musepack",
+        () if begins(b"tBaK") => "TAK",
+        () if begins(b"OFR ") => "OptimFROG",
+        () if begins(b"DSD ") || begins(b"FRM8") => "DSD",
+        () if begins(b"#!AMR") => "AMR",
+        () if begins(b"#!SILK") || begins(b"\x02#!SILK") => "SILK",
+        () if begins(b".RMF") || begins(b".ra\xfd") => "RealAudio",
+        () if begins(b"MThd") => "MIDI (notes, not sound)",
+        () if begins(b"caff") => "CAF",
+        () if begins(b".snd") => "AU",
+        () if begins(b"Creative Voice File") => "VOC",
+        () if begins(b"FLV\x01") => "Flash video",
+        () if begins(b"IMPM") || begins(b"Extended Module") => "a tracker module",
+        () if begins(b"PK\x03\x04") => "a ZIP archive",
+        () if begins(b"%PDF") => "PDF",
+        () if begins(b"<!DOCTYPE") || begins(b"<html") => "a web page",
+        () if begins(b"version https://git-lfs") => "a pointer of Git LFS",
+        () if ending == "gsm" => "GSM",
+        _ => return None,
+    })
+}
