@@ -62,10 +62,13 @@ impl MovieTrack {
             && rate != self.scale
         {
             let ratio = f64::from(rate) / f64::from(self.scale);
-            let frames = |units: u64| (units as f64 * ratio).round() as u64;
-            gap.run_in_frames = frames(gap.run_in_frames);
-            gap.music_frames = gap.music_frames.map(frames);
-            track.num_frames = track.num_frames.map(frames);
+            for units in [Some(&mut gap.run_in_frames), gap.music_frames.as_mut()]
+                .into_iter()
+                .chain([track.num_frames.as_mut()])
+                .flatten()
+            {
+                *units = (*units as f64 * ratio).round() as u64;
+            }
         }
         if !self.is_little_endian {
             parameters.codec = match &self.format {
