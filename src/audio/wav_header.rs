@@ -129,15 +129,16 @@ impl Format {
         })
     }
 
-    /// Bytes of a sample: as the block align says, where that can be, else as the bits say.
+    /// Bytes of a sample: as the bits say; the block align is often wrong, but for 24 bits in 32.
     fn sample_bytes(&self) -> Option<u16> {
         if matches!(self.codec, A_LAW | MU_LAW) {
             return Some(1);
         }
-        let needed = self.bits.div_ceil(8);
-        let told = self.frame_bytes / self.channels;
-        let is_whole = self.frame_bytes.is_multiple_of(self.channels);
-        let bytes = if is_whole && told >= needed && told <= 4 { told } else { needed };
+        let is_in_four = u32::from(self.frame_bytes) == 4 * u32::from(self.channels);
+        let bytes = match self.bits.div_ceil(8) {
+            3 if is_in_four => 4,
+            bytes => bytes,
+        };
         match self.codec {
             FLOAT => matches!(bytes, 4 | 8).then_some(bytes),
             _ => (1..=4).contains(&bytes).then_some(bytes),
