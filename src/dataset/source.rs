@@ -45,6 +45,11 @@ pub(crate) fn peak_of(channels: &[Vec<f32>]) -> f32 {
 /// [`Error::Data`] for silence, and for channels that cancel each other when they are mixed.
 pub(crate) fn require_audible(source: &SongSource, mono: &Audio, peak: f32) -> Result<()> {
     let name = source.path().map_or_else(|| source.title(), |path| path.display().to_string());
+    if peak < AUDIBLE && mono.channels().iter().flatten().any(|sample| !sample.is_finite()) {
+        return Err(Error::Data(format!(
+            "{name}: holds samples that are not numbers; convert it anew"
+        )));
+    }
     if peak < AUDIBLE {
         return Err(Error::Data(format!("{name}: is silent, there is nothing to learn from")));
     }
