@@ -25,7 +25,7 @@ fn a_folder_without_songs_says_what_it_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     let error = find_songs(folder.path()).unwrap_err();
     assert!(matches!(error, Error::Data(_)), "{error:?}");
-    assert!(error.to_string().contains("found no file"), "{error}");
+    assert!(error.to_string().contains("found an empty folder"), "{error}");
     std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
     let message = find_songs(folder.path()).unwrap_err().to_string();
     assert!(message.contains("one file of another kind"), "{message}");

@@ -421,3 +421,92 @@ fn a_judgement_can_be_drawn_into_a_file() {
     let nowhere = run(folder.path(), &[&arguments[..], &["missing/verdict.png"]].concat());
     assert!(nowhere.code != 0 && nowhere.stderr.contains("missing"), "{}", nowhere.stderr);
 }
+
+#[test]
+fn what_names_and_titles_hold_cannot_control_a_console() {
+    let folder = tempfile::tempdir().unwrap();
+    let hostile = "a\u{1b}]0;OWNED\u{7}\u{1b}[2J\nb.wav";
+    write_song(&folder.path().join(hostile));
+    let missing = "c\u{1b}[2Jd.wav";
+    for arguments in [
+        vec!["info", hostile],
+        vec!["info", "."],
+        vec!["info", missing],
+        vec!["judge", hostile, missing],
+    ] {
+        let run = run(folder.path(), &arguments);
+        let both = run.stdout.clone() + &run.stderr;
+        assert!(!both.contains('\u{1b}') && !both.contains('\u{7}'), "{both:?}");
+        assert!(arguments[1] != "." || run.stdout.lines().count() == 1, "{both:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_an_error_and_a_closed_one_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    for arguments in [vec!["info", "song.wav"], vec!["info", "song.wav", "--json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neural-composer"));
+        command.args(&arguments).current_dir(folder.path());
+        let done = command.stdout(full).output().unwrap();
+        assert_eq!(done.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&done.stderr).contains("standard output"));
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neural-composer"));
+        command.args(&arguments).current_dir(folder.path());
+        assert_eq!(command.stdout(writer).output().unwrap().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_folder_tells_what_it_passes_over_and_what_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_song(&path.join("song.wav"));
+    std::fs::write(path.join("voice.opus"), "OggS").unwrap();
+    std::fs::write(path.join("old.WMA"), "x").unwrap();
+    std::fs::write(path.join("notes.txt"), "x").unwrap();
+    std::fs::create_dir_all(path.join("nested/album")).unwrap();
+    std::fs::create_dir(path.join("empty")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("gone.mp3", path.join("dead.mp3")).unwrap();
+    let info = run(path, &["info", "."]);
+    assert_eq!(info.code, 0);
+    for name in ["voice.opus", "old.WMA", "dead.mp3"] {
+        assert!(info.stderr.contains(name), "{name}: {}", info.stderr);
+    }
+    assert!(!info.stderr.contains("notes.txt"));
+    assert!(info.stdout.contains("2 channels"), "{}", info.stdout);
+    assert!(run(path, &["info", "nested"]).stderr.contains("album"));
+    assert!(run(path, &["info", "empty"]).stderr.contains("an empty folder"));
+    // A model is one whatever its name.
+    let train = ["train", "song.wav", "--model", "codes", "--steps", "1", "-o", "m.safetensors"];
+    assert_eq!(run(path, &train).code, 0);
+    std::fs::rename(path.join("m.safetensors"), path.join("n.model")).unwrap();
+    assert!(run(path, &["info", "n.model"]).stdout.contains("a model of codes"));
+}
+
+#[test]
+fn silence_and_channels_that_cancel_are_refused_by_all_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let tone = |sign: f32| -> Vec<f32> {
+        (0..320_000).map(|i| sign * 0.5 * (i as f32 * 0.05).sin()).collect()
+    };
+    let save = |name: &str, channels: Vec<Vec<f32>>| {
+        Audio::new(channels, 16_000).unwrap().save(path.join(name)).unwrap();
+    };
+    save("silence.wav", vec![vec![0.0; 320_000]; 2]);
+    save("cancels.wav", vec![tone(1.0), tone(-1.0)]);
+    for model in ["grains", "codes", "blocks"] {
+        for (song, words) in [("silence.wav", "is silent"), ("cancels.wav", "cancel each other")] {
+            let run = run(path, &["compose", song, "--model", model, "--seconds", "3"]);
+            assert_eq!(run.code, 1, "{model} {song}: {}", run.stderr);
+            assert!(run.stderr.contains(words) && run.stderr.contains(song), "{}", run.stderr);
+            assert!(!path.join("out.wav").exists() && !path.join("out.safetensors").exists());
+        }
+    }
+}

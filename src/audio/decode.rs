@@ -53,6 +53,8 @@ pub struct Decoder {
     chunk: Vec<Vec<f32>>,
     frames_read: u64,
     finished: bool,
+    /// The largest magnitude so far.
+    peak: f32,
     /// The file ended inside a packet.
     cut_off: bool,
     faults: Faults,
@@ -97,6 +99,7 @@ impl Decoder {
             hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
             chunk: vec![Vec::new(); channel_count],
             frames_read: 0,
+            peak: 0.0,
             finished: false,
             cut_off: false,
             faults: Faults::new(opened.warnings),
@@ -147,6 +150,11 @@ impl Decoder {
     /// Frames given out so far.
     pub fn frames_read(&self) -> u64 {
         self.frames_read
+    }
+
+    /// The largest magnitude of all samples given out so far, nominally up to 1.
+    pub fn peak(&self) -> f32 {
+        self.peak
     }
 
     /// What was wrong with the file so far, one sentence each; complete when
@@ -271,6 +279,8 @@ impl Decoder {
         }
         self.gap.trim(&mut self.chunk);
         self.faults.silence_not_finite(&mut self.chunk);
+        let samples = self.chunk.iter().flatten();
+        self.peak = samples.fold(self.peak, |peak, sample| peak.max(sample.abs()));
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)

@@ -34,11 +34,14 @@ pub fn find_songs(folder_or_file: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
         return Ok(vec![path.to_path_buf()]);
     }
     let mut songs = Vec::new();
-    let mut files = 0_usize;
+    let (mut files, mut folders) = (0_usize, Vec::new());
     for entry in std::fs::read_dir(path).map_err(Error::io(path, "list the folder"))? {
         let entry = entry.map_err(Error::io(path, "list the folder"))?.path();
         let hidden = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
         if hidden || !entry.is_file() {
+            if !hidden && entry.is_dir() {
+                folders.push(entry);
+            }
             continue;
         }
         files += 1;
@@ -47,10 +50,12 @@ pub fn find_songs(folder_or_file: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
         }
     }
     if songs.is_empty() {
-        let found = match files {
-            0 => "no file".to_owned(),
-            1 => "one file of another kind".to_owned(),
-            n => format!("{n} files of other kinds"),
+        let found = match (files, folders.as_slice()) {
+            (0, []) => "an empty folder".to_owned(),
+            (0, [folder]) => format!("no file here, but the folder {}", folder.display()),
+            (0, folders) => format!("no file here, but {} folders", folders.len()),
+            (1, _) => "one file of another kind".to_owned(),
+            (n, _) => format!("{n} files of other kinds"),
         };
         return Err(Error::Data(format!(
             "{}: expected songs ({}), found {found}; put songs into this folder or name another",
@@ -62,8 +67,44 @@ pub fn find_songs(folder_or_file: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     Ok(songs)
 }
 
+/// What [`find_songs`] passes over in a folder though it is sound, and links to songs that are gone, as
+/// sentences; nothing for a file.
+///
+/// # Errors
+/// [`Error::Io`] for a folder that may not be read.
+pub fn passed_over(folder: impl AsRef<Path>) -> Result<Vec<String>> {
+    let folder = folder.as_ref();
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut sentences = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "list the folder"))? {
+        let path = entry.map_err(Error::io(folder, "list the folder"))?.path();
+        let name = path.display();
+        if path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
+            continue;
+        }
+        if is_song(&path) && !path.exists() {
+            sentences.push(format!("{name}: passed over, the link leads nowhere"));
+        } else if has_ending(&path, &UNDECODED_EXTENSIONS) && path.is_file() {
+            sentences.push(format!("{name}: passed over, this kind is not decoded; convert it"));
+        }
+    }
+    sentences.sort();
+    Ok(sentences)
+}
+
+/// Endings of sound that is not decoded.
+const UNDECODED_EXTENSIONS: [&str; 18] = [
+    "3gp", "ac3", "amr", "ape", "au", "dsf", "dts", "gsm", "mpc", "opus", "ra", "snd", "spx",
+    "tta", "webm", "wma", "wv", "mid",
+];
+
 fn is_song(path: &Path) -> bool {
-    path.extension()
-        .and_then(|e| e.to_str())
-        .is_some_and(|e| SONG_EXTENSIONS.contains(&e.to_ascii_lowercase().as_str()))
+    has_ending(path, &SONG_EXTENSIONS)
+}
+
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| endings.contains(&ending.to_ascii_lowercase().as_str()))
 }

@@ -28,7 +28,7 @@ mod wav;
 mod wav_header;
 
 pub use decode::Decoder;
-pub use find_songs::{SONG_EXTENSIONS, find_songs};
+pub use find_songs::{SONG_EXTENSIONS, find_songs, passed_over};
 pub use levels::Levels;
 pub use playback::{Playback, stop_all};
 pub use resample::Resampler;

@@ -2,9 +2,9 @@
 
 use super::report::Report;
 use clap::Args;
-use neural_composer::audio::{Decoder, find_songs};
+use neural_composer::audio::{Decoder, find_songs, passed_over};
 use neural_composer::generate::ModelCard;
-use neural_composer::model::Device;
+use neural_composer::model::{Device, ModelKind};
 use neural_composer::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -22,13 +22,14 @@ impl Info {
         let mut report = Report::default().fact("device", Device::best().to_string());
         let mut entries = Vec::new();
         for path in &paths {
-            if path.extension().is_some_and(|extension| extension == "safetensors") {
+            if ModelKind::is_of(path) {
                 let card = ModelCard::of(path)?;
                 report = report.line(format!("{}: {card}", path.display()));
                 entries.push(model(path, &card));
                 continue;
             }
             let found = find_songs(path)?;
+            report = report.warn(passed_over(path)?);
             for file in &found {
                 match song(file) {
                     Ok((line, entry)) => {
@@ -66,20 +67,23 @@ fn model(path: &Path, card: &ModelCard) -> Value {
     entry
 }
 
+/// A name without line breaks.
+fn one_line(name: &dyn std::fmt::Display) -> String {
+    name.to_string().replace('\n', "\\n").replace('\r', "\\r")
+}
+
 fn song(path: &Path) -> Result<(String, Value)> {
     let mut decoder = Decoder::open(path)?;
-    let mut peak = 0f32;
-    while let Some(chunk) = decoder.next_chunk()? {
-        let samples = chunk.iter().flatten();
-        peak = samples.fold(peak, |peak, sample| peak.max(sample.abs()));
-    }
+    while decoder.next_chunk()?.is_some() {}
+    let (largest, channels) = (decoder.peak(), decoder.channel_count());
+    let peak = if largest < 1e3 { format!("{largest:.3}") } else { format!("{largest:.1e}") };
     let seconds = decoder.frames_read() as f64 / f64::from(decoder.sample_rate_hz());
     let line = format!(
-        "{}: \"{}\", {seconds:.2} s, {} Hz, {} channels, {}, peak {peak:.3}{}",
-        path.display(),
-        decoder.title(),
+        "{}: \"{}\", {seconds:.2} s, {} Hz, {channels} channel{}, {}, peak {peak}{}",
+        one_line(&path.display()),
+        one_line(&decoder.title()),
         decoder.sample_rate_hz(),
-        decoder.channel_count(),
+        if channels == 1 { "" } else { "s" },
         decoder.codec(),
         decoder.warnings().iter().map(|w| format!("\n  note: {w}")).collect::<String>(),
     );
@@ -93,7 +97,7 @@ fn song(path: &Path) -> Result<(String, Value)> {
         "sample_rate_hz": decoder.sample_rate_hz(),
         "channels": decoder.channel_count(),
         "codec": decoder.codec(),
-        "peak": peak,
+        "peak": largest,
         "tags": tags,
         "warnings": decoder.warnings(),
     });

@@ -16,6 +16,7 @@ mod train;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
+use neural_composer::display::plain;
 use neural_composer::{Error, interrupt};
 use report::Report;
 use std::process::ExitCode;
@@ -82,7 +83,7 @@ pub fn run() -> ExitCode {
             if arguments.json {
                 println!("{}", serde_json::json!({ "error": error.to_string() }));
             }
-            eprintln!("neural-composer: {error}");
+            eprintln!("neural-composer: {}", plain::clean(&error.to_string()));
             match error {
                 Error::Interrupted(_) => stopped(),
                 Error::Argument { .. } => ExitCode::from(2),
@@ -94,9 +95,12 @@ pub fn run() -> ExitCode {
 
 fn finish(report: &Report, json: bool) -> ExitCode {
     for warning in report.warnings() {
-        eprintln!("neural-composer: note: {warning}");
+        eprintln!("neural-composer: note: {}", plain::clean(warning));
     }
-    report.print(json);
+    if let Err(error) = report.print(json) {
+        eprintln!("neural-composer: standard output takes no more: {error}");
+        return ExitCode::FAILURE;
+    }
     if report.was_interrupted() { stopped() } else { ExitCode::SUCCESS }
 }
 

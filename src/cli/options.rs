@@ -184,7 +184,10 @@ impl TrainingOptions {
     pub fn learn(&self, kind: Kind, songs: &[PathBuf]) -> Result<Learned> {
         let sources: Vec<SongSource> = songs.iter().cloned().map(SongSource::File).collect();
         let mut told = Told(LiveTraining::to(Output::for_progress()));
-        let learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
+        let mut learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
+        for named in &self.songs {
+            learned.notes.extend(audio::passed_over(named)?);
+        }
         told.0.finish(&learned.history);
         Ok(learned)
     }

@@ -1,8 +1,9 @@
 //! What a subcommand says at its end.
 
+use neural_composer::display::plain;
 use neural_composer::generate::Piece;
 use serde_json::{Map, Value};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// What a subcommand has to say at its end: lines for people, the same facts for machines.
@@ -59,15 +60,22 @@ impl Report {
     }
 
     /// Prints to standard output; a reader that went away (`| head`) is no failure.
-    pub fn print(&self, json: bool) {
-        let mut out = std::io::stdout().lock();
-        let _ = if json {
+    ///
+    /// # Errors
+    /// What else the system reports, of a full disk for example.
+    pub fn print(&self, json: bool) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let written = if json {
             let mut facts = self.facts.clone();
             facts.insert("warnings".into(), self.warnings.clone().into());
             facts.insert("interrupted".into(), self.interrupted.into());
             writeln!(out, "{}", Value::Object(facts))
         } else {
-            self.lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+            self.lines.iter().try_for_each(|line| writeln!(out, "{}", plain::clean(line)))
         };
+        match written.and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 }

@@ -16,7 +16,7 @@ pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
 pub use settings::DatasetSettings;
 pub use source::SongSource;
-pub(crate) use source::{Mono, fingerprint, unusable};
+pub(crate) use source::{Mono, fingerprint, peak_of, require_audible, unusable};
 
 use crate::audio::{self, Audio, Song};
 use crate::features::{Blocks, Normaliser};
@@ -303,7 +303,8 @@ impl DatasetSettings {
     /// A song's blocks, not yet normalised.
     fn rows_of(&self, source: &SongSource) -> Result<(DatasetSong, Vec<f32>)> {
         let blocks = self.blocks;
-        let Mono { title, audio, mut warnings } = source.mono_at(blocks.sample_rate_hz)?;
+        let Mono { title, audio, peak, mut warnings } = source.mono_at(blocks.sample_rate_hz)?;
+        require_audible(source, &audio.to_mono(), peak)?;
         let unheard = audio.channels().iter().flatten().filter(|s| !s.is_finite()).count();
         if unheard > 0 {
             warnings.push(format!("{unheard} samples that are not numbers count as silence"));

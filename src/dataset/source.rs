@@ -24,7 +24,42 @@ pub enum SongSource {
 pub(crate) struct Mono {
     pub title: String,
     pub audio: Audio,
+    /// The largest magnitude before channels were mixed.
+    pub peak: f32,
     pub warnings: Vec<String>,
+}
+
+/// Below this a sound is silence, 80 dB under full scale.
+const AUDIBLE: f32 = 1e-4;
+/// Channels of which the mix keeps less than this share cancel each other.
+const KEPT_BY_MIX: f32 = 1e-3;
+
+pub(crate) fn peak_of(channels: &[Vec<f32>]) -> f32 {
+    let magnitudes = channels.iter().flatten().map(|sample| sample.abs());
+    magnitudes.filter(|magnitude| magnitude.is_finite()).fold(0.0, f32::max)
+}
+
+/// Refuses sound that no model can learn from; `peak` is that of the channels before they were mixed.
+///
+/// # Errors
+/// [`Error::Data`] for silence, and for channels that cancel each other when they are mixed.
+pub(crate) fn require_audible(source: &SongSource, mono: &Audio, peak: f32) -> Result<()> {
+    let name = source.path().map_or_else(|| source.title(), |path| path.display().to_string());
+    if peak < AUDIBLE && mono.channels().iter().flatten().any(|sample| !sample.is_finite()) {
+        return Err(Error::Data(format!(
+            "{name}: holds samples that are not numbers; convert it anew"
+        )));
+    }
+    if peak < AUDIBLE {
+        return Err(Error::Data(format!("{name}: is silent, there is nothing to learn from")));
+    }
+    if mono.channels().len() == 1 && peak_of(mono.channels()) < KEPT_BY_MIX * peak {
+        return Err(Error::Data(format!(
+            "{name}: its channels cancel each other in mono, where everything is learned; use one of \
+             them, for example with `ffmpeg -i IN -af pan=mono|c0=c0 out.flac`"
+        )));
+    }
+    Ok(())
 }
 
 impl SongSource {
@@ -50,15 +85,18 @@ impl SongSource {
             Self::File(path) => {
                 let mut decoder = Decoder::open(path)?;
                 let audio = decoder.read_mono_at(rate)?;
-                Mono { title: decoder.title(), audio, warnings: decoder.warnings() }
+                let (title, peak) = (decoder.title(), decoder.peak());
+                Mono { title, audio, peak, warnings: decoder.warnings() }
             }
             Self::Song(song) => Mono {
                 title: song.title().to_owned(),
                 audio: song.audio().clone(),
+                peak: peak_of(song.audio().channels()),
                 warnings: song.warnings().to_vec(),
             },
             Self::Audio { title, audio } => {
-                Mono { title: title.clone(), audio: audio.clone(), warnings: Vec::new() }
+                let peak = peak_of(audio.channels());
+                Mono { title: title.clone(), audio: audio.clone(), peak, warnings: Vec::new() }
             }
         })
     }

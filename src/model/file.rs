@@ -178,6 +178,20 @@ impl ModelKind {
         Ok(ModelFile::read(path.as_ref())?.kind())
     }
 
+    /// Whether `path` looks like a safetensors file, whatever its name.
+    pub fn is_of(path: impl AsRef<Path>) -> bool {
+        let path = path.as_ref();
+        if path.extension().is_some_and(|ending| ending == "safetensors") {
+            return true;
+        }
+        let mut head = [0; 9];
+        let Ok(mut file) = std::fs::File::open(path) else { return false };
+        // The header's length, then JSON.
+        std::io::Read::read_exact(&mut file, &mut head).is_ok()
+            && head[8] == b'{'
+            && u64::from_le_bytes(head[..8].try_into().unwrap_or_default()) < 1 << 32
+    }
+
     /// What it is, and the type that reads it.
     fn words(self) -> (&'static str, &'static str) {
         match self {

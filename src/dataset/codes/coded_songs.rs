@@ -2,7 +2,7 @@
 
 use super::codebook::{Codebook, CodebookSettings};
 use crate::audio::Audio;
-use crate::dataset::{Gathered, Skipped, SongSource, gather};
+use crate::dataset::{Gathered, Skipped, SongSource, gather, peak_of, require_audible};
 use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
 use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};
@@ -273,7 +273,10 @@ struct Heard {
 
 impl Heard {
     fn of(source: &SongSource, settings: &CodeSettings) -> Result<Self> {
-        let audio = source.audio()?.to_mono().resample(settings.sample_rate_hz)?;
+        let audio = source.audio()?;
+        let mono = audio.to_mono();
+        require_audible(source, &mono, peak_of(audio.channels()))?;
+        let audio = mono.resample(settings.sample_rate_hz)?;
         let title = source.title();
         let (centres, beats, hop_samples) = frames_of(&audio, settings)?;
         let least = LEAST_BLOCKS * settings.frames_per_block;

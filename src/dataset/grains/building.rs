@@ -6,7 +6,7 @@ use super::edges::Edges;
 use super::settings::GrainSettings;
 use super::song::PoolSong;
 use crate::Result;
-use crate::dataset::{SongSource, fingerprint, unusable};
+use crate::dataset::{SongSource, fingerprint, peak_of, require_audible, unusable};
 use crate::features::{
     Beats, Chroma, ChromaSettings, LogMel, MelSettings, PitchBands, PrincipalComponents,
 };
@@ -44,7 +44,9 @@ impl Building {
     pub(super) fn add(&mut self, source: &SongSource, settings: &GrainSettings) -> Result<()> {
         let audio = source.audio()?;
         let mel_settings = MelSettings::default();
-        let mono = audio.to_mono().resample(mel_settings.sample_rate_hz)?;
+        let mono = audio.to_mono();
+        require_audible(source, &mono, peak_of(audio.channels()))?;
+        let mono = mono.resample(mel_settings.sample_rate_hz)?;
         let samples = &mono.channels()[0];
         if samples.iter().any(|sample| !sample.is_finite()) {
             return Err(unusable(source, "holds samples that are not numbers; convert it anew"));
