@@ -24,6 +24,12 @@ fn run(folder: &Path, arguments: &[&str]) -> Run {
     }
 }
 
+fn succeed(folder: &Path, arguments: &[&str]) -> Run {
+    let run = run(folder, arguments);
+    assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+    run
+}
+
 fn json(run: &Run) -> Value {
     serde_json::from_str(run.stdout.trim()).unwrap_or_else(|_| panic!("{}", run.stdout))
 }
@@ -138,11 +144,7 @@ fn an_option_of_another_model_is_refused() {
 fn every_model_trains_with_the_same_options_and_composes_later() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));
-    let succeed = |arguments: &[&str]| {
-        let run = run(folder.path(), arguments);
-        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
-        json(&run)
-    };
+    let succeed = |arguments: &[&str]| json(&succeed(folder.path(), arguments));
     for (model, amount) in
         [("grains", "--steps=2"), ("codes", "--steps=2"), ("blocks", "--layers=lstm:16")]
     {
@@ -260,11 +262,7 @@ fn the_steps_can_be_chained_through_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_song(&path.join("song.wav"));
-    let succeed = |arguments: &[&str]| {
-        let run = run(path, arguments);
-        assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
-        run
-    };
+    let succeed = |arguments: &[&str]| succeed(path, arguments);
     succeed(&["decode", "song.wav", "-o", "mono.wav", "--mono", "--rate", "22050"]);
     let mono = Song::open(path.join("mono.wav")).unwrap();
     assert_eq!((mono.audio().channel_count(), mono.audio().sample_rate_hz()), (1, 22_050));
@@ -446,18 +444,29 @@ fn what_names_and_titles_hold_cannot_control_a_console() {
 fn a_full_standard_output_is_an_error_and_a_closed_one_is_none() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));
-    for arguments in [vec!["info", "song.wav"], vec!["info", "song.wav", "--json"]] {
+    for (arguments, code) in [
+        (vec!["info", "song.wav"], 0),
+        (vec!["info", "song.wav", "--json"], 0),
+        (vec!["info", "missing.wav", "--json"], 1),
+    ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_neural-composer"));
         command.args(&arguments).current_dir(folder.path());
         let done = command.stdout(full).output().unwrap();
         assert_eq!(done.status.code(), Some(1));
-        assert!(String::from_utf8_lossy(&done.stderr).contains("standard output"));
+        let words = if code == 0 { "standard output" } else { "missing.wav" };
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(told.contains(words) && !told.contains("panicked"), "{told}");
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut command = Command::new(env!("CARGO_BIN_EXE_neural-composer"));
         command.args(&arguments).current_dir(folder.path());
-        assert_eq!(command.stdout(writer).output().unwrap().status.code(), Some(0));
+        assert_eq!(command.stdout(writer).output().unwrap().status.code(), Some(code));
+        // A full standard error keeps no command from its work.
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neural-composer"));
+        command.args(&arguments).current_dir(folder.path());
+        assert_eq!(command.stderr(full).output().unwrap().status.code(), Some(code));
     }
 }
 

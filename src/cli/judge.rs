@@ -3,7 +3,7 @@
 use super::outputs::{self, Kind, Output};
 use super::report::Report;
 use clap::Args;
-use neural_composer::audio::{Song, find_songs};
+use neural_composer::audio::{Song, find_songs, passed_over};
 use neural_composer::evaluate::{self, Judgement};
 use neural_composer::{Error, Result};
 use serde_json::json;
@@ -32,9 +32,10 @@ impl Judge {
                 found: "nothing".into(),
             });
         };
-        let mut files = Vec::new();
+        let (mut files, mut passed) = (Vec::new(), Vec::new());
         for path in songs {
             files.extend(find_songs(path)?);
+            passed.extend(passed_over(path)?);
         }
         if let Some(path) = &self.picture {
             let inputs = [&files[..], std::slice::from_ref(piece)].concat();
@@ -46,6 +47,7 @@ impl Judge {
         let mut report = Report::default()
             .line(verdict.to_string())
             .fact("judgement", facts(&verdict))
+            .warn(passed)
             .warn(piece.warnings().iter().cloned())
             .warn(opened.iter().flat_map(Song::warnings).cloned());
         if let Some(path) = &self.picture {

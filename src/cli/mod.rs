@@ -16,9 +16,8 @@ mod train;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
-use neural_composer::display::plain;
 use neural_composer::{Error, interrupt};
-use report::Report;
+use report::{Report, print_json, tell};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -65,7 +64,7 @@ pub fn run() -> ExitCode {
         Err(error) => error.exit(),
     };
     if let Err(error) = interrupt::listen() {
-        eprintln!("neural-composer: note: Ctrl-C ends at once, without a result: {error}");
+        tell(&format!("neural-composer: note: Ctrl-C ends at once, without a result: {error}"));
     }
     let result = interrupt::Handle::new().during(|| match arguments.command {
         Command::Compose(command) => command.run(&given),
@@ -81,9 +80,10 @@ pub fn run() -> ExitCode {
         Ok(report) => finish(&report, arguments.json),
         Err(error) => {
             if arguments.json {
-                println!("{}", serde_json::json!({ "error": error.to_string() }));
+                // The error itself decides how it ends.
+                let _ = print_json(&serde_json::json!({ "error": error.to_string() }));
             }
-            eprintln!("neural-composer: {}", plain::clean(&error.to_string()));
+            tell(&format!("neural-composer: {error}"));
             match error {
                 Error::Interrupted(_) => stopped(),
                 Error::Argument { .. } => ExitCode::from(2),
@@ -95,10 +95,10 @@ pub fn run() -> ExitCode {
 
 fn finish(report: &Report, json: bool) -> ExitCode {
     for warning in report.warnings() {
-        eprintln!("neural-composer: note: {}", plain::clean(warning));
+        tell(&format!("neural-composer: note: {warning}"));
     }
     if let Err(error) = report.print(json) {
-        eprintln!("neural-composer: standard output takes no more: {error}");
+        tell(&format!("neural-composer: standard output takes no more: {error}"));
         return ExitCode::FAILURE;
     }
     if report.was_interrupted() { stopped() } else { ExitCode::SUCCESS }

@@ -1,6 +1,7 @@
 //! Options that several subcommands share.
 
 use super::given::Given;
+use super::report::tell;
 use clap::{Args, ValueEnum};
 use neural_composer::audio;
 use neural_composer::dataset::{Dataset, SongSource};
@@ -171,13 +172,15 @@ impl TrainingOptions {
 
     /// Every song file that was named, folders opened up.
     pub fn song_files(&self) -> Result<Vec<PathBuf>> {
-        let default = [PathBuf::from(DEFAULT_SONGS)];
-        let named = if self.songs.is_empty() { &default[..] } else { &self.songs };
         let mut files = Vec::new();
-        for path in named {
+        for path in self.named() {
             files.extend(audio::find_songs(path)?);
         }
         Ok(files)
+    }
+
+    fn named(&self) -> Vec<PathBuf> {
+        if self.songs.is_empty() { vec![DEFAULT_SONGS.into()] } else { self.songs.clone() }
     }
 
     /// Learns from `songs`, and shows how that goes.
@@ -185,7 +188,7 @@ impl TrainingOptions {
         let sources: Vec<SongSource> = songs.iter().cloned().map(SongSource::File).collect();
         let mut told = Told(LiveTraining::to(Output::for_progress()));
         let mut learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
-        for named in &self.songs {
+        for named in self.named() {
             learned.notes.extend(audio::passed_over(named)?);
         }
         told.0.finish(&learned.history);
@@ -271,6 +274,6 @@ impl Observer for Told {
     }
 
     fn prepared(&mut self, what: &dyn Display) {
-        eprintln!("{}", what.to_string().trim_end());
+        tell(what.to_string().trim_end());
     }
 }

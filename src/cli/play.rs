@@ -1,6 +1,6 @@
 //! `play`: a song on the speakers.
 
-use super::report::Report;
+use super::report::{Report, tell};
 use clap::Args;
 use neural_composer::audio::Song;
 use neural_composer::{Error, Result, interrupt};
@@ -24,7 +24,7 @@ impl Play {
         let song = Song::open(&self.song)?;
         let playback = song.audio().play()?;
         playback.set_volume(self.volume)?;
-        eprintln!("{}: {:?}", song.title(), song.audio());
+        tell(&format!("{}: {:?}", song.title(), song.audio()));
         while playback.is_playing() && !interrupt::requested() {
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -6,6 +6,24 @@ use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::Path;
 
+/// Says something beside the result; who does not listen keeps no command from its work.
+pub fn tell(words: &str) {
+    let _ = writeln!(io::stderr(), "{}", plain::clean(words));
+}
+
+/// Prints facts for machines.
+pub fn print_json(value: &Value) -> io::Result<()> {
+    printed(writeln!(io::stdout(), "{value}"))
+}
+
+/// A reader that went away (`| head`) is no failure.
+fn printed(written: io::Result<()>) -> io::Result<()> {
+    match written.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// What a subcommand has to say at its end: lines for people, the same facts for machines.
 #[derive(Default)]
 pub struct Report {
@@ -59,23 +77,18 @@ impl Report {
         &self.warnings
     }
 
-    /// Prints to standard output; a reader that went away (`| head`) is no failure.
+    /// Prints to standard output.
     ///
     /// # Errors
-    /// What else the system reports, of a full disk for example.
+    /// What the system reports, of a full disk for example.
     pub fn print(&self, json: bool) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        let written = if json {
+        if json {
             let mut facts = self.facts.clone();
             facts.insert("warnings".into(), self.warnings.clone().into());
             facts.insert("interrupted".into(), self.interrupted.into());
-            writeln!(out, "{}", Value::Object(facts))
-        } else {
-            self.lines.iter().try_for_each(|line| writeln!(out, "{}", plain::clean(line)))
-        };
-        match written.and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
+            return print_json(&Value::Object(facts));
         }
+        let mut lines = self.lines.iter();
+        printed(lines.try_for_each(|line| writeln!(io::stdout(), "{}", plain::clean(line))))
     }
 }
