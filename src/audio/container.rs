@@ -5,10 +5,11 @@
 use super::faults::counted;
 use super::gap::Gap;
 use super::repaired_file::{Patches, RepairedFile};
+use super::riff_chunks::read_at;
 use super::{Tags, mp4_boxes, mpeg_frames, no_panic, signatures, wav_header};
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::formats::probe::Hint;
@@ -156,9 +157,7 @@ impl Facts {
             patches.add(at, &bytes);
         }
         let is_free_format = mpeg_frames::is_free_format(file)?;
-        file.rewind()?;
-        let mut head = Vec::new();
-        file.take(HEAD_BYTES).read_to_end(&mut head)?;
+        let head = read_at(file, 0, HEAD_BYTES)?;
         Ok(Self { mpeg, tracks, wav, patches, head, is_free_format })
     }
 
@@ -207,9 +206,7 @@ const CONVERT: &str =
 fn aiff_length(file: &mut File) -> io::Result<Patches> {
     let mut patches = Patches::default();
     let end = file.seek(SeekFrom::End(0))?;
-    file.rewind()?;
-    let mut head = Vec::new();
-    file.take(12).read_to_end(&mut head)?;
+    let head = read_at(file, 0, 12)?;
     if head.len() == 12 && &head[..4] == b"FORM" && matches!(&head[8..], b"AIFF" | b"AIFC") {
         patches.add(4, &u32::try_from(end - 8).unwrap_or(u32::MAX).to_be_bytes());
     }

@@ -3,7 +3,7 @@
 use super::container::{self, Container};
 use super::faults::{Faults, counted};
 use super::gap::Gap;
-use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, wav_header};
+use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, peak_of, wav_header};
 use crate::{Error, Result, interrupt};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -279,8 +279,7 @@ impl Decoder {
         }
         self.gap.trim(&mut self.chunk);
         self.faults.silence_not_finite(&mut self.chunk);
-        let samples = self.chunk.iter().flatten();
-        self.peak = samples.fold(self.peak, |peak, sample| peak.max(sample.abs()));
+        self.peak = self.peak.max(peak_of(&self.chunk));
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)

@@ -4,6 +4,7 @@
 //! that a megabyte of any other data holds false ones. Here the frames have to follow each other
 //! without a gap.
 
+use super::riff_chunks::read_at;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// How far into the file the first frame may lie, after an ID3v2 tag.
@@ -24,11 +25,7 @@ pub(super) struct Frames {
 /// Whether the file begins with frames of free format: of a bit rate that their headers do not name.
 pub(super) fn is_free_format(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     let start = after_id3v2(file)?;
-    file.seek(SeekFrom::Start(start))?;
-    let mut head = [0; 4];
-    if file.read(&mut head)? < 4 {
-        return Ok(false);
-    }
+    let Ok(head) = read_at(file, start, 4)?.try_into() else { return Ok(false) };
     let word = u32::from_be_bytes(head);
     // Sync, a version and a layer that exist, no bit rate, a sample rate that exists.
     Ok(word >> 21 == 0x7ff

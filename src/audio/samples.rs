@@ -19,6 +19,26 @@ pub struct Audio {
     sample_rate_hz: u32,
 }
 
+/// The largest finite magnitude in all channels; 0 where there is none.
+pub(crate) fn peak_of(channels: &[Vec<f32>]) -> f32 {
+    /// Side by side, so that no sample waits for the one before.
+    const LANES: usize = 16;
+    let mut lanes = [0.0f32; LANES];
+    let mut look = |run: &[f32]| {
+        for (lane, sample) in lanes.iter_mut().zip(run) {
+            let magnitude = sample.abs();
+            let is_larger = magnitude > *lane && magnitude < f32::INFINITY;
+            *lane = if is_larger { magnitude } else { *lane };
+        }
+    };
+    for channel in channels {
+        let runs = channel.chunks_exact(LANES);
+        look(runs.remainder());
+        runs.for_each(&mut look);
+    }
+    lanes.into_iter().fold(0.0, f32::max)
+}
+
 impl Audio {
     /// Takes one vector of samples per channel, all of one length.
     ///

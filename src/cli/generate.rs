@@ -8,6 +8,7 @@ use super::report::Report;
 use clap::Args;
 use neural_composer::Result;
 use neural_composer::audio::Decoder;
+use neural_composer::dataset::Skipped;
 use neural_composer::display::Output;
 use neural_composer::generate::{Model, ModelCard, Options, Piece, Seed};
 use neural_composer::model::ModelKind;
@@ -65,7 +66,7 @@ impl Generate {
             model => model.compose_to(Output::for_progress(), self.seconds, self.seed, &options)?,
         };
         piece.save(&self.output)?;
-        let skipped = model.skipped().iter().map(|skipped| format!("not used: {}", skipped.reason));
+        let skipped = Skipped::notes(model.skipped());
         Ok(report(&piece, &self.output, &model).warn(skipped).warn(warnings))
     }
 

@@ -14,6 +14,13 @@ pub struct Skipped {
     pub reason: String,
 }
 
+impl Skipped {
+    /// What there is to say of songs that could not be used.
+    pub fn notes(skipped: &[Self]) -> Vec<String> {
+        skipped.iter().map(|skipped| format!("not used: {skipped}")).collect()
+    }
+}
+
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)

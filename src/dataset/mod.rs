@@ -16,7 +16,7 @@ pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
 pub use settings::DatasetSettings;
 pub use source::SongSource;
-pub(crate) use source::{Mono, fingerprint, peak_of, require_audible, unusable};
+pub(crate) use source::{Mono, fingerprint, require_audible, unusable};
 
 use crate::audio::{self, Audio, Song};
 use crate::features::{Blocks, Normaliser};

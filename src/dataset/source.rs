@@ -1,6 +1,6 @@
 //! Where a song's samples are.
 
-use crate::audio::{Audio, Decoder, Song};
+use crate::audio::{Audio, Decoder, Song, peak_of};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -33,11 +33,6 @@ pub(crate) struct Mono {
 const AUDIBLE: f32 = 1e-4;
 /// Channels of which the mix keeps less than this share cancel each other.
 const KEPT_BY_MIX: f32 = 1e-3;
-
-pub(crate) fn peak_of(channels: &[Vec<f32>]) -> f32 {
-    let magnitudes = channels.iter().flatten().map(|sample| sample.abs());
-    magnitudes.filter(|magnitude| magnitude.is_finite()).fold(0.0, f32::max)
-}
 
 /// Refuses sound that no model can learn from; `peak` is that of the channels before they were mixed.
 ///

@@ -58,7 +58,7 @@ impl Model {
             Learning::Blocks(learning) => {
                 let (network, data, history) = learning.learn(songs, observer)?;
                 let start = Some(Seed::training(&data, learning.seed)?);
-                let mut notes = not_used(data.skipped());
+                let mut notes = Skipped::notes(data.skipped());
                 for song in data.songs() {
                     let warnings = song.warnings.iter();
                     notes.extend(warnings.map(|warning| format!("{}: {warning}", song.title)));
@@ -81,11 +81,7 @@ impl Model {
 
 impl Learned {
     fn drawn(model: Model, history: History) -> Self {
-        let notes = not_used(model.skipped());
+        let notes = Skipped::notes(model.skipped());
         Self { model, history, start: None, notes }
     }
-}
-
-fn not_used(skipped: &[Skipped]) -> Vec<String> {
-    skipped.iter().map(|skipped| format!("not used: {}", skipped.reason)).collect()
 }

@@ -1,8 +1,8 @@
 //! Songs as codes of overlapping spectra.
 
 use super::codebook::{Codebook, CodebookSettings};
-use crate::audio::Audio;
-use crate::dataset::{Gathered, Skipped, SongSource, gather, peak_of, require_audible};
+use crate::audio::{Audio, peak_of};
+use crate::dataset::{Gathered, Skipped, SongSource, gather, require_audible};
 use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
 use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,8 @@ use super::edges::Edges;
 use super::settings::GrainSettings;
 use super::song::PoolSong;
 use crate::Result;
-use crate::dataset::{SongSource, fingerprint, peak_of, require_audible, unusable};
+use crate::audio::peak_of;
+use crate::dataset::{SongSource, fingerprint, require_audible, unusable};
 use crate::features::{
     Beats, Chroma, ChromaSettings, LogMel, MelSettings, PitchBands, PrincipalComponents,
 };
