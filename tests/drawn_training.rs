@@ -1,10 +1,15 @@
 //! Grains and codes learn with the same means as blocks: validation, early stop, schedules, rules,
 //! checkpoints, samples to listen to, a check of memory.
 
-use neural_composer::audio::Audio;
+mod tunes;
+mod written;
+
+use tunes::tune;
+use written::Written;
+
 use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::CodebookSettings;
-use neural_composer::display::{Destination, Output};
+use neural_composer::display::Destination;
 use neural_composer::generate::{
     CodeLearning, GrainLearning, Learned, Learning, Model, ModelCard, Options,
 };
@@ -17,25 +22,12 @@ use neural_composer::train::{
 };
 use neural_composer::{Error, Result};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 const RATE: u32 = 22_050;
 
-/// Notes of a scale, struck and dying away.
-fn tune(seconds: f64) -> Audio {
-    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
-    let sample = |i: usize| {
-        let (note, within) = (i / (RATE as usize / 2), (i % (RATE as usize / 2)) as f32);
-        let hz = 220.0 * 2f32.powf(scale[note % scale.len()] as f32 / 12.0);
-        let (turn, within) = (std::f32::consts::TAU * hz / RATE as f32 * within, within);
-        0.4 * (turn.sin() + 0.4 * (2.0 * turn).sin()) * (-5.0 * within / RATE as f32).exp()
-    };
-    Audio::mono((0..(seconds * f64::from(RATE)) as usize).map(sample).collect(), RATE).unwrap()
-}
-
 fn songs(folder: &Path) -> Vec<SongSource> {
     let path = folder.join("tune.wav");
-    tune(24.0).save(&path).unwrap();
+    tune(24.0, RATE).save(&path).unwrap();
     vec![SongSource::File(path)]
 }
 
@@ -207,31 +199,19 @@ fn a_model_is_saved_while_it_learns_and_at_the_end() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn all_models_can_be_heard_while_they_learn() {
     let folder = tempfile::tempdir().unwrap();
     let songs = songs(folder.path());
     for learning in both(|_| ()) {
         let written = Written::default();
-        let output = Output::to(Destination::OwnKernel, Box::new(written.clone()));
+        let output = written.output(Destination::OwnKernel);
         let listening = Listening { every_epochs: 2, seconds: 2.0, ..Listening::default() };
         let mut live = LiveTraining::to(output).heard_as(listening, Options::default()).unwrap();
         let heard = Model::learn(&songs, &learning, &mut live).unwrap();
         live.finish(&heard.history);
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert!(!written.events().is_empty());
+        let text = written.text();
         for epoch in [2, 4] {
             assert!(text.contains(&format!("after epoch {epoch}<")), "epoch {epoch}");
         }

@@ -1,6 +1,10 @@
 //! The grain composer: cutting, learning, walking and joining.
 
+mod tunes;
+
 use candle_core::{Device as Cpu, Tensor, Var};
+use tunes::tune;
+
 use neural_composer::Error;
 use neural_composer::audio::Audio;
 use neural_composer::dataset::SongSource;
@@ -94,20 +98,6 @@ fn noise(seconds: f64, level: f32) -> Audio {
     Audio::mono(samples, RATE).unwrap()
 }
 
-/// Notes of a scale at 120 a minute, up and down, struck and dying away, each with a click.
-fn tune(seconds: f64) -> Audio {
-    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
-    let note_frames = RATE as usize / 2;
-    let sample = |i: usize| {
-        let (note, within) = (i / note_frames, (i % note_frames) as f32 / RATE as f32);
-        let semitones = scale[note % scale.len()] + 5 * (note / 28 % 2);
-        let hz = 220.0 * 2f32.powf(semitones as f32 / 12.0);
-        let turn = std::f32::consts::TAU * hz * within;
-        0.4 * (turn.sin() + 0.4 * (2.0 * turn).sin()) * (-5.0 * within).exp()
-    };
-    Audio::mono((0..(seconds * f64::from(RATE)) as usize).map(sample).collect(), RATE).unwrap()
-}
-
 fn source(audio: Audio) -> SongSource {
     SongSource::Audio { title: "test".into(), audio }
 }
@@ -121,7 +111,7 @@ fn quick() -> GrainLearning {
 
 #[test]
 fn beats_fall_on_the_notes_of_a_steady_tune() {
-    let beats = Beats::of(&LogMel::of(&tune(20.0), MelSettings::default()).unwrap());
+    let beats = Beats::of(&LogMel::of(&tune(20.0, RATE), MelSettings::default()).unwrap());
     assert!(beats.confidence() > 0.35, "{}", beats.confidence());
     assert!((beats.per_minute() - 120.0).abs() < 4.0, "{}", beats.per_minute());
     assert!(beats.times_seconds().len() > 30);
@@ -135,7 +125,7 @@ fn beats_fall_on_the_notes_of_a_steady_tune() {
 
 #[test]
 fn grains_of_a_tune_cover_it_and_keep_the_beat() {
-    let pool = GrainPool::of(&[source(tune(20.0))], GrainSettings::default(), &mut |_, _| ());
+    let pool = GrainPool::of(&[source(tune(20.0, RATE))], GrainSettings::default(), &mut |_, _| ());
     let pool = pool.unwrap();
     let song = &pool.songs()[0];
     assert!((song.beats_per_minute.unwrap() - 120.0).abs() < 4.0);
@@ -157,7 +147,8 @@ fn grains_of_a_tune_cover_it_and_keep_the_beat() {
 
 #[test]
 fn the_same_seed_gives_the_same_piece_and_another_seed_another() {
-    let composer = GrainComposer::learn(&[source(tune(20.0))], &quick(), &mut Silent).unwrap();
+    let composer =
+        GrainComposer::learn(&[source(tune(20.0, RATE))], &quick(), &mut Silent).unwrap();
     let options = GrainOptions::default();
     let piece = |seed| composer.compose(8.0, seed, &options, &mut |_, _| ()).unwrap();
     let (first, again, other) = (piece(1), piece(1), piece(2));
@@ -165,14 +156,15 @@ fn the_same_seed_gives_the_same_piece_and_another_seed_another() {
     assert!(first.audio() != other.audio());
     assert_eq!(first.audio().frames(), 8 * RATE as usize);
     assert!(!first.joins_seconds().is_empty());
-    let twin = GrainComposer::learn(&[source(tune(20.0))], &quick(), &mut Silent).unwrap();
+    let twin = GrainComposer::learn(&[source(tune(20.0, RATE))], &quick(), &mut Silent).unwrap();
     let twin = twin.compose(8.0, 1, &options, &mut |_, _| ()).unwrap();
     assert!(first.audio() == twin.audio());
 }
 
 #[test]
 fn runs_in_the_original_order_keep_their_limit() {
-    let composer = GrainComposer::learn(&[source(tune(30.0))], &quick(), &mut Silent).unwrap();
+    let composer =
+        GrainComposer::learn(&[source(tune(30.0, RATE))], &quick(), &mut Silent).unwrap();
     let options = GrainOptions::default();
     let placed = composer.walk(20.0, 3, &options, &mut |_, _| ()).unwrap();
     let pool = composer.pool();
@@ -193,7 +185,7 @@ fn runs_in_the_original_order_keep_their_limit() {
 
 #[test]
 fn a_stereo_song_gives_a_stereo_piece_without_clicks() {
-    let left = tune(20.0);
+    let left = tune(20.0, RATE);
     let samples = left.channels()[0].clone();
     let right: Vec<f32> = samples.iter().map(|sample| -0.5 * sample).collect();
     let largest_step = |samples: &[f32]| {
@@ -218,7 +210,7 @@ fn songs_that_are_hardly_songs_give_a_piece_or_a_reason() {
     let playable = [
         ("noise", noise(8.0, 0.3)),
         ("one note", Audio::mono(one_note, RATE).unwrap()),
-        ("two seconds", tune(2.0)),
+        ("two seconds", tune(2.0, RATE)),
     ];
     for (name, audio) in playable {
         let composer = GrainComposer::learn(&[source(audio)], &quick(), &mut Silent)
@@ -236,7 +228,7 @@ fn songs_that_are_hardly_songs_give_a_piece_or_a_reason() {
         GrainComposer::learn(&[source(audio)], &quick(), &mut Silent).unwrap_err().to_string()
     };
     assert!(refused(Audio::mono(vec![0.0; 100_000], RATE).unwrap()).contains("silent"));
-    assert!(refused(tune(0.5)).contains("at least 6"));
+    assert!(refused(tune(0.5, RATE)).contains("at least 6"));
     assert!(refused(Audio::mono(vec![f32::NAN; 100_000], RATE).unwrap()).contains("not numbers"));
     assert!(GrainComposer::learn(&[], &quick(), &mut Silent).is_err());
 }
@@ -244,7 +236,7 @@ fn songs_that_are_hardly_songs_give_a_piece_or_a_reason() {
 #[test]
 fn impossible_options_are_refused_by_name() {
     assert!(GrainOptions::adventurous(1.5).unwrap_err().to_string().contains("adventurous"));
-    let composer = GrainComposer::learn(&[source(tune(8.0))], &quick(), &mut Silent).unwrap();
+    let composer = GrainComposer::learn(&[source(tune(8.0, RATE))], &quick(), &mut Silent).unwrap();
     let refused = |options: GrainOptions| {
         composer.walk(5.0, 1, &options, &mut |_, _| ()).unwrap_err().to_string()
     };
@@ -259,7 +251,7 @@ fn impossible_trainings_are_refused_by_name() {
     let refused = |change: fn(&mut GrainLearning)| {
         let mut learning = quick();
         change(&mut learning);
-        let learned = GrainComposer::learn(&[source(tune(8.0))], &learning, &mut Silent);
+        let learned = GrainComposer::learn(&[source(tune(8.0, RATE))], &learning, &mut Silent);
         learned.unwrap_err().to_string()
     };
     assert!(refused(|l| l.training.descent.steps = 0).contains("steps"));

@@ -2,7 +2,11 @@
 //!
 //! Each test has a handle of its own; none waits for another.
 
-use neural_composer::audio::{Audio, Decoder, Song};
+mod tunes;
+
+use tunes::tune;
+
+use neural_composer::audio::{Decoder, Song};
 use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::{CodebookSettings, CodedSongs};
 use neural_composer::dataset::grains::{GrainPool, GrainSettings};
@@ -26,28 +30,14 @@ use std::time::Instant;
 
 const RATE: u32 = 22_050;
 
-/// Notes of a scale, struck and dying away.
-fn tune(seconds: f64) -> Audio {
-    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
-    let note_frames = RATE as usize / 2;
-    let sample = |i: usize| {
-        let (note, within) = (i / note_frames, (i % note_frames) as f32 / RATE as f32);
-        let semitones = scale[note % scale.len()] + 5 * (note / 28 % 2);
-        let hz = 220.0 * 2f32.powf(semitones as f32 / 12.0);
-        let turn = std::f32::consts::TAU * hz * within;
-        0.4 * (turn.sin() + 0.4 * (2.0 * turn).sin()) * (-5.0 * within).exp()
-    };
-    Audio::mono((0..(seconds * f64::from(RATE)) as usize).map(sample).collect(), RATE).unwrap()
-}
-
 fn source() -> SongSource {
-    SongSource::Audio { title: "tune".into(), audio: tune(12.0) }
+    SongSource::Audio { title: "tune".into(), audio: tune(12.0, RATE) }
 }
 
 fn data() -> Dataset {
     let blocks = Blocks { sample_rate_hz: 8_000, block_samples: 64, layout: SpectrumLayout::Half };
     let settings = DatasetSettings { blocks, sequence_blocks: 10, stride_blocks: 5 };
-    Dataset::from_audio(&[("tune".into(), tune(2.0))], settings).unwrap()
+    Dataset::from_audio(&[("tune".into(), tune(2.0, RATE))], settings).unwrap()
 }
 
 fn network(data: &Dataset) -> Network {
@@ -85,7 +75,7 @@ type Call = (&'static str, Box<dyn Fn() -> Option<Error>>);
 fn long_calls() -> Vec<Call> {
     let folder = tempfile::tempdir().unwrap().keep();
     let file: PathBuf = folder.join("tune.wav");
-    tune(12.0).save(&file).unwrap();
+    tune(12.0, RATE).save(&file).unwrap();
     let song = Song::open(&file).unwrap();
     let data = data();
     let grains = GrainComposer::learn(&[source()], &grain_learning(), &mut Silent).unwrap();
@@ -96,10 +86,12 @@ fn long_calls() -> Vec<Call> {
     let piece = grains.compose(4.0, 1, &GrainOptions::default(), &mut |_, _| ()).unwrap();
     let codes = CodeComposer::learn(&[source()], &code_learning(), &mut Silent).unwrap();
     let batch = data.in_batches(2).on(&Device::cpu()).next().unwrap().unwrap();
-    let magnitudes =
-        neural_composer::features::magnitudes(&tune(1.0).channels()[0], StftSettings::default());
+    let magnitudes = neural_composer::features::magnitudes(
+        &tune(1.0, RATE).channels()[0],
+        StftSettings::default(),
+    );
     let magnitudes = magnitudes.unwrap();
-    let sound = tune(6.0);
+    let sound = tune(6.0, RATE);
     let mut calls: Vec<Call> = Vec::new();
     macro_rules! calls {
         ($($name:literal, [$($kept:ident),*] => $call:expr;)+) => {$({
@@ -212,12 +204,13 @@ fn ends_early(mut work: impl FnMut() -> bool) -> bool {
 fn a_request_in_the_middle_ends_every_job() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tune.wav");
-    tune(200.0).save(&file).unwrap();
+    tune(200.0, RATE).save(&file).unwrap();
     let data = data();
     let grains = GrainComposer::learn(&[source()], &grain_learning(), &mut Silent).unwrap();
     let codes = CodeComposer::learn(&[source()], &code_learning(), &mut Silent).unwrap();
-    let (sound, other) = (tune(30.0), tune(40.0));
-    let long = |song: &str, seconds| SongSource::Audio { title: song.into(), audio: tune(seconds) };
+    let (sound, other) = (tune(30.0, RATE), tune(40.0, RATE));
+    let long =
+        |song: &str, seconds| SongSource::Audio { title: song.into(), audio: tune(seconds, RATE) };
     let songs: Vec<SongSource> = (0..12).map(|n| long(&format!("song {n}"), 10.0)).collect();
     let interrupted = |result: Result<()>| was_interrupted(&result.err());
     assert!(ends_early(|| interrupted(Song::open(&file).map(drop))), "open");
@@ -422,7 +415,7 @@ fn a_watched_loop_ends_and_the_jobs_in_it_keep_what_they_have() {
 
 #[test]
 fn spectrograms_in_a_loop_end_with_it() {
-    let sound = tune(1.0);
+    let sound = tune(1.0, RATE);
     let mut made = 0;
     let stop = Handle::new();
     let forever = || -> Result<()> {

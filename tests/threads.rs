@@ -1,6 +1,9 @@
 //! The same seed gives the same numbers, whatever the number of threads.
 
-use neural_composer::audio::Audio;
+mod tunes;
+
+use tunes::tune;
+
 use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::CodebookSettings;
 use neural_composer::dataset::{Dataset, DatasetSettings};
@@ -15,17 +18,6 @@ const THREADS: [usize; 6] = [1, 2, 3, 5, 8, 40];
 
 fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
-}
-
-fn tune(seconds: f64, rate: u32) -> Audio {
-    let scale = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2];
-    let note = rate as usize / 2;
-    let sample = |i: usize| {
-        let within = (i % note) as f32 / rate as f32;
-        let hz = 220.0 * 2f32.powf(scale[i / note % scale.len()] as f32 / 12.0);
-        0.4 * (std::f32::consts::TAU * hz * within).sin() * (-5.0 * within).exp()
-    };
-    Audio::mono((0..(seconds * f64::from(rate)) as usize).map(sample).collect(), rate).unwrap()
 }
 
 fn parameters(variables: &std::collections::BTreeMap<String, candle_core::Var>) -> Vec<u32> {
