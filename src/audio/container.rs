@@ -2,21 +2,18 @@
 //!
 //! Symphonia finds the container; what it leaves out is read here from the file directly.
 
+use super::facts::{self, CONVERT, Facts};
 use super::faults::counted;
 use super::gap::Gap;
-use super::repaired_file::{Patches, RepairedFile};
-use super::riff_chunks::read_at;
-use super::{Tags, mp4_boxes, mpeg_frames, no_panic, signatures, wav_header};
+use super::opus::{self, OpusDecoder};
+use super::{Tags, no_panic};
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
+use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known as format_id;
-use symphonia::core::formats::{FormatId, FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::MetadataOptions;
+use symphonia::core::formats::{FormatId, FormatReader, Track, TrackType};
 use symphonia::core::units::Timestamp;
 
 const MPEG_FORMATS: [FormatId; 4] = [
@@ -45,24 +42,19 @@ pub(super) struct Container {
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
     pub(super) codec: Option<String>,
+    /// A stream without a known end ends where the file does.
+    pub(super) ends_openly: bool,
+    /// So many frames fewer than the file says are no loss: a packet of a CAF file.
+    pub(super) slack_frames: u64,
     pub(super) warnings: Vec<String>,
 }
 
 pub(super) fn open(path: &Path) -> Result<Container> {
     let mut file = File::open(path).map_err(Error::io(path, "open the file"))?;
-    require_file(path, &file)?;
+    facts::require_file(path, &file)?;
     let facts = Facts::read(&mut file).map_err(Error::io(path, "read the file"))?;
     facts.refuse(path)?;
-    let source = RepairedFile::new(file, facts.patches.clone(), facts.wav.view.clone())
-        .map(Box::new)
-        .map_err(Error::io(path, "read the file"))?;
-    let mut reader = no_panic::catch(|| {
-        let stream = MediaSourceStream::new(source, Default::default());
-        let (format, metadata) = (FormatOptions::default(), MetadataOptions::default());
-        symphonia::default::get_probe().probe(&Hint::new(), stream, format, metadata)
-    })
-    .ok_or_else(|| facts.not_audio(path, &"the header is damaged"))?
-    .map_err(|fault| facts.not_audio(path, &fault))?;
+    let mut reader = facts.reader(path, file)?;
     let format = reader.format_info().format;
     let is_mpeg = MPEG_FORMATS.contains(&format);
     if is_mpeg && facts.mpeg.is_none() {
@@ -90,12 +82,18 @@ pub(super) fn open(path: &Path) -> Result<Container> {
             found.correct(&mut track, &mut gap);
         }
     }
+    if let Some(CodecParameters::Audio(parameters)) = &mut track.codec_params {
+        facts.caf.correct(parameters);
+    }
+    if let Some(parameters) = track.codec_params.as_ref().and_then(|p| p.audio()) {
+        facts.surround(parameters, track.id, &mut gap);
+    }
+    facts.refuse_high_efficiency(path, &track)?;
     let codec = facts.codec(path, &track);
     let hidden_channels = facts.wav.hidden_channels;
     let channels = hidden_channels.unwrap_or(1) as u64;
     let counted = track.num_frames.filter(|&n| gapless && n > 0);
     let expected_frames = facts
-        .wav
         .promised_frames
         .or(gap.music_frames)
         .or(counted.map(|n| (n / channels).saturating_sub(gap.run_in_frames)));
@@ -113,124 +111,10 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         counted_end,
         hidden_channels,
         codec,
+        ends_openly: facts.matroska.is_whole,
+        slack_frames: facts.caf.slack_frames(),
         warnings,
     })
-}
-
-fn require_file(path: &Path, file: &File) -> Result<()> {
-    let metadata = file.metadata().map_err(Error::io(path, "read the file"))?;
-    if metadata.is_dir() {
-        let problem = "expected an audio file, found a folder; name one of the files in it";
-        return Err(Error::audio(path, problem));
-    }
-    if !metadata.is_file() {
-        let problem = "expected an audio file, found a device or a pipe; copy it into a file first";
-        return Err(Error::audio(path, problem));
-    }
-    if metadata.len() == 0 {
-        let problem = "expected an audio file, found an empty one (0 bytes); copy or download it \
-                       again";
-        return Err(Error::audio(path, problem));
-    }
-    Ok(())
-}
-
-/// What Symphonia does not tell, and what it has to be told.
-struct Facts {
-    mpeg: Option<mpeg_frames::Frames>,
-    tracks: Vec<mp4_boxes::MovieTrack>,
-    wav: wav_header::Wav,
-    patches: Patches,
-    /// The first bytes.
-    head: Vec<u8>,
-    is_free_format: bool,
-}
-
-impl Facts {
-    fn read(file: &mut File) -> io::Result<Self> {
-        let wav = wav_header::read(file)?;
-        let mut patches = mp4_boxes::cut_short(file)?;
-        patches.append(aiff_length(file)?);
-        let tracks = mp4_boxes::read_tracks(file)?;
-        let mpeg = mpeg_frames::find_frames(file)?;
-        if let Some((at, bytes)) = mpeg.and_then(|frames| frames.uncounted) {
-            patches.add(at, &bytes);
-        }
-        let is_free_format = mpeg_frames::is_free_format(file)?;
-        let head = read_at(file, 0, HEAD_BYTES)?;
-        Ok(Self { mpeg, tracks, wav, patches, head, is_free_format })
-    }
-
-    /// Refuses what is known not to be decoded.
-    fn refuse(&self, path: &Path) -> Result<()> {
-        if let Some(codec) = &self.wav.unknown_codec {
-            let problem = format!("holds {codec} inside a WAV file, {CONVERT}");
-            return Err(Error::audio(path, problem));
-        }
-        if self.wav.is_empty {
-            return Err(no_sound(path, ""));
-        }
-        Ok(())
-    }
-
-    /// An error for what Symphonia does not take, by its own name where that is known.
-    fn not_audio(&self, path: &Path, cause: &dyn std::fmt::Display) -> Error {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        match signatures::name(&self.head, &ending) {
-            Some(name) => Error::audio(path, format!("is {name}, {CONVERT}")),
-            None if self.is_free_format => {
-                Error::audio(path, format!("is MP3 of free format, {CONVERT}"))
-            }
-            None => not_audio(path, cause),
-        }
-    }
-
-    /// The name of what a track without a decoder holds.
-    fn codec(&self, path: &Path, track: &Track) -> Option<String> {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let movie_track = self.tracks.iter().find(|found| found.id == track.id);
-        movie_track
-            .and_then(|found| found.codec_name())
-            .or_else(|| signatures::name(&self.head, &ending).map(str::to_owned))
-    }
-}
-
-/// How far into a file its kind is looked for.
-const HEAD_BYTES: u64 = 4096;
-
-/// What to do with a file that is not decoded.
-const CONVERT: &str =
-    "which is not supported; convert it, for example with `ffmpeg -i IN out.flac`";
-
-/// For an AIFF file that says it is longer than it is: its length.
-fn aiff_length(file: &mut File) -> io::Result<Patches> {
-    let mut patches = Patches::default();
-    let end = file.seek(SeekFrom::End(0))?;
-    let head = read_at(file, 0, 12)?;
-    if head.len() == 12 && &head[..4] == b"FORM" && matches!(&head[8..], b"AIFF" | b"AIFC") {
-        patches.add(4, &u32::try_from(end - 8).unwrap_or(u32::MAX).to_be_bytes());
-    }
-    Ok(patches)
-}
-
-/// An error for a file of a known kind with no sound in it.
-pub(super) fn no_sound(path: &Path, because: &str) -> Error {
-    let problem = format!("expected sound, found not one sample; {because}export it again");
-    Error::audio(path, problem)
-}
-
-fn not_audio(path: &Path, cause: &dyn std::fmt::Display) -> Error {
-    let cause = cause.to_string();
-    if cause.contains("missing moov atom") {
-        let problem = "expected an M4A or MP4 file, found one without its index, which is at the \
-                       end: the file is truncated; copy or download it again";
-        return Error::audio(path, problem);
-    }
-    let problem = format!(
-        "expected an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A, AIFF, CAF or Matroska file, found something \
-         else or a damaged one ({cause})"
-    );
-    Error::audio(path, problem)
 }
 
 fn read_tags(reader: &mut dyn FormatReader) -> (Tags, Option<Gap>) {
@@ -289,9 +173,12 @@ pub(super) fn make_decoder(
 ) -> Result<(Box<dyn AudioDecoder>, String)> {
     let options = AudioDecoderOptions::default().gapless(gapless).verify(true);
     let decoder = no_panic::catch(|| {
+        if opus::is_opus(parameters) {
+            return OpusDecoder::new(parameters).map(|new| Box::new(new) as Box<dyn AudioDecoder>);
+        }
         symphonia::default::get_codecs().make_audio_decoder(parameters, &options)
     })
-    .ok_or_else(|| not_audio(path, &"the header is damaged"))?
+    .ok_or_else(|| facts::not_audio(path, &"the header is damaged"))?
     .map_err(|fault| {
         let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
         Error::audio(
@@ -300,6 +187,8 @@ pub(super) fn make_decoder(
                 Some("AAC") if channels > 2 => {
                     format!("holds AAC with {channels} channels, {CONVERT}")
                 }
+                _ if opus::is_opus(parameters) => damaged("Opus", &fault),
+                Some(codec) if DECODED.contains(&codec) => damaged(codec, &fault),
                 Some(codec) => format!("holds {codec}, {CONVERT}"),
                 None => format!("the sound is coded in a way that is unknown ({fault}), {CONVERT}"),
             },
@@ -309,11 +198,22 @@ pub(super) fn make_decoder(
     Ok((decoder, name))
 }
 
+/// Codecs that are decoded, unless what describes them is damaged.
+const DECODED: [&str; 5] = ["AAC", "ALAC", "FLAC", "MP3", "Vorbis"];
+
+fn damaged(codec: &str, fault: &dyn std::fmt::Display) -> String {
+    format!(
+        "expected {codec} that can be decoded, found it described wrongly or in a rare kind \
+         ({fault}); copy or download it again, or convert it"
+    )
+}
+
 /// `pcm_s16le` and the like become words.
 fn codec_name(short_name: &str) -> String {
     let Some(pcm) = short_name.strip_prefix("pcm_") else {
         return match short_name {
             "vorbis" => "Vorbis".to_owned(),
+            "opus" => "Opus".to_owned(),
             other => other.to_uppercase(),
         };
     };

@@ -3,7 +3,7 @@
 use super::container::{self, Container};
 use super::faults::{Faults, counted};
 use super::gap::Gap;
-use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, peak_of, wav_header};
+use super::{Audio, Resampler, Tags, facts, mix_to_mono, no_panic, opus, peak_of, wav_header};
 use crate::{Error, Result, interrupt};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,6 +57,10 @@ pub struct Decoder {
     peak: f32,
     /// The file ended inside a packet.
     cut_off: bool,
+    /// A stream without a known end ends where the file does.
+    ends_openly: bool,
+    /// So many frames fewer than the file says are no loss.
+    slack_frames: u64,
     faults: Faults,
 }
 
@@ -102,6 +106,8 @@ impl Decoder {
             peak: 0.0,
             finished: false,
             cut_off: false,
+            ends_openly: opened.ends_openly,
+            slack_frames: opened.slack_frames,
             faults: Faults::new(opened.warnings),
         })
     }
@@ -241,7 +247,7 @@ impl Decoder {
         }
         let reasons = self.warnings();
         let because = if reasons.is_empty() { String::new() } else { reasons.join("; ") + "; " };
-        Err(container::no_sound(&self.path, &because))
+        Err(facts::no_sound(&self.path, &because))
     }
 
     /// Fills the chunk with what the next packet holds; false when that is nothing.
@@ -338,6 +344,9 @@ impl Decoder {
             return Ok(false);
         }
         (self.decoder, _) = container::make_decoder(&self.path, parameters, (self.gapless, None))?;
+        if opus::is_opus(parameters) {
+            self.gap.run_in_frames = opus::pre_skip_frames(parameters);
+        }
         self.track = track;
         self.expected_frames = None;
         Ok(true)
@@ -377,13 +386,13 @@ impl Decoder {
     fn note_missing_end(&mut self) {
         let found = self.seconds(self.frames_read);
         match self.expected_frames {
-            Some(expected) if self.frames_read < expected => {
+            Some(expected) if self.frames_read + self.slack_frames < expected => {
                 let expected = self.seconds(expected);
                 self.faults.note(format!(
                     "the file is truncated or damaged: expected {expected:.2} s, found {found:.2} s"
                 ));
             }
-            None if self.cut_off => {
+            None if self.cut_off && !self.ends_openly => {
                 self.faults.note(format!("the file is truncated at {found:.2} s"));
             }
             _ if self.decoder.finalize().verify_ok == Some(false) => {

@@ -4,9 +4,9 @@ use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// File name endings that [`find_songs`] takes for songs, in lower case.
-pub const SONG_EXTENSIONS: [&str; 22] = [
-    "aac", "aif", "aifc", "aiff", "alac", "bwf", "caf", "flac", "m4a", "m4b", "mka", "mov", "mp1",
-    "mp2", "mp3", "mp4", "oga", "ogg", "rf64", "w64", "wav", "wave",
+pub const SONG_EXTENSIONS: [&str; 26] = [
+    "aac", "aif", "aifc", "aiff", "alac", "au", "bwf", "caf", "flac", "m4a", "m4b", "mka", "mov",
+    "mp1", "mp2", "mp3", "mp4", "oga", "ogg", "opus", "rf64", "snd", "w64", "wav", "wave", "webm",
 ];
 
 /// The songs in a folder, sorted by name; a file is the only song of itself.
@@ -95,9 +95,8 @@ pub fn passed_over(folder: impl AsRef<Path>) -> Result<Vec<String>> {
 }
 
 /// Endings of sound that is not decoded.
-const UNDECODED_EXTENSIONS: [&str; 18] = [
-    "3gp", "ac3", "amr", "ape", "au", "dsf", "dts", "gsm", "mpc", "opus", "ra", "snd", "spx",
-    "tta", "webm", "wma", "wv", "mid",
+const UNDECODED_EXTENSIONS: [&str; 14] = [
+    "3gp", "ac3", "amr", "ape", "dsf", "dts", "gsm", "mpc", "ra", "spx", "tta", "wma", "wv", "mid",
 ];
 
 fn is_song(path: &Path) -> bool {

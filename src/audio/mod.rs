@@ -3,17 +3,24 @@
 //! [`Song::open`] reads a whole file, [`Decoder`] streams one in bounded memory, [`Audio`] holds
 //! samples and knows how to resample, save and play them.
 
+mod aac;
+mod aiff_lengths;
+mod au_header;
+mod caf_description;
 mod container;
 mod decode;
+mod facts;
 mod faults;
 mod find_songs;
 mod gap;
 mod levels;
+mod matroska;
 mod mp4_boxes;
 mod mpeg_frames;
 mod no_panic;
 #[cfg(not(feature = "playback"))]
 mod no_speakers;
+mod opus;
 mod playback;
 mod repaired_file;
 mod resample;

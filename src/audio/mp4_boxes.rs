@@ -7,14 +7,15 @@
 use super::gap::Gap;
 use super::repaired_file::Patches;
 use std::io::{self, Read, Seek, SeekFrom};
+use symphonia::core::audio::Channels;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_S24BE, CODEC_ID_PCM_S32BE,
+    CODEC_ID_MP3, CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_S24BE, CODEC_ID_PCM_S32BE,
 };
 use symphonia::core::formats::Track;
 
 /// What a track's boxes say.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct MovieTrack {
     pub(super) id: u32,
     /// Units of the track's clock a second.
@@ -22,6 +23,7 @@ pub(super) struct MovieTrack {
     edit: Option<Edit>,
     /// How the sound is coded, in four letters.
     format: [u8; 4],
+    channels: u16,
     /// The object type of an `esds` box: what `mp4a` stands for.
     object_type: Option<u8>,
     /// Of PCM that may be either: the least significant byte comes first.
@@ -29,7 +31,7 @@ pub(super) struct MovieTrack {
 }
 
 /// Which part of a track is music, in units of the track's clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Edit {
     gap: Gap,
     /// The length is a whole number of the movie's time units; so many units of the track are one.
@@ -42,8 +44,8 @@ impl MovieTrack {
     ///
     /// A movie's time unit is often a millisecond, while the last packet's length is in frames.
     pub(super) fn gap(&self, packet_units: Option<u64>) -> Option<Gap> {
-        let edit = self.edit?;
-        let mut gap = edit.gap;
+        let edit = self.edit.as_ref()?;
+        let mut gap = edit.gap.clone();
         if let (Some(music), Some(all)) = (gap.music_frames, packet_units.filter(|&n| n > 0)) {
             let there = all.saturating_sub(gap.run_in_frames);
             if music.saturating_add(edit.unit) > there {
@@ -69,6 +71,9 @@ impl MovieTrack {
             {
                 *units = (*units as f64 * ratio).round() as u64;
             }
+        }
+        if parameters.channels.is_none() && parameters.codec == CODEC_ID_MP3 && self.channels > 0 {
+            parameters.channels = Some(Channels::Discrete(self.channels));
         }
         if !self.is_little_endian {
             parameters.codec = match &self.format {
@@ -169,7 +174,7 @@ fn read_track(
         (scaled as f64 / f64::from(movie_scale)).round() as u64
     });
     let unit = found.scale.div_ceil(movie_scale.max(1)).into();
-    found.edit = Some(Edit { gap: Gap { run_in_frames, music_frames }, unit });
+    found.edit = Some(Edit { gap: Gap::new(run_in_frames, music_frames), unit });
     Ok(found)
 }
 
@@ -191,6 +196,7 @@ impl MovieTrack {
 
     fn parse_description(&mut self, description: &[u8]) {
         // Version and count, then the first entry: its length, its four letters.
+        self.channels = number(description, 32..34).unwrap_or(0) as u16;
         if let Some(format) = description.get(12..16).and_then(|b| b.try_into().ok()) {
             self.format = format;
         }

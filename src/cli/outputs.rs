@@ -57,10 +57,8 @@ impl<'a> Output<'a> {
 }
 
 /// Endings of files that are neither sound nor models nor pictures of ours.
-const OTHER_ENDINGS: [&str; 16] = [
-    "amr", "au", "gif", "ipynb", "jpeg", "jpg", "json", "md", "opus", "pdf", "pt", "py", "rs",
-    "txt", "webm", "wma",
-];
+const OTHER_ENDINGS: [&str; 13] =
+    ["amr", "gif", "ipynb", "jpeg", "jpg", "json", "md", "pdf", "pt", "py", "rs", "txt", "wma"];
 
 impl Kind {
     /// What there is to say of a file name that promises something else.

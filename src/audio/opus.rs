@@ -1,0 +1,193 @@
+//! Opus streams, whatever their container, by a port of the reference decoder (RFC 6716, RFC 7845).
+
+use ropus::OpusMSDecoder;
+use symphonia::core::audio::{
+    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
+};
+use symphonia::core::codecs::CodecInfo;
+use symphonia::core::codecs::audio::{
+    AudioCodecParameters, AudioDecoder, FinalizeResult, well_known::CODEC_ID_OPUS,
+};
+use symphonia::core::errors::Error as Fault;
+use symphonia::core::packet::PacketRef;
+
+/// Whatever was coded, Opus is decoded at this rate.
+const RATE_HZ: u32 = 48_000;
+
+/// 120 milliseconds, more than any packet holds.
+const MOST_FRAMES: usize = 5760;
+
+const INFO: CodecInfo = CodecInfo { short_name: "opus", long_name: "Opus", profiles: &[] };
+
+pub(super) fn is_opus(parameters: &AudioCodecParameters) -> bool {
+    parameters.codec == CODEC_ID_OPUS
+}
+
+/// Frames that the decoder gives before the music.
+pub(super) fn pre_skip_frames(parameters: &AudioCodecParameters) -> u64 {
+    Head::of(parameters).map_or(0, |head| head.pre_skip_frames.into())
+}
+
+/// The identification header (RFC 7845, 5.1), or what MP4 keeps of it, which is big-endian.
+struct Head {
+    channels: usize,
+    pre_skip_frames: u16,
+    /// In 256ths of a decibel.
+    gain: i16,
+    streams: u8,
+    coupled: u8,
+    /// Which decoded channel each channel is.
+    mapping: Vec<u8>,
+    /// Channels stand in the order of Vorbis.
+    is_vorbis_order: bool,
+}
+
+impl Head {
+    fn of(parameters: &AudioCodecParameters) -> Option<Self> {
+        let Some(data) = parameters.extra_data.as_deref() else {
+            let channels = parameters.channels.as_ref().map_or(0, Channels::count);
+            return Self::plain(u8::try_from(channels).ok()?, 0, 0);
+        };
+        let head = data.strip_prefix(b"OpusHead")?;
+        let short = |at: usize| {
+            let bytes = head.get(at..at + 2)?.try_into().ok()?;
+            Some(if head[0] == 0 { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+        };
+        let (channels, pre_skip, gain) = (*head.get(1)?, short(2)?, short(8)? as i16);
+        let family = *head.get(10)?;
+        if family == 0 {
+            return Self::plain(channels, pre_skip, gain);
+        }
+        Some(Self {
+            channels: channels.into(),
+            pre_skip_frames: pre_skip,
+            gain,
+            streams: *head.get(11)?,
+            coupled: *head.get(12)?,
+            mapping: head.get(13..13 + usize::from(channels))?.to_vec(),
+            is_vorbis_order: family == 1,
+        })
+    }
+
+    /// One stream of one or two channels.
+    fn plain(channels: u8, pre_skip_frames: u16, gain: i16) -> Option<Self> {
+        matches!(channels, 1 | 2).then(|| Self {
+            channels: channels.into(),
+            pre_skip_frames,
+            gain,
+            streams: 1,
+            coupled: channels - 1,
+            mapping: (0..channels).collect(),
+            is_vorbis_order: false,
+        })
+    }
+
+    /// Which of Opus' channels stands at each place in the order of WAV files.
+    fn order(&self) -> Vec<usize> {
+        match self.channels {
+            3 if self.is_vorbis_order => vec![0, 2, 1],
+            5 if self.is_vorbis_order => vec![0, 2, 1, 3, 4],
+            6 if self.is_vorbis_order => vec![0, 2, 1, 5, 3, 4],
+            7 if self.is_vorbis_order => vec![0, 2, 1, 6, 5, 3, 4],
+            8 if self.is_vorbis_order => vec![0, 2, 1, 7, 5, 6, 3, 4],
+            channels => (0..channels).collect(),
+        }
+    }
+}
+
+/// Opus packets to samples.
+pub(super) struct OpusDecoder {
+    parameters: AudioCodecParameters,
+    decoder: OpusMSDecoder,
+    order: Vec<usize>,
+    /// What a sample of 24 bits is multiplied by: beyond full scale the decoder's own gain clips.
+    factor: f32,
+    /// One packet, interleaved, in 24 bits.
+    samples: Vec<i32>,
+    buffer: AudioBuffer<f32>,
+}
+
+impl OpusDecoder {
+    pub(super) fn new(parameters: &AudioCodecParameters) -> Result<Self, Fault> {
+        let head = Head::of(parameters).ok_or(Fault::Unsupported("opus: the header is damaged"))?;
+        let (channels, streams) = (head.channels as i32, i32::from(head.streams));
+        let decoder = OpusMSDecoder::new(
+            RATE_HZ as i32,
+            channels,
+            streams,
+            i32::from(head.coupled),
+            &head.mapping,
+        )
+        .map_err(|_| Fault::Unsupported("opus: the channels of the header do not fit"))?;
+        let named = parameters.channels.clone().filter(|named| named.count() == head.channels);
+        let spec = named.unwrap_or(Channels::Discrete(head.channels as u16));
+        Ok(Self {
+            parameters: parameters.clone(),
+            decoder,
+            order: head.order(),
+            // 1 is 2 to the 23rd, and the gain.
+            factor: 10_f32.powf(f32::from(head.gain) / (20.0 * 256.0)) / 8_388_608.0,
+            samples: vec![0; MOST_FRAMES * head.channels],
+            buffer: AudioBuffer::new(AudioSpec::new(RATE_HZ, spec), MOST_FRAMES),
+        })
+    }
+
+    /// Fills the buffer. What stands before the music stays in it: the gap knows how much that is.
+    fn fill(&mut self, packet: &PacketRef<'_>) -> Result<(), Fault> {
+        self.buffer.clear();
+        if packet.data.is_empty() {
+            return Err(Fault::DecodeError("opus: an empty packet"));
+        }
+        let length = i32::try_from(packet.data.len())
+            .map_err(|_| Fault::DecodeError("opus: a packet of two gigabytes"))?;
+        let decoded = self.decoder.decode24(
+            Some(packet.data),
+            length,
+            &mut self.samples,
+            MOST_FRAMES as i32,
+            false,
+        );
+        let frames = decoded.ok().and_then(|frames| usize::try_from(frames).ok());
+        let frames = frames.ok_or(Fault::DecodeError("opus: a damaged packet"))?;
+        let channels = self.order.len();
+        self.buffer.render_uninit(Some(frames));
+        for (place, &channel) in self.order.iter().enumerate() {
+            let Some(plane) = self.buffer.plane_mut(place) else { continue };
+            let of_channel = self.samples[channel..].iter().step_by(channels);
+            for (sample, decoded) in plane.iter_mut().zip(of_channel) {
+                *sample = *decoded as f32 * self.factor;
+            }
+        }
+        self.buffer.trim(0, usize::try_from(packet.trim_end.get()).unwrap_or(0).min(frames));
+        Ok(())
+    }
+}
+
+impl AudioDecoder for OpusDecoder {
+    fn reset(&mut self) {
+        if let Ok(new) = Self::new(&self.parameters) {
+            *self = new;
+        }
+    }
+
+    fn codec_info(&self) -> &CodecInfo {
+        &INFO
+    }
+
+    fn codec_params(&self) -> &AudioCodecParameters {
+        &self.parameters
+    }
+
+    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>, Fault> {
+        self.fill(packet)?;
+        Ok(self.buffer.as_generic_audio_buffer_ref())
+    }
+
+    fn finalize(&mut self) -> FinalizeResult {
+        FinalizeResult::default()
+    }
+
+    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
+        self.buffer.as_generic_audio_buffer_ref()
+    }
+}

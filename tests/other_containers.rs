@@ -1,0 +1,231 @@
+//! AU, Matroska, CAF, Opus and AAC files as other programs and broken downloads leave them.
+
+mod audio_fixtures;
+
+use audio_fixtures::{path, rms_difference};
+use neural_composer::Error;
+use neural_composer::audio::{Audio, Decoder};
+
+/// What a file of these bytes decodes to, and its warnings.
+fn decoded(name: &str, bytes: &[u8]) -> Result<(Audio, Vec<String>), Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let mut decoder = Decoder::open(&path)?;
+    let audio = decoder.read_all()?;
+    Ok((audio, decoder.warnings()))
+}
+
+fn refused(name: &str, bytes: &[u8]) -> String {
+    match decoded(name, bytes) {
+        Ok((audio, _)) => panic!("{name}: {} frames", audio.frames()),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(path(name)).unwrap()
+}
+
+fn au(data_at: u32, bytes: u32, coding: u32, rate_hz: u32, channels: u32, data: &[u8]) -> Vec<u8> {
+    let mut file = b".snd".to_vec();
+    for word in [data_at, bytes, coding, rate_hz, channels] {
+        file.extend(word.to_be_bytes());
+    }
+    file.resize(data_at.max(24) as usize, b'x');
+    file.extend(data);
+    file
+}
+
+#[test]
+fn au_files_have_headers_of_any_length_and_lengths_that_nobody_knew() {
+    let samples: Vec<i16> = (0..300).map(|i| (i * 97 % 20_001 - 10_000) as i16).collect();
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    let bytes = data.len() as u32;
+    for (name, file, channels) in [
+        ("plain", au(24, bytes, 3, 8_000, 1, &data), 1),
+        ("with a note", au(68, bytes, 3, 8_000, 1, &data), 1),
+        ("from a pipe", au(24, u32::MAX, 3, 8_000, 1, &data), 1),
+        ("three channels", au(28, bytes, 3, 192_000, 3, &data), 3),
+        ("text behind it", au(24, bytes, 3, 11_025, 2, &[&data[..], b"a note"].concat()), 2),
+    ] {
+        let (audio, warnings) = decoded("x.au", &file).unwrap();
+        let expected: Vec<f32> =
+            samples.iter().step_by(channels).map(|s| f32::from(*s) / 32_768.0).collect();
+        assert_eq!(audio.channel_count(), channels, "{name}");
+        assert!(audio.channels()[0] == expected, "{name}");
+        assert!(warnings.is_empty(), "{name}: {warnings:?}");
+        let rate = u32::from_be_bytes(file[16..20].try_into().unwrap());
+        assert_eq!(audio.sample_rate_hz(), rate, "{name}");
+    }
+    let (audio, warnings) = decoded("x.au", &au(24, 2 * bytes, 3, 8_000, 1, &data)).unwrap();
+    assert_eq!(audio.frames(), 300);
+    assert!(warnings[0].contains("truncated"), "{warnings:?}");
+    for (name, file, word) in [
+        ("empty", au(24, 0, 3, 8_000, 1, b""), "not one sample"),
+        ("empty, from a pipe", au(24, u32::MAX, 3, 8_000, 1, b""), "not one sample"),
+        ("half a sample", au(24, 1, 3, 8_000, 1, b"1"), "not one sample"),
+        ("ADPCM", au(24, bytes, 24, 8_000, 1, &data), "G.722 ADPCM inside an AU file"),
+        ("unknown", au(24, bytes, 99, 8_000, 1, &data), "codec number 99"),
+        ("no channel", au(24, bytes, 3, 8_000, 0, &data), "x.au"),
+        ("no rate", au(24, bytes, 3, 0, 1, &data), "x.au"),
+        ("only a header", b".snd\0\0\0\x18".to_vec(), "AU"),
+    ] {
+        let message = refused("x.au", &file);
+        assert!(message.contains(word) && message.contains("x.au"), "{name}: {message}");
+    }
+}
+
+/// Writes a page's checksum anew.
+fn seal_first_page(file: &mut [u8]) {
+    let segments = usize::from(file[26]);
+    let length = 27 + segments + file[27..27 + segments].iter().map(|&n| n as usize).sum::<usize>();
+    file[22..26].fill(0);
+    let sum = file[..length].iter().fold(0_u32, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte) << 24, |sum, _| {
+            sum << 1 ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 }
+        })
+    });
+    file[22..26].copy_from_slice(&sum.to_le_bytes());
+}
+
+#[test]
+fn an_opus_header_turns_the_sound_up_and_down() {
+    let (plain, _) = decoded("a.opus", &fixture("opus_stereo.opus")).unwrap();
+    for decibels in [-6_i16, 6, -20] {
+        let mut file = fixture("opus_stereo.opus");
+        let head = file.windows(8).position(|window| window == b"OpusHead").unwrap();
+        file[head + 16..head + 18].copy_from_slice(&(256 * decibels).to_le_bytes());
+        seal_first_page(&mut file);
+        let (turned, _) = decoded("a.opus", &file).unwrap();
+        let factor = 10_f32.powf(f32::from(decibels) / 20.0);
+        let expected: Vec<Vec<f32>> = plain
+            .channels()
+            .iter()
+            .map(|channel| channel.iter().map(|sample| sample * factor).collect())
+            .collect();
+        let difference = rms_difference(turned.channels(), &expected);
+        assert!(difference < 1e-4, "{decibels} dB: {difference}");
+    }
+}
+
+#[test]
+fn opus_streams_behind_each_other_are_one_sound() {
+    let once = decoded("a.opus", &fixture("opus_stereo.opus")).unwrap().0;
+    let twice = fixture("opus_stereo.opus").repeat(2);
+    let (audio, warnings) = decoded("a.opus", &twice).unwrap();
+    assert_eq!(audio.frames(), 2 * once.frames());
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert!(audio.channels()[1][once.frames()..] == once.channels()[1][..]);
+}
+
+#[test]
+fn what_is_there_of_a_cut_recording_is_decoded() {
+    for name in ["opus_matroska.webm", "opus_stereo.opus", "aac_matroska.mka"] {
+        let whole = fixture(name);
+        let all = decoded(name, &whole).unwrap().0;
+        let mut last = 0;
+        for tenth in 3..10 {
+            let cut = &whole[..whole.len() * tenth / 10];
+            let Ok((audio, warnings)) = decoded(name, cut) else {
+                assert!(tenth < 6, "{name}, {tenth} tenths");
+                continue;
+            };
+            assert!(audio.frames() >= last && audio.frames() <= all.frames() + 2048, "{name}");
+            last = audio.frames();
+            // Without its index alone the file still has all of its sound.
+            let is_whole = audio.frames() + 1 >= all.frames();
+            assert!(is_whole || !warnings.is_empty(), "{name}, {tenth} tenths: no word");
+            let there = last.min(all.frames());
+            assert!(audio.channels()[0][..there] == all.channels()[0][..there], "{name}");
+        }
+        assert!(last > all.frames() / 2, "{name}: {last} of {}", all.frames());
+    }
+}
+
+/// Bits of a byte, the highest first.
+fn bits(bytes: &[u8]) -> Vec<bool> {
+    bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect()
+}
+
+fn push(bits: &mut Vec<bool>, number: u32, count: u32) {
+    bits.extend((0..count).rev().map(|bit| number >> bit & 1 == 1));
+}
+
+/// Puts an element that fills, of a type and so many bytes, before the end of every ADTS frame.
+fn with_filling(file: &[u8], kind: u32, bytes: u32, then: &[(u32, u32)]) -> Vec<u8> {
+    let (mut rest, mut filled) = (file, Vec::new());
+    while rest.len() > 7 {
+        let length =
+            usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5] >> 5);
+        let (frame, after) = rest.split_at(length);
+        rest = after;
+        let mut payload = bits(&frame[7..]);
+        // The end is three ones, then zeros to the next byte.
+        let end = payload.iter().rposition(|bit| *bit).unwrap() - 2;
+        payload.truncate(end);
+        for (kind, bytes) in [(kind, bytes)].into_iter().chain(then.iter().copied()) {
+            push(&mut payload, 6, 3);
+            if bytes < 15 {
+                push(&mut payload, bytes, 4);
+            } else {
+                push(&mut payload, 15, 4);
+                push(&mut payload, bytes - 14, 8);
+            }
+            if bytes > 0 {
+                push(&mut payload, kind, 4);
+                (1..2 * bytes).for_each(|at| push(&mut payload, at * 7 % 16, 4));
+            }
+        }
+        push(&mut payload, 7, 3);
+        payload.resize(payload.len().next_multiple_of(8), false);
+        let length = 7 + payload.len() / 8;
+        let mut header = frame[..7].to_vec();
+        header[3] = header[3] & !3 | (length >> 11) as u8;
+        header[4] = (length >> 3) as u8;
+        header[5] = header[5] & 0x1f | (length << 5) as u8;
+        filled.extend(header);
+        filled.extend(
+            payload.chunks(8).map(|byte| byte.iter().fold(0, |n, &bit| n << 1 | u8::from(bit))),
+        );
+    }
+    filled
+}
+
+#[test]
+fn aac_whose_upper_half_would_be_lost_is_refused_by_its_name() {
+    let plain = fixture("aac_raw.aac");
+    for (kind, bytes, then) in [
+        (13, 9, &[][..]),
+        (13, 40, &[]),
+        (14, 15, &[]),
+        (14, 14, &[(0, 3)]),
+        (13, 120, &[(0, 40), (0, 0)]),
+    ] {
+        let message = refused("radio.aac", &with_filling(&plain, kind, bytes, then));
+        assert!(message.contains("holds HE-AAC"), "{kind}, {bytes}, {then:?}: {message}");
+    }
+    // Filling of other kinds is nothing but filling.
+    let before = decoded("radio.aac", &plain).unwrap().0;
+    for (kind, bytes) in [(0, 9), (0, 40), (11, 5), (0, 0)] {
+        let (after, warnings) =
+            decoded("radio.aac", &with_filling(&plain, kind, bytes, &[])).unwrap();
+        assert!(after.channels() == before.channels(), "{kind}, {bytes}");
+        assert!(warnings.is_empty(), "{kind}, {bytes}: {warnings:?}");
+    }
+}
+
+#[test]
+fn an_m4a_header_that_says_high_efficiency_is_refused_by_its_name() {
+    // The configuration of low complexity, in place: five bits of object type come first.
+    for (object_type, name) in [(5_u8, "HE-AAC"), (29, "HE-AAC v2"), (23, "AAC-LD")] {
+        let mut file = fixture("aac.m4a");
+        let esds = file.windows(4).position(|window| window == b"esds").unwrap();
+        let at = esds + file[esds..].iter().position(|&byte| byte == 5).unwrap();
+        let at = at + 1 + file[at + 1..].iter().take_while(|&&byte| byte & 0x80 != 0).count() + 1;
+        assert_eq!(file[at] >> 3, 2, "low complexity");
+        file[at] = object_type << 3 | file[at] & 7;
+        let message = refused("a.m4a", &file);
+        assert!(message.contains(&format!("holds {name},")), "{message}");
+    }
+}
