@@ -32,7 +32,7 @@ pub fn write(
     let target = target(path)?;
     let temporary = temporary_in(folder_of(&target)).map_err(Error::io(path, "create the file"))?;
     let (file, temporary_path) = temporary.into_parts();
-    let mut writer = BufWriter::new(file);
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
     write(&mut writer)?;
     writer.flush().map_err(Error::io(path, "write the file"))?;
     writer.get_ref().sync_all().map_err(Error::io(path, "write the file"))?;
@@ -55,6 +55,9 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
         }
     }
 }
+
+/// So much is written at once.
+const BUFFER_BYTES: usize = 1 << 17;
 
 /// How the names of temporary files begin.
 const PREFIX: &str = ".neural-composer-";

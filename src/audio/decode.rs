@@ -3,14 +3,11 @@
 use super::container::{self, Container};
 use super::faults::{Faults, counted};
 use super::gap::Gap;
-use super::{Audio, Resampler, Tags, facts, mix_to_mono, no_panic, opus, peak_of, wav_header};
+use super::{Audio, Resampler, Tags, facts, mix_to_mono, wav_header};
 use crate::{Error, Result, interrupt};
-use std::io;
 use std::path::{Path, PathBuf};
 use symphonia::core::codecs::audio::AudioDecoder;
-use symphonia::core::errors::Error as Fault;
-use symphonia::core::formats::{FormatReader, Track, TrackType};
-use symphonia::core::packet::Packet;
+use symphonia::core::formats::{FormatReader, Track};
 use symphonia::core::units::Timestamp;
 
 /// A stream of samples from an audio file, in bounded memory however long the file.
@@ -34,38 +31,35 @@ use symphonia::core::units::Timestamp;
 /// # Ok::<(), neural_composer::Error>(())
 /// ```
 pub struct Decoder {
-    path: PathBuf,
-    reader: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: Track,
-    codec: String,
-    tags: Tags,
-    sample_rate_hz: u32,
-    channel_count: usize,
-    expected_frames: Option<u64>,
+    pub(super) path: PathBuf,
+    pub(super) reader: Box<dyn FormatReader>,
+    pub(super) decoder: Box<dyn AudioDecoder>,
+    pub(super) track: Track,
+    pub(super) codec: String,
+    pub(super) tags: Tags,
+    pub(super) sample_rate_hz: u32,
+    pub(super) channel_count: usize,
+    pub(super) expected_frames: Option<u64>,
     /// What is still to be dropped in front and given out, beyond what Symphonia takes off.
-    gap: Gap,
-    gapless: bool,
+    pub(super) gap: Gap,
+    pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts.
-    counted_end: Option<Timestamp>,
+    pub(super) counted_end: Option<Timestamp>,
     /// For a WAV file with more channels than Symphonia takes.
-    hidden_channels: Option<wav_header::Channels>,
-    chunk: Vec<Vec<f32>>,
-    frames_read: u64,
-    finished: bool,
+    pub(super) hidden_channels: Option<wav_header::Channels>,
+    pub(super) chunk: Vec<Vec<f32>>,
+    pub(super) frames_read: u64,
+    pub(super) finished: bool,
     /// The largest magnitude so far.
-    peak: f32,
+    pub(super) peak: f32,
     /// The file ended inside a packet.
-    cut_off: bool,
+    pub(super) cut_off: bool,
     /// A stream without a known end ends where the file does.
-    ends_openly: bool,
+    pub(super) ends_openly: bool,
     /// So many frames fewer than the file says are no loss.
-    slack_frames: u64,
-    faults: Faults,
+    pub(super) slack_frames: u64,
+    pub(super) faults: Faults,
 }
-
-/// After so many unreadable packets in a row the rest is given up.
-const MOST_FAULTS_IN_A_ROW: u32 = 1000;
 
 impl Decoder {
     /// Opens an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A or AIFF file; what is inside decides, not the
@@ -248,159 +242,6 @@ impl Decoder {
         let reasons = self.warnings();
         let because = if reasons.is_empty() { String::new() } else { reasons.join("; ") + "; " };
         Err(facts::no_sound(&self.path, &because))
-    }
-
-    /// Fills the chunk with what the next packet holds; false when that is nothing.
-    fn decode_packet(&mut self) -> Result<bool> {
-        let Some(mut packet) = self.next_packet()? else {
-            self.finished = true;
-            self.note_missing_end();
-            return Ok(false);
-        };
-        if self.counted_end.is_some_and(|end| packet.pts >= end) {
-            // Someone joined two files; what follows is music again, not padding.
-            packet.trim_end = Default::default();
-        }
-        self.chunk.iter_mut().for_each(Vec::clear);
-        match self.decode(&packet)? {
-            Some(Ok(())) => {
-                let decoded = self.decoder.last_decoded();
-                let rate = decoded.spec().rate();
-                if rate != self.sample_rate_hz {
-                    self.end_early(format!("the sample rate changes to {rate} Hz"));
-                    return Ok(false);
-                }
-                let planes = decoded.num_planes();
-                let mut chunk = std::mem::take(&mut self.chunk);
-                decoded.copy_to_vecs_planar(&mut chunk);
-                self.chunk = self.fit_channels(chunk, planes);
-            }
-            Some(Err(Fault::ResetRequired)) => self.decoder.reset(),
-            Some(Err(Fault::DecodeError(_) | Fault::IoError(_))) => self.note_damage(),
-            Some(Err(fault)) => self.end_early(fault.to_string()),
-            None => {
-                self.note_damage();
-                self.decoder.reset();
-            }
-        }
-        self.gap.trim(&mut self.chunk);
-        self.faults.silence_not_finite(&mut self.chunk);
-        self.peak = self.peak.max(peak_of(&self.chunk));
-        let frames = self.chunk[0].len();
-        self.frames_read += frames as u64;
-        Ok(frames > 0)
-    }
-
-    /// Decodes into the decoder's own buffer; `None` when the decoder panicked.
-    fn decode(&mut self, packet: &Packet) -> Result<Option<Result<(), Fault>>> {
-        let outcome = no_panic::catch(|| self.decoder.decode(packet).map(|_| ()));
-        match outcome {
-            // An MP3 file may change between mono and stereo; one decoder can not.
-            Some(Err(Fault::DecodeError(problem))) if problem.contains("signal spec") => {
-                let parameters = container::parameters(&self.path, &self.track)?;
-                (self.decoder, _) =
-                    container::make_decoder(&self.path, parameters, (self.gapless, None))?;
-                Ok(no_panic::catch(|| self.decoder.decode(packet).map(|_| ())))
-            }
-            outcome => Ok(outcome),
-        }
-    }
-
-    /// The track's next packet; `None` at the end.
-    fn next_packet(&mut self) -> Result<Option<Packet>> {
-        if self.gap.is_past_music() {
-            return Ok(None);
-        }
-        for _ in 0..MOST_FAULTS_IN_A_ROW {
-            let Some(next) = no_panic::catch(|| self.reader.next_packet()) else {
-                self.end_early("the file is damaged".to_owned());
-                return Ok(None);
-            };
-            match next {
-                Ok(Some(packet)) if packet.track_id == self.track.id => return Ok(Some(packet)),
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(None),
-                Err(Fault::ResetRequired) if self.next_stream()? => {}
-                Err(Fault::ResetRequired) => return Ok(None),
-                Err(Fault::IoError(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.cut_off = true;
-                    return Ok(None);
-                }
-                Err(Fault::IoError(e)) => return Err(Error::io(&self.path, "read the file")(e)),
-                Err(_) => self.note_damage(),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Goes on with the next stream of a chained Ogg file, if it is of the same shape.
-    fn next_stream(&mut self) -> Result<bool> {
-        let Some(track) = self.reader.default_track(TrackType::Audio).cloned() else {
-            return Ok(false);
-        };
-        let parameters = container::parameters(&self.path, &track)?;
-        if parameters.sample_rate != Some(self.sample_rate_hz) {
-            self.end_early("another stream with another sample rate follows".to_owned());
-            return Ok(false);
-        }
-        (self.decoder, _) = container::make_decoder(&self.path, parameters, (self.gapless, None))?;
-        if opus::is_opus(parameters) {
-            self.gap.run_in_frames = opus::pre_skip_frames(parameters);
-        }
-        self.track = track;
-        self.expected_frames = None;
-        Ok(true)
-    }
-
-    /// Brings decoded channels into the file's shape: mono goes to every channel; otherwise missing
-    /// channels are silent and surplus ones left out.
-    fn fit_channels(&mut self, mut decoded: Vec<Vec<f32>>, planes: usize) -> Vec<Vec<f32>> {
-        decoded.truncate(planes);
-        let wanted = self.channel_count;
-        if let ([mono], Some(hidden)) = (decoded.as_slice(), &mut self.hidden_channels) {
-            return hidden.deal(mono);
-        }
-        let frames = decoded.first().map_or(0, Vec::len);
-        if planes == 1 {
-            decoded.resize(wanted, decoded[0].clone());
-        }
-        decoded.resize_with(wanted, || vec![0.0; frames]);
-        decoded
-    }
-
-    fn note_damage(&mut self) {
-        let at = self.seconds(self.frames_read);
-        self.faults.note_damage(at);
-    }
-
-    fn seconds(&self, frames: u64) -> f64 {
-        frames as f64 / f64::from(self.sample_rate_hz)
-    }
-
-    fn end_early(&mut self, reason: String) {
-        self.finished = true;
-        let at = self.seconds(self.frames_read);
-        self.faults.note(format!("{reason} at {at:.2} s; what follows is left out"));
-    }
-
-    fn note_missing_end(&mut self) {
-        let found = self.seconds(self.frames_read);
-        match self.expected_frames {
-            Some(expected) if self.frames_read + self.slack_frames < expected => {
-                let expected = self.seconds(expected);
-                self.faults.note(format!(
-                    "the file is truncated or damaged: expected {expected:.2} s, found {found:.2} s"
-                ));
-            }
-            None if self.cut_off && !self.ends_openly => {
-                self.faults.note(format!("the file is truncated at {found:.2} s"));
-            }
-            _ if self.decoder.finalize().verify_ok == Some(false) => {
-                let note = "the checksum does not match: some of the sound is damaged";
-                self.faults.note(note.to_owned());
-            }
-            _ => {}
-        }
     }
 }
 

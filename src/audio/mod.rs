@@ -21,6 +21,7 @@ mod no_panic;
 #[cfg(not(feature = "playback"))]
 mod no_speakers;
 mod opus;
+mod packets;
 mod playback;
 mod repaired_file;
 mod resample;

@@ -52,6 +52,8 @@ pub struct WavWriter<'a> {
     format: SampleFormat,
     channel_count: usize,
     bytes: u64,
+    /// Samples of 16 bits on their way.
+    block: Vec<i16>,
 }
 
 trait WriteSeek: Write + Seek {}
@@ -99,19 +101,48 @@ impl WavWriter<'_> {
                            a lower rate";
             return Err(Error::audio(self.path, problem));
         }
-        for frame in 0..frames {
-            for channel in chunk {
-                let sample = channel[frame];
-                match self.format {
-                    SampleFormat::Int16 => self.wav.write_sample(to_integer(sample, 16)),
-                    SampleFormat::Int24 => self.wav.write_sample(to_integer(sample, 24)),
-                    SampleFormat::Float32 => self.wav.write_sample(to_finite(sample)),
-                }
-                .map_err(|e| failed(self.path, e))?;
+        let writer = &mut self.wav;
+        match self.format {
+            SampleFormat::Int16 => write_16_bits(writer, chunk, &mut self.block),
+            SampleFormat::Int24 => {
+                interleaved(chunk).try_for_each(|s| writer.write_sample(to_integer(s, 24)))
+            }
+            SampleFormat::Float32 => {
+                interleaved(chunk).try_for_each(|s| writer.write_sample(to_finite(s)))
             }
         }
-        Ok(())
+        .map_err(|e| failed(self.path, e))
     }
+}
+
+/// All samples of the first frame, then of the second, and so on.
+fn interleaved(chunk: &[Vec<f32>]) -> impl Iterator<Item = f32> {
+    let frames = chunk.first().map_or(0, Vec::len);
+    (0..frames).flat_map(move |frame| chunk.iter().map(move |channel| channel[frame]))
+}
+
+/// Writes in blocks, which is several times faster than sample by sample.
+fn write_16_bits<W: Write + Seek>(
+    wav: &mut hound::WavWriter<W>,
+    chunk: &[Vec<f32>],
+    block: &mut Vec<i16>,
+) -> hound::Result<()> {
+    const BLOCK_FRAMES: usize = 4096;
+    let (frames, channels) = (chunk.first().map_or(0, Vec::len), chunk.len());
+    for start in (0..frames).step_by(BLOCK_FRAMES) {
+        let end = frames.min(start + BLOCK_FRAMES);
+        block.resize((end - start) * channels, 0);
+        for (place, channel) in chunk.iter().enumerate() {
+            let samples = block[place..].iter_mut().step_by(channels);
+            for (sample, value) in samples.zip(&channel[start..end]) {
+                *sample = to_integer(*value, 16) as i16;
+            }
+        }
+        let mut writer = wav.get_i16_writer(block.len() as u32);
+        block.iter().for_each(|sample| writer.write_sample(*sample));
+        writer.flush()?;
+    }
+    Ok(())
 }
 
 fn write_to<'a>(
@@ -145,7 +176,7 @@ fn write_to<'a>(
         },
     };
     let wav = hound::WavWriter::new(file, spec).map_err(|e| failed(path, e))?;
-    let mut writer = WavWriter { wav, path, format, channel_count, bytes: 0 };
+    let mut writer = WavWriter { wav, path, format, channel_count, bytes: 0, block: Vec::new() };
     write(&mut writer)?;
     writer.wav.finalize().map_err(|e| failed(path, e))
 }
@@ -154,8 +185,9 @@ fn write_to<'a>(
 /// round trip unchanged.
 fn to_integer(sample: f32, bits: u32) -> i32 {
     let full = f64::from(1_u32 << (bits - 1));
-    // A cast turns what is not a number into 0.
-    (f64::from(sample) * full).round().clamp(-full, full - 1.0) as i32
+    let scaled = f64::from(sample) * full;
+    // A cast cuts off, and turns what is not a number into 0.
+    (scaled + 0.5_f64.copysign(scaled)).clamp(-full, full - 1.0) as i32
 }
 
 fn to_finite(sample: f32) -> f32 {

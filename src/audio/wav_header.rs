@@ -61,7 +61,7 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Wav> {
     match format.codec {
         PCM | FLOAT | A_LAW | MU_LAW => wav.show_linear(&format, data, there),
         MS_ADPCM | IMA_ADPCM => {
-            let mut head = Head::new(&chunk);
+            let mut head = Head::new(&format.without_extension(&chunk));
             if let Some(fact) = of(b"fact") {
                 head.add(b"fact", &read_at(file, fact.at, fact.bytes.min(16))?);
             }
@@ -129,6 +129,17 @@ impl Format {
         })
     }
 
+    /// The chunk with the codec in its own place and what belongs to it right behind.
+    fn without_extension(&self, chunk: &[u8]) -> Vec<u8> {
+        match chunk.get(40..) {
+            Some(own) if chunk.starts_with(&EXTENSIBLE.to_le_bytes()) => {
+                let length = (own.len() as u16).to_le_bytes();
+                [&self.codec.to_le_bytes()[..], &chunk[2..16], &length, own].concat()
+            }
+            _ => chunk.to_vec(),
+        }
+    }
+
     /// Bytes of a sample: as the bits say; the block align is often wrong, but for 24 bits in 32.
     fn sample_bytes(&self) -> Option<u16> {
         if matches!(self.codec, A_LAW | MU_LAW) {
@@ -149,9 +160,11 @@ impl Format {
     fn plain(&self, channels: u16, sample_bytes: u16) -> Vec<u8> {
         let frame_bytes = sample_bytes * channels;
         let bits = 8 * sample_bytes;
-        // Loudspeakers are told where each channel has one.
-        let mask =
-            self.mask.filter(|mask| mask.count_ones() == u32::from(channels) && channels > 2);
+        // Loudspeakers are told where each channel has one; Symphonia takes no mask with A-law.
+        let is_companded = matches!(self.codec, A_LAW | MU_LAW);
+        let mask = self.mask.filter(|mask| {
+            mask.count_ones() == u32::from(channels) && channels > 2 && !is_companded
+        });
         let mut chunk = Vec::new();
         let codec = if mask.is_some() { EXTENSIBLE } else { self.codec };
         chunk.extend(codec.to_le_bytes());
@@ -168,7 +181,7 @@ impl Format {
                 chunk.extend(self.codec.to_le_bytes());
                 chunk.extend(b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
             }
-            None if matches!(self.codec, A_LAW | MU_LAW) => chunk.extend(0u16.to_le_bytes()),
+            None if is_companded => chunk.extend(0u16.to_le_bytes()),
             None => {}
         }
         chunk
