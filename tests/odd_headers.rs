@@ -109,6 +109,39 @@ fn lists_of_every_length_stand_anywhere() {
     assert_eq!(decoded(&tag).unwrap().1, "Café", "of two bytes a letter");
 }
 
+/// An ID3v2.4 block with a title, in the encoding of a number.
+fn id3(encoding: u8, title: &[u8]) -> Vec<u8> {
+    let length = title.len() as u8 + 1;
+    let frame = [&b"TIT2\0\0\0"[..], &[length, 0, 0, encoding], title].concat();
+    [&b"ID3\x04\0\0\0\0\0"[..], &[frame.len() as u8], &frame].concat()
+}
+
+#[test]
+fn tags_of_mp3_files_stand_in_wav_files_too() {
+    let wide: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain("Café".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    for (name, body) in [
+        (b"id3 ", id3(3, "Café".as_bytes())),
+        (b"ID3 ", id3(1, &wide)),
+        (b"id3 ", id3(0, b"Caf\xe9")),
+    ] {
+        for before in [true, false] {
+            let (tag, data) = (chunk(name, &body), chunk(b"data", &pcm()));
+            let old = list(b"another one");
+            let file =
+                riff(&if before { [plain(), tag, old, data] } else { [plain(), data, old, tag] });
+            same("with ID3", &file);
+            assert_eq!(decoded(&file).unwrap().1, "Café", "{before}");
+        }
+    }
+    // A damaged one says nothing, and harms nothing.
+    let broken = id3(3, b"Caf");
+    for cut in [3, 9, 12, 20] {
+        let tag = chunk(b"id3 ", &broken[..cut.min(broken.len())]);
+        same("with half a tag", &riff(&[plain(), tag, chunk(b"data", &pcm())]));
+    }
+}
+
 #[test]
 fn what_the_format_says_wrongly_is_put_right() {
     let data = || chunk(b"data", &pcm());
@@ -311,5 +344,46 @@ fn kinds_that_are_not_decoded_are_called_by_their_names() {
         let bytes = [head, &[0x5a; 3_000][..]].concat();
         refused(name, &bytes, name);
         refused(name, &bytes, "convert");
+    }
+}
+
+/// The same format, told the long way: the codec is at the end of what was added.
+fn extensible(codec: u16, plain: &[u8], mask: u32, own: &[u8]) -> Vec<u8> {
+    let bits = &plain[14..16];
+    let length = (22 + own.len() as u16).to_le_bytes();
+    [
+        &0xfffe_u16.to_le_bytes()[..],
+        &plain[2..16],
+        &length,
+        bits,
+        &mask.to_le_bytes(),
+        &codec.to_le_bytes(),
+        b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71",
+        own,
+    ]
+    .concat()
+}
+
+#[test]
+fn a_format_told_the_long_way_is_the_same_format() {
+    let blocks: Vec<u8> = [0, 0, 10, 0].into_iter().chain((0..252_u8).map(|n| n.wrapping_mul(37))).collect();
+    let bytes: Vec<u8> = (0..999).map(|n| (n * 41 % 251) as u8).collect();
+    for (name, codec, channels, align, bits, own, data) in [
+        ("A-law, three channels", 6, 3, 3, 8, &[][..], &bytes),
+        ("µ-law, one channel", 7, 1, 1, 8, &[], &bytes),
+        ("µ-law, nine channels", 7, 9, 9, 8, &[], &bytes),
+        ("IMA ADPCM", 0x11, 1, 256, 4, &505_u16.to_le_bytes()[..], &blocks),
+        ("PCM, three channels", 1, 3, 3, 8, &[], &bytes),
+    ] {
+        let plain = format(codec, channels, align, bits);
+        let mask = (1 << channels) - 1;
+        let short = [&plain[..], &(own.len() as u16).to_le_bytes(), own].concat();
+        let long = extensible(codec, &plain, mask, own);
+        let data = chunk(b"data", data);
+        let (short, _, _) = decoded(&riff(&[chunk(b"fmt ", &short), data.clone()])).unwrap();
+        let (long, _, warnings) = decoded(&riff(&[chunk(b"fmt ", &long), data])).unwrap();
+        assert!(!short.is_empty() && short.iter().any(|sample| *sample != 0), "{name}");
+        assert!(long == short, "{name}: {} and {} frames", long.len(), short.len());
+        assert!(warnings.is_empty(), "{name}: {warnings:?}");
     }
 }

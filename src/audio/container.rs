@@ -63,6 +63,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let mut warnings = Vec::new();
     let (mut tags, itunes_gap) = read_tags(&mut *reader);
     facts.wav.lists.iter().for_each(|list| tags.merge_riff_list(list));
+    facts.wav.id3.iter().for_each(|tag| tags.merge_id3(tag));
     let mut track = reader
         .default_track(TrackType::Audio)
         .ok_or_else(|| Error::audio(path, "expected sound, found a file without a sound track"))?

@@ -25,6 +25,7 @@ pub(super) fn name(head: &[u8], ending: &str) -> Option<&'static str> {
         () if begins(b"MThd") => "MIDI (notes, not sound)",
         () if begins(b"RIFF") && head.get(8..12) == Some(b"AVI ") => "AVI video",
         () if begins(b"RIFF") && head.get(8..12) == Some(b"RMID") => "MIDI (notes, not sound)",
+        () if begins(b"RIFX") => "a WAV file with the bytes in reverse (RIFX)",
         () if begins(b"Creative Voice File") => "VOC",
         () if begins(b"FLV\x01") => "Flash video",
         () if begins(b"IMPM") || begins(b"Extended Module") => "a tracker module",

@@ -1,6 +1,10 @@
 //! Title, artist and other texts in a song's file.
 
-use symphonia::core::meta::{MetadataRevision, StandardTag, Tag};
+use super::no_panic;
+use std::io::Cursor;
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::meta::{MetadataReader, MetadataRevision, StandardTag, Tag};
+use symphonia::default::meta::Id3v2Reader;
 
 /// What a song's file says about the song: title, artist, album and so on, as text.
 ///
@@ -96,6 +100,18 @@ impl Tags {
             // Each part begins at an even place.
             let next = length.saturating_add(length % 2);
             rest = tail.get(next..).unwrap_or_default();
+        }
+    }
+
+    /// Takes over the tags of an ID3v2 block; a damaged one says nothing.
+    pub(super) fn merge_id3(&mut self, block: &[u8]) {
+        let source = Box::new(Cursor::new(block.to_vec()));
+        let block = no_panic::catch(|| {
+            let stream = MediaSourceStream::new(source, Default::default());
+            Id3v2Reader::try_new(stream, Default::default())?.read_all()
+        });
+        if let Some(Ok(block)) = block {
+            self.merge(&block.revision);
         }
     }
 

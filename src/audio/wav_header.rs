@@ -15,6 +15,8 @@ const MOST_NAMED_CHANNELS: u16 = 18;
 /// Tags are short; other lists are not looked at.
 const LONGEST_LIST: u64 = 1 << 16;
 const MOST_LISTS: usize = 8;
+/// With a picture of the cover.
+const LONGEST_ID3: u64 = 1 << 24;
 
 const PCM: u16 = 1;
 const MS_ADPCM: u16 = 2;
@@ -35,6 +37,8 @@ pub(super) struct Wav {
     pub(super) promised_frames: Option<u64>,
     /// The bodies of the `LIST` chunks, which may hold tags: Symphonia reads them and loses them.
     pub(super) lists: Vec<Vec<u8>>,
+    /// The bodies of `id3 ` chunks: tags as MP3 files have them.
+    pub(super) id3: Vec<Vec<u8>>,
     /// The number of channels, where the file is shown as one channel.
     pub(super) hidden_channels: Option<usize>,
     /// How the sound is coded, where that cannot be decoded.
@@ -51,6 +55,10 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Wav> {
     let of = |name: &[u8; 4]| chunks.iter().find(|chunk| &chunk.name == name).copied();
     for list in chunks.iter().filter(|chunk| &chunk.name == b"LIST").take(MOST_LISTS) {
         wav.lists.push(read_at(file, list.at, list.bytes.min(LONGEST_LIST))?);
+    }
+    let is_id3 = |chunk: &&Chunk| chunk.name.eq_ignore_ascii_case(b"id3 ");
+    for tag in chunks.iter().filter(is_id3).take(MOST_LISTS) {
+        wav.id3.push(read_at(file, tag.at, tag.bytes.min(LONGEST_ID3))?);
     }
     let (Some(format), Some(data)) = (of(b"fmt "), of(b"data")) else { return Ok(wav) };
     let chunk = read_at(file, format.at, format.bytes.min(1 << 16))?;
