@@ -366,7 +366,8 @@ fn extensible(codec: u16, plain: &[u8], mask: u32, own: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_format_told_the_long_way_is_the_same_format() {
-    let blocks: Vec<u8> = [0, 0, 10, 0].into_iter().chain((0..252_u8).map(|n| n.wrapping_mul(37))).collect();
+    let blocks: Vec<u8> =
+        [0, 0, 10, 0].into_iter().chain((0..252_u8).map(|n| n.wrapping_mul(37))).collect();
     let bytes: Vec<u8> = (0..999).map(|n| (n * 41 % 251) as u8).collect();
     for (name, codec, channels, align, bits, own, data) in [
         ("A-law, three channels", 6, 3, 3, 8, &[][..], &bytes),

@@ -38,7 +38,7 @@ pub(super) struct Container {
     pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts, padding included.
     pub(super) counted_end: Option<Timestamp>,
-    /// For a WAV file with more channels than Symphonia takes.
+    /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
     pub(super) codec: Option<String>,
@@ -91,8 +91,9 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     }
     facts.refuse_high_efficiency(path, &track)?;
     let codec = facts.codec(path, &track);
-    let hidden_channels = facts.wav.hidden_channels;
-    let channels = hidden_channels.unwrap_or(1) as u64;
+    let channels = facts.wav.hidden_channels.unwrap_or(1) as u64;
+    let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
+    let hidden_channels = facts.wav.hidden_channels.or_else(|| movie_track?.hidden_channels());
     let counted = track.num_frames.filter(|&n| gapless && n > 0);
     let expected_frames = facts
         .promised_frames

@@ -12,7 +12,7 @@ use symphonia::core::units::Timestamp;
 
 /// A stream of samples from an audio file, in bounded memory however long the file.
 ///
-/// What an encoder added in front and behind (MP3, AAC, Vorbis) is taken off where the file says
+/// What an encoder added in front and behind (MP3, AAC, Vorbis, Opus) is taken off where the file says
 /// how much it is. Damaged parts are left out and reported by [`Decoder::warnings`].
 ///
 /// ```
@@ -45,7 +45,7 @@ pub struct Decoder {
     pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts.
     pub(super) counted_end: Option<Timestamp>,
-    /// For a WAV file with more channels than Symphonia takes.
+    /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<wav_header::Channels>,
     pub(super) chunk: Vec<Vec<f32>>,
     pub(super) frames_read: u64,
@@ -62,8 +62,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Opens an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A or AIFF file; what is inside decides, not the
-    /// name.
+    /// Opens a file of a kind that [`SONG_EXTENSIONS`](super::SONG_EXTENSIONS) names; what is inside
+    /// decides, not the name.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that is missing or may not be read, [`Error::Audio`] for one that

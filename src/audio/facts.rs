@@ -61,6 +61,7 @@ impl Facts {
         let aiff = aiff_lengths::read(file)?;
         patches.append(aiff.patches);
         let tracks = mp4_boxes::read_tracks(file)?;
+        tracks.iter().for_each(|track| patches.append(track.patches()));
         let matroska = matroska::read(file)?;
         patches.append(matroska.patches.clone());
         let au = au_header::read(file)?;

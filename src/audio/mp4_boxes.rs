@@ -14,6 +14,9 @@ use symphonia::core::codecs::audio::well_known::{
 };
 use symphonia::core::formats::Track;
 
+/// Where the first description of a sound has its number of channels.
+const CHANNELS: std::ops::Range<usize> = 32..34;
+
 /// What a track's boxes say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MovieTrack {
@@ -24,6 +27,8 @@ pub(super) struct MovieTrack {
     /// How the sound is coded, in four letters.
     format: [u8; 4],
     channels: u16,
+    /// Where the file says how many channels there are, for PCM of more than Symphonia takes so.
+    hidden_at: Option<u64>,
     /// The object type of an `esds` box: what `mp4a` stands for.
     object_type: Option<u8>,
     /// Of PCM that may be either: the least significant byte comes first.
@@ -84,6 +89,20 @@ impl MovieTrack {
                 _ => parameters.codec,
             };
         }
+    }
+
+    /// The number of channels, where the sound is shown as one channel.
+    pub(super) fn hidden_channels(&self) -> Option<usize> {
+        self.hidden_at.map(|_| self.channels.into())
+    }
+
+    /// What shows a track of many channels as one channel.
+    pub(super) fn patches(&self) -> Patches {
+        let mut patches = Patches::default();
+        if let Some(at) = self.hidden_at {
+            patches.add(at, &1_u16.to_be_bytes());
+        }
+        patches
     }
 
     /// What the sound is coded in, by the name that people know.
@@ -187,16 +206,26 @@ impl MovieTrack {
             }
             for part in children(file, table.start, table.end)? {
                 if &part.kind == b"stsd" {
-                    self.parse_description(&part.read(file, 1 << 16)?);
+                    let description = part.read(file, 1 << 16)?;
+                    self.parse_description(&description);
+                    // Version 2 names its channels elsewhere.
+                    let is_old = number(&description, 24..26).is_some_and(|version| version < 2);
+                    if is_old && self.is_pcm() && self.channels > 2 {
+                        self.hidden_at = Some(part.start + CHANNELS.start as u64);
+                    }
                 }
             }
         }
         Ok(())
     }
 
+    fn is_pcm(&self) -> bool {
+        matches!(&self.format, b"twos" | b"sowt" | b"in24" | b"in32" | b"fl32" | b"fl64")
+    }
+
     fn parse_description(&mut self, description: &[u8]) {
         // Version and count, then the first entry: its length, its four letters.
-        self.channels = number(description, 32..34).unwrap_or(0) as u16;
+        self.channels = number(description, CHANNELS).unwrap_or(0) as u16;
         if let Some(format) = description.get(12..16).and_then(|b| b.try_into().ok()) {
             self.format = format;
         }

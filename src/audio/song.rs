@@ -35,8 +35,8 @@ struct Details {
 }
 
 impl Song {
-    /// Decodes an MP3, WAV, FLAC, Ogg Vorbis, AAC/M4A or AIFF file; what is inside decides, not
-    /// the name.
+    /// Decodes a file of a kind that [`SONG_EXTENSIONS`](super::SONG_EXTENSIONS) names; what is inside
+    /// decides, not the name.
     ///
     /// A damaged or truncated file gives what could be decoded, and [`Song::warnings`] says so.
     ///
