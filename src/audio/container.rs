@@ -64,10 +64,11 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let (mut tags, itunes_gap) = read_tags(&mut *reader);
     facts.wav.lists.iter().for_each(|list| tags.merge_riff_list(list));
     facts.wav.id3.iter().for_each(|tag| tags.merge_id3(tag));
-    let mut track = reader
-        .default_track(TrackType::Audio)
-        .ok_or_else(|| Error::audio(path, "expected sound, found a file without a sound track"))?
-        .clone();
+    let described = reader.default_track(TrackType::Audio).cloned();
+    let mut track = match described.or_else(|| facts.companded_track(reader.tracks())) {
+        Some(track) => track,
+        None => return Err(facts.no_track(path)),
+    };
     if format == format_id::FORMAT_ID_OGG && track.num_frames.is_none() {
         warnings.push("the end of the stream is missing: the file is truncated".to_owned());
     }

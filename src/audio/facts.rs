@@ -104,6 +104,26 @@ impl Facts {
         .map_err(|fault| self.not_audio(path, &fault))
     }
 
+    /// The first track of A-law or µ-law, which Symphonia gives out without a description.
+    pub(super) fn companded_track(&self, tracks: &[Track]) -> Option<Track> {
+        tracks.iter().find_map(|track| {
+            let found = self.tracks.iter().find(|found| found.id == track.id)?;
+            Some(Track { codec_params: Some(found.companded()?), ..track.clone() })
+        })
+    }
+
+    /// An error for a file in which Symphonia finds no sound.
+    pub(super) fn no_track(&self, path: &Path) -> Error {
+        let codec = self.tracks.iter().find_map(|found| found.unread());
+        Error::audio(
+            path,
+            match codec {
+                Some(codec) => format!("holds {codec}, {CONVERT}"),
+                None => "expected sound, found a file without a sound track".to_owned(),
+            },
+        )
+    }
+
     /// Refuses AAC of which only the core would be decoded.
     pub(super) fn refuse_high_efficiency(&self, path: &Path, track: &Track) -> Result<()> {
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Ok(()) };
@@ -148,6 +168,7 @@ impl Facts {
             None if self.is_free_format => {
                 Error::audio(path, format!("is MP3 of free format, {CONVERT}"))
             }
+            None if self.tracks.iter().any(|found| found.unread().is_some()) => self.no_track(path),
             None => self.damaged(path, cause),
         }
     }

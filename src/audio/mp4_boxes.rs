@@ -9,8 +9,10 @@ use super::repaired_file::Patches;
 use std::io::{self, Read, Seek, SeekFrom};
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_MP3, CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_S24BE, CODEC_ID_PCM_S32BE,
+    CODEC_ID_MP3, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_F32BE, CODEC_ID_PCM_F64BE, CODEC_ID_PCM_MULAW,
+    CODEC_ID_PCM_S24BE, CODEC_ID_PCM_S32BE,
 };
 use symphonia::core::formats::Track;
 
@@ -27,6 +29,8 @@ pub(super) struct MovieTrack {
     /// How the sound is coded, in four letters.
     format: [u8; 4],
     channels: u16,
+    bits: u16,
+    rate_hz: u32,
     /// Where the file says how many channels there are, for PCM of more than Symphonia takes so.
     hidden_at: Option<u64>,
     /// The object type of an `esds` box: what `mp4a` stands for.
@@ -89,6 +93,30 @@ impl MovieTrack {
                 _ => parameters.codec,
             };
         }
+    }
+
+    /// A-law and µ-law, which Symphonia finds and does not describe.
+    pub(super) fn companded(&self) -> Option<CodecParameters> {
+        let codec = match &self.format {
+            b"ulaw" => CODEC_ID_PCM_MULAW,
+            b"alaw" => CODEC_ID_PCM_ALAW,
+            _ => return None,
+        };
+        let mut parameters = AudioCodecParameters::new();
+        parameters
+            .for_codec(codec)
+            .with_sample_rate(self.rate_hz)
+            .with_channels(Channels::Discrete(self.channels));
+        (self.channels > 0).then_some(CodecParameters::Audio(parameters))
+    }
+
+    /// What Symphonia does not read, by the name that people know.
+    pub(super) fn unread(&self) -> Option<String> {
+        if self.bits == 8 && matches!(&self.format, b"twos" | b"sowt") {
+            return Some("signed PCM of 8 bits".into());
+        }
+        let is_read = self.is_pcm() || matches!(&self.format, b"raw " | b"lpcm" | b"NONE");
+        self.codec_name().filter(|_| !is_read)
     }
 
     /// The number of channels, where the sound is shown as one channel.
@@ -225,6 +253,9 @@ impl MovieTrack {
 
     fn parse_description(&mut self, description: &[u8]) {
         // Version and count, then the first entry: its length, its four letters.
+        self.bits = number(description, 34..36).unwrap_or(0) as u16;
+        // With a fraction of 16 bits behind it.
+        self.rate_hz = number(description, 40..42).unwrap_or(0) as u32;
         self.channels = number(description, CHANNELS).unwrap_or(0) as u16;
         if let Some(format) = description.get(12..16).and_then(|b| b.try_into().ok()) {
             self.format = format;
