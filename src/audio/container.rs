@@ -2,11 +2,11 @@
 //!
 //! Symphonia finds the container; what it leaves out is read here from the file directly.
 
-use super::faults::counted;
 use super::gap::Gap;
 use super::repaired_file::{Patches, RepairedFile};
 use super::riff_chunks::read_at;
 use super::{Tags, mp4_boxes, mpeg_frames, no_panic, signatures, wav_header};
+use crate::words::counted;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -274,7 +274,7 @@ pub(super) fn rate_and_channels(
         let problem = format!(
             "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found {} and \
              {rate_hz}: the header is damaged",
-            counted(channels as u64, "channel")
+            counted(channels, "channel")
         );
         return Err(Error::audio(path, problem));
     }

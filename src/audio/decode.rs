@@ -1,9 +1,10 @@
 //! Audio files as streams of samples, whatever their format.
 
 use super::container::{self, Container};
-use super::faults::{Faults, counted};
+use super::faults::Faults;
 use super::gap::Gap;
 use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, peak_of, wav_header};
+use crate::words::{counted, shown};
 use crate::{Error, Result, interrupt};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -215,7 +216,13 @@ impl Decoder {
     /// 768,000 Hz.
     pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
         let _job = interrupt::begin()?;
-        let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz, 1)?;
+        let mut resampler =
+            Resampler::new(self.sample_rate_hz, sample_rate_hz, 1).map_err(|e| match e {
+                Error::Argument { name: "from_hz", expected, found } => {
+                    Error::audio(&self.path, format!("expected {expected}, found {found}"))
+                }
+                error => error,
+            })?;
         let mut samples = Vec::new();
         let mut mixed = [Vec::new()];
         while let Some(chunk) = self.next_chunk()? {
@@ -230,7 +237,7 @@ impl Decoder {
     /// An error when the user asked to stop.
     fn go_on(&self) -> Result<()> {
         if interrupt::requested() {
-            return Err(Error::Interrupted(format!("while reading {}", self.path.display())));
+            return Err(Error::Interrupted(format!("while reading {}", shown(&self.path))));
         }
         Ok(())
     }
@@ -403,7 +410,7 @@ impl std::fmt::Debug for Decoder {
             self.path,
             self.codec,
             self.sample_rate_hz,
-            counted(self.channel_count as u64, "channel"),
+            counted(self.channel_count, "channel"),
             self.frames_read
         )
     }

@@ -3,6 +3,7 @@
 //! [`Song::open`] reads a whole file, [`Decoder`] streams one in bounded memory, [`Audio`] holds
 //! samples and knows how to resample, save and play them.
 
+mod composed;
 mod container;
 mod decode;
 mod faults;
@@ -27,8 +28,9 @@ mod tags;
 mod wav;
 mod wav_header;
 
+pub use composed::is_composed;
 pub use decode::Decoder;
-pub use find_songs::{SONG_EXTENSIONS, find_songs, passed_over};
+pub use find_songs::{FoundSongs, SONG_EXTENSIONS, SubFolders, find_songs, search_songs};
 pub use levels::Levels;
 pub use playback::{Playback, stop_all};
 pub use resample::Resampler;

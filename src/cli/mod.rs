@@ -12,11 +12,14 @@ mod outputs;
 mod play;
 mod report;
 mod similarity;
+mod songs;
+mod streams;
 mod train;
+mod typed;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
-use neural_composer::{Error, interrupt};
+use neural_composer::{Error, interrupt, stream_file};
 use report::{Report, print_json, tell};
 use std::process::ExitCode;
 
@@ -56,7 +59,7 @@ enum Command {
 
 /// Reads the arguments, does the job, prints the result.
 pub fn run() -> ExitCode {
-    let command = Arguments::command();
+    let command = typed::with_values_of_any_sign(Arguments::command());
     let matches = command.clone().get_matches();
     let given = Given::of(&command, &matches);
     let arguments = match Arguments::from_arg_matches(&matches) {
@@ -66,24 +69,26 @@ pub fn run() -> ExitCode {
     if let Err(error) = interrupt::listen() {
         tell(&format!("neural-composer: note: Ctrl-C ends at once, without a result: {error}"));
     }
+    stream_file::remove_left_behind();
     let result = interrupt::Handle::new().during(|| match arguments.command {
         Command::Compose(command) => command.run(&given),
-        Command::Decode(command) => command.run(),
+        Command::Decode(command) => command.run(&given),
         Command::Train(command) => command.run(&given),
         Command::Generate(command) => command.run(&given),
         Command::Similarity(command) => command.run(),
-        Command::Judge(command) => command.run(),
+        Command::Judge(command) => command.run(&given),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
     });
     match result {
         Ok(report) => finish(&report, arguments.json),
         Err(error) => {
+            let words = typed::message(&error, &given);
             if arguments.json {
                 // The error itself decides how it ends.
-                let _ = print_json(&serde_json::json!({ "error": error.to_string() }));
+                let _ = print_json(&serde_json::json!({ "error": words }));
             }
-            tell(&format!("neural-composer: {error}"));
+            tell(&format!("neural-composer: {words}"));
             match error {
                 Error::Interrupted(_) => stopped(),
                 Error::Argument { .. } => ExitCode::from(2),

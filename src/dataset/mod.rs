@@ -20,6 +20,7 @@ pub(crate) use source::{Mono, fingerprint, require_audible, unusable};
 
 use crate::audio::{self, Audio, Song};
 use crate::features::{Blocks, Normaliser};
+use crate::words::{counted, shown};
 use crate::{Error, Result, interrupt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -235,8 +236,8 @@ impl Dataset {
             return Err(Error::argument(
                 "validation",
                 format!(
-                    "a fraction that leaves some of the {} sequences on both sides",
-                    self.len()
+                    "a fraction that leaves some of {} on both sides",
+                    counted(self.len(), "sequence")
                 ),
                 fraction,
             ));
@@ -268,19 +269,20 @@ impl std::fmt::Display for Dataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{} sequences of {} blocks ({:.1} s each) from {} song{}, {:.1} s of music",
-            self.len(),
-            self.settings.sequence_blocks,
+            "{} of {} ({:.1} s each) from {}, {:.1} s of music",
+            counted(self.len(), "sequence"),
+            counted(self.settings.sequence_blocks, "block"),
             self.settings.sequence_blocks as f64 * self.blocks().block_seconds(),
-            self.songs.len(),
-            if self.songs.len() == 1 { "" } else { "s" },
+            counted(self.songs.len(), "song"),
             self.duration_seconds()
         )?;
         for song in self.songs.iter() {
             writeln!(
                 f,
-                "  used     {} ({:.1} s, {} sequences)",
-                song.title, song.duration_seconds, song.sequences
+                "  used     {} ({:.1} s, {})",
+                song.title,
+                song.duration_seconds,
+                counted(song.sequences, "sequence")
             )?;
             for warning in &song.warnings {
                 writeln!(f, "           note: {warning}")?;
@@ -307,19 +309,21 @@ impl DatasetSettings {
         require_audible(source, &audio.to_mono(), peak)?;
         let unheard = audio.channels().iter().flatten().filter(|s| !s.is_finite()).count();
         if unheard > 0 {
-            warnings.push(format!("{unheard} samples that are not numbers count as silence"));
+            warnings.push(match unheard {
+                1 => "1 sample that is not a number counts as silence".into(),
+                _ => format!("{unheard} samples that are not numbers count as silence"),
+            });
         }
         let rows = blocks.spectra(&audio)?;
         let sequences = self.sequences_in(rows.len() / blocks.width());
         if sequences == 0 {
             let needed = self.sequence_blocks as f64 * blocks.block_seconds();
-            let name =
-                source.path().map_or_else(|| title.clone(), |path| path.display().to_string());
+            let name = source.path().map_or_else(|| title.clone(), |path| shown(path).to_string());
             return Err(Error::Data(format!(
-                "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({} blocks); \
+                "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({}); \
                  use a longer song or fewer blocks per sequence",
                 audio.duration_seconds(),
-                self.sequence_blocks,
+                counted(self.sequence_blocks, "block"),
             )));
         }
         let song = DatasetSong {

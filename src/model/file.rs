@@ -110,10 +110,20 @@ impl ModelFile {
                 ),
             ));
         }
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
-            .map_err(|e| damaged(&e))?
-            .into_iter()
-            .collect();
+        let tensors: BTreeMap<String, Tensor> =
+            candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
+                .map_err(|e| damaged(&e))?
+                .into_iter()
+                .collect();
+        for (name, tensor) in &tensors {
+            if !is_finite(tensor).map_err(|error| damaged(&error))? {
+                let problem = format!(
+                    "holds what is not a number (in \"{name}\"): its training diverged, or it is \
+                     damaged; train again with a lower learning rate, or take another copy"
+                );
+                return Err(Error::model(path, problem));
+            }
+        }
         Ok(Self { description: description.clone(), tensors })
     }
 
@@ -145,6 +155,15 @@ impl ModelFile {
             format!("holds {found}, not {}: open it with `{loader}::load`", wanted.words().0);
         Err(Error::model(path, problem))
     }
+}
+
+/// Whether all values are finite numbers.
+fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
+    if !tensor.dtype().is_float() {
+        return Ok(true);
+    }
+    let values = tensor.flatten_all()?.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
+    Ok(values.iter().all(|value| value.is_finite()))
 }
 
 /// What a model file holds.
@@ -236,7 +255,7 @@ impl Network {
     /// version, or not one of ours.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_file(ModelFile::read(path)?, path, device)
+        Self::from_file(ModelFile::read(path)?, path, device).map_err(|error| error.in_model(path))
     }
 
     /// The network in a model file that is read already.

@@ -6,6 +6,7 @@ use super::estimate::{MemoryEstimate, gigabytes};
 use crate::model::NetworkConfig;
 use crate::train::optimizer::{RmsProp, Rule};
 use crate::train::{Recompute, Training};
+use crate::words::counted;
 
 /// Another way to train, and what it takes.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ pub fn alternatives(
         }),
     );
     first_of(&mut runs.clone().map(|run| {
-        let change = format!("gradients through {run} steps at most");
+        let change = format!("gradients through {} at most", counted(run, "step"));
         (change, config.clone(), settings.clone().truncate(run))
     }));
     // A rule with less state.
