@@ -57,6 +57,20 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
+/// Makes the limit for a file's size an error of writing, as a full disk is one, instead of the program's
+/// end. Call it once, from a program's `main`.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn survive_size_limit() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let noted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, noted)?;
+    }
+    Ok(())
+}
+
 /// Whether `path` could be written now; nothing is changed but what killed programs left beside it.
 ///
 /// # Errors

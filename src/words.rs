@@ -56,6 +56,16 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// Text without line breaks, which become escapes.
+pub(crate) fn one_line(text: &str) -> String {
+    let breaks = |c| matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let escaped = text.chars().map(|c| match breaks(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    escaped.collect()
+}
+
 /// Whether a character controls how others are shown.
 pub(crate) fn controls(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

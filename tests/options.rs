@@ -161,7 +161,9 @@ fn shown(folder: &Path, subcommand: &str) -> BTreeSet<String> {
         let line = line.trim_start();
         let option = line.split(", ").find(|part| part.starts_with("--"))?;
         let is_first = line.starts_with('-');
-        is_first.then(|| option.split([' ', '=']).next().unwrap().to_owned())
+        let option = option.split([' ', '=']).next().unwrap();
+        let is_whole = option.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        (is_first && is_whole).then(|| option.to_owned())
     });
     options.collect()
 }

@@ -49,8 +49,8 @@ pub(super) struct Container {
 }
 
 pub(super) fn open(path: &Path) -> Result<Container> {
+    require_file(path)?;
     let mut file = File::open(path).map_err(Error::io(path, "open the file"))?;
-    require_file(path, &file)?;
     let facts = Facts::read(&mut file).map_err(Error::io(path, "read the file"))?;
     facts.refuse(path)?;
     let source = RepairedFile::new(file, facts.patches.clone(), facts.wav.view.clone())
@@ -117,14 +117,16 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     })
 }
 
-fn require_file(path: &Path, file: &File) -> Result<()> {
-    let metadata = file.metadata().map_err(Error::io(path, "read the file"))?;
+/// Looked at before it is opened: who opens a pipe waits for somebody who writes.
+fn require_file(path: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(path).map_err(Error::io(path, "open the file"))?;
     if metadata.is_dir() {
         let problem = "expected an audio file, found a folder; name one of the files in it";
         return Err(Error::audio(path, problem));
     }
     if !metadata.is_file() {
-        let problem = "expected an audio file, found a device or a pipe; copy it into a file first";
+        let problem = "expected an audio file, found a device or a pipe; copy it into a file, or \
+                       pipe it into standard input and name that (-)";
         return Err(Error::audio(path, problem));
     }
     if metadata.len() == 0 {

@@ -4,7 +4,7 @@ use super::container::{self, Container};
 use super::faults::Faults;
 use super::gap::Gap;
 use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, peak_of, wav_header};
-use crate::words::{counted, shown};
+use crate::words::{counted, one_line, shown};
 use crate::{Error, Result, interrupt};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -122,10 +122,10 @@ impl Decoder {
         self.channel_count
     }
 
-    /// The title tag, else the file's name without its ending.
+    /// The title tag, else the file's name without its ending, in one line.
     pub fn title(&self) -> String {
         let stem = || self.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        self.tags().title().map(str::to_owned).or_else(stem).unwrap_or_default()
+        one_line(&self.tags().title().map(str::to_owned).or_else(stem).unwrap_or_default())
     }
 
     /// How the file is coded: `"MP3"`, `"FLAC"`, `"Vorbis"`, `"AAC"`, `"PCM, 16-bit"`, ...

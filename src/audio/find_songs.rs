@@ -88,8 +88,11 @@ pub fn search_songs(
             result => result?,
         }
         if sub_folders == SubFolders::Searched {
-            let new = found.folders.drain(before..);
-            to_do.extend(new.filter(|folder| seen.insert(whole(folder))));
+            // In the order of their names, whatever order the system has.
+            let mut new = found.folders.split_off(before);
+            new.sort();
+            new.retain(|folder| seen.insert(whole(folder)));
+            to_do.extend(new.into_iter().rev());
         }
     }
     found.songs.sort();

@@ -19,7 +19,7 @@ mod typed;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
-use neural_composer::{Error, interrupt, stream_file};
+use neural_composer::{Error, atomic_file, interrupt, stream_file};
 use report::{Report, print_json, tell};
 use std::process::ExitCode;
 
@@ -69,6 +69,8 @@ pub fn run() -> ExitCode {
     if let Err(error) = interrupt::listen() {
         tell(&format!("neural-composer: note: Ctrl-C ends at once, without a result: {error}"));
     }
+    // Where it cannot be had, the limit ends the program, which leaves no result either.
+    let _ = atomic_file::survive_size_limit();
     stream_file::remove_left_behind();
     let result = interrupt::Handle::new().during(|| match arguments.command {
         Command::Compose(command) => command.run(&given),

@@ -1,7 +1,7 @@
 //! Where a song's samples are.
 
 use crate::audio::{Audio, Decoder, Song, peak_of};
-use crate::words::shown;
+use crate::words::{one_line, shown};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -101,7 +101,7 @@ impl SongSource {
     pub fn title(&self) -> String {
         match self {
             Self::File(path) => {
-                path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+                one_line(&path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy())
             }
             Self::Song(song) => song.title().to_owned(),
             Self::Audio { title, .. } => title.clone(),

@@ -76,6 +76,12 @@ impl ModelFile {
 
     /// Reads a file that [`write`](Self::write) wrote, if its version is known.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        // Who opens a pipe waits for somebody who writes.
+        let metadata = std::fs::metadata(path).map_err(Error::io(path, "read the model"))?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() { "a folder" } else { "a device or a pipe" };
+            return Err(Error::model(path, format!("expected a model file, found {found}")));
+        }
         let bytes = std::fs::read(path).map_err(Error::io(path, "read the model"))?;
         let damaged = |error: &dyn std::fmt::Display| {
             Error::model(
@@ -202,6 +208,9 @@ impl ModelKind {
         let path = path.as_ref();
         if path.extension().is_some_and(|ending| ending == "safetensors") {
             return true;
+        }
+        if !path.is_file() {
+            return false;
         }
         let mut head = [0; 9];
         let Ok(mut file) = std::fs::File::open(path) else { return false };
