@@ -56,9 +56,9 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Text without line breaks, which become escapes.
+/// Text without line breaks and tabs, which become escapes.
 pub(crate) fn one_line(text: &str) -> String {
-    let breaks = |c| matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let breaks = |c| matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
     let escaped = text.chars().map(|c| match breaks(c) {
         true => c.escape_default().to_string(),
         false => c.to_string(),

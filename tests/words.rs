@@ -138,7 +138,8 @@ fn one_of_several(text: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .collect();
     let pairs = words.windows(2).filter(|pair| pair[0] == "1" || pair[0] == "one");
-    let several = |noun: &str| noun.ends_with('s') && !noun.ends_with("ss") && noun != "is";
+    let several =
+        |noun: &str| noun.ends_with('s') && !noun.ends_with("ss") && !["is", "s"].contains(&noun);
     pairs.filter(|pair| several(pair[1])).map(|pair| pair.join(" ")).collect()
 }
 

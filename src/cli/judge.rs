@@ -8,7 +8,7 @@ use super::streams::{Input, Target};
 use clap::Args;
 use neural_composer::audio::Song;
 use neural_composer::evaluate::{self, Judgement};
-use neural_composer::words::shown;
+use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub struct Judge {
     /// The songs or folders of songs, and last the piece; - is standard input
-    #[arg(required = true, num_args = 2.., value_names = ["SONGS", "PIECE"])]
+    #[arg(required = true, value_name = "SONGS and PIECE")]
     files: Vec<PathBuf>,
     /// Draw the judgement into a file, PNG or (by its ending) SVG; - is standard output, PNG
     #[arg(long, value_name = "FILE")]
@@ -32,12 +32,12 @@ pub struct Judge {
 impl Judge {
     pub fn run(self, given: &Given) -> Result<Report> {
         Input::check(&self.files)?;
-        let [songs @ .., piece] = self.files.as_slice() else {
-            return Err(Error::Argument {
-                name: "files",
-                expected: "songs and a piece".into(),
-                found: "nothing".into(),
-            });
+        let (piece, songs) = match self.files.as_slice() {
+            [songs @ .., piece] if !songs.is_empty() => (piece, songs),
+            files => {
+                let found = counted(files.len(), "file");
+                return Err(Error::argument("SONGS and PIECE", "songs, and last a piece", found));
+            }
         };
         let songs = self.folders.songs(songs)?;
         let mut inputs = songs.files;

@@ -23,8 +23,8 @@ impl Input {
     /// Refuses standard input where it cannot be: twice, or from a terminal.
     pub fn check<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
         match paths.into_iter().filter(|path| is_stream(path)).count() {
-            0 => return Ok(()),
-            1 if !io::stdin().is_terminal() => return Ok(()),
+            0 => Ok(()),
+            1 if !io::stdin().is_terminal() => Ok(()),
             1 => {
                 let expected = "a file, or something piped into standard input";
                 Err(Error::argument(STREAM, expected, "a terminal"))
