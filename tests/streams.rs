@@ -186,7 +186,7 @@ fn a_song_is_not_appended_to_itself() {
     let (folder, bytes) = folder();
     let path = folder.path().join("a.wav");
     let own = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-    let done = command(folder.path(), &["decode", "a.wav", "-o", "-"]).stdout(own).output();
+    let done = command(folder.path(), ["decode", "a.wav", "-o", "-"]).stdout(own).output();
     let done = done.unwrap();
     assert_eq!(done.status.code(), Some(2), "{}", told(&done));
     assert!(std::fs::read(&path).unwrap() == bytes);
@@ -255,7 +255,7 @@ fn who_waits_for_a_stream_can_be_stopped_and_leaves_nothing() {
     std::thread::sleep(Duration::from_millis(700));
     let held = names(&path.join("tmp"));
     assert_eq!(held.len(), 1, "{held:?}");
-    let info = command(path, &["info", "a.wav"]).env("TMPDIR", path.join("tmp")).output().unwrap();
+    let info = command(path, ["info", "a.wav"]).env("TMPDIR", path.join("tmp")).output().unwrap();
     assert_eq!(info.status.code(), Some(0));
     assert_eq!(names(&path.join("tmp")), held);
     assert_eq!(ended_soon(living, "TERM"), Some(143));

@@ -41,6 +41,10 @@ Examples:
   neural-composer generate night.safetensors --from intro.flac -o night.wav
   neural-composer similarity night.wav my-song.mp3
   neural-composer judge my-song.mp3 night.wav
+  ffmpeg -i film.mkv -f wav - | neural-composer compose - -o - | aplay
+
+- is standard input or standard output. A file of that name is ./-, and names that begin with - come
+after --.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 stopped with Ctrl-C (143 by SIGTERM, 129 by
 SIGHUP).";

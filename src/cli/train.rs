@@ -44,11 +44,8 @@ impl Train {
         outputs::check(&outputs, &songs.files, self.replacing.force)?;
         let input = Input::read(&mut songs.files)?;
         if input.is_read() && self.model == Kind::Grains {
-            return Err(Error::argument(
-                "songs",
-                "files, which a model of grains reads again",
-                "-",
-            ));
+            let expected = "files, which a model of grains reads again";
+            return Err(Error::argument("songs", expected, "standard input"));
         }
         let learned = self.training.learn(self.model, &songs)?;
         let (model, history) = (learned.model, learned.history);
