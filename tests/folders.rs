@@ -134,6 +134,11 @@ fn a_piece_is_no_song_of_its_folder_unless_it_is_named() {
     let named = "train songs songs/piece.wav --model grains --steps 1 -o m.safetensors";
     let (code, _, err) = run(path, named);
     assert!(code == 0 && err.contains("from 2 songs "), "{err}");
+    // A dataset of the folder says what it skips.
+    let settings = neural_composer::dataset::DatasetSettings::fast();
+    let data = neural_composer::dataset::Dataset::from_dir(path.join("songs"), settings).unwrap();
+    assert_eq!((data.songs().len(), data.skipped().len()), (1, 1));
+    assert!(data.to_string().contains("piece.wav: passed over"), "{data}");
     // A folder of pieces alone says so.
     std::fs::remove_file(path.join("songs/song.wav")).unwrap();
     let (code, _, err) = run(path, "train songs --model grains");

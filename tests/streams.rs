@@ -213,6 +213,43 @@ fn a_full_output_is_an_error_and_a_closed_one_is_quiet() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_is_neither_read_nor_written() {
+    let (folder, _) = folder();
+    let terminal = || {
+        std::fs::OpenOptions::new().read(true).write(true).open("/dev/ptmx").expect("a terminal")
+    };
+    let path = folder.path();
+    for arguments in [
+        &["info", "-"][..],
+        &["decode", "-", "-o", "o.wav"],
+        &["compose", "-"],
+        &["train", "-", "--model", "codes"],
+        &["generate", "-"],
+        &["judge", "a.wav", "-"],
+        &["similarity", "-", "a.wav"],
+        &["play", "-"],
+    ] {
+        let done = command(path, arguments).stdin(terminal()).output().unwrap();
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}: {}", told(&done));
+        assert!(told(&done).contains("-: expected a file, or"), "{}", told(&done));
+    }
+    for arguments in [
+        &["decode", "a.wav", "-o", "-"][..],
+        &["compose", "a.wav", "-o", "-"],
+        &["train", "a.wav", "-o", "-"],
+        &["judge", "a.wav", "a.wav", "--picture", "-"],
+    ] {
+        let mut command = command(path, arguments);
+        let child = command.stdout(terminal()).stderr(Stdio::piped()).spawn().unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}: {}", told(&done));
+        assert!(told(&done).contains("found a terminal"), "{}", told(&done));
+    }
+    assert_eq!(names(path), ["a.wav"]);
+}
+
 fn ended_soon(mut child: Child, signal: &str) -> Option<i32> {
     std::thread::sleep(Duration::from_millis(700));
     assert!(child.try_wait().unwrap().is_none(), "over already");

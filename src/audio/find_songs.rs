@@ -136,9 +136,7 @@ impl FoundSongs {
 
     /// What was not used, and why, one sentence each.
     pub fn notes(&self) -> Vec<String> {
-        let composed = self.composed.iter().map(|piece| {
-            format!("{}: passed over, neural-composer composed it; name it to use it", shown(piece))
-        });
+        let composed = self.composed.iter().map(|piece| no_song(piece));
         self.passed_over.iter().cloned().chain(composed).collect()
     }
 
@@ -174,6 +172,11 @@ impl FoundSongs {
             self.passed_over.push(format!("{}: {words}", shown(&file)));
         }
     }
+}
+
+/// Why a composed piece is no song of its folder.
+pub(crate) fn no_song(piece: &Path) -> String {
+    format!("{}: passed over, neural-composer composed it; name it to use it", shown(piece))
 }
 
 /// Endings of sound that is not decoded.

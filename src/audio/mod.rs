@@ -30,6 +30,7 @@ mod wav_header;
 
 pub use composed::is_composed;
 pub use decode::Decoder;
+pub(crate) use find_songs::no_song;
 pub use find_songs::{FoundSongs, SONG_EXTENSIONS, SubFolders, find_songs, search_songs};
 pub use levels::Levels;
 pub use playback::{Playback, stop_all};

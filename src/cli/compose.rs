@@ -63,15 +63,14 @@ impl Compose {
             songs.files.iter().chain(self.grains.inputs()).cloned().collect();
         let mut beside = Beside::of(&target);
         outputs::check(&beside.outputs(&target), &inputs, self.replacing.force)?;
-        let song = Input::read(&mut songs.files)?;
-        let _guest = Input::read(self.grains.inputs_mut())?;
-        self.grains.check_guest()?;
-        if song.is_read() && self.model == Kind::Grains {
+        if self.model == Kind::Grains && Input::is_among(&songs.files) {
             beside.model = None;
             let note = "no model is written: one of grains reads its songs again, and standard \
                         input is gone";
             songs.notes.push(note.to_owned());
         }
+        let _input = Input::read(songs.files.iter_mut().chain(self.grains.inputs_mut()))?;
+        self.grains.check_guest()?;
         let learned = self.training.learn(self.model, &songs)?;
         if interrupt::requested() {
             return beside.stopped_while_learning(learned);

@@ -46,9 +46,9 @@ impl Input {
         Ok(Self(Some(file)))
     }
 
-    /// Whether something was read from standard input.
-    pub fn is_read(&self) -> bool {
-        self.0.is_some()
+    /// Whether standard input is among `paths`.
+    pub fn is_among(paths: &[PathBuf]) -> bool {
+        paths.iter().any(|path| is_stream(path))
     }
 }
 

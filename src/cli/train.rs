@@ -42,11 +42,11 @@ impl Train {
             outputs.push(Output::beside("--output", &chart, outputs::Kind::Picture));
         }
         outputs::check(&outputs, &songs.files, self.replacing.force)?;
-        let input = Input::read(&mut songs.files)?;
-        if input.is_read() && self.model == Kind::Grains {
+        if self.model == Kind::Grains && Input::is_among(&songs.files) {
             let expected = "files, which a model of grains reads again";
             return Err(Error::argument("songs", expected, "standard input"));
         }
+        let _input = Input::read(&mut songs.files)?;
         let learned = self.training.learn(self.model, &songs)?;
         let (model, history) = (learned.model, learned.history);
         model.save(&target.path)?;

@@ -18,7 +18,7 @@ pub use settings::DatasetSettings;
 pub use source::SongSource;
 pub(crate) use source::{Mono, fingerprint, require_audible, unusable};
 
-use crate::audio::{self, Audio, Song};
+use crate::audio::{self, Audio, Song, SubFolders};
 use crate::features::{Blocks, Normaliser};
 use crate::words::{counted, shown};
 use crate::{Error, Result, interrupt};
@@ -67,13 +67,19 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// All songs of a folder, in the order of their names; a single file is a folder of one.
+    /// All songs of a folder, in the order of their names; a single file is a folder of one. Pieces
+    /// that neural-composer composed are [`skipped`](Self::skipped).
     ///
     /// # Errors
     /// When the folder is missing or holds no song, or none of its songs can be used: the message
     /// then lists every file with its reason.
     pub fn from_dir(folder: impl AsRef<Path>, settings: DatasetSettings) -> Result<Self> {
-        Self::from_files(&audio::find_songs(folder)?, settings)
+        let found = audio::search_songs(folder, SubFolders::Ignored)?;
+        let composed = found.composed.clone().into_iter();
+        let composed = composed.map(|path| Skipped { reason: audio::no_song(&path), path });
+        let mut data = Self::from_files(&found.require_song()?, settings)?;
+        data.skipped = data.skipped.iter().cloned().chain(composed).collect();
+        Ok(data)
     }
 
     /// The named files. Files that cannot be used are reported in [`skipped`](Self::skipped).

@@ -88,7 +88,7 @@ fn windows(bands: &PitchBands, what: &str) -> Result<Vec<Features>> {
     let features: Vec<Features> = rows.windows(WINDOW).step_by(HOP).filter_map(features).collect();
     if features.len() < LEAST_WINDOWS {
         return Err(Error::Data(format!(
-            "{what} has {} of a second with sound: at least {LEAST_WINDOWS} are \
+            "{what} has {} of a second besides silent ones: at least {LEAST_WINDOWS} are \
              needed to judge a style, so use a sound of three seconds or more",
             counted(features.len(), "window")
         )));
