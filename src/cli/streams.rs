@@ -17,7 +17,10 @@ fn is_stream(path: &Path) -> bool {
 
 /// Standard input among the files that are read.
 #[derive(Default)]
-pub struct Input(Option<StreamFile>);
+pub struct Input {
+    /// There as long as it is read.
+    _file: Option<StreamFile>,
+}
 
 impl Input {
     /// Refuses standard input where it cannot be: twice, or from a terminal.
@@ -43,7 +46,7 @@ impl Input {
         };
         let file = StreamFile::read()?;
         *path = file.path().to_path_buf();
-        Ok(Self(Some(file)))
+        Ok(Self { _file: Some(file) })
     }
 
     /// Whether standard input is among `paths`.
