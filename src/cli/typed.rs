@@ -19,7 +19,7 @@ const OPTIONS: [(&str, &str); 17] = [
     ("schedule.every", "--schedule"),
     ("schedule.factor", "--schedule"),
     ("schedule.floor", "--schedule"),
-    ("schedule.steps", "--steps"),
+    ("schedule.steps", "--schedule"),
     ("to_hz", "--rate"),
     ("transpose_semitones", "--transpose"),
     ("truncate_steps", "--truncate"),

@@ -163,12 +163,12 @@ impl ModelFile {
     }
 }
 
-/// Whether all values are finite numbers.
+/// Whether all values are finite numbers in the precision in which networks compute.
 fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     if !tensor.dtype().is_float() {
         return Ok(true);
     }
-    let values = tensor.flatten_all()?.to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
+    let values = tensor.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
     Ok(values.iter().all(|value| value.is_finite()))
 }
 

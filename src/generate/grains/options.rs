@@ -129,7 +129,7 @@ impl GrainOptions {
                 1 => "1 number, as there is 1 song".to_owned(),
                 _ => format!("{songs} numbers, one for each song"),
             };
-            return Err(Error::argument("blend", expected, format!("{:?}", self.blend)));
+            return Err(Error::argument("blend", expected, self.blend_as_typed()));
         }
         if self.opening != Opening::Beginning && !has_guest {
             let expected = "a guest to begin from (`GrainComposer::with_guest`)";
@@ -142,6 +142,12 @@ impl GrainOptions {
         Ok(())
     }
 
+    /// The weights as a list with commas.
+    fn blend_as_typed(&self) -> String {
+        let weights: Vec<String> = self.blend.iter().map(|weight| format!("{weight:?}")).collect();
+        weights.join(",")
+    }
+
     /// Refuses what is impossible whatever the songs, as composing does.
     ///
     /// # Errors
@@ -152,7 +158,7 @@ impl GrainOptions {
         let fits = self.blend.iter().all(weighs) && sum.is_finite() && sum > 0.0;
         if !self.blend.is_empty() && !fits {
             let expected = "numbers from 0, not all 0, one for each song";
-            return Err(Error::argument("blend", expected, format!("{:?}", self.blend)));
+            return Err(Error::argument("blend", expected, self.blend_as_typed()));
         }
         if !(0.5..=2.0).contains(&self.tempo) {
             return Err(Error::argument("tempo", "0.5 to 2 times the songs' tempo", self.tempo));
