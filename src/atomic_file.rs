@@ -1,5 +1,6 @@
 //! Writing a file so that a reader sees the old content or the new, never half of it.
 
+use crate::words::TEMPORARY;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -44,7 +45,7 @@ pub fn write(
 fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let temporary = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(TEMPORARY)
             .permissions_like_new_files()
             .tempfile_in(folder)?;
         // Where files cannot be locked, nothing is removed either.
@@ -59,8 +60,19 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
 /// So much is written at once.
 const BUFFER_BYTES: usize = 1 << 17;
 
-/// How the names of temporary files begin.
-const PREFIX: &str = ".neural-composer-";
+/// Makes the limit for a file's size an error of writing, as a full disk is one, instead of the program's
+/// end. Call it once, from a program's `main`.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn survive_size_limit() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let noted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, noted)?;
+    }
+    Ok(())
+}
 
 /// Whether `path` could be written now; nothing is changed but what killed programs left beside it.
 ///
@@ -132,7 +144,7 @@ fn folder_of(path: &Path) -> &Path {
 fn remove_left_behind(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let is_temporary = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        let is_temporary = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         if is_temporary
             && is_file

@@ -1,5 +1,6 @@
 //! The one error type of the crate.
 
+use crate::words::{brief, shown};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to read or write a file.
-    #[error("{}: could not {action}: {source}", path.display())]
+    #[error("{}: could not {action}: {source}", shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -21,7 +22,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file is not the audio it should be, or is damaged beyond use.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown(path))]
     Audio {
         /// The audio file.
         path: PathBuf,
@@ -42,7 +43,7 @@ pub enum Error {
     #[error("{0}")]
     Data(String),
     /// A model file is damaged, of another version, or does not fit the data it meets.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown(path))]
     Model {
         /// The model file.
         path: PathBuf,
@@ -95,7 +96,17 @@ impl Error {
         expected: impl Into<String>,
         found: impl std::fmt::Display,
     ) -> Self {
-        Self::Argument { name, expected: expected.into(), found: found.to_string() }
+        Self::Argument { name, expected: expected.into(), found: brief(found.to_string()) }
+    }
+
+    /// The same about what is in the model file `path`, which the words then name.
+    pub(crate) fn in_model(self, path: &Path) -> Self {
+        match self {
+            Self::Argument { .. } | Self::Data(_) | Self::Tensor(_) | Self::Memory(_) => {
+                Self::model(path, self.to_string())
+            }
+            named => named,
+        }
     }
 
     /// Refuses counts that have to be at least 1.

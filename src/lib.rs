@@ -70,7 +70,9 @@ pub mod notebook;
 mod numbers;
 pub mod prelude;
 pub mod recipe;
+pub mod stream_file;
 pub mod train;
+pub mod words;
 
 pub use candle_core as candle;
 pub use candle_nn;

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 const ROOTS: [&str; 2] = ["src", "kernel/src"];
 
 /// From the ground up: each imports those before it only. Those of a line may import each other.
-const ORDER: [&[&str]; 12] = [
+const ORDER: [&[&str]; 13] = [
+    &["words"],
     &["error"],
-    &["numbers", "atomic_file", "interrupt"],
+    &["numbers", "atomic_file", "interrupt", "stream_file"],
     &["compute"],
     &["audio"],
     &["features"],

@@ -227,7 +227,7 @@ fn a_batch_that_no_memory_holds_is_refused_with_one_that_fits() {
         let error = learned(&learning).unwrap_err();
         assert!(matches!(error, Error::Memory(_)), "{error}");
         let words = error.to_string();
-        assert!(words.contains("a batch_size of ") && words.contains("would fit"), "{words}");
+        assert!(words.contains("free: batches of ") && words.contains("would fit"), "{words}");
     }
 }
 

@@ -249,7 +249,7 @@ fn what_cannot_be_is_refused_by_name() {
         composer.walk(5.0, 1, &options, &mut |_, _| ()).unwrap_err().to_string()
     };
     assert!(refused(GrainOptions { opening: Opening::Tune, ..usual() }).contains("guest"));
-    assert!(refused(GrainOptions { blend: vec![1.0, 1.0], ..usual() }).contains("1 numbers"));
+    assert!(refused(GrainOptions { blend: vec![1.0, 1.0], ..usual() }).contains("1 number,"));
     assert!(refused(GrainOptions { blend: vec![-1.0], ..usual() }).contains("blend"));
     assert!(refused(GrainOptions { tempo: 3.0, ..usual() }).contains("tempo"));
     assert!(refused(GrainOptions { transpose_semitones: 13, ..usual() }).contains("transpose"));

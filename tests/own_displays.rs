@@ -74,7 +74,7 @@ fn numbers_that_are_none_leave_gaps_and_no_trace_in_the_drawing() {
     assert!(chart([1.0, f64::NAN, 2.0]).to_string().contains("1 cannot be drawn"));
     assert!(chart([1.0, -1.0]).log().to_string().contains("1 cannot be drawn"));
     assert!(chart(Vec::<f32>::new()).to_string().contains("no values yet"));
-    assert!(chart([f32::NAN]).to_string().contains("none of them a number"));
+    assert!(chart([f32::NAN]).to_string().contains("1 value, which is not a number"));
 }
 
 #[test]

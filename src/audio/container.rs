@@ -3,10 +3,10 @@
 //! Symphonia finds the container; what it leaves out is read here from the file directly.
 
 use super::facts::{self, CONVERT, Facts};
-use super::faults::counted;
 use super::gap::Gap;
 use super::opus::{self, OpusDecoder};
 use super::{Tags, no_panic};
+use crate::words::counted;
 use crate::{Error, Result};
 use std::fs::File;
 use std::path::Path;
@@ -50,8 +50,8 @@ pub(super) struct Container {
 }
 
 pub(super) fn open(path: &Path) -> Result<Container> {
+    facts::require_file(path)?;
     let mut file = File::open(path).map_err(Error::io(path, "open the file"))?;
-    facts::require_file(path, &file)?;
     let facts = Facts::read(&mut file).map_err(Error::io(path, "read the file"))?;
     facts.refuse(path)?;
     let mut reader = facts.reader(path, file)?;
@@ -161,7 +161,7 @@ pub(super) fn rate_and_channels(
         let problem = format!(
             "expected at least 1 channel and 1 to {HIGHEST_RATE_HZ} samples a second, found {} and \
              {rate_hz}: the header is damaged",
-            counted(channels as u64, "channel")
+            counted(channels, "channel")
         );
         return Err(Error::audio(path, problem));
     }

@@ -1,9 +1,10 @@
 //! Audio files as streams of samples, whatever their format.
 
 use super::container::{self, Container};
-use super::faults::{Faults, counted};
+use super::faults::Faults;
 use super::gap::Gap;
 use super::{Audio, Resampler, Tags, facts, mix_to_mono, wav_header};
+use crate::words::{counted, one_line, shown};
 use crate::{Error, Result, interrupt};
 use std::path::{Path, PathBuf};
 use symphonia::core::codecs::audio::AudioDecoder;
@@ -121,10 +122,10 @@ impl Decoder {
         self.channel_count
     }
 
-    /// The title tag, else the file's name without its ending.
+    /// The title tag, else the file's name without its ending, in one line.
     pub fn title(&self) -> String {
         let stem = || self.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        self.tags().title().map(str::to_owned).or_else(stem).unwrap_or_default()
+        one_line(&self.tags().title().map(str::to_owned).or_else(stem).unwrap_or_default())
     }
 
     /// How the file is coded: `"MP3"`, `"FLAC"`, `"Vorbis"`, `"AAC"`, `"PCM, 16-bit"`, ...
@@ -215,7 +216,13 @@ impl Decoder {
     /// 768,000 Hz.
     pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
         let _job = interrupt::begin()?;
-        let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz, 1)?;
+        let mut resampler =
+            Resampler::new(self.sample_rate_hz, sample_rate_hz, 1).map_err(|e| match e {
+                Error::Argument { name: "from_hz", expected, found } => {
+                    Error::audio(&self.path, format!("expected {expected}, found {found}"))
+                }
+                error => error,
+            })?;
         let mut samples = Vec::new();
         let mut mixed = [Vec::new()];
         while let Some(chunk) = self.next_chunk()? {
@@ -230,7 +237,7 @@ impl Decoder {
     /// An error when the user asked to stop.
     fn go_on(&self) -> Result<()> {
         if interrupt::requested() {
-            return Err(Error::Interrupted(format!("while reading {}", self.path.display())));
+            return Err(Error::Interrupted(format!("while reading {}", shown(&self.path))));
         }
         Ok(())
     }
@@ -253,7 +260,7 @@ impl std::fmt::Debug for Decoder {
             self.path,
             self.codec,
             self.sample_rate_hz,
-            counted(self.channel_count as u64, "channel"),
+            counted(self.channel_count, "channel"),
             self.frames_read
         )
     }

@@ -20,14 +20,17 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
 /// An error for what is no file, or an empty one.
-pub(super) fn require_file(path: &Path, file: &File) -> Result<()> {
-    let metadata = file.metadata().map_err(Error::io(path, "read the file"))?;
+///
+/// Looked at before it is opened: who opens a pipe waits for somebody who writes.
+pub(super) fn require_file(path: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(path).map_err(Error::io(path, "open the file"))?;
     if metadata.is_dir() {
         let problem = "expected an audio file, found a folder; name one of the files in it";
         return Err(Error::audio(path, problem));
     }
     if !metadata.is_file() {
-        let problem = "expected an audio file, found a device or a pipe; copy it into a file first";
+        let problem = "expected an audio file, found a device or a pipe; copy it into a file, or \
+                       pipe it into standard input and name that (-)";
         return Err(Error::audio(path, problem));
     }
     if metadata.len() == 0 {

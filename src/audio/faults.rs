@@ -1,5 +1,7 @@
 //! What was wrong with a file, in words.
 
+use crate::words::counted;
+
 /// Notes and counts that become a file's warnings.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
@@ -54,9 +56,4 @@ impl Faults {
         }
         warnings
     }
-}
-
-/// "1 packet", "2 packets".
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

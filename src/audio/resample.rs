@@ -1,6 +1,7 @@
 //! Conversion between sample rates.
 
 use super::{Audio, as_heard};
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{Fft, FixedSync, Resampler as _};
@@ -93,7 +94,7 @@ impl Resampler {
     pub fn push(&mut self, chunk: &[Vec<f32>]) -> Result<&[Vec<f32>]> {
         let frames = chunk.first().map_or(0, Vec::len);
         if chunk.len() != self.pending.len() || chunk.iter().any(|c| c.len() != frames) {
-            let expected = format!("{} channels of one length", self.pending.len());
+            let expected = format!("{} of one length", counted(self.pending.len(), "channel"));
             let lengths: Vec<_> = chunk.iter().map(Vec::len).collect();
             return Err(Error::argument("chunk", expected, format!("lengths {lengths:?}")));
         }

@@ -1,5 +1,6 @@
 //! Sound in memory.
 
+use crate::words::counted;
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -54,8 +55,8 @@ impl Audio {
         if let Some(other) = channels.iter().find(|c| c.len() != first.len()) {
             return Err(Error::argument(
                 "channels",
-                format!("channels of one length ({} samples)", first.len()),
-                format!("one of {} samples", other.len()),
+                format!("channels of one length ({})", counted(first.len(), "sample")),
+                format!("one of {}", counted(other.len(), "sample")),
             ));
         }
         Ok(Self { channels: channels.into(), sample_rate_hz })
@@ -145,11 +146,10 @@ impl std::fmt::Debug for Audio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Audio({:.2} s, {} Hz, {} channel{})",
+            "Audio({:.2} s, {} Hz, {})",
             self.duration_seconds(),
             self.sample_rate_hz,
-            self.channel_count(),
-            if self.channel_count() == 1 { "" } else { "s" }
+            counted(self.channel_count(), "channel")
         )
     }
 }

@@ -1,6 +1,7 @@
 //! Writing WAV files.
 
 use super::Audio;
+use crate::words::counted;
 use crate::{Error, Result, atomic_file};
 use std::fs::File;
 use std::io::{BufWriter, Cursor, Seek, Write};
@@ -91,7 +92,7 @@ impl WavWriter<'_> {
     pub fn write(&mut self, chunk: &[Vec<f32>]) -> Result<()> {
         let frames = chunk.first().map_or(0, Vec::len);
         if chunk.len() != self.channel_count || chunk.iter().any(|c| c.len() != frames) {
-            let expected = format!("{} channels of one length", self.channel_count);
+            let expected = format!("{} of one length", counted(self.channel_count, "channel"));
             let lengths: Vec<_> = chunk.iter().map(Vec::len).collect();
             return Err(Error::argument("chunk", expected, format!("lengths {lengths:?}")));
         }
@@ -143,6 +144,12 @@ fn write_16_bits<W: Write + Seek>(
         writer.flush()?;
     }
     Ok(())
+}
+
+/// Writes all of `audio` as 16-bit samples.
+pub(super) fn write_all(file: &mut BufWriter<File>, path: &Path, audio: &Audio) -> Result<()> {
+    let (channels, rate) = (audio.channel_count(), audio.sample_rate_hz());
+    write_to(file, path, channels, rate, SampleFormat::Int16, |wav| wav.write(audio.channels()))
 }
 
 fn write_to<'a>(

@@ -7,6 +7,7 @@
 
 use super::repaired_file::View;
 use super::riff_chunks::{Chunk, chunks, read_at};
+use crate::words::counted;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Symphonia knows the positions of so many loudspeakers.
@@ -87,7 +88,7 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Wav> {
 impl Wav {
     fn show_linear(&mut self, format: &Format, data: Chunk, there: u64) {
         let Some(sample_bytes) = format.sample_bytes() else {
-            self.unknown_codec = Some(format!("PCM of {} bits", format.bits));
+            self.unknown_codec = Some(format!("PCM of {}", counted(format.bits, "bit")));
             return;
         };
         let frame_bytes = u64::from(sample_bytes) * u64::from(format.channels);

@@ -4,7 +4,8 @@ use super::given::Given;
 use super::grains::GrainArgs;
 use super::options::{Kind, TrainingOptions};
 use super::outputs::{self, Output as File, Replacing, beside, save_chart};
-use super::report::Report;
+use super::report::{self, Report};
+use super::streams::{Input, Target};
 use clap::Args;
 use neural_composer::audio::Decoder;
 use neural_composer::display::Output;
@@ -12,8 +13,9 @@ use neural_composer::evaluate::{self, Judgement};
 use neural_composer::features::PitchBands;
 use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
+use neural_composer::words::shown;
 use neural_composer::{Error, Result, interrupt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How the name of the model's file ends; but for that it is the piece's.
 const MODEL: &str = "safetensors";
@@ -28,7 +30,7 @@ const CHART: &str = "loss.svg";
 pub struct Compose {
     #[command(flatten)]
     training: TrainingOptions,
-    /// The piece, a WAV file
+    /// The piece, a WAV file; - is standard output, without model and drawing
     #[arg(short, long, default_value = "out.wav")]
     output: PathBuf,
     /// Length of the piece
@@ -45,55 +47,53 @@ pub struct Compose {
 }
 
 impl Compose {
-    pub fn run(self, given: &Given) -> Result<Report> {
+    pub fn run(mut self, given: &Given) -> Result<Report> {
         TrainingOptions::refuse_foreign(self.model, given)?;
+        neural_composer::generate::check_length(self.seconds)?;
         match self.model {
-            Kind::Grains => drop(self.grains.options()?),
+            Kind::Grains => self.grains.check(self.seconds)?,
             _ => GrainArgs::refuse(given)?,
         }
-        neural_composer::generate::check_length(self.seconds)?;
-        let files = self.training.song_files()?;
-        let (model, chart) = (beside(&self.output, MODEL), beside(&self.output, CHART));
-        let outputs = [
-            File::named("--output", &self.output, outputs::Kind::Sound),
-            File::beside("--output", &model, outputs::Kind::Model),
-            File::beside("--output", &chart, outputs::Kind::Picture),
-        ];
-        let inputs: Vec<PathBuf> = files.iter().chain(self.grains.inputs()).cloned().collect();
-        outputs::check(&outputs, &inputs, self.replacing.force)?;
-        let learned = self.training.learn(self.model, &files)?;
+        self.training.check(self.model)?;
+        let mut songs = self.training.songs()?;
+        self.grains.check_blend(songs.files.len())?;
+        Input::check(songs.files.iter().chain(self.grains.inputs()))?;
+        let target = Target::of("--output", &self.output, given)?;
+        let inputs: Vec<PathBuf> =
+            songs.files.iter().chain(self.grains.inputs()).cloned().collect();
+        let mut beside = Beside::of(&target);
+        outputs::check(&beside.outputs(&target), &inputs, self.replacing.force)?;
+        if self.model == Kind::Grains && Input::is_among(&songs.files) {
+            beside.model = None;
+            let note = "no model is written: one of grains reads its songs again, and standard \
+                        input is gone";
+            songs.notes.push(note.to_owned());
+        }
+        let _input = Input::read(songs.files.iter_mut().chain(self.grains.inputs_mut()))?;
+        self.grains.check_guest()?;
+        let learned = self.training.learn(self.model, &songs)?;
         if interrupt::requested() {
-            return self.stopped_while_learning(learned, &model);
+            return beside.stopped_while_learning(learned);
         }
         let piece = match self.compose(&learned) {
-            Err(Error::Interrupted(_)) => return self.stopped_while_learning(learned, &model),
+            Err(Error::Interrupted(_)) => return beside.stopped_while_learning(learned),
             piece => piece?,
         };
         // A stop ends what runs; what is there is written.
         let stopped = interrupt::requested();
         let _heard = interrupt::heard();
-        piece.save(&self.output)?;
-        learned.model.save(&model)?;
-        let report = super::generate::report(&piece, &self.output, &learned.model);
-        let report = report.warn(learned.notes).interrupted(stopped);
-        if stopped {
-            return with_learning(report, &self.output, &learned.history);
+        piece.save(&target.path)?;
+        beside.save_model(&learned)?;
+        let mut report = super::generate::report(&piece, &target.path, &learned.model)
+            .warn(learned.notes)
+            .interrupted(stopped);
+        if !stopped {
+            report = with_judgement(report, &piece, &songs.files);
+            if matches!(learned.model, Model::Blocks(_)) {
+                report = with_similarity(report, &piece, &songs.files)?;
+            }
         }
-        let report = with_judgement(report, &piece, &files);
-        let report = match &learned.model {
-            Model::Blocks(_) => with_similarity(report, &piece, &files)?,
-            _ => report,
-        };
-        with_learning(report, &self.output, &learned.history)
-    }
-
-    /// What was learned is written, and no piece composed.
-    fn stopped_while_learning(self, learned: Learned, model: &Path) -> Result<Report> {
-        let _heard = interrupt::heard();
-        learned.model.save(model)?;
-        let words = format!("stopped before it composed; `generate {}` does", model.display());
-        let report = Report::default().line(words).warn(learned.notes).interrupted(true);
-        with_learning(report, &self.output, &learned.history)
+        target.deliver(beside.with_learning(report, &learned.history)?)
     }
 
     fn compose(&self, learned: &Learned) -> Result<Piece> {
@@ -106,6 +106,66 @@ impl Compose {
     }
 }
 
+/// What is written beside the piece; nothing, where it goes to standard output.
+struct Beside {
+    model: Option<PathBuf>,
+    chart: Option<PathBuf>,
+}
+
+impl Beside {
+    fn of(target: &Target) -> Self {
+        let place = |ending| (!target.is_stream()).then(|| beside(&target.path, ending));
+        Self { model: place(MODEL), chart: place(CHART) }
+    }
+
+    /// All files that are written.
+    fn outputs<'a>(&'a self, target: &'a Target) -> Vec<File<'a>> {
+        let piece = File::named("--output", &target.path, outputs::Kind::Sound);
+        let beside = |path: &'a Option<PathBuf>, kind| {
+            path.as_deref().map(|path| File::beside("--output", path, kind))
+        };
+        let model = beside(&self.model, outputs::Kind::Model);
+        let chart = beside(&self.chart, outputs::Kind::Picture);
+        [piece].into_iter().chain(model).chain(chart).collect()
+    }
+
+    fn save_model(&self, learned: &Learned) -> Result<()> {
+        self.model.as_ref().map_or(Ok(()), |path| learned.model.save(path))
+    }
+
+    /// What was learned is written, and no piece composed.
+    fn stopped_while_learning(&self, learned: Learned) -> Result<Report> {
+        let _heard = interrupt::heard();
+        self.save_model(&learned)?;
+        let words = match &self.model {
+            Some(model) => format!("stopped before it composed; `generate {}` does", shown(model)),
+            None => "stopped before it composed".to_owned(),
+        };
+        let report = Report::default().line(words).warn(learned.notes).interrupted(true);
+        self.with_learning(report, &learned.history)
+    }
+
+    /// Draws how the model learned, and adds what there is to say of both.
+    fn with_learning(&self, report: Report, history: &History) -> Result<Report> {
+        let mut words = Vec::new();
+        if let Some(model) = &self.model {
+            words.push(format!("{}: the model", shown(model)));
+        }
+        if let Some(chart) = &self.chart {
+            save_chart(history, chart)?;
+            words.push(format!("{}: its loss", shown(chart)));
+        }
+        let report = if words.is_empty() { report } else { report.line(words.join("; ")) };
+        Ok(report
+            .fact("model", self.model.as_deref().map(report::path))
+            .fact("chart", self.chart.as_deref().map(report::path))
+            .fact("epochs", history.epochs.len())
+            .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
+            .fact("training_seconds", history.seconds())
+            .interrupted(history.stop == Stop::Interrupted))
+    }
+}
+
 /// How alike the piece and the first song that can be used are.
 fn with_similarity(report: Report, piece: &Piece, files: &[PathBuf]) -> Result<Report> {
     let rate = piece.audio().sample_rate_hz();
@@ -114,22 +174,8 @@ fn with_similarity(report: Report, piece: &Piece, files: &[PathBuf]) -> Result<R
     let Some((path, song)) = usable.next() else { return Ok(report) };
     let alike = evaluate::similarity(piece.audio(), &song)?;
     Ok(report
-        .line(format!("Compared with {}: {alike}", path.display()))
+        .line(format!("Compared with {}: {alike}", shown(path)))
         .fact("similarity", super::similarity::facts(&alike)))
-}
-
-/// Draws how the model learned beside the piece, and adds what there is to say of both.
-fn with_learning(report: Report, output: &Path, history: &History) -> Result<Report> {
-    let (model, chart) = (beside(output, MODEL), beside(output, CHART));
-    save_chart(history, &chart)?;
-    Ok(report
-        .line(format!("{}: the model; {}: its loss", model.display(), chart.display()))
-        .fact("model", model.display().to_string())
-        .fact("chart", chart.display().to_string())
-        .fact("epochs", history.epochs.len())
-        .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
-        .fact("training_seconds", history.seconds())
-        .interrupted(history.stop == Stop::Interrupted))
 }
 
 /// What the judge says of `piece`; songs that could not be used are left out here, too.

@@ -1,17 +1,21 @@
 //! `decode`: a song as a WAV file.
 
+use super::given::Given;
 use super::outputs::{self, Kind, Output};
-use super::report::Report;
+use super::report::{self, Report};
+use super::streams::{Input, Target};
 use clap::{Args, ValueEnum};
-use neural_composer::Result;
 use neural_composer::audio::{Decoder, Resampler, SampleFormat, WavWriter, mix_to_mono};
-use std::path::PathBuf;
+use neural_composer::words::shown;
+use neural_composer::{Error, Result};
+use std::path::{Path, PathBuf};
 
 /// Decode a song to a WAV file, in bounded memory however long it is
 #[derive(Args)]
 pub struct Decode {
+    /// The song; - is standard input
     song: PathBuf,
-    /// The WAV file
+    /// The WAV file; - is standard output
     #[arg(short, long, default_value = "decoded.wav")]
     output: PathBuf,
     /// Resample to so many samples per second [default: as the song has them]
@@ -47,16 +51,41 @@ fn louder(peak: f32, channels: &[Vec<f32>]) -> f32 {
 }
 
 impl Decode {
-    pub fn run(self) -> Result<Report> {
-        let output = Output::named("--output", &self.output, Kind::Sound);
+    pub fn run(mut self, given: &Given) -> Result<Report> {
+        Input::check([&self.song])?;
+        let target = Target::of("--output", &self.output, given)?;
+        let output = Output::named("--output", &target.path, Kind::Sound);
         outputs::check(&[output], std::slice::from_ref(&self.song), false)?;
+        let _input = Input::read([&mut self.song])?;
+        let report = self.decode(&target.path).map_err(|error| self.about_song(error))?;
+        target.deliver(report)
+    }
+
+    /// Names the song in errors about what it holds.
+    fn about_song(&self, error: Error) -> Error {
+        let Error::Argument { name, expected, found } = error else { return error };
+        let problem = match name {
+            "channel_count" => format!(
+                "holds {found} channels, and a WAV file of this --format {expected}; add --mono"
+            ),
+            "from_hz" => format!("expected {expected}, found {found}: it cannot be resampled"),
+            "sample_rate_hz" if self.rate.is_none() => {
+                format!("expected {expected}, found {found}; give another --rate or add --mono")
+            }
+            "sample_rate_hz" => return Error::argument("to_hz", expected, found),
+            _ => return Error::Argument { name, expected, found },
+        };
+        Error::audio(&self.song, problem)
+    }
+
+    fn decode(&self, output: &Path) -> Result<Report> {
         let mut decoder = Decoder::open(&self.song)?;
         let channels = if self.mono { 1 } else { decoder.channel_count() };
         let rate = self.rate.unwrap_or(decoder.sample_rate_hz());
         let mut resampler = Resampler::new(decoder.sample_rate_hz(), rate, channels)?;
         let (mut frames, mut peak) = (0, 0.0f32);
         let mut mono = [Vec::new()];
-        WavWriter::write_file(&self.output, channels, rate, self.format.into(), |wav| {
+        WavWriter::write_file(output, channels, rate, self.format.into(), |wav| {
             while let Some(chunk) = decoder.next_chunk()? {
                 let chunk = if self.mono {
                     mix_to_mono(chunk, &mut mono[0]);
@@ -82,12 +111,12 @@ impl Decode {
             format!(
                 "{}: samples beyond full scale are clipped, the peak is {loud}; `--format float32` \
                  keeps them",
-                self.song.display()
+                shown(&self.song)
             )
         });
         Ok(Report::default()
-            .line(format!("{}: {seconds:.2} s, {rate} Hz", self.output.display()))
-            .fact("output", self.output.display().to_string())
+            .line(format!("{}: {seconds:.2} s, {rate} Hz", shown(output)))
+            .fact("output", report::path(output))
             .fact("seconds", seconds)
             .fact("frames", frames)
             .fact("sample_rate_hz", rate)

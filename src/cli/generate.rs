@@ -5,21 +5,22 @@ use super::grains::GrainArgs;
 use super::options::DeviceOption;
 use super::outputs::{self, Kind};
 use super::report::Report;
+use super::streams::{Input, Target};
 use clap::Args;
-use neural_composer::Result;
 use neural_composer::audio::Decoder;
 use neural_composer::dataset::Skipped;
 use neural_composer::display::Output;
 use neural_composer::generate::{Model, ModelCard, Options, Piece, Seed};
 use neural_composer::model::ModelKind;
+use neural_composer::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Compose a piece with a trained model
 #[derive(Args)]
 pub struct Generate {
-    /// A model that `train` or `compose` wrote
+    /// A model that `train` or `compose` wrote; - is standard input
     model: PathBuf,
-    /// The piece, a WAV file
+    /// The piece, a WAV file; - is standard output
     #[arg(short, long, default_value = "out.wav")]
     output: PathBuf,
     /// Length of the piece
@@ -38,12 +39,19 @@ pub struct Generate {
 }
 
 impl Generate {
-    pub fn run(self, given: &Given) -> Result<Report> {
+    pub fn run(mut self, given: &Given) -> Result<Report> {
         neural_composer::generate::check_length(self.seconds)?;
+        let read = self.grains.inputs().chain(&self.from).chain([&self.model]);
+        Input::check(read)?;
+        let target = Target::of("--output", &self.output, given)?;
+        let output = || [outputs::Output::named("--output", &target.path, Kind::Sound)];
+        outputs::check(&output(), &[], false)?;
+        let _input =
+            Input::read(self.grains.inputs_mut().chain(&mut self.from).chain([&mut self.model]))?;
         // Refused before it is opened: a model of grains cuts its songs again.
         let kind = ModelKind::of(&self.model)?;
         match kind {
-            ModelKind::Grains => drop(self.grains.options()?),
+            ModelKind::Grains => self.grains.check(self.seconds)?,
             _ => GrainArgs::refuse(given)?,
         }
         if kind != ModelKind::Blocks {
@@ -55,19 +63,31 @@ impl Generate {
             inputs.extend(ModelCard::of(&self.model)?.needs);
         }
         inputs.push(self.model.clone());
-        let output = outputs::Output::named("--output", &self.output, Kind::Sound);
-        outputs::check(&[output], &inputs, false)?;
+        outputs::check(&output(), &inputs, false)?;
         let model = Model::load(&self.model, self.device.device())?;
         let (start, warnings) = self.start(&model)?;
         let options = Options { start, ..Options::default() };
+        let (seconds, seed) = (self.seconds, self.seed);
         let piece = match &model {
             // A part of it may be composed anew.
-            Model::Grains(composer) => self.grains.compose(composer, self.seconds, self.seed)?,
-            model => model.compose_to(Output::for_progress(), self.seconds, self.seed, &options)?,
+            Model::Grains(composer) => self.grains.compose(composer, seconds, seed)?,
+            model => model
+                .compose_to(Output::for_progress(), seconds, seed, &options)
+                .map_err(|error| self.about_model(error))?,
         };
-        piece.save(&self.output)?;
+        piece.save(&target.path)?;
         let skipped = Skipped::notes(model.skipped());
-        Ok(report(&piece, &self.output, &model).warn(skipped).warn(warnings))
+        let report = report(&piece, &target.path, &model).warn(skipped).warn(warnings);
+        target.deliver(report)
+    }
+
+    /// Names the model in an error about what it composes.
+    fn about_model(&self, error: Error) -> Error {
+        match error {
+            Error::Data(problem) => Error::model(&self.model, problem),
+            Error::Tensor(problem) => Error::model(&self.model, problem.to_string()),
+            error => error,
+        }
     }
 
     /// What a network of blocks takes in first, and what there is to say of it.

@@ -5,17 +5,42 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};
 use neural_composer::{Error, Result};
 
-/// The names of the options that were given to the subcommand.
-pub struct Given(Vec<String>);
+/// What was given to the subcommand.
+pub struct Given {
+    /// The names of its options that were given.
+    names: Vec<String>,
+    /// All its options, without the hyphens in front.
+    options: Vec<String>,
+    json: bool,
+}
 
 impl Given {
     /// Those of the subcommand in `matches`.
     pub fn of(command: &Command, matches: &ArgMatches) -> Self {
-        let Some((name, matches)) = matches.subcommand() else { return Self(Vec::new()) };
-        let options = command.find_subcommand(name).map(Command::get_arguments);
-        let names = options.into_iter().flatten().map(|option| option.get_id().to_string());
-        let is_given = |name: &String| matches.value_source(name) == Some(ValueSource::CommandLine);
-        Self(names.filter(is_given).collect())
+        let json = matches.get_flag("json");
+        let subcommand = matches.subcommand();
+        let arguments = || {
+            let command = subcommand.and_then(|(name, _)| command.find_subcommand(name));
+            command.into_iter().flat_map(Command::get_arguments)
+        };
+        let options = arguments().filter_map(|option| option.get_long()).map(str::to_owned);
+        let is_given = |name: &String| {
+            let source = subcommand.and_then(|(_, matches)| matches.value_source(name));
+            source == Some(ValueSource::CommandLine)
+        };
+        let names = arguments().map(|option| option.get_id().to_string()).filter(is_given);
+        Self { names: names.collect(), options: options.collect(), json }
+    }
+
+    /// Whether the result is wanted as JSON on standard output.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// The option of this name as it is typed; other names stay.
+    pub fn option(&self, name: &str) -> String {
+        let long = name.replace('_', "-");
+        if self.options.contains(&long) { format!("--{long}") } else { name.to_owned() }
     }
 
     /// Refuses the options of the type `T`, but for `allowed` ones: only `owner` understands them.
@@ -27,7 +52,7 @@ impl Given {
 
     /// Refuses the options that are `foreign`: only `owner` understands them.
     pub fn refuse(&self, foreign: impl Fn(&str) -> bool, owner: &str) -> Result<()> {
-        match self.0.iter().find(|name| foreign(name)) {
+        match self.names.iter().find(|name| foreign(name)) {
             Some(name) => {
                 let found = format!("--{}, which is for {owner}", name.replace('_', "-"));
                 Err(Error::argument("options", "what the model understands", found))

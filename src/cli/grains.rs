@@ -2,9 +2,11 @@
 
 use super::given::Given;
 use clap::Args;
+use neural_composer::audio::Decoder;
 use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
 use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
+use neural_composer::words::counted;
 use neural_composer::{Error, Result};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -54,7 +56,8 @@ impl FromStr for Part {
             .split_once("..")
             .and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
         part.map(Self).ok_or_else(|| {
-            Error::argument("regenerate", "two times in seconds, as in 20..30", format!("{text:?}"))
+            let expected = "two times in seconds, as in 20..30";
+            Error::argument("regenerate", expected, format!("{text:?}"))
         })
     }
 }
@@ -68,6 +71,36 @@ impl GrainArgs {
     /// The recordings that they name.
     pub fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
         self.r#continue.iter().chain(&self.tune)
+    }
+
+    /// The same, to be put into other files' place.
+    pub fn inputs_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.r#continue.iter_mut().chain(&mut self.tune)
+    }
+
+    /// Refuses what cannot be, for a piece of `seconds`, before any work.
+    pub fn check(&self, seconds: f64) -> Result<()> {
+        self.options()?.check()?;
+        let Some(Part(part)) = &self.regenerate else { return Ok(()) };
+        if 0.0 <= part.start && part.start < part.end && part.end <= seconds {
+            return Ok(());
+        }
+        let expected = format!("two times from 0 to {seconds:?}, rising, as in 0.5..1");
+        Err(Error::argument("regenerate", expected, format!("{:?}..{:?}", part.start, part.end)))
+    }
+
+    /// Refuses more weights than songs.
+    pub fn check_blend(&self, songs: usize) -> Result<()> {
+        if self.blend.len() <= songs {
+            return Ok(());
+        }
+        let expected = format!("a weight for each of {}", counted(songs, "song"));
+        Err(Error::argument("blend", expected, counted(self.blend.len(), "weight")))
+    }
+
+    /// Opens the recording that they name, so that a bad one is refused before any work.
+    pub fn check_guest(&self) -> Result<()> {
+        self.inputs().try_for_each(|path| Decoder::open(path).map(drop))
     }
 
     /// The options that they stand for.

@@ -1,10 +1,13 @@
 //! `info`: what is in songs, folders and model files.
 
-use super::report::Report;
+use super::report::{self, Report};
+use super::songs::FolderOptions;
+use super::streams::Input;
 use clap::Args;
-use neural_composer::audio::{Decoder, find_songs, passed_over};
+use neural_composer::audio::Decoder;
 use neural_composer::generate::ModelCard;
 use neural_composer::model::{Device, ModelKind};
+use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -12,33 +15,42 @@ use std::path::{Path, PathBuf};
 /// Say what is in songs, folders of songs and model files
 #[derive(Args)]
 pub struct Info {
-    /// Songs, folders or models [default: datasets/songs]
+    /// Songs, folders or models; - is standard input [default: datasets/songs]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    folders: FolderOptions,
 }
 
 impl Info {
     pub fn run(self) -> Result<Report> {
-        let paths = if self.paths.is_empty() { vec!["datasets/songs".into()] } else { self.paths };
+        Input::check(&self.paths)?;
+        let mut paths = self.paths;
+        if paths.is_empty() {
+            paths.push("datasets/songs".into());
+        }
+        let _input = Input::read(&mut paths)?;
         let mut report = Report::default().fact("device", Device::best().to_string());
         let mut entries = Vec::new();
         for path in &paths {
             if ModelKind::is_of(path) {
                 let card = ModelCard::of(path)?;
-                report = report.line(format!("{}: {card}", path.display()));
+                report = report.line(format!("{}: {card}", shown(path)));
                 entries.push(model(path, &card));
                 continue;
             }
-            let found = find_songs(path)?;
-            report = report.warn(passed_over(path)?);
-            for file in &found {
+            let found = self.folders.songs_and_pieces(path)?;
+            report = report.warn(found.notes);
+            for file in &found.files {
                 match song(file) {
                     Ok((line, entry)) => {
                         report = report.line(line);
                         entries.push(entry);
                     }
                     // In a folder one bad file does not hide the others.
-                    Err(error) if found.len() > 1 => {
-                        entries.push(json!({ "path": file.display().to_string(), "error": error.to_string() }));
+                    Err(error) if found.files.len() > 1 => {
+                        entries.push(
+                            json!({ "path": report::path(file), "error": error.to_string() }),
+                        );
                         report = report.warn([error.to_string()]);
                     }
                     Err(error) => return Err(error),
@@ -54,7 +66,7 @@ impl Info {
 
 fn model(path: &Path, card: &ModelCard) -> Value {
     let mut entry = json!({
-        "path": path.display().to_string(),
+        "path": report::path(path),
         "kind": "model",
         "model": card.kind.to_string(),
         "network": card.network,
@@ -67,11 +79,6 @@ fn model(path: &Path, card: &ModelCard) -> Value {
     entry
 }
 
-/// A name without line breaks.
-fn one_line(name: &dyn std::fmt::Display) -> String {
-    name.to_string().replace('\n', "\\n").replace('\r', "\\r")
-}
-
 fn song(path: &Path) -> Result<(String, Value)> {
     let mut decoder = Decoder::open(path)?;
     while decoder.next_chunk()?.is_some() {}
@@ -79,18 +86,18 @@ fn song(path: &Path) -> Result<(String, Value)> {
     let peak = if largest < 1e3 { format!("{largest:.3}") } else { format!("{largest:.1e}") };
     let seconds = decoder.frames_read() as f64 / f64::from(decoder.sample_rate_hz());
     let line = format!(
-        "{}: \"{}\", {seconds:.2} s, {} Hz, {channels} channel{}, {}, peak {peak}{}",
-        one_line(&path.display()),
-        one_line(&decoder.title()),
+        "{}: \"{}\", {seconds:.2} s, {} Hz, {}, {}, peak {peak}{}",
+        shown(path),
+        shown(&decoder.title()),
         decoder.sample_rate_hz(),
-        if channels == 1 { "" } else { "s" },
+        counted(channels, "channel"),
         decoder.codec(),
         decoder.warnings().iter().map(|w| format!("\n  note: {w}")).collect::<String>(),
     );
     let tags: serde_json::Map<_, _> =
         decoder.tags().iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
     let entry = json!({
-        "path": path.display().to_string(),
+        "path": report::path(path),
         "kind": "song",
         "title": decoder.title(),
         "seconds": seconds,

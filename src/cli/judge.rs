@@ -1,10 +1,14 @@
 //! `judge`: what the judge says of a piece.
 
+use super::given::Given;
 use super::outputs::{self, Kind, Output};
-use super::report::Report;
+use super::report::{self, Report};
+use super::songs::FolderOptions;
+use super::streams::{Input, Target};
 use clap::Args;
-use neural_composer::audio::{Song, find_songs, passed_over};
+use neural_composer::audio::Song;
 use neural_composer::evaluate::{self, Judgement};
+use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
@@ -15,48 +19,52 @@ use std::path::PathBuf;
 /// another speed), where it jumps, and whether it stands still, hisses or clicks.
 #[derive(Args)]
 pub struct Judge {
-    /// The songs or folders of songs, and last the piece
-    #[arg(required = true, num_args = 2.., value_names = ["SONGS", "PIECE"])]
+    /// The songs or folders of songs, and last the piece; - is standard input
+    #[arg(required = true, value_name = "SONGS and PIECE")]
     files: Vec<PathBuf>,
-    /// Draw the judgement into a file, PNG or (by its ending) SVG
+    /// Draw the judgement into a file, PNG or (by its ending) SVG; - is standard output, PNG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    #[command(flatten)]
+    folders: FolderOptions,
 }
 
 impl Judge {
-    pub fn run(self) -> Result<Report> {
-        let [songs @ .., piece] = self.files.as_slice() else {
-            return Err(Error::Argument {
-                name: "files",
-                expected: "songs and a piece".into(),
-                found: "nothing".into(),
-            });
+    pub fn run(self, given: &Given) -> Result<Report> {
+        Input::check(&self.files)?;
+        let (piece, songs) = match self.files.as_slice() {
+            [songs @ .., piece] if !songs.is_empty() => (piece, songs),
+            files => {
+                let found = counted(files.len(), "file");
+                return Err(Error::argument("SONGS and PIECE", "songs, and last a piece", found));
+            }
         };
-        let (mut files, mut passed) = (Vec::new(), Vec::new());
-        for path in songs {
-            files.extend(find_songs(path)?);
-            passed.extend(passed_over(path)?);
-        }
-        if let Some(path) = &self.picture {
-            let inputs = [&files[..], std::slice::from_ref(piece)].concat();
+        let songs = self.folders.songs(songs)?;
+        let mut inputs = songs.files;
+        inputs.push(piece.clone());
+        let target = match &self.picture {
+            Some(path) => Some(Target::of("--picture", path, given)?),
+            None => None,
+        };
+        if let Some(Target { path, .. }) = &target {
             outputs::check(&[Output::named("--picture", path, Kind::Picture)], &inputs, false)?;
         }
-        let piece = Song::open(piece)?;
-        let opened = files.iter().map(Song::open).collect::<Result<Vec<_>>>()?;
+        let _input = Input::read(&mut inputs)?;
+        let piece = Song::open(inputs.pop().unwrap_or_default())?;
+        let opened = inputs.iter().map(Song::open).collect::<Result<Vec<_>>>()?;
         let verdict = piece.judge(&opened)?;
         let mut report = Report::default()
             .line(verdict.to_string())
             .fact("judgement", facts(&verdict))
-            .warn(passed)
+            .warn(songs.notes)
             .warn(piece.warnings().iter().cloned())
             .warn(opened.iter().flat_map(Song::warnings).cloned());
-        if let Some(path) = &self.picture {
-            verdict.picture()?.save(path)?;
-            report = report
-                .line(format!("{}: the judgement drawn", path.display()))
-                .fact("picture", path.display().to_string());
-        }
-        Ok(report)
+        let Some(target) = target else { return Ok(report) };
+        verdict.picture()?.save(&target.path)?;
+        report = report
+            .line(format!("{}: the judgement drawn", shown(&target.path)))
+            .fact("picture", report::path(&target.path));
+        target.deliver(report)
     }
 }
 

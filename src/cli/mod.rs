@@ -12,11 +12,14 @@ mod outputs;
 mod play;
 mod report;
 mod similarity;
+mod songs;
+mod streams;
 mod train;
+mod typed;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
-use neural_composer::{Error, interrupt};
+use neural_composer::{Error, atomic_file, interrupt, stream_file};
 use report::{Report, print_json, tell};
 use std::process::ExitCode;
 
@@ -38,6 +41,10 @@ Examples:
   neural-composer generate night.safetensors --from intro.flac -o night.wav
   neural-composer similarity night.wav my-song.mp3
   neural-composer judge my-song.mp3 night.wav
+  ffmpeg -i film.mkv -f wav - | neural-composer compose - -o - | aplay
+
+- is standard input or standard output. A file of that name is ./-, and names that begin with - come
+after --.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 stopped with Ctrl-C (143 by SIGTERM, 129 by
 SIGHUP).";
@@ -56,7 +63,7 @@ enum Command {
 
 /// Reads the arguments, does the job, prints the result.
 pub fn run() -> ExitCode {
-    let command = Arguments::command();
+    let command = typed::with_values_of_any_sign(Arguments::command());
     let matches = command.clone().get_matches();
     let given = Given::of(&command, &matches);
     let arguments = match Arguments::from_arg_matches(&matches) {
@@ -66,24 +73,28 @@ pub fn run() -> ExitCode {
     if let Err(error) = interrupt::listen() {
         tell(&format!("neural-composer: note: Ctrl-C ends at once, without a result: {error}"));
     }
+    // Where it cannot be had, the limit ends the program, which leaves no result either.
+    let _ = atomic_file::survive_size_limit();
+    stream_file::remove_left_behind();
     let result = interrupt::Handle::new().during(|| match arguments.command {
         Command::Compose(command) => command.run(&given),
-        Command::Decode(command) => command.run(),
+        Command::Decode(command) => command.run(&given),
         Command::Train(command) => command.run(&given),
         Command::Generate(command) => command.run(&given),
         Command::Similarity(command) => command.run(),
-        Command::Judge(command) => command.run(),
+        Command::Judge(command) => command.run(&given),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
     });
     match result {
         Ok(report) => finish(&report, arguments.json),
         Err(error) => {
+            let words = typed::message(&error, &given);
             if arguments.json {
                 // The error itself decides how it ends.
-                let _ = print_json(&serde_json::json!({ "error": error.to_string() }));
+                let _ = print_json(&serde_json::json!({ "error": words }));
             }
-            tell(&format!("neural-composer: {error}"));
+            tell(&format!("neural-composer: {words}"));
             match error {
                 Error::Interrupted(_) => stopped(),
                 Error::Argument { .. } => ExitCode::from(2),

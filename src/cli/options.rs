@@ -2,14 +2,14 @@
 
 use super::given::Given;
 use super::report::tell;
+use super::songs::{FolderOptions, Songs};
 use clap::{Args, ValueEnum};
-use neural_composer::audio;
 use neural_composer::dataset::{Dataset, SongSource};
 use neural_composer::display::Output;
 use neural_composer::generate::{
     BlockLearning, CodeLearning, GrainLearning, Learned, Learning, Model,
 };
-use neural_composer::model::{Activation, Device, LayerConfig};
+use neural_composer::model::{Activation, Device, LayerConfig, NetworkConfig};
 use neural_composer::notebook::LiveTraining;
 use neural_composer::recipe::Recipe;
 use neural_composer::train::loss::Loss;
@@ -41,8 +41,10 @@ impl DeviceOption {
 /// Songs, and how to train on them.
 #[derive(Args, Clone)]
 pub struct TrainingOptions {
-    /// Songs or folders of songs [default: datasets/songs]
+    /// Songs or folders of songs; - is standard input [default: datasets/songs]
     songs: Vec<PathBuf>,
+    #[command(flatten)]
+    folders: FolderOptions,
     /// fast: a minute or two on two cores; course: the 2016 course's own settings, hours (blocks)
     #[arg(long, default_value = "fast", value_name = "fast|course")]
     settings: Recipe,
@@ -116,8 +118,9 @@ pub enum Kind {
 }
 
 /// Options that all models understand, and steps, which all but blocks do.
-const COMMON: [&str; 11] = [
+const COMMON: [&str; 12] = [
     "songs",
+    "recursive",
     "seed",
     "device",
     "steps",
@@ -170,27 +173,33 @@ impl TrainingOptions {
         }
     }
 
-    /// Every song file that was named, folders opened up.
-    pub fn song_files(&self) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for path in self.named() {
-            files.extend(audio::find_songs(path)?);
+    /// Refuses numbers that cannot be, before any work.
+    pub fn check(&self, kind: Kind) -> Result<()> {
+        match self.learning(kind)? {
+            Learning::Grains(learning) => learning.training.check(),
+            Learning::Codes(learning) => learning.training.check(),
+            Learning::Blocks(learning) => {
+                let width = learning.dataset.blocks.width();
+                NetworkConfig::stack(width, learning.layers).check()?;
+                self.changed(Training::epochs(1)).check()
+            }
         }
-        Ok(files)
     }
 
-    fn named(&self) -> Vec<PathBuf> {
-        if self.songs.is_empty() { vec![DEFAULT_SONGS.into()] } else { self.songs.clone() }
+    /// Every song file that was named, folders opened up.
+    pub fn songs(&self) -> Result<Songs> {
+        match self.songs.as_slice() {
+            [] => self.folders.songs(&[DEFAULT_SONGS.into()]),
+            named => self.folders.songs(named),
+        }
     }
 
     /// Learns from `songs`, and shows how that goes.
-    pub fn learn(&self, kind: Kind, songs: &[PathBuf]) -> Result<Learned> {
-        let sources: Vec<SongSource> = songs.iter().cloned().map(SongSource::File).collect();
+    pub fn learn(&self, kind: Kind, songs: &Songs) -> Result<Learned> {
+        let sources: Vec<SongSource> = songs.files.iter().cloned().map(SongSource::File).collect();
         let mut told = Told(LiveTraining::to(Output::for_progress()));
         let mut learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
-        for named in self.named() {
-            learned.notes.extend(audio::passed_over(named)?);
-        }
+        learned.notes.extend(songs.notes.iter().cloned());
         told.0.finish(&learned.history);
         Ok(learned)
     }
@@ -240,7 +249,16 @@ impl TrainingOptions {
     }
 
     fn training(&self, data: &Dataset) -> Result<Training> {
-        let mut training = self.settings.training(data).seed(self.seed);
+        let mut training = self.changed(self.settings.training(data));
+        if let Some(name) = &self.schedule {
+            training.schedule = Schedule::usual(name, training.planned_updates(data)?)?;
+        }
+        Ok(training)
+    }
+
+    /// `training` with what was given.
+    fn changed(&self, training: Training) -> Training {
+        let mut training = training.seed(self.seed);
         training.validation = self.validation;
         training.patience = self.patience;
         training.batch_size = self.batch.unwrap_or(training.batch_size);
@@ -254,10 +272,7 @@ impl TrainingOptions {
         training.truncate_steps = self.truncate;
         training.recompute =
             Recompute { layers: self.recompute_layers, steps: self.recompute_steps };
-        if let Some(name) = &self.schedule {
-            training.schedule = Schedule::usual(name, training.planned_updates(data)?)?;
-        }
-        Ok(training)
+        training
     }
 }
 

@@ -3,10 +3,12 @@
 //! No output is one of the inputs, by whatever name or link, nor another output; none is a folder, a
 //! device, a FIFO or write-protected; and what the user did not name is not replaced.
 
+use super::streams::STREAM;
 use clap::Args;
 use neural_composer::audio::SONG_EXTENSIONS;
 use neural_composer::model::ModelKind;
 use neural_composer::train::History;
+use neural_composer::words::{shown, stream};
 use neural_composer::{Error, Result, atomic_file};
 use std::collections::HashSet;
 use std::io::Write;
@@ -82,7 +84,8 @@ impl Kind {
 /// # Errors
 /// [`Error::Argument`] with the option.
 pub fn check(outputs: &[Output<'_>], inputs: &[PathBuf], force: bool) -> Result<()> {
-    let read: HashSet<Identity> = inputs.iter().map(|path| Identity::of(path)).collect();
+    let files = inputs.iter().filter(|path| **path != Path::new(STREAM));
+    let read: HashSet<Identity> = files.map(|path| Identity::of(path)).collect();
     let mut written = HashSet::new();
     for output in outputs {
         let path = output.path;
@@ -90,34 +93,43 @@ pub fn check(outputs: &[Output<'_>], inputs: &[PathBuf], force: bool) -> Result<
         if output.named
             && let Some(expected) = output.kind.expected(&ending)
         {
-            return Err(output.refused(expected, path.display().to_string()));
+            return Err(output.refused(expected, shown(path).to_string()));
         }
         atomic_file::check(path).map_err(|error| match error {
             Error::Io { source, .. } => {
-                let found = format!("{}: {source}", path.display());
+                let found = format!("{}: {source}", shown(path));
                 output.refused("a file that can be written", found)
             }
             error => error,
         })?;
-        let identity = Identity::of(path);
+        let identity = match stream(path).and_then(|_| standard_output()) {
+            Some(file) => Identity::of(&file),
+            None => Identity::of(path),
+        };
         if read.contains(&identity) {
-            let found = format!("{}, which is read", path.display());
+            let found = format!("{}, which is read", shown(path));
             return Err(output.refused("a file that is not one of the inputs", found));
         }
         if !written.insert(identity) {
-            let found = format!("{} twice", path.display());
+            let found = format!("{} twice", shown(path));
             return Err(output.refused("a file of its own for each result", found));
         }
         if !output.named && !force && path.exists() && !is_ours(path, output.kind) {
             let found = format!(
                 "{}, which would be written beside it and was not made by neural-composer: move \
                  it, name another output, or give --force",
-                path.display()
+                shown(path)
             );
             return Err(output.refused("a name with nothing in the way", found));
         }
     }
     Ok(())
+}
+
+/// The file that standard output leads into.
+fn standard_output() -> Option<PathBuf> {
+    let path = PathBuf::from("/dev/stdout");
+    path.is_file().then_some(path)
 }
 
 /// What makes two names the same file.

@@ -1,6 +1,7 @@
 //! `play`: a song on the speakers.
 
-use super::report::{Report, tell};
+use super::report::{self, Report, tell};
+use super::streams::Input;
 use clap::Args;
 use neural_composer::audio::Song;
 use neural_composer::{Error, Result, interrupt};
@@ -10,6 +11,7 @@ use std::time::Duration;
 /// Play a song or piece through the speakers (Ctrl-C stops)
 #[derive(Args)]
 pub struct Play {
+    /// The song; - is standard input
     song: PathBuf,
     /// From 0, silence, to 1, as it is
     #[arg(long, default_value_t = 1.0)]
@@ -17,10 +19,12 @@ pub struct Play {
 }
 
 impl Play {
-    pub fn run(self) -> Result<Report> {
+    pub fn run(mut self) -> Result<Report> {
+        Input::check([&self.song])?;
         if !(0.0..=1.0).contains(&self.volume) {
             return Err(Error::argument("volume", "a number from 0 to 1", self.volume));
         }
+        let _input = Input::read([&mut self.song])?;
         let song = Song::open(&self.song)?;
         let playback = song.audio().play()?;
         playback.set_volume(self.volume)?;
@@ -31,7 +35,7 @@ impl Play {
         let interrupted = playback.is_playing();
         playback.stop();
         Ok(Report::default()
-            .fact("played", song.path().display().to_string())
+            .fact("played", report::path(song.path()))
             .fact("seconds", song.audio().duration_seconds())
             .warn(song.warnings().iter().cloned())
             .interrupted(interrupted))

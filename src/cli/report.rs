@@ -2,6 +2,7 @@
 
 use neural_composer::display::plain;
 use neural_composer::generate::Piece;
+use neural_composer::words::{shown, stream};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,6 +25,11 @@ fn printed(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// A file's name for machines, as it is; bytes that are no text become `�`.
+pub fn path(path: &Path) -> Value {
+    stream(path).map_or_else(|| path.to_string_lossy().into(), Value::from)
+}
+
 /// What a subcommand has to say at its end: lines for people, the same facts for machines.
 #[derive(Default)]
 pub struct Report {
@@ -31,14 +37,15 @@ pub struct Report {
     facts: Map<String, Value>,
     warnings: Vec<String>,
     interrupted: bool,
+    on_standard_error: bool,
 }
 
 impl Report {
     /// What there is to say of a piece that was written to `output`.
     pub fn of_piece(piece: &Piece, output: &Path) -> Self {
         Self::default()
-            .line(format!("{}: {piece}", output.display()))
-            .fact("output", output.display().to_string())
+            .line(format!("{}: {piece}", shown(output)))
+            .fact("output", path(output))
             .fact("seconds", piece.audio().duration_seconds())
             .fact("sample_rate_hz", piece.audio().sample_rate_hz())
             .fact("seed_from", piece.seed())
@@ -69,6 +76,12 @@ impl Report {
         self
     }
 
+    /// Prints to standard error, because the result is on standard output.
+    pub fn on_standard_error(mut self) -> Self {
+        self.on_standard_error = true;
+        self
+    }
+
     pub fn was_interrupted(&self) -> bool {
         self.interrupted
     }
@@ -87,6 +100,10 @@ impl Report {
             facts.insert("warnings".into(), self.warnings.clone().into());
             facts.insert("interrupted".into(), self.interrupted.into());
             return print_json(&Value::Object(facts));
+        }
+        if self.on_standard_error {
+            self.lines.iter().for_each(|line| tell(line));
+            return Ok(());
         }
         let mut lines = self.lines.iter();
         printed(lines.try_for_each(|line| writeln!(io::stdout(), "{}", plain::clean(line))))

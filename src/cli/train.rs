@@ -3,10 +3,12 @@
 use super::given::Given;
 use super::options::{Kind, TrainingOptions};
 use super::outputs::{self, Output, Replacing, beside, save_chart};
-use super::report::Report;
+use super::report::{self, Report};
+use super::streams::{Input, Target};
 use clap::Args;
-use neural_composer::Result;
 use neural_composer::train::Stop;
+use neural_composer::words::shown;
+use neural_composer::{Error, Result};
 use std::path::PathBuf;
 
 /// Train a model on songs and write it
@@ -14,7 +16,8 @@ use std::path::PathBuf;
 pub struct Train {
     #[command(flatten)]
     training: TrainingOptions,
-    /// The model; its loss over the epochs is drawn beside it (model.loss.svg)
+    /// The model; its loss over the epochs is drawn beside it (model.loss.svg); - is standard output,
+    /// without the drawing
     #[arg(short, long, default_value = "model.safetensors")]
     output: PathBuf,
     /// blocks: the course's method, block by block; grains: a new order of the songs' own grains;
@@ -28,26 +31,41 @@ pub struct Train {
 impl Train {
     pub fn run(self, given: &Given) -> Result<Report> {
         TrainingOptions::refuse_foreign(self.model, given)?;
-        let files = self.training.song_files()?;
-        let chart = beside(&self.output, "loss.svg");
-        let outputs = [
-            Output::named("--output", &self.output, outputs::Kind::Model),
-            Output::beside("--output", &chart, outputs::Kind::Picture),
-        ];
-        outputs::check(&outputs, &files, self.replacing.force)?;
-        let learned = self.training.learn(self.model, &files)?;
+        self.training.check(self.model)?;
+        let mut songs = self.training.songs()?;
+        Input::check(&songs.files)?;
+        let target = Target::of("--output", &self.output, given)?;
+        let chart = beside(&target.path, "loss.svg");
+        let named = Output::named("--output", &target.path, outputs::Kind::Model);
+        let mut outputs = vec![named];
+        if !target.is_stream() {
+            outputs.push(Output::beside("--output", &chart, outputs::Kind::Picture));
+        }
+        outputs::check(&outputs, &songs.files, self.replacing.force)?;
+        if self.model == Kind::Grains && Input::is_among(&songs.files) {
+            let expected = "files, which a model of grains reads again";
+            return Err(Error::argument("songs", expected, "standard input"));
+        }
+        let _input = Input::read(&mut songs.files)?;
+        let learned = self.training.learn(self.model, &songs)?;
         let (model, history) = (learned.model, learned.history);
-        model.save(&self.output)?;
-        save_chart(&history, &chart)?;
+        model.save(&target.path)?;
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
-        Ok(Report::default()
-            .line(format!("{}: the model; {}: its loss", self.output.display(), chart.display()))
-            .fact("model", self.output.display().to_string())
-            .fact("chart", chart.display().to_string())
+        let mut report = Report::default().fact("model", report::path(&target.path));
+        if target.is_stream() {
+            report = report.line(format!("{}: the model", shown(&target.path)));
+        } else {
+            save_chart(&history, &chart)?;
+            let (model, chart) = (shown(&target.path), shown(&chart));
+            report = report.line(format!("{model}: the model; {chart}: its loss"));
+        }
+        let report = report
+            .fact("chart", (!target.is_stream()).then(|| report::path(&chart)))
             .fact("parameters", model.parameter_count())
             .fact("losses", losses)
             .fact("training_seconds", history.seconds())
             .warn(learned.notes)
-            .interrupted(history.stop == Stop::Interrupted))
+            .interrupted(history.stop == Stop::Interrupted);
+        target.deliver(report)
     }
 }

@@ -18,8 +18,9 @@ pub use settings::DatasetSettings;
 pub use source::SongSource;
 pub(crate) use source::{Mono, fingerprint, require_audible, unusable};
 
-use crate::audio::{self, Audio, Song};
+use crate::audio::{self, Audio, Song, SubFolders};
 use crate::features::{Blocks, Normaliser};
+use crate::words::{counted, shown};
 use crate::{Error, Result, interrupt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,13 +67,19 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// All songs of a folder, in the order of their names; a single file is a folder of one.
+    /// All songs of a folder, in the order of their names; a single file is a folder of one. Pieces
+    /// that neural-composer composed are [`skipped`](Self::skipped).
     ///
     /// # Errors
     /// When the folder is missing or holds no song, or none of its songs can be used: the message
     /// then lists every file with its reason.
     pub fn from_dir(folder: impl AsRef<Path>, settings: DatasetSettings) -> Result<Self> {
-        Self::from_files(&audio::find_songs(folder)?, settings)
+        let found = audio::search_songs(folder, SubFolders::Ignored)?;
+        let composed = found.composed.clone().into_iter();
+        let composed = composed.map(|path| Skipped { reason: audio::no_song(&path), path });
+        let mut data = Self::from_files(&found.require_song()?, settings)?;
+        data.skipped = data.skipped.iter().cloned().chain(composed).collect();
+        Ok(data)
     }
 
     /// The named files. Files that cannot be used are reported in [`skipped`](Self::skipped).
@@ -235,8 +242,8 @@ impl Dataset {
             return Err(Error::argument(
                 "validation",
                 format!(
-                    "a fraction that leaves some of the {} sequences on both sides",
-                    self.len()
+                    "a fraction that leaves some of {} on both sides",
+                    counted(self.len(), "sequence")
                 ),
                 fraction,
             ));
@@ -268,19 +275,20 @@ impl std::fmt::Display for Dataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{} sequences of {} blocks ({:.1} s each) from {} song{}, {:.1} s of music",
-            self.len(),
-            self.settings.sequence_blocks,
+            "{} of {} ({:.1} s each) from {}, {:.1} s of music",
+            counted(self.len(), "sequence"),
+            counted(self.settings.sequence_blocks, "block"),
             self.settings.sequence_blocks as f64 * self.blocks().block_seconds(),
-            self.songs.len(),
-            if self.songs.len() == 1 { "" } else { "s" },
+            counted(self.songs.len(), "song"),
             self.duration_seconds()
         )?;
         for song in self.songs.iter() {
             writeln!(
                 f,
-                "  used     {} ({:.1} s, {} sequences)",
-                song.title, song.duration_seconds, song.sequences
+                "  used     {} ({:.1} s, {})",
+                song.title,
+                song.duration_seconds,
+                counted(song.sequences, "sequence")
             )?;
             for warning in &song.warnings {
                 writeln!(f, "           note: {warning}")?;
@@ -307,19 +315,21 @@ impl DatasetSettings {
         require_audible(source, &audio.to_mono(), peak)?;
         let unheard = audio.channels().iter().flatten().filter(|s| !s.is_finite()).count();
         if unheard > 0 {
-            warnings.push(format!("{unheard} samples that are not numbers count as silence"));
+            warnings.push(match unheard {
+                1 => "1 sample that is not a number counts as silence".into(),
+                _ => format!("{unheard} samples that are not numbers count as silence"),
+            });
         }
         let rows = blocks.spectra(&audio)?;
         let sequences = self.sequences_in(rows.len() / blocks.width());
         if sequences == 0 {
             let needed = self.sequence_blocks as f64 * blocks.block_seconds();
-            let name =
-                source.path().map_or_else(|| title.clone(), |path| path.display().to_string());
+            let name = source.path().map_or_else(|| title.clone(), |path| shown(path).to_string());
             return Err(Error::Data(format!(
-                "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({} blocks); \
+                "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({}); \
                  use a longer song or fewer blocks per sequence",
                 audio.duration_seconds(),
-                self.sequence_blocks,
+                counted(self.sequence_blocks, "block"),
             )));
         }
         let song = DatasetSong {

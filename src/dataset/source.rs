@@ -1,6 +1,7 @@
 //! Where a song's samples are.
 
 use crate::audio::{Audio, Decoder, Song, peak_of};
+use crate::words::{one_line, shown};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +40,7 @@ const KEPT_BY_MIX: f32 = 1e-3;
 /// # Errors
 /// [`Error::Data`] for silence, and for channels that cancel each other when they are mixed.
 pub(crate) fn require_audible(source: &SongSource, mono: &Audio, peak: f32) -> Result<()> {
-    let name = source.path().map_or_else(|| source.title(), |path| path.display().to_string());
+    let name = source.path().map_or_else(|| source.title(), |path| shown(path).to_string());
     if peak < AUDIBLE && mono.channels().iter().flatten().any(|sample| !sample.is_finite()) {
         return Err(Error::Data(format!(
             "{name}: holds samples that are not numbers; convert it anew"
@@ -100,7 +101,7 @@ impl SongSource {
     pub fn title(&self) -> String {
         match self {
             Self::File(path) => {
-                path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+                one_line(&path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy())
             }
             Self::Song(song) => song.title().to_owned(),
             Self::Audio { title, .. } => title.clone(),

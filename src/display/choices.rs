@@ -6,6 +6,7 @@ use super::colormap::ColorMap;
 use super::html;
 use super::picture::{Drawing, Picture, Raster};
 use super::theme;
+use crate::words::counted;
 use crate::{Error, Result};
 use plotters::prelude::*;
 use std::fmt::Write as _;
@@ -126,14 +127,14 @@ impl Choices {
         });
         let jumps = self.steps.windows(2).filter(|pair| !follows(&pair[0], &pair[1]));
         format!(
-            "{} steps; in the middle {:.1} candidates in question (from {:.1} to {:.1}); the likeliest \
-             was taken {} times; {} jumps.",
-            self.steps.len(),
+            "{}; in the middle {:.1} candidates in question (from {:.1} to {:.1}); the likeliest \
+             was taken {}; {}.",
+            counted(self.steps.len(), "step"),
             numbers[numbers.len() / 2],
             numbers[0],
             numbers[numbers.len() - 1],
-            likeliest.count(),
-            jumps.count()
+            counted(likeliest.count(), "time"),
+            counted(jumps.count(), "jump")
         )
     }
 }

@@ -6,6 +6,7 @@ use super::picture::{Drawing, Picture, Raster};
 use super::spectrogram::{self, SpectrogramView};
 use super::theme;
 use crate::features::correlation;
+use crate::words::counted;
 use crate::{Error, Result};
 use plotters::prelude::*;
 
@@ -51,7 +52,8 @@ pub fn hidden_states(view: &HiddenStatesView<'_>) -> Result<Picture> {
     let steps = |layer: &LayerView<'_>| layer.values.len().checked_div(layer.units).unwrap_or(0);
     for layer in view.layers {
         if steps(layer) == 0 || layer.values.len() != steps(layer) * layer.units {
-            let found = format!("{} numbers for {} units", layer.values.len(), layer.units);
+            let found =
+                [counted(layer.values.len(), "number"), counted(layer.units, "unit")].join(" for ");
             return Err(Error::argument("values", "one or more whole steps", found));
         }
     }
@@ -86,10 +88,9 @@ pub fn hidden_states(view: &HiddenStatesView<'_>) -> Result<Picture> {
         layers.push((frame, name, drawn.largest));
     }
     let words = format!(
-        "Spectrogram of {sound_seconds:.1} seconds and below it the hidden states of {} recurrent \
-         {}, one row for a unit.",
-        view.layers.len(),
-        if view.layers.len() == 1 { "layer" } else { "layers" }
+        "Spectrogram of {sound_seconds:.1} seconds and below it the hidden states of {}, one \
+         row for a unit.",
+        counted(view.layers.len(), "recurrent layer")
     );
     HiddenStates { rasters, layers, end, frequency, words }.picture()
 }

@@ -6,6 +6,7 @@ use super::picture::{Drawing, Picture, Raster};
 use super::theme;
 use crate::Result;
 use crate::evaluate::{Judgement, SelfSimilarity};
+use crate::words::counted;
 use plotters::prelude::*;
 
 /// Draws a judgement: the distance of style beside that of the songs' halves, where the piece copies
@@ -131,11 +132,11 @@ impl Drawing for Chart<'_> {
     fn description(&self) -> String {
         let Judgement { style, copies, joins, .. } = self.0;
         format!(
-            "Judgement of {:.1} seconds: {style}; {copies} in {} passages; {} joins. Below, which \
+            "Judgement of {:.1} seconds: {style}; {copies} in {}; {}. Below, which \
              moments of the piece and of the song are alike.",
             self.0.duration_seconds,
-            copies.passages.len(),
-            joins.seconds.len()
+            counted(copies.passages.len(), "passage"),
+            counted(joins.seconds.len(), "join")
         )
     }
 

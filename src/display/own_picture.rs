@@ -3,6 +3,7 @@
 use super::canvas::{Canvas, CanvasArea};
 use super::picture::{Picture, encode};
 use super::theme;
+use crate::words::shown;
 use crate::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -123,7 +124,7 @@ impl Picture {
             Ok(text) if text.contains("<svg") => Self::from_svg(text),
             _ => Err(Error::Picture(format!(
                 "{}: expected a PNG or SVG file, found neither",
-                path.display()
+                shown(path)
             ))),
         };
         Ok(picture?.described(&name))

@@ -2,6 +2,7 @@
 
 use super::axes::{Frame, Paper};
 use super::theme;
+use crate::words::shown;
 use crate::{Error, Result, atomic_file};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -74,7 +75,7 @@ impl Picture {
         };
         if bytes.is_empty() {
             let expected = "a name that ends in .svg: there is no bitmap of this picture";
-            return Err(Error::argument("path", expected, path.display()));
+            return Err(Error::argument("path", expected, shown(path)));
         }
         atomic_file::write(path, |file| {
             file.write_all(bytes).map_err(Error::io(path, "write the picture"))

@@ -1,5 +1,6 @@
 //! Plain text for consoles: small pictures in Unicode, times, sizes.
 
+use crate::words;
 use indicatif::HumanCount;
 
 /// Text from a file made safe for a terminal and for evcxr: control characters (which could move
@@ -13,8 +14,7 @@ pub fn clean(text: &str) -> String {
 /// The character, or `�` for one that controls how others are shown. Letters of languages written
 /// from right to left need no such control.
 pub(super) fn visible(c: char) -> char {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if turns || (c.is_control() && c != '\n' && c != '\t') { '\u{fffd}' } else { c }
+    if words::controls(c) && c != '\n' && c != '\t' { '\u{fffd}' } else { c }
 }
 
 /// A time as minutes and seconds, `3:05`, or hours, `1:02:03`.

@@ -6,6 +6,7 @@ use super::lines::{pieces, text_width};
 use super::picture::{Drawing, Picture};
 use super::{plain, theme};
 use crate::Result;
+use crate::words::counted;
 use plotters::prelude::*;
 
 /// A number that a chart can show; NaN and infinities leave gaps.
@@ -184,6 +185,7 @@ impl SeriesChart {
         let Some((_, last)) = numbers().next_back() else {
             return match values.len() {
                 0 => "no values yet".into(),
+                1 => "1 value, which is not a number".into(),
                 count => format!("{count} values, none of them a number"),
             };
         };
@@ -192,9 +194,8 @@ impl SeriesChart {
         let (highest_at, highest) =
             numbers().fold((0, f64::NEG_INFINITY), |a, (i, v)| if *v > a.1 { (i, *v) } else { a });
         let mut text = format!(
-            "{} value{}, last {}, lowest {} at {}, highest {} at {}",
-            values.len(),
-            if values.len() == 1 { "" } else { "s" },
+            "{}, last {}, lowest {} at {}, highest {} at {}",
+            counted(values.len(), "value"),
             compact(*last),
             compact(lowest),
             lowest_at + 1,

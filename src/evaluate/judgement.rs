@@ -6,6 +6,7 @@ use super::{
 };
 use crate::audio::Audio;
 use crate::features::PitchBands;
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use std::fmt;
 
@@ -127,9 +128,9 @@ impl fmt::Display for Judgement {
         match joins.spectral_change.zip(steps) {
             Some((change, (step, natural))) => writeln!(
                 f,
-                "{} joins, spectral change {change:.1} times the natural one, loudness step {step:.1} dB \
+                "{}, spectral change {change:.1} times the natural one, loudness step {step:.1} dB \
                  (songs {natural:.1} dB)",
-                joins.seconds.len()
+                counted(joins.seconds.len(), "join")
             )?,
             _ => writeln!(f, "no joins found ({:.0} % traced to the songs)", joins.traced * 100.0)?,
         }

@@ -118,17 +118,28 @@ impl Moments {
         if self.frames.is_empty() {
             return 0.0;
         }
+        let squares: Vec<f64> = other.frames.iter().map(|frame| dot(frame, frame)).collect();
         let best = |frame: &Vec<f32>| {
-            other.frames.iter().map(|candidate| cosine(frame, candidate)).fold(0.0, f64::max)
+            let own = dot(frame, frame);
+            let candidates = other.frames.iter().zip(&squares);
+            let alike = candidates
+                .map(|(candidate, square)| cosine_of(dot(frame, candidate), own * square));
+            alike.fold(0.0, f64::max)
         };
         self.frames.iter().map(best).sum::<f64>() / self.frames.len() as f64
     }
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        f64::from(a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>())
-    };
-    let norm = (dot(a, a) * dot(b, b)).sqrt();
-    if norm > 0.0 { (dot(a, b) / norm).clamp(0.0, 1.0) } else { 0.0 }
+    cosine_of(dot(a, b), dot(a, a) * dot(b, b))
+}
+
+/// From the product of two vectors, and that of their squares.
+fn cosine_of(product: f64, squares: f64) -> f64 {
+    let norm = squares.sqrt();
+    if norm > 0.0 { (product / norm).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    f64::from(a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>())
 }

@@ -3,6 +3,7 @@
 use super::bands_of;
 use crate::audio::Audio;
 use crate::features::PitchBands;
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use nalgebra::{DMatrix, DVector};
 use std::fmt;
@@ -87,9 +88,9 @@ fn windows(bands: &PitchBands, what: &str) -> Result<Vec<Features>> {
     let features: Vec<Features> = rows.windows(WINDOW).step_by(HOP).filter_map(features).collect();
     if features.len() < LEAST_WINDOWS {
         return Err(Error::Data(format!(
-            "{what} has {} windows of a second that are not silent: at least {LEAST_WINDOWS} are \
+            "{what} has {} of a second besides silent ones: at least {LEAST_WINDOWS} are \
              needed to judge a style, so use a sound of three seconds or more",
-            features.len()
+            counted(features.len(), "window")
         )));
     }
     Ok(features)

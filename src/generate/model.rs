@@ -53,11 +53,12 @@ impl Model {
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let file = ModelFile::read(path)?;
-        Ok(match file.kind() {
-            ModelKind::Blocks => Self::Blocks(Network::from_file(file, path, device)?),
-            ModelKind::Grains => Self::Grains(GrainComposer::from_file(file, path)?),
-            ModelKind::Codes => Self::Codes(CodeComposer::from_file(file, path)?),
-        })
+        let model = match file.kind() {
+            ModelKind::Blocks => Network::from_file(file, path, device).map(Self::Blocks),
+            ModelKind::Grains => GrainComposer::from_file(file, path).map(Self::Grains),
+            ModelKind::Codes => CodeComposer::from_file(file, path).map(Self::Codes),
+        };
+        model.map_err(|error| error.in_model(path))
     }
 
     /// What a model in training composes now, as [`compose`](Self::compose); `options` are those of the
@@ -188,6 +189,10 @@ impl ModelCard {
     /// version, or not one of ours.
     pub fn of(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        Self::read(path).map_err(|error| error.in_model(path))
+    }
+
+    fn read(path: &Path) -> Result<Self> {
         let file = ModelFile::read(path)?;
         let kind = file.kind();
         let mut details = serde_json::Map::new();

@@ -76,6 +76,12 @@ impl ModelFile {
 
     /// Reads a file that [`write`](Self::write) wrote, if its version is known.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        // Who opens a pipe waits for somebody who writes.
+        let metadata = std::fs::metadata(path).map_err(Error::io(path, "read the model"))?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() { "a folder" } else { "a device or a pipe" };
+            return Err(Error::model(path, format!("expected a model file, found {found}")));
+        }
         let bytes = std::fs::read(path).map_err(Error::io(path, "read the model"))?;
         let damaged = |error: &dyn std::fmt::Display| {
             Error::model(
@@ -110,10 +116,20 @@ impl ModelFile {
                 ),
             ));
         }
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
-            .map_err(|e| damaged(&e))?
-            .into_iter()
-            .collect();
+        let tensors: BTreeMap<String, Tensor> =
+            candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
+                .map_err(|e| damaged(&e))?
+                .into_iter()
+                .collect();
+        for (name, tensor) in &tensors {
+            if !is_finite(tensor).map_err(|error| damaged(&error))? {
+                let problem = format!(
+                    "holds what is not a number (in \"{name}\"): its training diverged, or it is \
+                     damaged; train again with a lower learning rate, or take another copy"
+                );
+                return Err(Error::model(path, problem));
+            }
+        }
         Ok(Self { description: description.clone(), tensors })
     }
 
@@ -145,6 +161,15 @@ impl ModelFile {
             format!("holds {found}, not {}: open it with `{loader}::load`", wanted.words().0);
         Err(Error::model(path, problem))
     }
+}
+
+/// Whether all values are finite numbers in the precision in which networks compute.
+fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
+    if !tensor.dtype().is_float() {
+        return Ok(true);
+    }
+    let values = tensor.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
+    Ok(values.iter().all(|value| value.is_finite()))
 }
 
 /// What a model file holds.
@@ -183,6 +208,9 @@ impl ModelKind {
         let path = path.as_ref();
         if path.extension().is_some_and(|ending| ending == "safetensors") {
             return true;
+        }
+        if !path.is_file() {
+            return false;
         }
         let mut head = [0; 9];
         let Ok(mut file) = std::fs::File::open(path) else { return false };
@@ -236,7 +264,7 @@ impl Network {
     /// version, or not one of ours.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_file(ModelFile::read(path)?, path, device)
+        Self::from_file(ModelFile::read(path)?, path, device).map_err(|error| error.in_model(path))
     }
 
     /// The network in a model file that is read already.

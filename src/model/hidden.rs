@@ -3,6 +3,7 @@
 use super::Network;
 use crate::audio::Audio;
 use crate::numbers::Numbers;
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use candle_core::{DType, Tensor};
 
@@ -59,7 +60,7 @@ impl std::fmt::Display for HiddenStates {
     /// never move.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let milliseconds = 1e3 * self.step_seconds;
-        write!(f, "Hidden states over {} blocks of {milliseconds:.0} ms", self.steps)?;
+        write!(f, "Hidden states over {} of {milliseconds:.0} ms", counted(self.steps, "block"))?;
         for (index, layer) in self.layers.iter().enumerate() {
             let count = layer.values.len() as f32;
             let mean = layer.values.iter().map(|v| v.abs()).sum::<f32>() / count;
@@ -71,12 +72,12 @@ impl std::fmt::Display for HiddenStates {
             });
             write!(
                 f,
-                "\nlayer {}: {}, mean size {mean:.2}, {:.0} % saturated, {} of {} units still",
+                "\nlayer {}: {}, mean size {mean:.2}, {:.0} % saturated, {} of {} still",
                 index + 1,
                 layer.name,
                 100.0 * saturated,
                 still.count(),
-                layer.units
+                counted(layer.units, "unit")
             )?;
         }
         Ok(())

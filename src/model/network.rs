@@ -8,6 +8,7 @@ use super::updates::Updates;
 use super::{Device, Dropout, Parameters};
 use crate::dataset::{Dataset, DatasetSettings};
 use crate::features::Normaliser;
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::SeedableRng;
@@ -215,7 +216,7 @@ impl std::fmt::Display for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{}{} → dense {} → {} → {}: {:.1} million parameters on the {}, {} updates",
+            "{}{} → dense {} → {} → {}: {:.1} million parameters on the {}, {}",
             self.config.width,
             if self.config.recurrent_input { " and its own output" } else { "" },
             self.config.dense_units,
@@ -223,7 +224,7 @@ impl std::fmt::Display for Network {
             self.config.width,
             self.config.parameter_count() as f64 / 1e6,
             self.device,
-            self.updates()
+            counted(self.updates(), "update")
         )
     }
 }

@@ -5,6 +5,7 @@ use crate::dataset::Dataset;
 use crate::display::{Bundle, Facts, Player, Show, html, plain, short_audio, thumbnail};
 use crate::features::{Beats, Chroma, ChromaSettings, Key, LogMel, MelSettings};
 use crate::model::Network;
+use crate::words::counted;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fmt::Write as _;
@@ -186,8 +187,8 @@ fn network_facts(network: &Network) -> Facts {
         facts = facts.with(
             "trained",
             format!(
-                "{} epochs on {} of sound{took} on the {}, seed {}",
-                training.epochs,
+                "{} on {} of sound{took} on the {}, seed {}",
+                counted(training.epochs, "epoch"),
                 plain::clock(training.song_seconds),
                 training.device,
                 training.seed

@@ -83,7 +83,7 @@ impl Piece {
     /// # Errors
     /// What [`Audio::save`](crate::audio::Audio::save) reports.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.audio().save(path)
+        self.audio().save_composed(path)
     }
 
     /// Plays it through the speakers, in the background.

@@ -142,7 +142,8 @@ impl Place<'_> {
         let CopiedPassage { song_seconds, semitones, speed, .. } = self.passage;
         let mut text = format!("{} from {song_seconds:.1} s", self.song);
         if *semitones != 0 {
-            let _ = write!(text, ", {semitones:+} semitones");
+            let noun = if semitones.abs() == 1 { "semitone" } else { "semitones" };
+            let _ = write!(text, ", {semitones:+} {noun}");
         }
         if (speed - 1.0).abs() > 0.005 {
             let _ = write!(text, ", at {speed:.2} times the speed");

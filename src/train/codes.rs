@@ -3,7 +3,6 @@
 use super::drawn::{DrawnLoss, descend};
 use super::fit::Place;
 use super::loss::{SoftTargets, soft_cross_entropy};
-use super::settings::check_share;
 use super::{CodeTraining, History, InTraining, Observer};
 use crate::dataset::codes::{CodedSongs, input_row};
 use crate::model::{CodeNetwork, Device, Dropout};
@@ -43,9 +42,7 @@ pub fn code(
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
-    settings.descent.check()?;
-    Error::refuse_zero([("sequence_blocks", settings.sequence_blocks)])?;
-    check_share("scheduled_sampling", settings.scheduled_sampling)?;
+    settings.check()?;
     observer.prepared(songs);
     observer.prepared(network);
     descend(&NextCodes::new(network, songs, settings)?, &settings.descent, observer)

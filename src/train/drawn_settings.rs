@@ -4,6 +4,7 @@ use super::Checkpoints;
 use super::optimizer::{AdamW, Rule};
 use super::plan::Plan;
 use super::schedule::Schedule;
+use super::settings::check_share;
 use crate::model::Dropout;
 #[cfg(doc)]
 use crate::model::{CodeNetwork, GrainNetwork};
@@ -79,9 +80,11 @@ impl Descent {
         self.steps.div_ceil(self.steps_per_epoch.max(1))
     }
 
+    /// Refuses what cannot be trained with, as training does.
+    ///
     /// # Errors
     /// [`Error::Argument`] for impossible numbers.
-    pub(super) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         Error::refuse_zero([
             ("steps", self.steps),
             ("steps_per_epoch", self.steps_per_epoch),
@@ -129,6 +132,17 @@ pub struct GrainTraining {
     pub target_entropy: f64,
 }
 
+impl GrainTraining {
+    /// Refuses what cannot be trained with, as training does.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        self.descent.check()?;
+        Error::refuse_zero([("sequence_grains", self.sequence_grains)])
+    }
+}
+
 impl Default for GrainTraining {
     fn default() -> Self {
         Self { descent: Descent::default(), sequence_grains: 32, noise: 0.3, target_entropy: 1.2 }
@@ -145,6 +159,18 @@ pub struct CodeTraining {
     /// How often a step's input is what the network would have predicted itself instead of the truth,
     /// at the end of training; it rises from 0. Usual: 0.25.
     pub scheduled_sampling: f64,
+}
+
+impl CodeTraining {
+    /// Refuses what cannot be trained with, as training does.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        self.descent.check()?;
+        Error::refuse_zero([("sequence_blocks", self.sequence_blocks)])?;
+        check_share("scheduled_sampling", self.scheduled_sampling)
+    }
 }
 
 impl Default for CodeTraining {

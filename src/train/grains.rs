@@ -36,8 +36,7 @@ pub fn point(
     observer: &mut dyn Observer,
 ) -> Result<History> {
     let _job = interrupt::begin()?;
-    settings.descent.check()?;
-    Error::refuse_zero([("sequence_grains", settings.sequence_grains)])?;
+    settings.check()?;
     observer.prepared(pool);
     observer.prepared(network);
     descend(&NextGrain::new(network, pool, settings)?, &settings.descent, observer)

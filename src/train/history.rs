@@ -1,6 +1,7 @@
 //! Losses over the epochs of a training.
 
 use crate::model::Device;
+use crate::words::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -75,8 +76,8 @@ impl fmt::Display for History {
         };
         write!(
             f,
-            "{} epochs in {:.1} s on the {}: loss {:.4} → {:.4}",
-            self.epochs.len(),
+            "{} in {:.1} s on the {}: loss {:.4} → {:.4}",
+            counted(self.epochs.len(), "epoch"),
             self.seconds(),
             self.device,
             first.train_loss,

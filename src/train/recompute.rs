@@ -1,5 +1,6 @@
 //! Gradient checkpointing.
 
+use crate::words::counted;
 use serde::{Deserialize, Serialize};
 
 /// What training computes a second time on the way back instead of keeping it: gradient checkpointing
@@ -38,8 +39,8 @@ impl std::fmt::Display for Recompute {
         match (self.layers, self.steps) {
             (false, None) => f.write_str("nothing"),
             (true, None) => f.write_str("layers"),
-            (false, Some(steps)) => write!(f, "runs of {steps} steps"),
-            (true, Some(steps)) => write!(f, "layers, runs of {steps} steps"),
+            (false, Some(steps)) => write!(f, "runs of {}", counted(steps, "step")),
+            (true, Some(steps)) => write!(f, "layers, runs of {}", counted(steps, "step")),
         }
     }
 }

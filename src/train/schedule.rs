@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::counted;
 use crate::{Error, Result};
 
 /// How the learning rate moves over a training, as a factor of the rate that was set.
@@ -111,7 +112,8 @@ impl Schedule {
             Self::Constant | Self::WarmUp { .. } => Ok(()),
             Self::Cosine { warm_up, steps, floor } => {
                 if steps <= warm_up {
-                    let expected = format!("more than the {warm_up} steps of the warm-up");
+                    let expected =
+                        format!("more than the {} of the warm-up", counted(warm_up, "step"));
                     return Err(Error::argument("schedule.steps", expected, steps));
                 }
                 share("schedule.floor", floor)

@@ -228,7 +228,15 @@ impl Training {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses what cannot be trained with, as training does.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        if !(0.0..1.0).contains(&self.validation) {
+            let expected = "a share from 0 to below 1";
+            return Err(Error::argument("validation", expected, self.validation));
+        }
         self.plan().check()?;
         self.loss.check()?;
         Dropout::new(self.dropout, self.seed)?;

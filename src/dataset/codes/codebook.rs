@@ -2,6 +2,7 @@
 
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::product;
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
@@ -166,7 +167,7 @@ impl Codebook {
     /// [`Error::Argument`] when they are no whole rows, or one names no entry.
     pub fn decode(&self, codes: &[u32]) -> Result<Vec<f32>> {
         if !codes.len().is_multiple_of(self.stages()) {
-            let expected = format!("{} codes a row", self.stages());
+            let expected = format!("{} a row", counted(self.stages(), "code"));
             return Err(Error::argument("codes", expected, codes.len()));
         }
         let mut rows = Vec::with_capacity(codes.len() / self.stages() * self.width);

@@ -4,6 +4,7 @@ use super::codebook::{Codebook, CodebookSettings};
 use crate::audio::{Audio, peak_of};
 use crate::dataset::{Gathered, Skipped, SongSource, gather, require_audible};
 use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use serde::{Deserialize, Serialize};
 
@@ -370,11 +371,14 @@ impl std::fmt::Display for CodedSongs {
         let on_beat = self.songs.iter().filter(|song| song.beats.is_some()).count();
         write!(
             f,
-            "{} blocks of {} spectra from {} song{} ({on_beat} on the beat), {stages} codes of {} each",
-            frames / self.settings.frames_per_block,
-            self.settings.frames_per_block,
-            self.songs.len(),
-            if self.songs.len() == 1 { "" } else { "s" },
+            "{} of {} from {} ({on_beat} on the beat), {} of {} each",
+            counted(frames / self.settings.frames_per_block, "block"),
+            match self.settings.frames_per_block {
+                1 => "1 spectrum".to_owned(),
+                frames => format!("{frames} spectra"),
+            },
+            counted(self.songs.len(), "song"),
+            counted(stages, "code"),
             self.codebook.codes()
         )
     }

@@ -11,6 +11,7 @@ use crate::dataset::{SongSource, fingerprint, require_audible, unusable};
 use crate::features::{
     Beats, Chroma, ChromaSettings, LogMel, MelSettings, PitchBands, PrincipalComponents,
 };
+use crate::words::counted;
 
 /// Fewer grains are nothing to choose from.
 const FEWEST_GRAINS: usize = 6;
@@ -66,9 +67,9 @@ impl Building {
         leave_out_silence(&mut grains, &mel, loudest_db);
         if grains.len() < FEWEST_GRAINS {
             let problem = format!(
-                "has sound for {} grain(s) of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
+                "has sound for {} of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
                  of 2 s or more",
-                grains.len(),
+                counted(grains.len(), "grain"),
                 settings.grain_seconds
             );
             return Err(unusable(source, &problem));

@@ -9,6 +9,7 @@ use super::song::PoolSong;
 use crate::Error;
 use crate::dataset::{Gathered, Skipped, SongSource, gather};
 use crate::features::{PITCH_CLASSES, PrincipalComponents, section_boundaries};
+use crate::words::counted;
 use crate::{Result, interrupt};
 use std::fmt;
 use std::ops::Range;
@@ -242,10 +243,9 @@ impl fmt::Display for GrainPool {
         let seconds: f64 = self.own_songs().iter().map(|song| song.duration_seconds).sum();
         write!(
             f,
-            "{} grains from {} song{} ({seconds:.0} s), {} with transpositions",
-            self.candidates() / self.settings.shifts.len(),
-            self.own_songs,
-            if self.own_songs == 1 { "" } else { "s" },
+            "{} from {} ({seconds:.0} s), {} with transpositions",
+            counted(self.candidates() / self.settings.shifts.len(), "grain"),
+            counted(self.own_songs, "song"),
             self.candidates()
         )?;
         for song in &self.songs {
@@ -253,7 +253,7 @@ impl fmt::Display for GrainPool {
                 song.beats_per_minute.map_or("no clear beat: a fixed grid".into(), |beats| {
                     format!("{beats:.0} beats a minute")
                 });
-            write!(f, "\n  {}: {beat}, {} sections", song.title, song.sections.len())?;
+            write!(f, "\n  {}: {beat}, {}", song.title, counted(song.sections.len(), "section"))?;
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl CodeComposer {
     /// version or kind.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_file(ModelFile::read(path)?, path)
+        Self::from_file(ModelFile::read(path)?, path).map_err(|error| error.in_model(path))
     }
 
     /// The composer in a model file that is read already.

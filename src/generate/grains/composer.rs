@@ -157,7 +157,7 @@ impl GrainComposer {
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
         let _job = interrupt::begin()?;
-        options.check(self.pool.own_songs().len(), self.pool.guest().is_some())?;
+        options.check_for(self.pool.own_songs().len(), self.pool.guest().is_some())?;
         let length = piece.audio().duration_seconds();
         let inside = 0.0 <= part_seconds.start
             && part_seconds.start < part_seconds.end
@@ -189,7 +189,7 @@ impl GrainComposer {
     ) -> Result<Vec<Placed>> {
         let _job = interrupt::begin()?;
         check_length(seconds)?;
-        options.check(self.pool.own_songs().len(), self.pool.guest().is_some())?;
+        options.check_for(self.pool.own_songs().len(), self.pool.guest().is_some())?;
         let seconds = self.walked_seconds(seconds, options);
         let terrain = self.terrain(seconds, seed, options)?;
         let mut guard = CopyGuard::new(&self.pool)?;

@@ -7,6 +7,7 @@ use crate::model::{
     Device, FORMAT_VERSION, GRAINS, GrainNetwork, GrainNetworkConfig, ModelFile, ModelKind,
 };
 use crate::train::{GrainTraining, History};
+use crate::words::shown;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -136,7 +137,7 @@ impl GrainComposer {
     /// version or kind, or when a song is gone or is another one now.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::from_file(ModelFile::read(path)?, path)
+        Self::from_file(ModelFile::read(path)?, path).map_err(|error| error.in_model(path))
     }
 
     /// What a model file says, without its songs: the network, its parameters, and the songs.
@@ -146,7 +147,7 @@ impl GrainComposer {
         let network = network_of(description.network, file.tensors, path)?;
         let title = |song: &SongReference| match song.find(path) {
             Some(_) => song.title.clone(),
-            None => format!("{} (missing: {})", song.title, song.path.display()),
+            None => format!("{} (missing: {})", song.title, shown(&song.path)),
         };
         Ok(Described {
             network: network.to_string(),
@@ -166,7 +167,7 @@ impl GrainComposer {
                 let problem = format!(
                     "needs the song \"{}\", which is neither at {} nor beside the model: put it there",
                     song.title,
-                    song.path.display()
+                    shown(&song.path)
                 );
                 Error::model(path, problem)
             })?;
@@ -182,7 +183,7 @@ impl GrainComposer {
                     "learned from another recording of \"{}\" than is there now ({}): bring that one \
                      back, or compose anew",
                     known.title,
-                    song.source.path().unwrap_or(&known.path).display()
+                    shown(song.source.path().unwrap_or(&known.path))
                 );
                 return Err(Error::model(path, problem));
             }

@@ -122,15 +122,14 @@ impl GrainOptions {
     }
 
     /// Whether they are possible, for a pool of so many songs, with a guest or without.
-    pub(super) fn check(&self, songs: usize, has_guest: bool) -> Result<()> {
-        if !self.blend.is_empty() {
-            let fit = self.blend.len() == songs
-                && self.blend.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
-                && self.blend.iter().sum::<f64>() > 0.0;
-            if !fit {
-                let expected = format!("{songs} numbers, one for each song, 0 or more, not all 0");
-                return Err(Error::argument("blend", expected, format!("{:?}", self.blend)));
-            }
+    pub(super) fn check_for(&self, songs: usize, has_guest: bool) -> Result<()> {
+        self.check()?;
+        if !self.blend.is_empty() && self.blend.len() != songs {
+            let expected = match songs {
+                1 => "1 number, as there is 1 song".to_owned(),
+                _ => format!("{songs} numbers, one for each song"),
+            };
+            return Err(Error::argument("blend", expected, self.blend_as_typed()));
         }
         if self.opening != Opening::Beginning && !has_guest {
             let expected = "a guest to begin from (`GrainComposer::with_guest`)";
@@ -139,6 +138,27 @@ impl GrainOptions {
                 expected,
                 format!("{:?}, no guest", self.opening),
             ));
+        }
+        Ok(())
+    }
+
+    /// The weights as a list with commas.
+    fn blend_as_typed(&self) -> String {
+        let weights: Vec<String> = self.blend.iter().map(|weight| format!("{weight:?}")).collect();
+        weights.join(",")
+    }
+
+    /// Refuses what is impossible whatever the songs, as composing does.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for impossible numbers.
+    pub fn check(&self) -> Result<()> {
+        let sum: f64 = self.blend.iter().sum();
+        let weighs = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        let fits = self.blend.iter().all(weighs) && sum.is_finite() && sum > 0.0;
+        if !self.blend.is_empty() && !fits {
+            let expected = "numbers from 0, not all 0, one for each song";
+            return Err(Error::argument("blend", expected, self.blend_as_typed()));
         }
         if !(0.5..=2.0).contains(&self.tempo) {
             return Err(Error::argument("tempo", "0.5 to 2 times the songs' tempo", self.tempo));

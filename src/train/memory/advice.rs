@@ -6,6 +6,7 @@ use super::estimate::{MemoryEstimate, gigabytes};
 use crate::model::NetworkConfig;
 use crate::train::optimizer::{RmsProp, Rule};
 use crate::train::{Recompute, Training};
+use crate::words::counted;
 
 /// Another way to train, and what it takes.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ pub fn alternatives(
         }),
     );
     first_of(&mut runs.clone().map(|run| {
-        let change = format!("gradients through {run} steps at most");
+        let change = format!("gradients through {} at most", counted(run, "step"));
         (change, config.clone(), settings.clone().truncate(run))
     }));
     // A rule with less state.
@@ -73,7 +74,7 @@ pub fn alternatives(
     // A smaller network, first as it is, then with everything else that saves memory.
     let shares = [0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0625];
     let sparing = settings.clone().batch(1).recompute(Recompute { layers: true, steps: Some(1) });
-    let everything = (String::from("batches of 1, recompute layers, runs of 1 steps"), sparing);
+    let everything = (String::from("batches of 1, recompute layers, runs of 1 step"), sparing);
     first_of(&mut std::iter::once((everything.0.clone(), config.clone(), everything.1.clone())));
     first_of(&mut shares.iter().map(|share| {
         let smaller = scaled(config, *share);

@@ -2,6 +2,7 @@
 
 use super::available::available_bytes;
 use super::estimate::{BESIDE, NUMBER, gigabytes};
+use crate::words::counted;
 use crate::{Error, Result};
 
 /// Refuses batches that need more memory than is free: of `copies` of all parameters, and of what one
@@ -23,11 +24,12 @@ pub fn check_drawn(
     }
     let advice = match available.saturating_sub(whole) / of_one.max(1) {
         0 => "use shorter sequences, or free memory".into(),
-        fitting => format!("a batch_size of {fitting} would fit"),
+        fitting => format!("batches of {fitting} would fit"),
     };
     Err(Error::Memory(format!(
-        "training would need {} for batches of {batch_size} sequences; {} are free: {advice}",
+        "training would need {} for batches of {}; {} are free: {advice}",
         gigabytes(needed),
+        counted(batch_size, "sequence"),
         gigabytes(available),
     )))
 }

@@ -1,0 +1,75 @@
+//! A disk that takes no more is an error with the file's name: nothing half-written stays, and what was
+//! there is as it was. The limit for a file's size stands in for a full disk.
+#![cfg(unix)]
+
+mod songs;
+
+use songs::{command, names, song};
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The command line under a limit of so many blocks of 512 bytes for each file.
+fn limited(folder: &Path, blocks: u32, arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_neural-composer");
+    std::fs::create_dir_all(folder.join("tmp")).unwrap();
+    Command::new("sh")
+        .args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\""), program])
+        .args(arguments)
+        .current_dir(folder)
+        .env("TMPDIR", folder.join("tmp"))
+        .stdin(std::fs::File::open(folder.join("a.wav")).unwrap())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn what_does_not_fit_is_told_and_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    song(220.0).save(path.join("a.wav")).unwrap();
+    for (kind, file) in [("grains", "grains.safetensors"), ("codes", "codes.safetensors")] {
+        let train = ["train", "a.wav", "--model", kind, "--steps", "1", "-o", file];
+        assert!(command(path, train).output().unwrap().status.success());
+    }
+    let old = b"what was there";
+    for (arguments, output) in [
+        (vec!["decode", "a.wav", "-o", "o.wav"], "o.wav"),
+        (vec!["decode", "a.wav", "-o", "o.wav", "--format", "float32"], "o.wav"),
+        (vec!["compose", "a.wav", "--steps", "1", "--seconds", "3", "-o", "o.wav"], "o.wav"),
+        (vec!["generate", "grains.safetensors", "--seconds", "3", "-o", "o.wav"], "o.wav"),
+        (vec!["generate", "codes.safetensors", "--seconds", "3", "-o", "o.wav"], "o.wav"),
+        (
+            vec!["train", "a.wav", "--model", "grains", "--steps", "1", "-o", "o.safetensors"],
+            "o.safetensors",
+        ),
+        (
+            vec!["train", "a.wav", "--model", "codes", "--steps", "1", "-o", "o.safetensors"],
+            "o.safetensors",
+        ),
+        (vec!["judge", "a.wav", "a.wav", "--picture", "o.png"], "o.png"),
+        (vec!["decode", "a.wav", "-o", "-"], "standard output"),
+        (vec!["decode", "-", "-o", "o.wav"], "standard input"),
+    ] {
+        for is_there in [false, true] {
+            let target = path.join(output);
+            let is_file = !output.starts_with("standard");
+            if is_there && is_file {
+                std::fs::write(&target, old).unwrap();
+            }
+            let before = names(path);
+            let done = limited(path, 16, &arguments);
+            let told = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert_eq!(done.status.code(), Some(1), "{arguments:?}: {told}");
+            assert!(told.contains(output), "{arguments:?}: {told}");
+            assert!(told.contains("too large"), "{arguments:?}: {told}");
+            let after: Vec<String> = names(path).into_iter().filter(|name| name != "tmp").collect();
+            let before: Vec<String> = before.into_iter().filter(|name| name != "tmp").collect();
+            assert_eq!(after, before, "{arguments:?}");
+            assert!(names(&path.join("tmp")).is_empty(), "{arguments:?}");
+            if is_there && is_file {
+                assert_eq!(std::fs::read(&target).unwrap(), old, "{arguments:?}");
+                std::fs::remove_file(&target).unwrap();
+            }
+        }
+    }
+}

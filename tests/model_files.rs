@@ -1,0 +1,189 @@
+//! Model files that are cut, damaged, of others or of later: each error names the file, nothing panics.
+
+mod songs;
+
+use neural_composer::Error;
+use neural_composer::audio::Audio;
+use neural_composer::dataset::SongSource;
+use neural_composer::generate::{
+    BlockLearning, CodeLearning, GrainLearning, Learning, Model, ModelCard, Options,
+};
+use neural_composer::model::{Activation, Device, gru};
+use neural_composer::recipe::Recipe;
+use neural_composer::train::{Silent, Training};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use songs::{command, song};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// Small models of every kind, as `blocks.safetensors` and so on, beside their song.
+fn models(folder: &Path) -> Vec<PathBuf> {
+    let sound = song(220.0).excerpt(0.0, 5.0);
+    sound.save(folder.join("song.wav")).unwrap();
+    let songs = [SongSource::File(folder.join("song.wav"))];
+    let mut grains = GrainLearning::seeded(1);
+    grains.training.descent.steps = 1;
+    let mut codes = CodeLearning::seeded(1);
+    codes.training.descent.steps = 1;
+    codes.training.sequence_blocks = 8;
+    let blocks = BlockLearning {
+        dataset: Recipe::Fast.dataset(),
+        layers: vec![gru(8)],
+        dense_activation: Activation::Linear,
+        recurrent_input: false,
+        training: Box::new(|_| Ok(Training::epochs(1))),
+        seed: 1,
+        device: Device::cpu(),
+    };
+    [
+        ("blocks", Learning::Blocks(blocks)),
+        ("grains", Learning::Grains(grains)),
+        ("codes", Learning::Codes(codes)),
+    ]
+    .map(|(name, learning)| {
+        let path = folder.join(name).with_extension("safetensors");
+        let learned = Model::learn(&songs, &learning, &mut Silent).unwrap();
+        learned.model.save(&path).unwrap();
+        path
+    })
+    .into()
+}
+
+/// Everything that reads a model does so, or says what is wrong with this file.
+fn read(path: &Path, what: &str) {
+    let card = catch_unwind(|| ModelCard::of(path).map(drop));
+    let loaded = catch_unwind(|| Model::load(path, &Device::cpu()));
+    let named = |outcome: Result<(), &Error>| match outcome {
+        Ok(()) => {}
+        Err(error) => {
+            let words = error.to_string();
+            let name = path.file_name().unwrap().to_string_lossy();
+            assert!(words.contains(&*name), "{what}: {words}");
+            assert!(words.len() < 2_000, "{what}: {words}");
+        }
+    };
+    named(card.unwrap_or_else(|_| panic!("{what}: the card panics")).as_ref().map(|_| ()));
+    let loaded = loaded.unwrap_or_else(|_| panic!("{what}: loading panics"));
+    named(loaded.as_ref().map(|_| ()));
+    if let Ok(model) = loaded {
+        let composed = catch_unwind(AssertUnwindSafe(|| {
+            model.compose(0.5, 1, &Options::default(), &mut |_, _| ()).map(drop)
+        }));
+        assert!(composed.is_ok(), "{what}: composing panics");
+    }
+}
+
+/// The length of the header behind its own eight bytes.
+fn header(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
+}
+
+/// Damage of which all readers must say so, as a name and what the file then holds.
+fn damaged(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut kinds = Vec::new();
+    for (name, length) in [("empty", 0), ("a letter", 1), ("half a header", 100), ("cut", 5_000)] {
+        kinds.push((name, bytes[..length].to_vec()));
+    }
+    kinds.push(("a byte short", bytes[..bytes.len() - 1].to_vec()));
+    kinds.push(("a byte long", [bytes, b"x"].concat()));
+    kinds.push(("huge header", [&(1u64 << 60).to_le_bytes()[..], &bytes[8..]].concat()));
+    kinds.push(("endless header", [&u64::MAX.to_le_bytes()[..], &bytes[8..]].concat()));
+    kinds.push(("not a number", [&bytes[..bytes.len() - 4], &[255, 255, 255, 127]].concat()));
+    kinds.push(("infinite", [&bytes[..bytes.len() - 4], &[0, 0, 128, 127]].concat()));
+    let text = String::from_utf8_lossy(&bytes[8..8 + header(bytes)]).into_owned();
+    let with = |header: String| {
+        let header = header + &" ".repeat(8);
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes[8 + text.len()..]]
+            .concat()
+    };
+    for (name, from, to) in [
+        ("later", "format_version\\\":2", "format_version\\\":3"),
+        ("much later", "format_version\\\":2", "format_version\\\":99999999999999999999"),
+        ("no version", "format_version", "format_versiom"),
+        ("another program's", "\"neural-composer\":", "\"neural-compose\":"),
+        ("no description", "\"neural-composer\":\"{", "\"neural-composer\":\"["),
+        ("no tensor", "\"dtype\":\"F32\"", "\"dtype\":\"F99\""),
+    ] {
+        assert!(text.contains(from), "{name}: {text}");
+        kinds.push((name, with(text.replacen(from, to, 1))));
+    }
+    kinds.push(("sound", Audio::mono(vec![0.1; 9_000], 8_000).unwrap().to_wav_bytes().unwrap()));
+    kinds
+}
+
+#[test]
+fn every_error_about_a_model_file_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = models(folder.path());
+    let bad = folder.path().join("bad.safetensors");
+    for model in models {
+        let bytes = std::fs::read(&model).unwrap();
+        for (name, bytes) in damaged(&bytes) {
+            std::fs::write(&bad, bytes).unwrap();
+            let what = format!("{} of {}", name, model.file_name().unwrap().to_string_lossy());
+            assert!(ModelCard::of(&bad).is_err() && Model::load(&bad, &Device::cpu()).is_err());
+            read(&bad, &what);
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_is_harmless_or_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(14);
+    for model in models(folder.path()) {
+        let bytes = std::fs::read(&model).unwrap();
+        // Beside the song, as the model.
+        let bad = folder.path().join("bad.safetensors");
+        let whole = 8 + header(&bytes);
+        for round in 0..240 {
+            let mut changed = bytes.clone();
+            // Half of them in the header, where every byte means something.
+            let at = random.random_range(0..if round % 2 == 0 { whole } else { bytes.len() });
+            let change = match round % 3 {
+                0 => 1u8 << random.random_range(0..8),
+                _ => random.random_range(1..=255),
+            };
+            changed[at] ^= change;
+            std::fs::write(&bad, &changed).unwrap();
+            read(&bad, &format!("{} byte {at} ^ {change}", model.display()));
+        }
+        // Digits of the header: sizes that are possible to write and impossible to have.
+        let digits: Vec<usize> = (8..whole).filter(|at| bytes[*at].is_ascii_digit()).collect();
+        for _ in 0..120 {
+            let mut changed = bytes.clone();
+            let at = digits[random.random_range(0..digits.len())];
+            changed[at] = b"0123456789-.e"[random.random_range(0..13)];
+            std::fs::write(&bad, &changed).unwrap();
+            read(&bad, &format!("{} digit {at} is {}", model.display(), changed[at] as char));
+        }
+    }
+}
+
+#[test]
+fn commands_name_a_bad_model_and_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for model in models(path) {
+        let bytes = std::fs::read(&model).unwrap();
+        for (name, bytes) in damaged(&bytes) {
+            std::fs::write(path.join("bad.safetensors"), bytes).unwrap();
+            for arguments in [
+                &["generate", "bad.safetensors", "--seconds", "1", "-o", "o.wav"][..],
+                &["info", "bad.safetensors"],
+                &["compose", "song.wav", "--continue", "bad.safetensors", "-o", "o.wav"],
+            ] {
+                // A recording whatever its name.
+                if name == "sound" && arguments[0] == "compose" {
+                    continue;
+                }
+                let done = command(path, arguments).output().unwrap();
+                let told = String::from_utf8_lossy(&done.stderr).into_owned();
+                assert_eq!(done.status.code(), Some(1), "{name}: {arguments:?}: {told}");
+                assert!(told.contains("bad.safetensors"), "{name}: {arguments:?}: {told}");
+                assert!(!told.contains("epoch") && !path.join("o.wav").exists(), "{told}");
+            }
+        }
+    }
+}
