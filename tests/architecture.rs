@@ -13,7 +13,7 @@ const ROOTS: [&str; 2] = ["src", "kernel/src"];
 /// From the ground up: each imports those before it only. Those of a line may import each other.
 const ORDER: [&[&str]; 12] = [
     &["error"],
-    &["numbers", "atomic_file", "interrupt"],
+    &["numbers", "atomic_file", "interrupt", "memory"],
     &["compute"],
     &["audio"],
     &["features"],

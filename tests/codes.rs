@@ -302,7 +302,7 @@ fn bad_songs_and_settings_are_told() {
     let error = |audio: Audio| learn(audio, &quick()).unwrap_err().to_string();
     assert!(error(silent()).contains("one: is silent"), "{}", error(silent()));
     let short = || Audio::mono(vec![0.1; 9_000], 22_050).unwrap();
-    assert!(error(short()).contains("one: 0.4 s is too short"), "{}", error(short()));
+    assert!(error(short()).contains("one: 0.41 s is too short"), "{}", error(short()));
     let nothing = CodeComposer::learn(&[], &quick(), &mut Silent).unwrap_err();
     assert!(nothing.to_string().contains("at least one song"));
     // Noise and one note: a piece all the same.

@@ -3,7 +3,7 @@
 use super::container::{self, Container};
 use super::faults::{Faults, counted};
 use super::gap::Gap;
-use super::{Audio, Resampler, Tags, mix_to_mono, no_panic, peak_of, wav_header};
+use super::{Tags, no_panic, peak_of, wav_header};
 use crate::{Error, Result, interrupt};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -178,61 +178,6 @@ impl Decoder {
         }
         self.require_sound()?;
         Ok(None)
-    }
-
-    /// Everything that is left, in memory. A request to stop ([`interrupt`]) ends it.
-    ///
-    /// # Errors
-    /// Those of [`Decoder::next_chunk`], [`Error::Audio`] when there is not one sample, and
-    /// [`Error::Interrupted`] when it was stopped.
-    pub fn read_all(&mut self) -> Result<Audio> {
-        let _job = interrupt::begin()?;
-        let mut channels = vec![Vec::new(); self.channel_count];
-        while let Some(chunk) = self.next_chunk()? {
-            for (channel, new) in channels.iter_mut().zip(chunk) {
-                channel.extend_from_slice(new);
-            }
-            self.go_on()?;
-        }
-        Audio::new(channels, self.sample_rate_hz)
-    }
-
-    /// Everything that is left as one channel at the given rate. Only the result is held in
-    /// memory, never the whole file at its own rate.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = folder.path().join("stereo.wav");
-    /// # neural_composer::audio::Audio::new(vec![vec![0.5; 44_100]; 2], 44_100)?.save(&path)?;
-    /// use neural_composer::audio::Decoder;
-    /// let mono = Decoder::open(&path)?.read_mono_at(22_050)?;
-    /// assert_eq!((mono.channel_count(), mono.frames()), (1, 22_050));
-    /// # Ok::<(), neural_composer::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`Decoder::read_all`], and [`Error::Argument`] for a rate outside 1,000 to
-    /// 768,000 Hz.
-    pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
-        let _job = interrupt::begin()?;
-        let mut resampler = Resampler::new(self.sample_rate_hz, sample_rate_hz, 1)?;
-        let mut samples = Vec::new();
-        let mut mixed = [Vec::new()];
-        while let Some(chunk) = self.next_chunk()? {
-            mix_to_mono(chunk, &mut mixed[0]);
-            samples.extend_from_slice(&resampler.push(&mixed)?[0]);
-            self.go_on()?;
-        }
-        samples.extend_from_slice(&resampler.finish()?[0]);
-        Audio::mono(samples, sample_rate_hz)
-    }
-
-    /// An error when the user asked to stop.
-    fn go_on(&self) -> Result<()> {
-        if interrupt::requested() {
-            return Err(Error::Interrupted(format!("while reading {}", self.path.display())));
-        }
-        Ok(())
     }
 
     fn require_sound(&self) -> Result<()> {

@@ -7,9 +7,9 @@ use super::outputs::{self, Output as File, Replacing, beside, save_chart};
 use super::report::Report;
 use clap::Args;
 use neural_composer::audio::Decoder;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
-use neural_composer::evaluate::{self, Judgement};
-use neural_composer::features::PitchBands;
+use neural_composer::evaluate::{self, Heard, Judgement, Moments};
 use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
 use neural_composer::{Error, Result, interrupt};
@@ -45,7 +45,7 @@ pub struct Compose {
 }
 
 impl Compose {
-    pub fn run(self, given: &Given) -> Result<Report> {
+    pub fn run(mut self, given: &Given) -> Result<Report> {
         TrainingOptions::refuse_foreign(self.model, given)?;
         match self.model {
             Kind::Grains => drop(self.grains.options()?),
@@ -53,6 +53,7 @@ impl Compose {
         }
         neural_composer::generate::check_length(self.seconds)?;
         let files = self.training.song_files()?;
+        self.grains.check_blend(files.len())?;
         let (model, chart) = (beside(&self.output, MODEL), beside(&self.output, CHART));
         let outputs = [
             File::named("--output", &self.output, outputs::Kind::Sound),
@@ -61,7 +62,9 @@ impl Compose {
         ];
         let inputs: Vec<PathBuf> = files.iter().chain(self.grains.inputs()).cloned().collect();
         outputs::check(&outputs, &inputs, self.replacing.force)?;
+        self.grains.check_inputs()?;
         let learned = self.training.learn(self.model, &files)?;
+        self.grains.keep_blend(&files, &learned.songs);
         if interrupt::requested() {
             return self.stopped_while_learning(learned, &model);
         }
@@ -75,13 +78,17 @@ impl Compose {
         piece.save(&self.output)?;
         learned.model.save(&model)?;
         let report = super::generate::report(&piece, &self.output, &learned.model);
+        let report = match &learned.model {
+            Model::Grains(composer) => self.grains.tell_blend(report, composer),
+            _ => report,
+        };
         let report = report.warn(learned.notes).interrupted(stopped);
         if stopped {
             return with_learning(report, &self.output, &learned.history);
         }
-        let report = with_judgement(report, &piece, &files);
+        let report = with_judgement(report, &piece, &learned.songs);
         let report = match &learned.model {
-            Model::Blocks(_) => with_similarity(report, &piece, &files)?,
+            Model::Blocks(_) => with_similarity(report, &piece, &learned.songs)?,
             _ => report,
         };
         with_learning(report, &self.output, &learned.history)
@@ -106,13 +113,11 @@ impl Compose {
     }
 }
 
-/// How alike the piece and the first song that can be used are.
-fn with_similarity(report: Report, piece: &Piece, files: &[PathBuf]) -> Result<Report> {
-    let rate = piece.audio().sample_rate_hz();
-    let sound = |path: &PathBuf| Decoder::open(path).ok()?.read_mono_at(rate).ok();
-    let mut usable = files.iter().filter_map(|path| Some((path, sound(path)?)));
-    let Some((path, song)) = usable.next() else { return Ok(report) };
-    let alike = evaluate::similarity(piece.audio(), &song)?;
+/// How alike the piece and the first song that was used are.
+fn with_similarity(report: Report, piece: &Piece, songs: &[SongSource]) -> Result<Report> {
+    let Some(path) = songs.first().and_then(SongSource::path) else { return Ok(report) };
+    let song = Moments::read(&mut Decoder::open(path)?)?;
+    let alike = Moments::of(piece.audio())?.compare(&song);
     Ok(report
         .line(format!("Compared with {}: {alike}", path.display()))
         .fact("similarity", super::similarity::facts(&alike)))
@@ -132,18 +137,16 @@ fn with_learning(report: Report, output: &Path, history: &History) -> Result<Rep
         .interrupted(history.stop == Stop::Interrupted))
 }
 
-/// What the judge says of `piece`; songs that could not be used are left out here, too.
-fn judged(piece: &Piece, files: &[PathBuf]) -> Result<Judgement> {
-    let songs: Vec<_> = files
-        .iter()
-        .filter_map(|path| Decoder::open(path).ok()?.read_mono_at(PitchBands::RATE_HZ).ok())
-        .collect();
-    evaluate::judge(piece.audio(), &songs.iter().collect::<Vec<_>>())
+/// What the judge says of `piece`, made from `songs`.
+fn judged(piece: &Piece, songs: &[SongSource]) -> Result<Judgement> {
+    let paths = songs.iter().filter_map(SongSource::path);
+    let songs = paths.map(|path| Heard::read(&mut Decoder::open(path)?));
+    evaluate::judge_heard(&Heard::of(piece.audio())?, songs.collect::<Result<_>>()?)
 }
 
 /// `report` with what the judge says of `piece`, or why it says nothing.
-fn with_judgement(report: Report, piece: &Piece, files: &[PathBuf]) -> Report {
-    match judged(piece, files) {
+fn with_judgement(report: Report, piece: &Piece, songs: &[SongSource]) -> Report {
+    match judged(piece, songs) {
         Ok(judgement) => {
             report.fact("judgement", super::judge::facts(&judgement)).line(judgement.to_string())
         }

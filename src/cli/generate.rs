@@ -8,7 +8,6 @@ use super::report::Report;
 use clap::Args;
 use neural_composer::Result;
 use neural_composer::audio::Decoder;
-use neural_composer::dataset::Skipped;
 use neural_composer::display::Output;
 use neural_composer::generate::{Model, ModelCard, Options, Piece, Seed};
 use neural_composer::model::ModelKind;
@@ -57,6 +56,7 @@ impl Generate {
         inputs.push(self.model.clone());
         let output = outputs::Output::named("--output", &self.output, Kind::Sound);
         outputs::check(&[output], &inputs, false)?;
+        self.grains.check_inputs()?;
         let model = Model::load(&self.model, self.device.device())?;
         let (start, warnings) = self.start(&model)?;
         let options = Options { start, ..Options::default() };
@@ -66,8 +66,20 @@ impl Generate {
             model => model.compose_to(Output::for_progress(), self.seconds, self.seed, &options)?,
         };
         piece.save(&self.output)?;
-        let skipped = Skipped::notes(model.skipped());
-        Ok(report(&piece, &self.output, &model).warn(skipped).warn(warnings))
+        let seeded = kind == ModelKind::Blocks && given.has("seed");
+        let seeded = seeded.then(|| {
+            "--seed: a model of blocks draws nothing at random, every seed gives this piece; --from \
+             gives another"
+                .to_owned()
+        });
+        let report = match &model {
+            Model::Grains(composer) => {
+                let report = report(&piece, &self.output, &model);
+                self.grains.tell_blend(report, composer)
+            }
+            _ => report(&piece, &self.output, &model),
+        };
+        Ok(report.warn(model.notes()).warn(warnings).warn(seeded))
     }
 
     /// What a network of blocks takes in first, and what there is to say of it.
@@ -75,9 +87,13 @@ impl Generate {
         let (Some(path), Model::Blocks(network)) = (&self.from, model) else {
             return Ok((None, Vec::new()));
         };
-        let rate = network.dataset_settings().blocks.sample_rate_hz;
+        let settings = network.dataset_settings();
+        let (blocks, count) = (settings.blocks, settings.sequence_blocks);
         let mut decoder = Decoder::open(path)?;
-        Ok((Some(Seed::Audio(decoder.read_mono_at(rate)?)), decoder.warnings()))
+        // Only its end is heard.
+        let heard =
+            decoder.read_last_blocks_at(blocks.sample_rate_hz, blocks.block_samples, count)?;
+        Ok((Some(Seed::Audio(heard)), decoder.warnings()))
     }
 }
 

@@ -18,6 +18,11 @@ impl Given {
         Self(names.filter(is_given).collect())
     }
 
+    /// Whether `name` was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|given| given == name)
+    }
+
     /// Refuses the options of the type `T`, but for `allowed` ones: only `owner` understands them.
     pub fn refuse_all<T: Args>(&self, allowed: &[&str], owner: &str) -> Result<()> {
         let group = T::augment_args(Command::new("options"));

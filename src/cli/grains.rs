@@ -1,11 +1,15 @@
 //! Options of the grain composer that `compose` and `generate` share.
 
 use super::given::Given;
+use super::report::Report;
 use clap::Args;
+use neural_composer::audio::{Decoder, Need};
 use neural_composer::dataset::SongSource;
+use neural_composer::dataset::grains::{GrainSettings, PoolSong};
 use neural_composer::display::Output;
 use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
 use neural_composer::{Error, Result};
+use serde_json::json;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -68,6 +72,57 @@ impl GrainArgs {
     /// The recordings that they name.
     pub fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
         self.r#continue.iter().chain(&self.tune)
+    }
+
+    /// Refuses weights that are not one for each of so many songs.
+    pub fn check_blend(&self, songs: usize) -> Result<()> {
+        if self.blend.is_empty() || self.blend.len() == songs {
+            return Ok(());
+        }
+        let expected = match songs {
+            1 => "no weights for a single song".to_owned(),
+            _ => format!("{songs} numbers, one for each song"),
+        };
+        let found = match self.blend.len() {
+            1 => "1 number".to_owned(),
+            count => format!("{count} numbers"),
+        };
+        Err(Error::argument("--blend", expected, found))
+    }
+
+    /// Leaves out the weights of songs that were not `used`.
+    pub fn keep_blend(&mut self, songs: &[PathBuf], used: &[SongSource]) {
+        let is_used = |song: &PathBuf| used.iter().any(|used| used.path() == Some(song.as_path()));
+        let mut kept = songs.iter().map(is_used);
+        self.blend.retain(|_| kept.next().unwrap_or(true));
+    }
+
+    /// Adds which weight is which song's.
+    pub fn tell_blend(&self, report: Report, composer: &GrainComposer) -> Report {
+        if self.blend.is_empty() {
+            return report;
+        }
+        let sum: f64 = self.blend.iter().sum();
+        let songs = || composer.pool().own_songs().iter().zip(&self.blend);
+        let name = |song: &PoolSong| match song.source.path() {
+            Some(path) => path.display().to_string(),
+            None => song.title.clone(),
+        };
+        let words: Vec<String> = songs()
+            .map(|(song, weight)| {
+                format!("{weight} ({:.0} %) of {}", 100.0 * weight / sum, name(song))
+            })
+            .collect();
+        let facts: Vec<_> = songs()
+            .map(|(song, weight)| json!({ "song": name(song), "weight": weight, "share": weight / sum }))
+            .collect();
+        report.line(format!("Blended: {}", words.join(", "))).fact("blend", facts)
+    }
+
+    /// Refuses recordings that cannot be read, or are too long.
+    pub fn check_inputs(&self) -> Result<()> {
+        let need = Need { work: "to go on from", ..GrainSettings::default().need() };
+        self.inputs().try_for_each(|path| Decoder::open(path)?.check(need))
     }
 
     /// The options that they stand for.

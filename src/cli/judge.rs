@@ -3,8 +3,9 @@
 use super::outputs::{self, Kind, Output};
 use super::report::Report;
 use clap::Args;
-use neural_composer::audio::{Song, find_songs, passed_over};
-use neural_composer::evaluate::{self, Judgement};
+use neural_composer::audio::{Decoder, find_songs, passed_over};
+use neural_composer::evaluate::{self, Heard, Judgement};
+use neural_composer::notebook::Verdict;
 use neural_composer::{Error, Result};
 use serde_json::json;
 use std::path::PathBuf;
@@ -41,15 +42,25 @@ impl Judge {
             let inputs = [&files[..], std::slice::from_ref(piece)].concat();
             outputs::check(&[Output::named("--picture", path, Kind::Picture)], &inputs, false)?;
         }
-        let piece = Song::open(piece)?;
-        let opened = files.iter().map(Song::open).collect::<Result<Vec<_>>>()?;
-        let verdict = piece.judge(&opened)?;
+        let mut warnings = Vec::new();
+        let mut hear = |path: &PathBuf| -> Result<(String, Heard)> {
+            let mut decoder = Decoder::open(path)?;
+            let heard = Heard::read(&mut decoder)?;
+            warnings.extend(decoder.warnings());
+            Ok((decoder.title(), heard))
+        };
+        // What is too long is refused before the others are read.
+        for path in files.iter().chain([piece]) {
+            Decoder::open(path)?.check(Heard::NEED)?;
+        }
+        let (_, piece) = hear(piece)?;
+        let songs = files.iter().map(&mut hear).collect::<Result<Vec<_>>>()?;
+        let verdict = Verdict::of_heard(&piece, songs)?;
         let mut report = Report::default()
             .line(verdict.to_string())
             .fact("judgement", facts(&verdict))
             .warn(passed)
-            .warn(piece.warnings().iter().cloned())
-            .warn(opened.iter().flat_map(Song::warnings).cloned());
+            .warn(warnings);
         if let Some(path) = &self.picture {
             verdict.picture()?.save(path)?;
             report = report

@@ -2,7 +2,7 @@
 
 use super::report::{Report, tell};
 use clap::Args;
-use neural_composer::audio::Song;
+use neural_composer::audio::{Decoder, Need, Song};
 use neural_composer::{Error, Result, interrupt};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,11 @@ impl Play {
         if !(0.0..=1.0).contains(&self.volume) {
             return Err(Error::argument("volume", "a number from 0 to 1", self.volume));
         }
+        // All of it is held in memory.
+        let decoder = Decoder::open(&self.song)?;
+        let numbers = decoder.sample_rate_hz() as usize * decoder.channel_count();
+        let bytes_per_second = (numbers * size_of::<f32>()) as u64;
+        decoder.check(Need { work: "to be played", bytes_per_second })?;
         let song = Song::open(&self.song)?;
         let playback = song.audio().play()?;
         playback.set_volume(self.volume)?;

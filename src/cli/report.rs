@@ -24,6 +24,12 @@ fn printed(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// "44100 Hz, 2 channels".
+fn shape(piece: &Piece) -> String {
+    let (rate, channels) = (piece.audio().sample_rate_hz(), piece.audio().channel_count());
+    format!("{rate} Hz, {channels} channel{}", if channels == 1 { "" } else { "s" })
+}
+
 /// What a subcommand has to say at its end: lines for people, the same facts for machines.
 #[derive(Default)]
 pub struct Report {
@@ -37,11 +43,13 @@ impl Report {
     /// What there is to say of a piece that was written to `output`.
     pub fn of_piece(piece: &Piece, output: &Path) -> Self {
         Self::default()
-            .line(format!("{}: {piece}", output.display()))
+            .line(format!("{}: {piece}, {}", output.display(), shape(piece)))
             .fact("output", output.display().to_string())
             .fact("seconds", piece.audio().duration_seconds())
             .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("channels", piece.audio().channel_count())
             .fact("seed_from", piece.seed())
+            .warn(piece.notes().iter().cloned())
             .interrupted(piece.was_interrupted())
     }
 

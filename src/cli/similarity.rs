@@ -2,8 +2,9 @@
 
 use super::report::Report;
 use clap::Args;
-use neural_composer::audio::Song;
-use neural_composer::{Result, evaluate};
+use neural_composer::Result;
+use neural_composer::audio::Decoder;
+use neural_composer::evaluate::{self, Moments};
 use std::path::PathBuf;
 
 /// Say how alike two sounds are
@@ -17,12 +18,13 @@ pub struct Similarity {
 
 impl Similarity {
     pub fn run(self) -> Result<Report> {
-        let (piece, song) = (Song::open(&self.piece)?, Song::open(&self.song)?);
-        let alike = evaluate::similarity(piece.audio(), song.audio())?;
+        let (mut piece, mut song) = (Decoder::open(&self.piece)?, Decoder::open(&self.song)?);
+        let alike = Moments::read(&mut piece)?.compare(&Moments::read(&mut song)?);
         Ok(Report::default()
             .line(alike.to_string())
             .fact("similarity", facts(&alike))
-            .warn(piece.warnings().iter().chain(song.warnings()).cloned()))
+            .warn(piece.warnings())
+            .warn(song.warnings()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Composing block by block, the course's method.
 
+use super::ending::ended;
 use super::{Piece, Seed};
-use crate::audio::Audio;
 use crate::dataset::{Dataset, DatasetSettings, SongSource};
 use crate::model::{Activation, Device, LayerConfig, Network, NetworkConfig};
 use crate::train::{self, History, Observer, Training};
@@ -105,11 +105,11 @@ pub fn blocks(
         ));
     }
     network.normaliser().undo(&mut rows)?;
-    let mut samples = blocks.samples(&rows)?;
+    let samples = blocks.samples(&rows)?;
     let interrupted = samples.len() < count * blocks.block_samples;
     let wanted = (seconds * f64::from(blocks.sample_rate_hz)).round() as usize;
-    samples.truncate(wanted);
-    let audio = Audio::mono(samples, blocks.sample_rate_hz)?;
+    let frames = wanted.min(samples.len());
+    let audio = ended(vec![samples], blocks.sample_rate_hz, frames)?;
     Ok(Piece::new(audio, (start.origin(), network.to_string()), interrupted))
 }
 

@@ -59,7 +59,7 @@ impl GrainPool {
         settings.check()?;
         let mut building = Building::default();
         let read = |song: &SongSource| building.add(song, &settings);
-        let Gathered { skipped, .. } = gather(sources, progress, read)?;
+        let Gathered { skipped, .. } = gather(sources, settings.need(), progress, read)?;
         let components = building.components(settings.components)?;
         let Building { songs, grains, descriptions, mut edges, .. } = building;
         let mut pool = Self {
@@ -253,7 +253,12 @@ impl fmt::Display for GrainPool {
                 song.beats_per_minute.map_or("no clear beat: a fixed grid".into(), |beats| {
                     format!("{beats:.0} beats a minute")
                 });
-            write!(f, "\n  {}: {beat}, {} sections", song.title, song.sections.len())?;
+            let sections = match song.sections.len() {
+                1 => "1 section".into(),
+                count => format!("{count} sections"),
+            };
+            write!(f, "\n  {}: {beat}, {sections}", song.title)?;
+            song.warnings.iter().try_for_each(|warning| write!(f, "\n    note: {warning}"))?;
         }
         Ok(())
     }
