@@ -318,7 +318,8 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
     std::fs::write(path.join("nothing.wav"), "").unwrap();
     std::fs::write(path.join("text.mp3"), "words, words\n".repeat(500)).unwrap();
     std::fs::write(path.join("old.safetensors"), "damaged").unwrap();
-    Audio::mono(vec![0.1; 1_600], 16_000).unwrap().save(path.join("short.wav")).unwrap();
+    let short = (0..1_600).map(|i| 0.1 * (i as f32 * 0.1).sin()).collect();
+    Audio::mono(short, 16_000).unwrap().save(path.join("short.wav")).unwrap();
     let before = std::fs::read_dir(path).unwrap().count();
     for (arguments, code, words) in [
         (vec!["compose"], 1, "datasets/songs"),

@@ -138,6 +138,20 @@ fn no_join_steps_farther_than_the_song() {
 }
 
 #[test]
+fn blocks_do_not_click_where_they_meet() {
+    let learned = learned(song()).pop().unwrap().1;
+    let options = Options { start: learned.start.clone(), ..Options::default() };
+    let piece = learned.model.compose(7.0, 3, &options, &mut |_, _| ()).unwrap();
+    let block = DatasetSettings::fast().blocks.block_samples;
+    let (mut between, mut within) = (0f32, 0f32);
+    for (at, pair) in piece.audio().channels()[0].windows(2).enumerate() {
+        let most = if (at + 1) % block == 0 { &mut between } else { &mut within };
+        *most = most.max((pair[1] - pair[0]).abs());
+    }
+    assert!(between > 0.0 && between <= 1.001 * within, "{between} between, {within} within");
+}
+
+#[test]
 fn pieces_that_go_on_are_blended_or_moved_end_as_well() {
     let songs = [source(song()), source(tune(17.3, RATE))];
     let composer = grains(&songs);

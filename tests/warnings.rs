@@ -63,6 +63,19 @@ fn song() -> Vec<f32> {
     tune(8.0, 16_000).channels()[0].clone()
 }
 
+/// A song with three samples that are no numbers, which only other programs write.
+fn write_broken(folder: &Path, name: &str) {
+    const MARK: f32 = 0.123_456;
+    let mut samples = song();
+    samples[5_000..5_003].fill(MARK);
+    save(folder, name, samples);
+    let mut bytes = std::fs::read(folder.join(name)).unwrap();
+    let marks = MARK.to_le_bytes().repeat(3);
+    let at = bytes.windows(12).position(|window| window == marks).unwrap();
+    bytes[at..at + 12].copy_from_slice(&f32::NAN.to_le_bytes().repeat(3));
+    std::fs::write(folder.join(name), bytes).unwrap();
+}
+
 /// Four seconds at 44,100 Hz, then another rate: what follows is left out.
 fn write_two_rates(path: &Path) {
     let fixture = |name: &str| {
@@ -78,9 +91,7 @@ fn what_a_decoder_puts_up_with_reaches_every_report_and_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_two_rates(&path.join("two.mp3"));
-    let mut broken = song();
-    broken[5_000..5_003].fill(f32::NAN);
-    save(path, "broken.wav", broken);
+    write_broken(path, "broken.wav");
     let cases = [
         ("two.mp3", "what follows is left out"),
         ("broken.wav", "3 samples not a finite number, replaced by silence"),
