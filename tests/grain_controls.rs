@@ -135,7 +135,7 @@ fn tempo_and_key_move_as_they_are_told() {
     let ratio = beats(&faster) / beats(&plain);
     assert!((ratio - 1.25).abs() < 0.05, "{ratio}");
     // The same walk a fifth higher: every pitch is 1.498 times as high, and the length stays.
-    let options = GrainOptions { keep_key: true, ..usual() };
+    let options = GrainOptions { keep_key: true, pieces: 1, ..usual() };
     let kept = compose(&composer, 6.0, &options);
     assert!(kept.placed().iter().all(|place| composer.pool().shift_of(place.candidate) == 0));
     let moved = compose(&composer, 6.0, &GrainOptions { transpose_semitones: 7, ..options });

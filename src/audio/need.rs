@@ -36,20 +36,31 @@ impl Need {
     /// [`Error::Memory`]: how long it is, what it would take, and what to do.
     pub fn check(&self, path: &Path, seconds: f64) -> Result<()> {
         let needed = self.bytes(seconds);
-        let most = match available_bytes().filter(|free| needed > *free) {
-            Some(free) => format!("{} are free", gigabytes(free)),
-            None if seconds > Self::LONGEST_SECONDS => {
-                format!("up to {:.0} min are taken", Self::LONGEST_SECONDS / 60.0)
-            }
-            None => return Ok(()),
-        };
-        Err(Error::Memory(format!(
-            "{}: is {:.1} min long, too long {}: that would need about {} of memory, and {most}; use a \
+        let free = available_bytes().filter(|free| needed > *free);
+        if free.is_none() && seconds <= Self::LONGEST_SECONDS {
+            return Ok(());
+        }
+        let most = free.map_or_else(Self::longest, |free| format!("{} are free", gigabytes(free)));
+        Err(self.refusal(path, &format!("{:.1} min", seconds / 60.0), seconds, &most))
+    }
+
+    /// The refusal of the sound in `path`, which goes on after so many seconds.
+    pub(super) fn goes_on(&self, path: &Path, seconds: f64) -> Error {
+        let more = format!("over {:.0} min", seconds / 60.0);
+        self.refusal(path, &more, seconds, &Self::longest())
+    }
+
+    fn longest() -> String {
+        format!("up to {:.0} min are taken", Self::LONGEST_SECONDS / 60.0)
+    }
+
+    fn refusal(&self, path: &Path, long: &str, seconds: f64, most: &str) -> Error {
+        Error::Memory(format!(
+            "{}: is {long} long, too long {}: that would need about {} of memory, and {most}; use a \
              part of it, for example with `ffmpeg -i IN -t 1200 PART.flac`",
             path.display(),
-            seconds / 60.0,
             self.work,
-            gigabytes(needed)
-        )))
+            gigabytes(self.bytes(seconds))
+        ))
     }
 }

@@ -123,7 +123,7 @@ impl Decoder {
             take(chunk)?;
             let seconds = frames as f64 / rate;
             if let Some(need) = need.filter(|_| seconds > Need::LONGEST_SECONDS) {
-                need.check(&path, seconds)?;
+                return Err(need.goes_on(&path, seconds));
             }
             if interrupt::requested() {
                 return Err(Error::Interrupted(format!("while reading {}", path.display())));

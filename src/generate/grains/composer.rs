@@ -227,7 +227,7 @@ impl GrainComposer {
         let shares = options.shares_of(self.pool.own_songs().len());
         let mut random = phrases::random(seed, usize::from(u16::MAX), usize::from(u16::MAX));
         let form = Form::plan(&self.pool, shares.as_deref(), (seconds, seed), &mut random);
-        Terrain::new(&self.pool, &self.network, options, form)
+        Terrain::new(&self.pool, &self.network, options, form, seed)
     }
 
     /// How long a walk is for a piece of `seconds`.
