@@ -24,7 +24,7 @@ const MEGABYTE: u64 = 1 << 20;
 fn long(folder: &Path, name: &str, minutes: u64) -> PathBuf {
     let path = folder.join(name);
     let second: Vec<f32> = (0..RATE).map(|i| 0.5 * (i as f32 * 0.2).sin()).collect();
-    let write = |wav: &mut WavWriter| wav.write(&[second.clone()]);
+    let write = |wav: &mut WavWriter| wav.write(std::slice::from_ref(&second));
     WavWriter::write_file(&path, 1, RATE, SampleFormat::Int16, write).unwrap();
     let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     let bytes = minutes * 60 * u64::from(RATE) * 2;

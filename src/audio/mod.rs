@@ -34,6 +34,7 @@ pub use find_songs::{SONG_EXTENSIONS, find_songs, passed_over};
 pub use levels::Levels;
 pub use need::Need;
 pub use playback::{Playback, stop_all};
+pub use reading::Take;
 pub(crate) use reading::{MonoMix, extend};
 pub use resample::Resampler;
 pub use samples::{Audio, mix_to_mono};

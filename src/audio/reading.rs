@@ -5,6 +5,9 @@ use crate::memory::{available_bytes, gigabytes};
 use crate::{Error, Result, interrupt};
 use std::path::Path;
 
+/// What takes samples of one channel as they come.
+pub type Take<'a> = dyn FnMut(&[f32]) + 'a;
+
 /// A file says it holds more samples than this for each of its bytes: its header is not believed.
 const MOST_SAMPLES_PER_BYTE: u64 = 256;
 

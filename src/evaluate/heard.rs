@@ -1,6 +1,6 @@
 //! What the judge keeps of a sound, without its samples.
 
-use crate::audio::{Audio, Decoder, MonoMix, Need, as_heard};
+use crate::audio::{Audio, Decoder, MonoMix, Need, Take, as_heard};
 use crate::features::PitchBands;
 use crate::{Result, interrupt};
 
@@ -46,7 +46,7 @@ impl Heard {
     }
 
     /// Of samples of one channel; `source` tells how long they are in seconds.
-    fn of_stream(source: &mut dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<f64>) -> Result<Self> {
+    fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<f64>) -> Result<Self> {
         let (mut largest_step, mut last) = (0f32, None);
         let mut duration_seconds = 0.0;
         let bands = PitchBands::of_stream(&mut |take| {

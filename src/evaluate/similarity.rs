@@ -1,6 +1,6 @@
 //! How alike two sounds are, in spectrum, loudness and rhythm.
 
-use crate::audio::{Audio, Decoder, MonoMix};
+use crate::audio::{Audio, Decoder, MonoMix, Take};
 use crate::features::{Spectrogram, Stft, StftSettings};
 use crate::{Result, interrupt};
 use realfft::num_complex::Complex;
@@ -101,7 +101,7 @@ impl Moments {
         })
     }
 
-    fn of_stream(source: &mut dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<()>) -> Result<Self> {
+    fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<()>) -> Result<Self> {
         let settings = StftSettings::default();
         let stft = Stft::new(settings)?;
         let edges = Self::band_edges(settings.window_samples);

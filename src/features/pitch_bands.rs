@@ -3,7 +3,7 @@
 use super::stft::Stft;
 use super::triangle::Triangle;
 use super::{Spectrogram, StftSettings};
-use crate::audio::Audio;
+use crate::audio::{Audio, Take};
 use crate::numbers::Numbers;
 use crate::{Result, interrupt};
 use realfft::num_complex::Complex;
@@ -62,7 +62,7 @@ impl PitchBands {
     ///
     /// # Errors
     /// Those of `source`.
-    pub fn of_stream(source: &mut dyn FnMut(&mut dyn FnMut(&[f32])) -> Result<()>) -> Result<Self> {
+    pub fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<()>) -> Result<Self> {
         let stft = Self::transform()?;
         let mut frames = stft.stream(Self::BANDS, levels(&stft));
         source(&mut |samples| frames.push(samples))?;
