@@ -76,12 +76,13 @@ fn write_broken(folder: &Path, name: &str) {
     std::fs::write(folder.join(name), bytes).unwrap();
 }
 
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audio");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
 /// Four seconds at 44,100 Hz, then another rate: what follows is left out.
 fn write_two_rates(path: &Path) {
-    let fixture = |name: &str| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audio");
-        std::fs::read(folder.join(name)).unwrap()
-    };
     let (one, other) = (fixture("mp3_uncounted.mp3"), fixture("mp3_low_rate.mp3"));
     std::fs::write(path, [one.repeat(14), other].concat()).unwrap();
 }
@@ -92,6 +93,14 @@ fn what_a_decoder_puts_up_with_reaches_every_report_and_model() {
     let path = folder.path();
     write_two_rates(&path.join("two.mp3"));
     write_broken(path, "broken.wav");
+    // What makes a song too short is in the refusal.
+    let low = fixture("mp3_low_rate.mp3");
+    std::fs::write(path.join("cut.mp3"), [fixture("mp3_uncounted.mp3"), low].concat()).unwrap();
+    for model in MODELS {
+        let refused = run(path, &quick(&["compose", "cut.mp3", "--seconds", "2"], model));
+        assert_eq!(refused.code, Some(1), "{model}: {}", refused.told);
+        assert!(refused.told.contains("what follows is left out"), "{}", refused.told);
+    }
     let cases = [
         ("two.mp3", "what follows is left out"),
         ("broken.wav", "3 samples not a finite number, replaced by silence"),

@@ -103,9 +103,16 @@ pub(crate) fn offset_of(channel: &[f32]) -> Option<f32> {
     (mean.abs() > OFFSET).then_some(mean)
 }
 
-/// Refuses a sound of so many seconds that is too short; `why` says for what.
-pub(crate) fn too_short(name: &str, seconds: f64, needed: f64, why: &str) -> Error {
+/// Refuses a sound of so many seconds that is too short; `why` says for what, `warnings` what of it was
+/// left out perhaps.
+pub(crate) fn too_short(
+    name: &str,
+    (seconds, needed): (f64, f64),
+    why: &str,
+    warnings: &[String],
+) -> Error {
     Error::Data(format!(
-        "{name}: {seconds:.2} s is too short, at least {needed:.2} s are needed ({why})"
+        "{name}: {seconds:.2} s is too short, at least {needed:.2} s are needed ({why}){}",
+        warnings.iter().map(|warning| format!("; {warning}")).collect::<String>()
     ))
 }

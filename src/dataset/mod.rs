@@ -320,7 +320,12 @@ impl DatasetSettings {
         if sequences == 0 {
             let needed = self.sequence_blocks as f64 * blocks.block_seconds();
             let why = format!("a training sequence of {} blocks", self.sequence_blocks);
-            return Err(too_short(&source.name(), audio.duration_seconds(), needed, &why));
+            return Err(too_short(
+                &source.name(),
+                (audio.duration_seconds(), needed),
+                &why,
+                &warnings,
+            ));
         }
         let song = DatasetSong {
             title,

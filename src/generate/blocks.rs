@@ -122,7 +122,7 @@ fn soften_borders(samples: &mut [f32], block: usize) {
     let steps = samples.windows(2).enumerate();
     let within = steps.filter(|(at, _)| !(at + 1).is_multiple_of(block));
     let limit = within.fold(0f32, |most, (_, pair)| most.max((pair[1] - pair[0]).abs()));
-    let reach = SPREAD.min(block / 2);
+    let reach = SPREAD.min(block / 4).max(1);
     for border in (block..samples.len()).step_by(block) {
         let step = samples[border] - samples[border - 1];
         let half = step.signum() * (step.abs() - limit).max(0.0) / 2.0;

@@ -254,7 +254,12 @@ impl Heard {
             let needed =
                 (least * settings.stft.hop_samples) as f64 / f64::from(settings.sample_rate_hz);
             let why = format!("{LEAST_BLOCKS} blocks of spectra");
-            return Err(too_short(&source.name(), audio.duration_seconds(), needed, &why));
+            return Err(too_short(
+                &source.name(),
+                (audio.duration_seconds(), needed),
+                &why,
+                &warnings,
+            ));
         }
         let samples = audio.channels()[0].clone();
         let stft = Stft::new(settings.stft)?;

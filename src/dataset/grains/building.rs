@@ -67,7 +67,12 @@ impl Building {
                 "sound for {found} grain{plural} of {grain:.2} s, and at least {FEWEST_GRAINS} are needed"
             );
             if seconds < LEAST_SECONDS {
-                return Err(too_short(&source.name(), seconds, LEAST_SECONDS, &problem));
+                return Err(too_short(
+                    &source.name(),
+                    (seconds, LEAST_SECONDS),
+                    &problem,
+                    &read.warnings,
+                ));
             }
             return Err(unusable(source, &format!("has {problem}: take a song with more sound")));
         }
