@@ -65,6 +65,7 @@ pub mod evaluate;
 pub mod features;
 pub mod generate;
 pub mod interrupt;
+mod memory;
 pub mod model;
 pub mod notebook;
 mod numbers;

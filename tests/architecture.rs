@@ -14,7 +14,7 @@ const ROOTS: [&str; 2] = ["src", "kernel/src"];
 const ORDER: [&[&str]; 13] = [
     &["words"],
     &["error"],
-    &["numbers", "atomic_file", "interrupt", "stream_file"],
+    &["numbers", "atomic_file", "interrupt", "stream_file", "memory"],
     &["compute"],
     &["audio"],
     &["features"],

@@ -318,7 +318,8 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
     std::fs::write(path.join("nothing.wav"), "").unwrap();
     std::fs::write(path.join("text.mp3"), "words, words\n".repeat(500)).unwrap();
     std::fs::write(path.join("old.safetensors"), "damaged").unwrap();
-    Audio::mono(vec![0.1; 1_600], 16_000).unwrap().save(path.join("short.wav")).unwrap();
+    let short = (0..1_600).map(|i| 0.1 * (i as f32 * 0.1).sin()).collect();
+    Audio::mono(short, 16_000).unwrap().save(path.join("short.wav")).unwrap();
     let before = std::fs::read_dir(path).unwrap().count();
     for (arguments, code, words) in [
         (vec!["compose"], 1, "datasets/songs"),
@@ -326,8 +327,8 @@ fn bad_input_fails_with_a_message_that_names_it_and_leaves_no_file() {
         (vec!["compose", "empty"], 1, "empty"),
         (vec!["compose", "nothing.wav"], 1, "nothing.wav"),
         (vec!["compose", "text.mp3"], 1, "text.mp3"),
-        (vec!["compose", "short.wav"], 1, "short.wav: has sound for 1 grain"),
-        (vec!["train", "short.wav"], 1, "shorter than one training sequence"),
+        (vec!["compose", "short.wav"], 1, "short.wav: 0.10 s is too short, at least 2.00 s"),
+        (vec!["train", "short.wav"], 1, "s is too short, at least 3.07 s are needed"),
         (vec!["compose", "song.wav", "-o", "no/folder/out.wav"], 2, "no/folder/out.wav"),
         (vec!["compose", "song.wav", "--seconds", "-1"], 2, "-1"),
         (vec!["compose", "song.wav", "--seconds", "0"], 2, "seconds"),

@@ -301,8 +301,9 @@ fn bad_songs_and_settings_are_told() {
     let silent = || Audio::mono(vec![0.0; 220_500], 22_050).unwrap();
     let error = |audio: Audio| learn(audio, &quick()).unwrap_err().to_string();
     assert!(error(silent()).contains("one: is silent"), "{}", error(silent()));
-    let short = || Audio::mono(vec![0.1; 9_000], 22_050).unwrap();
-    assert!(error(short()).contains("one: 0.4 s is too short"), "{}", error(short()));
+    let hum = |n: i32| 0.1 * (n as f32 * 0.1).sin();
+    let short = || Audio::mono((0..9_000).map(hum).collect(), 22_050).unwrap();
+    assert!(error(short()).contains("one: 0.41 s is too short"), "{}", error(short()));
     let nothing = CodeComposer::learn(&[], &quick(), &mut Silent).unwrap_err();
     assert!(nothing.to_string().contains("at least one song"));
     // Noise and one note: a piece all the same.

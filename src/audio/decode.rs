@@ -3,9 +3,9 @@
 use super::container::{self, Container};
 use super::faults::Faults;
 use super::gap::Gap;
-use super::{Audio, Resampler, Tags, facts, mix_to_mono, wav_header};
-use crate::words::{counted, one_line, shown};
-use crate::{Error, Result, interrupt};
+use super::{Tags, facts, wav_header};
+use crate::words::{counted, one_line};
+use crate::{Result, interrupt};
 use std::path::{Path, PathBuf};
 use symphonia::core::codecs::audio::AudioDecoder;
 use symphonia::core::formats::{FormatReader, Track};
@@ -179,67 +179,6 @@ impl Decoder {
         }
         self.require_sound()?;
         Ok(None)
-    }
-
-    /// Everything that is left, in memory. A request to stop ([`interrupt`]) ends it.
-    ///
-    /// # Errors
-    /// Those of [`Decoder::next_chunk`], [`Error::Audio`] when there is not one sample, and
-    /// [`Error::Interrupted`] when it was stopped.
-    pub fn read_all(&mut self) -> Result<Audio> {
-        let _job = interrupt::begin()?;
-        let mut channels = vec![Vec::new(); self.channel_count];
-        while let Some(chunk) = self.next_chunk()? {
-            for (channel, new) in channels.iter_mut().zip(chunk) {
-                channel.extend_from_slice(new);
-            }
-            self.go_on()?;
-        }
-        Audio::new(channels, self.sample_rate_hz)
-    }
-
-    /// Everything that is left as one channel at the given rate. Only the result is held in
-    /// memory, never the whole file at its own rate.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = folder.path().join("stereo.wav");
-    /// # neural_composer::audio::Audio::new(vec![vec![0.5; 44_100]; 2], 44_100)?.save(&path)?;
-    /// use neural_composer::audio::Decoder;
-    /// let mono = Decoder::open(&path)?.read_mono_at(22_050)?;
-    /// assert_eq!((mono.channel_count(), mono.frames()), (1, 22_050));
-    /// # Ok::<(), neural_composer::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`Decoder::read_all`], and [`Error::Argument`] for a rate outside 1,000 to
-    /// 768,000 Hz.
-    pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
-        let _job = interrupt::begin()?;
-        let mut resampler =
-            Resampler::new(self.sample_rate_hz, sample_rate_hz, 1).map_err(|e| match e {
-                Error::Argument { name: "from_hz", expected, found } => {
-                    Error::audio(&self.path, format!("expected {expected}, found {found}"))
-                }
-                error => error,
-            })?;
-        let mut samples = Vec::new();
-        let mut mixed = [Vec::new()];
-        while let Some(chunk) = self.next_chunk()? {
-            mix_to_mono(chunk, &mut mixed[0]);
-            samples.extend_from_slice(&resampler.push(&mixed)?[0]);
-            self.go_on()?;
-        }
-        samples.extend_from_slice(&resampler.finish()?[0]);
-        Audio::mono(samples, sample_rate_hz)
-    }
-
-    /// An error when the user asked to stop.
-    fn go_on(&self) -> Result<()> {
-        if interrupt::requested() {
-            return Err(Error::Interrupted(format!("while reading {}", shown(&self.path))));
-        }
-        Ok(())
     }
 
     fn require_sound(&self) -> Result<()> {

@@ -8,9 +8,9 @@ use super::report::{self, Report};
 use super::streams::{Input, Target};
 use clap::Args;
 use neural_composer::audio::Decoder;
+use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
-use neural_composer::evaluate::{self, Judgement};
-use neural_composer::features::PitchBands;
+use neural_composer::evaluate::{self, Heard, Judgement, Moments};
 use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
 use neural_composer::words::shown;
@@ -54,6 +54,7 @@ impl Compose {
             Kind::Grains => self.grains.check(self.seconds)?,
             _ => GrainArgs::refuse(given)?,
         }
+        neural_composer::generate::check_length(self.seconds)?;
         self.training.check(self.model)?;
         let mut songs = self.training.songs()?;
         self.grains.check_blend(songs.files.len())?;
@@ -70,8 +71,9 @@ impl Compose {
             songs.notes.push(note.to_owned());
         }
         let _input = Input::read(songs.files.iter_mut().chain(self.grains.inputs_mut()))?;
-        self.grains.check_guest()?;
+        self.grains.check_inputs()?;
         let learned = self.training.learn(self.model, &songs)?;
+        self.grains.keep_blend(&songs.files, &learned.songs);
         if interrupt::requested() {
             return beside.stopped_while_learning(learned);
         }
@@ -84,13 +86,16 @@ impl Compose {
         let _heard = interrupt::heard();
         piece.save(&target.path)?;
         beside.save_model(&learned)?;
-        let mut report = super::generate::report(&piece, &target.path, &learned.model)
-            .warn(learned.notes)
-            .interrupted(stopped);
+        let report = super::generate::report(&piece, &target.path, &learned.model);
+        let report = match &learned.model {
+            Model::Grains(composer) => self.grains.tell_blend(report, composer),
+            _ => report,
+        };
+        let mut report = report.warn(learned.notes).interrupted(stopped);
         if !stopped {
-            report = with_judgement(report, &piece, &songs.files);
+            report = with_judgement(report, &piece, &learned.songs);
             if matches!(learned.model, Model::Blocks(_)) {
-                report = with_similarity(report, &piece, &songs.files)?;
+                report = with_similarity(report, &piece, &learned.songs)?;
             }
         }
         target.deliver(beside.with_learning(report, &learned.history)?)
@@ -166,30 +171,26 @@ impl Beside {
     }
 }
 
-/// How alike the piece and the first song that can be used are.
-fn with_similarity(report: Report, piece: &Piece, files: &[PathBuf]) -> Result<Report> {
-    let rate = piece.audio().sample_rate_hz();
-    let sound = |path: &PathBuf| Decoder::open(path).ok()?.read_mono_at(rate).ok();
-    let mut usable = files.iter().filter_map(|path| Some((path, sound(path)?)));
-    let Some((path, song)) = usable.next() else { return Ok(report) };
-    let alike = evaluate::similarity(piece.audio(), &song)?;
+/// How alike the piece and the first song that was used are.
+fn with_similarity(report: Report, piece: &Piece, songs: &[SongSource]) -> Result<Report> {
+    let Some(path) = songs.first().and_then(SongSource::path) else { return Ok(report) };
+    let song = Moments::read(&mut Decoder::open(path)?)?;
+    let alike = Moments::of(piece.audio())?.compare(&song);
     Ok(report
         .line(format!("Compared with {}: {alike}", shown(path)))
         .fact("similarity", super::similarity::facts(&alike)))
 }
 
-/// What the judge says of `piece`; songs that could not be used are left out here, too.
-fn judged(piece: &Piece, files: &[PathBuf]) -> Result<Judgement> {
-    let songs: Vec<_> = files
-        .iter()
-        .filter_map(|path| Decoder::open(path).ok()?.read_mono_at(PitchBands::RATE_HZ).ok())
-        .collect();
-    evaluate::judge(piece.audio(), &songs.iter().collect::<Vec<_>>())
+/// What the judge says of `piece`, made from `songs`.
+fn judged(piece: &Piece, songs: &[SongSource]) -> Result<Judgement> {
+    let paths = songs.iter().filter_map(SongSource::path);
+    let songs = paths.map(|path| Heard::read(&mut Decoder::open(path)?));
+    evaluate::judge_heard(&Heard::of(piece.audio())?, songs.collect::<Result<_>>()?)
 }
 
 /// `report` with what the judge says of `piece`, or why it says nothing.
-fn with_judgement(report: Report, piece: &Piece, files: &[PathBuf]) -> Report {
-    match judged(piece, files) {
+fn with_judgement(report: Report, piece: &Piece, songs: &[SongSource]) -> Report {
+    match judged(piece, songs) {
         Ok(judgement) => {
             report.fact("judgement", super::judge::facts(&judgement)).line(judgement.to_string())
         }

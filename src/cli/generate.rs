@@ -8,7 +8,6 @@ use super::report::Report;
 use super::streams::{Input, Target};
 use clap::Args;
 use neural_composer::audio::Decoder;
-use neural_composer::dataset::Skipped;
 use neural_composer::display::Output;
 use neural_composer::generate::{Model, ModelCard, Options, Piece, Seed};
 use neural_composer::model::ModelKind;
@@ -76,9 +75,20 @@ impl Generate {
                 .map_err(|error| self.about_model(error))?,
         };
         piece.save(&target.path)?;
-        let skipped = Skipped::notes(model.skipped());
-        let report = report(&piece, &target.path, &model).warn(skipped).warn(warnings);
-        target.deliver(report)
+        let seeded = kind == ModelKind::Blocks && given.has("seed");
+        let seeded = seeded.then(|| {
+            "--seed: a model of blocks draws nothing at random, every seed gives this piece; --from \
+             gives another"
+                .to_owned()
+        });
+        let report = match &model {
+            Model::Grains(composer) => {
+                let report = report(&piece, &target.path, &model);
+                self.grains.tell_blend(report, composer)
+            }
+            _ => report(&piece, &target.path, &model),
+        };
+        target.deliver(report.warn(model.notes()).warn(warnings).warn(seeded))
     }
 
     /// Names the model in an error about what it composes.
@@ -95,9 +105,13 @@ impl Generate {
         let (Some(path), Model::Blocks(network)) = (&self.from, model) else {
             return Ok((None, Vec::new()));
         };
-        let rate = network.dataset_settings().blocks.sample_rate_hz;
+        let settings = network.dataset_settings();
+        let (blocks, count) = (settings.blocks, settings.sequence_blocks);
         let mut decoder = Decoder::open(path)?;
-        Ok((Some(Seed::Audio(decoder.read_mono_at(rate)?)), decoder.warnings()))
+        // Only its end is heard.
+        let heard =
+            decoder.read_last_blocks_at(blocks.sample_rate_hz, blocks.block_samples, count)?;
+        Ok((Some(Seed::Audio(heard)), decoder.warnings()))
     }
 }
 

@@ -43,6 +43,11 @@ impl Given {
         if self.options.contains(&long) { format!("--{long}") } else { name.to_owned() }
     }
 
+    /// Whether `name` was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|given| given == name)
+    }
+
     /// Refuses the options of the type `T`, but for `allowed` ones: only `owner` understands them.
     pub fn refuse_all<T: Args>(&self, allowed: &[&str], owner: &str) -> Result<()> {
         let group = T::augment_args(Command::new("options"));

@@ -1,13 +1,16 @@
 //! Options of the grain composer that `compose` and `generate` share.
 
 use super::given::Given;
+use super::report::Report;
 use clap::Args;
-use neural_composer::audio::Decoder;
+use neural_composer::audio::{Decoder, Need};
 use neural_composer::dataset::SongSource;
+use neural_composer::dataset::grains::{GrainSettings, PoolSong};
 use neural_composer::display::Output;
 use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
-use neural_composer::words::counted;
+use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
+use serde_json::json;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -89,18 +92,51 @@ impl GrainArgs {
         Err(Error::argument("regenerate", expected, format!("{:?}..{:?}", part.start, part.end)))
     }
 
-    /// Refuses more weights than songs.
+    /// Refuses weights that are not one for each of so many songs.
     pub fn check_blend(&self, songs: usize) -> Result<()> {
-        if self.blend.len() <= songs {
+        if self.blend.is_empty() || self.blend.len() == songs {
             return Ok(());
         }
-        let expected = format!("a weight for each of {}", counted(songs, "song"));
+        let expected = match songs {
+            1 => "no weights for a single song".to_owned(),
+            _ => format!("a weight for each of {}", counted(songs, "song")),
+        };
         Err(Error::argument("blend", expected, counted(self.blend.len(), "weight")))
     }
 
-    /// Opens the recording that they name, so that a bad one is refused before any work.
-    pub fn check_guest(&self) -> Result<()> {
-        self.inputs().try_for_each(|path| Decoder::open(path).map(drop))
+    /// Leaves out the weights of songs that were not `used`.
+    pub fn keep_blend(&mut self, songs: &[PathBuf], used: &[SongSource]) {
+        let is_used = |song: &PathBuf| used.iter().any(|used| used.path() == Some(song.as_path()));
+        let mut kept = songs.iter().map(is_used);
+        self.blend.retain(|_| kept.next().unwrap_or(true));
+    }
+
+    /// Adds which weight is which song's.
+    pub fn tell_blend(&self, report: Report, composer: &GrainComposer) -> Report {
+        if self.blend.is_empty() {
+            return report;
+        }
+        let sum: f64 = self.blend.iter().sum();
+        let songs = || composer.pool().own_songs().iter().zip(&self.blend);
+        let name = |song: &PoolSong| match song.source.path() {
+            Some(path) => shown(path).to_string(),
+            None => song.title.clone(),
+        };
+        let words: Vec<String> = songs()
+            .map(|(song, weight)| {
+                format!("{weight} ({:.0} %) of {}", 100.0 * weight / sum, name(song))
+            })
+            .collect();
+        let facts: Vec<_> = songs()
+            .map(|(song, weight)| json!({ "song": name(song), "weight": weight, "share": weight / sum }))
+            .collect();
+        report.line(format!("Blended: {}", words.join(", "))).fact("blend", facts)
+    }
+
+    /// Refuses recordings that cannot be read, or are too long.
+    pub fn check_inputs(&self) -> Result<()> {
+        let need = Need { work: "to go on from", ..GrainSettings::default().need() };
+        self.inputs().try_for_each(|path| Decoder::open(path)?.check(need))
     }
 
     /// The options that they stand for.

@@ -34,7 +34,9 @@ impl Info {
         for path in &paths {
             if ModelKind::is_of(path) {
                 let card = ModelCard::of(path)?;
-                report = report.line(format!("{}: {card}", shown(path)));
+                let notes = card.notes.iter().map(|note| format!("\n  note: {note}"));
+                let notes: String = notes.collect();
+                report = report.line(format!("{}: {card}{notes}", shown(path)));
                 entries.push(model(path, &card));
                 continue;
             }
@@ -72,6 +74,7 @@ fn model(path: &Path, card: &ModelCard) -> Value {
         "network": card.network,
         "parameters": card.parameters,
         "songs": card.songs,
+        "warnings": card.notes,
     });
     if let Some(entry) = entry.as_object_mut() {
         entry.extend(card.details.clone());

@@ -6,8 +6,9 @@ use super::report::{self, Report};
 use super::songs::FolderOptions;
 use super::streams::{Input, Target};
 use clap::Args;
-use neural_composer::audio::Song;
-use neural_composer::evaluate::{self, Judgement};
+use neural_composer::audio::Decoder;
+use neural_composer::evaluate::{self, Heard, Judgement};
+use neural_composer::notebook::Verdict;
 use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use serde_json::json;
@@ -50,15 +51,25 @@ impl Judge {
             outputs::check(&[Output::named("--picture", path, Kind::Picture)], &inputs, false)?;
         }
         let _input = Input::read(&mut inputs)?;
-        let piece = Song::open(inputs.pop().unwrap_or_default())?;
-        let opened = inputs.iter().map(Song::open).collect::<Result<Vec<_>>>()?;
-        let verdict = piece.judge(&opened)?;
+        let mut warnings = Vec::new();
+        let mut hear = |path: &PathBuf| -> Result<(String, Heard)> {
+            let mut decoder = Decoder::open(path)?;
+            let heard = Heard::read(&mut decoder)?;
+            warnings.extend(decoder.warnings());
+            Ok((decoder.title(), heard))
+        };
+        // What is too long is refused before the others are read.
+        for path in &inputs {
+            Decoder::open(path)?.check(Heard::NEED)?;
+        }
+        let (_, piece) = hear(&inputs.pop().unwrap_or_default())?;
+        let opened = inputs.iter().map(&mut hear).collect::<Result<Vec<_>>>()?;
+        let verdict = Verdict::of_heard(&piece, opened)?;
         let mut report = Report::default()
             .line(verdict.to_string())
             .fact("judgement", facts(&verdict))
             .warn(songs.notes)
-            .warn(piece.warnings().iter().cloned())
-            .warn(opened.iter().flat_map(Song::warnings).cloned());
+            .warn(warnings);
         let Some(target) = target else { return Ok(report) };
         verdict.picture()?.save(&target.path)?;
         report = report

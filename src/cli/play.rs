@@ -3,7 +3,7 @@
 use super::report::{self, Report, tell};
 use super::streams::Input;
 use clap::Args;
-use neural_composer::audio::Song;
+use neural_composer::audio::{Decoder, Need, Song};
 use neural_composer::{Error, Result, interrupt};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +25,11 @@ impl Play {
             return Err(Error::argument("volume", "a number from 0 to 1", self.volume));
         }
         let _input = Input::read([&mut self.song])?;
+        // All of it is held in memory.
+        let decoder = Decoder::open(&self.song)?;
+        let numbers = decoder.sample_rate_hz() as usize * decoder.channel_count();
+        let bytes_per_second = (numbers * size_of::<f32>()) as u64;
+        decoder.check(Need { work: "to be played", bytes_per_second })?;
         let song = Song::open(&self.song)?;
         let playback = song.audio().play()?;
         playback.set_volume(self.volume)?;

@@ -2,7 +2,7 @@
 
 use neural_composer::display::plain;
 use neural_composer::generate::Piece;
-use neural_composer::words::{shown, stream};
+use neural_composer::words::{counted, shown, stream};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,6 +30,12 @@ pub fn path(path: &Path) -> Value {
     stream(path).map_or_else(|| path.to_string_lossy().into(), Value::from)
 }
 
+/// "44100 Hz, 2 channels".
+fn shape(piece: &Piece) -> String {
+    let (rate, channels) = (piece.audio().sample_rate_hz(), piece.audio().channel_count());
+    format!("{rate} Hz, {}", counted(channels, "channel"))
+}
+
 /// What a subcommand has to say at its end: lines for people, the same facts for machines.
 #[derive(Default)]
 pub struct Report {
@@ -44,11 +50,13 @@ impl Report {
     /// What there is to say of a piece that was written to `output`.
     pub fn of_piece(piece: &Piece, output: &Path) -> Self {
         Self::default()
-            .line(format!("{}: {piece}", shown(output)))
+            .line(format!("{}: {piece}, {}", shown(output), shape(piece)))
             .fact("output", path(output))
             .fact("seconds", piece.audio().duration_seconds())
             .fact("sample_rate_hz", piece.audio().sample_rate_hz())
+            .fact("channels", piece.audio().channel_count())
             .fact("seed_from", piece.seed())
+            .warn(piece.notes().iter().cloned())
             .interrupted(piece.was_interrupted())
     }
 

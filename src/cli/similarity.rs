@@ -3,8 +3,9 @@
 use super::report::Report;
 use super::streams::Input;
 use clap::Args;
-use neural_composer::audio::Song;
-use neural_composer::{Result, evaluate};
+use neural_composer::Result;
+use neural_composer::audio::Decoder;
+use neural_composer::evaluate::{self, Moments};
 use std::path::PathBuf;
 
 /// Say how alike two sounds are
@@ -20,12 +21,13 @@ impl Similarity {
     pub fn run(mut self) -> Result<Report> {
         Input::check([&self.piece, &self.song])?;
         let _input = Input::read([&mut self.piece, &mut self.song])?;
-        let (piece, song) = (Song::open(&self.piece)?, Song::open(&self.song)?);
-        let alike = evaluate::similarity(piece.audio(), song.audio())?;
+        let (mut piece, mut song) = (Decoder::open(&self.piece)?, Decoder::open(&self.song)?);
+        let alike = Moments::read(&mut piece)?.compare(&Moments::read(&mut song)?);
         Ok(Report::default()
             .line(alike.to_string())
             .fact("similarity", facts(&alike))
-            .warn(piece.warnings().iter().chain(song.warnings()).cloned()))
+            .warn(piece.warnings())
+            .warn(song.warnings()))
     }
 }
 

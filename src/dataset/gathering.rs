@@ -1,6 +1,8 @@
 //! Songs, one after the other: what cannot be used is told, not fatal.
 
 use super::SongSource;
+use crate::audio::Need;
+use crate::memory::{available_bytes, gigabytes};
 use crate::{Error, Result, interrupt};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,17 +35,45 @@ pub(crate) struct Gathered<T> {
     pub skipped: Vec<Skipped>,
 }
 
-/// Reads songs with `read`; `progress` is told (songs done, songs in all).
+/// Refuses songs that together take more memory than is free, before any is read.
 ///
 /// # Errors
+/// [`Error::Memory`]: how long they are, what they would take, and what to do.
+fn check_room(songs: &[SongSource], need: Need) -> Result<()> {
+    let Some(free) = available_bytes().filter(|_| songs.len() > 1) else { return Ok(()) };
+    // One that is too long is not used.
+    let lengths = songs.iter().filter_map(SongSource::seconds);
+    let seconds: f64 = lengths.filter(|seconds| *seconds <= Need::LONGEST_SECONDS).sum();
+    let needed = need.bytes(seconds);
+    if needed <= free {
+        return Ok(());
+    }
+    Err(Error::Memory(format!(
+        "{} songs, {:.0} min in all, are too long {}: that would need about {} of memory, and {} are \
+         free; use fewer songs, or a part of each",
+        songs.len(),
+        seconds / 60.0,
+        need.work,
+        gigabytes(needed),
+        gigabytes(free)
+    )))
+}
+
+/// Reads songs with `read`, which takes as much memory as `need` says; `progress` is told (songs done,
+/// songs in all).
+///
+/// # Errors
+/// [`Error::Memory`] when they take more than is free;
 /// [`Error::Argument`] when there is no song; what is wrong with it when the only one cannot be used,
 /// [`Error::Data`] with every reason when none of several can; [`Error::Interrupted`] on a request to
 /// stop.
 pub(crate) fn gather<T>(
     songs: &[SongSource],
+    need: Need,
     progress: &mut dyn FnMut(usize, usize),
     mut read: impl FnMut(&SongSource) -> Result<T>,
 ) -> Result<Gathered<T>> {
+    check_room(songs, need)?;
     let (mut used, mut problems) = (Vec::new(), Vec::new());
     for (done, song) in songs.iter().enumerate() {
         progress(done, songs.len());

@@ -6,21 +6,23 @@
 
 mod batch;
 pub mod codes;
+mod fitness;
 mod gathering;
 pub mod grains;
 mod settings;
 mod source;
 
 pub use batch::{Batch, Batches, TensorDevice};
+pub(crate) use fitness::too_short;
 pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
 pub use settings::DatasetSettings;
 pub use source::SongSource;
-pub(crate) use source::{Mono, fingerprint, require_audible, unusable};
+pub(crate) use source::{Mono, unusable};
 
-use crate::audio::{self, Audio, Song, SubFolders};
+use crate::audio::{self, Audio, Need, Song, SubFolders};
 use crate::features::{Blocks, Normaliser};
-use crate::words::{counted, shown};
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,7 +116,8 @@ impl Dataset {
     pub fn of(songs: &[SongSource], settings: DatasetSettings) -> Result<Self> {
         let _job = interrupt::begin()?;
         settings.check()?;
-        let gathered = gather(songs, &mut |_, _| (), |song| settings.rows_of(song))?;
+        let gathered =
+            gather(songs, settings.need(), &mut |_, _| (), |song| settings.rows_of(song))?;
         let Gathered { used: mut songs, skipped } = gathered;
         let normaliser = Normaliser::fit(
             settings.blocks.width(),
@@ -308,29 +311,29 @@ impl DatasetSong {
 }
 
 impl DatasetSettings {
+    /// What songs take while they are read: their samples, and twice their rows.
+    fn need(&self) -> Need {
+        let rows = 2.0 * self.blocks.width() as f64 / self.blocks.block_seconds();
+        let numbers = f64::from(self.blocks.sample_rate_hz) + rows;
+        Need { work: "to learn from", bytes_per_second: (numbers * size_of::<f32>() as f64) as u64 }
+    }
+
     /// A song's blocks, not yet normalised.
     fn rows_of(&self, source: &SongSource) -> Result<(DatasetSong, Vec<f32>)> {
         let blocks = self.blocks;
-        let Mono { title, audio, peak, mut warnings } = source.mono_at(blocks.sample_rate_hz)?;
-        require_audible(source, &audio.to_mono(), peak)?;
-        let unheard = audio.channels().iter().flatten().filter(|s| !s.is_finite()).count();
-        if unheard > 0 {
-            warnings.push(match unheard {
-                1 => "1 sample that is not a number counts as silence".into(),
-                _ => format!("{unheard} samples that are not numbers count as silence"),
-            });
-        }
+        let Mono { title, audio, warnings, .. } =
+            source.mono_at(blocks.sample_rate_hz, self.need())?;
         let rows = blocks.spectra(&audio)?;
         let sequences = self.sequences_in(rows.len() / blocks.width());
         if sequences == 0 {
             let needed = self.sequence_blocks as f64 * blocks.block_seconds();
-            let name = source.path().map_or_else(|| title.clone(), |path| shown(path).to_string());
-            return Err(Error::Data(format!(
-                "{name}: {:.2} s is shorter than one training sequence of {needed:.2} s ({}); \
-                 use a longer song or fewer blocks per sequence",
-                audio.duration_seconds(),
-                counted(self.sequence_blocks, "block"),
-            )));
+            let why = format!("a training sequence of {}", counted(self.sequence_blocks, "block"));
+            return Err(too_short(
+                &source.name(),
+                (audio.duration_seconds(), needed),
+                &why,
+                &warnings,
+            ));
         }
         let song = DatasetSong {
             title,

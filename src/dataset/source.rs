@@ -1,6 +1,7 @@
 //! Where a song's samples are.
 
-use crate::audio::{Audio, Decoder, Song, peak_of};
+use super::fitness::{Measured, make_fit, offset_of, without_offset};
+use crate::audio::{Audio, Decoder, MonoMix, Need, Song, extend};
 use crate::words::{one_line, shown};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -24,38 +25,15 @@ pub enum SongSource {
 /// A song as a dataset takes it in.
 pub(crate) struct Mono {
     pub title: String,
+    /// One channel, fit to learn from.
     pub audio: Audio,
-    /// The largest magnitude before channels were mixed.
-    pub peak: f32,
+    /// The song's own rate and channels.
+    pub sample_rate_hz: u32,
+    pub channel_count: usize,
+    /// Tells it from other songs and from another version of itself.
+    pub fingerprint: u64,
+    /// What was put up with, one sentence each.
     pub warnings: Vec<String>,
-}
-
-/// Below this a sound is silence, 80 dB under full scale.
-const AUDIBLE: f32 = 1e-4;
-/// Channels of which the mix keeps less than this share cancel each other.
-const KEPT_BY_MIX: f32 = 1e-3;
-
-/// Refuses sound that no model can learn from; `peak` is that of the channels before they were mixed.
-///
-/// # Errors
-/// [`Error::Data`] for silence, and for channels that cancel each other when they are mixed.
-pub(crate) fn require_audible(source: &SongSource, mono: &Audio, peak: f32) -> Result<()> {
-    let name = source.path().map_or_else(|| source.title(), |path| shown(path).to_string());
-    if peak < AUDIBLE && mono.channels().iter().flatten().any(|sample| !sample.is_finite()) {
-        return Err(Error::Data(format!(
-            "{name}: holds samples that are not numbers; convert it anew"
-        )));
-    }
-    if peak < AUDIBLE {
-        return Err(Error::Data(format!("{name}: is silent, there is nothing to learn from")));
-    }
-    if mono.channels().len() == 1 && peak_of(mono.channels()) < KEPT_BY_MIX * peak {
-        return Err(Error::Data(format!(
-            "{name}: its channels cancel each other in mono, where everything is learned; use one of \
-             them, for example with `ffmpeg -i IN -af pan=mono|c0=c0 out.flac`"
-        )));
-    }
-    Ok(())
 }
 
 impl SongSource {
@@ -71,30 +49,86 @@ impl SongSource {
         }
     }
 
-    /// One channel at `rate` Hz, with the title and what the decoder had to put up with; of a file only
-    /// this much is ever in memory.
+    /// As [`audio`](Self::audio), as pieces are made of it: without an offset.
     ///
     /// # Errors
-    /// What [`Song::open`] reports, for a file.
-    pub(crate) fn mono_at(&self, rate: u32) -> Result<Mono> {
-        Ok(match self {
+    /// As [`audio`](Self::audio).
+    pub(crate) fn audio_without_offset(&self) -> Result<Audio> {
+        let audio = self.audio()?;
+        if !audio.channels().iter().any(|channel| offset_of(channel).is_some()) {
+            return Ok(audio);
+        }
+        let mut channels = audio.channels().to_vec();
+        without_offset(&mut channels);
+        Audio::new(channels, audio.sample_rate_hz())
+    }
+
+    /// One channel at `rate` Hz, fit to learn from, with what there is to say of the song; of a file
+    /// only this much is ever in memory. What takes more than `need` allows is refused before it is read.
+    ///
+    /// # Errors
+    /// What [`Song::open`] reports, for a file; [`Error::Memory`](crate::Error::Memory) for a sound that
+    /// is too long; [`Error::Data`](crate::Error::Data) for one that nothing can be learned from.
+    pub(crate) fn mono_at(&self, rate: u32, need: Need) -> Result<Mono> {
+        let (title, own_rate, channel_count);
+        let (mut samples, fingerprint, measured, mut warnings);
+        match self {
             Self::File(path) => {
                 let mut decoder = Decoder::open(path)?;
-                let audio = decoder.read_mono_at(rate)?;
-                let (title, peak) = (decoder.title(), decoder.peak());
-                Mono { title, audio, peak, warnings: decoder.warnings() }
+                (title, own_rate) = (decoder.title(), decoder.sample_rate_hz());
+                channel_count = decoder.channel_count();
+                let mut mix = MonoMix::new(own_rate, rate)?;
+                let mut marks = Fingerprint::new(own_rate, channel_count);
+                samples = Vec::new();
+                decoder.each_chunk(Some(need), &mut |chunk| {
+                    marks.push(chunk);
+                    extend(&mut samples, mix.push(chunk)?, path)
+                })?;
+                extend(&mut samples, &mix.finish()?, path)?;
+                fingerprint = marks.finish();
+                // The decoder tells what it made silent.
+                measured = Measured { peak: decoder.peak(), not_finite: 0 };
+                warnings = decoder.warnings();
             }
-            Self::Song(song) => Mono {
-                title: song.title().to_owned(),
-                audio: song.audio().clone(),
-                peak: peak_of(song.audio().channels()),
-                warnings: song.warnings().to_vec(),
-            },
-            Self::Audio { title, audio } => {
-                let peak = peak_of(audio.channels());
-                Mono { title: title.clone(), audio: audio.clone(), peak, warnings: Vec::new() }
+            Self::Song(_) | Self::Audio { .. } => {
+                let audio = self.audio()?;
+                need.check(self.name().as_ref(), audio.duration_seconds())?;
+                (title, own_rate) = (self.title(), audio.sample_rate_hz());
+                channel_count = audio.channel_count();
+                samples = audio.to_mono().resample(rate)?.channels()[0].clone();
+                let mut marks = Fingerprint::new(own_rate, channel_count);
+                marks.push(audio.channels());
+                fingerprint = marks.finish();
+                measured = Measured::of(audio.channels());
+                warnings = match self {
+                    Self::Song(song) => song.warnings().to_vec(),
+                    _ => Vec::new(),
+                };
             }
-        })
+        }
+        warnings.extend(make_fit(&self.name(), &mut samples, measured)?);
+        let audio = Audio::mono(samples, rate)?;
+        Ok(Mono { title, audio, sample_rate_hz: own_rate, channel_count, fingerprint, warnings })
+    }
+
+    /// How long it is, in seconds, without reading it; nothing where that is not known.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        match self {
+            Self::File(path) => Decoder::open(path).ok()?.expected_seconds(),
+            Self::Song(song) => Some(song.audio().duration_seconds()),
+            Self::Audio { audio, .. } => Some(audio.duration_seconds()),
+        }
+    }
+
+    /// The name of its file without the folder, or else its title.
+    pub(crate) fn short_name(&self) -> String {
+        let name = self.path().and_then(Path::file_name);
+        name.map_or_else(|| self.title(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// What errors call it: the file, or else its title.
+    pub(crate) fn name(&self) -> String {
+        self.path().map_or_else(|| self.title(), |path| shown(path).to_string())
     }
 
     /// What people call it.
@@ -120,19 +154,43 @@ impl SongSource {
 
 /// A number that tells one sound from another: of its samples, rounded to 16 bits, so that the same
 /// file gives the same number whatever decoded the last bit.
-pub(crate) fn fingerprint(audio: &Audio) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let mut hash = OFFSET;
-    let mut add = |value: u64| hash = (hash ^ value).wrapping_mul(PRIME);
-    add(u64::from(audio.sample_rate_hz()));
-    for channel in audio.channels() {
-        add(channel.len() as u64);
-        for sample in channel.iter().step_by(16) {
-            add((sample * 32_767.0).round() as i16 as u16 as u64);
-        }
+struct Fingerprint {
+    rate: u32,
+    frames: usize,
+    /// Some samples of each channel.
+    marks: Vec<Vec<i16>>,
+}
+
+impl Fingerprint {
+    /// Frames from one sample that counts to the next.
+    const STEP: usize = 16;
+
+    fn new(rate: u32, channels: usize) -> Self {
+        Self { rate, frames: 0, marks: vec![Vec::new(); channels] }
     }
-    hash
+
+    /// Takes the next samples, one vector per channel.
+    fn push(&mut self, chunk: &[Vec<f32>]) {
+        let first = self.frames.next_multiple_of(Self::STEP) - self.frames;
+        for (marks, channel) in self.marks.iter_mut().zip(chunk) {
+            let some = channel.iter().skip(first).step_by(Self::STEP);
+            marks.extend(some.map(|sample| (sample * 32_767.0).round() as i16));
+        }
+        self.frames += chunk.first().map_or(0, Vec::len);
+    }
+
+    fn finish(self) -> u64 {
+        const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        let mut hash = OFFSET;
+        let mut add = |value: u64| hash = (hash ^ value).wrapping_mul(PRIME);
+        add(u64::from(self.rate));
+        for marks in &self.marks {
+            add(self.frames as u64);
+            marks.iter().for_each(|mark| add(*mark as u16 as u64));
+        }
+        hash
+    }
 }
 
 /// Names the song in an error about what is in it.

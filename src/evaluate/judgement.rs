@@ -1,8 +1,7 @@
 //! Everything that can be said of a piece without listening.
 
 use super::{
-    Copies, Joins, SelfSimilarity, StyleDistance, Texture, bands_of, copies, form, joins, style,
-    texture,
+    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, joins, style,
 };
 use crate::audio::Audio;
 use crate::features::PitchBands;
@@ -53,32 +52,39 @@ pub struct Judgement {
 /// [`Error::Argument`] without songs; [`Error::Data`] when a sound is too short or silent.
 pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
     let _job = interrupt::begin()?;
+    let songs: Vec<Heard> = songs.iter().map(|song| Heard::of(song)).collect::<Result<_>>()?;
+    judge_heard(&Heard::of(piece)?, songs)
+}
+
+/// As [`judge`], of what was kept of the sounds, which may be longer than fits into memory.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
+    let _job = interrupt::begin()?;
     if songs.is_empty() {
         return Err(Error::argument("songs", "at least one", 0));
     }
-    let (piece_bands, song_bands) = (PitchBands::of(piece)?, bands_of(songs)?);
-    let textures: Vec<Texture> = songs
-        .iter()
-        .zip(&song_bands)
-        .map(|(song, bands)| texture::of_bands(song, bands))
-        .collect::<Result<_>>()?;
+    let textures: Vec<Texture> = songs.iter().map(Heard::texture).collect();
+    let piece_bands = &piece.bands;
+    let song_bands: Vec<PitchBands> = songs.into_iter().map(|song| song.bands).collect();
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     let middle = form::average(&song_bands);
     Ok(Judgement {
-        style: style::of_bands(&piece_bands, &song_bands)?,
-        copies: copies::of_bands(&piece_bands, &song_bands)?,
-        joins: joins::of_bands(&piece_bands, &song_bands),
-        texture: texture::of_bands(piece, &piece_bands)?,
+        style: style::of_bands(piece_bands, &song_bands)?,
+        copies: copies::of_bands(piece_bands, &song_bands)?,
+        joins: joins::of_bands(piece_bands, &song_bands),
+        texture: piece.texture(),
         song_texture: Texture {
             stillness: mean(|t| t.stillness),
             flatness_db: mean(|t| t.flatness_db),
             silence: mean(|t| t.silence),
             largest_step: textures.iter().map(|t| t.largest_step).fold(0.0, f32::max),
         },
-        form: SelfSimilarity::of_bands(&piece_bands, &middle),
+        form: SelfSimilarity::of_bands(piece_bands, &middle),
         song_forms: song_bands.iter().map(|s| SelfSimilarity::of_bands(s, &middle)).collect(),
-        duration_seconds: piece.duration_seconds(),
+        duration_seconds: piece.duration_seconds,
     })
 }
 

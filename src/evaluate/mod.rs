@@ -3,6 +3,7 @@
 mod copies;
 mod form;
 mod frames;
+mod heard;
 mod joins;
 mod judgement;
 mod matching;
@@ -13,10 +14,11 @@ mod texture;
 
 pub use copies::{CopiedPassage, Copies, copies};
 pub use form::SelfSimilarity;
+pub use heard::Heard;
 pub use joins::{Joins, joins};
-pub use judgement::{Judgement, judge};
+pub use judgement::{Judgement, judge, judge_heard};
 pub(crate) use rank::{BEYOND_LIMITS, flaws};
-pub use similarity::{Similarity, similarity};
+pub use similarity::{Moments, Similarity, similarity};
 pub use style::{StyleDistance, style_distance};
 pub use texture::{Texture, texture};
 

@@ -1,6 +1,7 @@
 //! Whether a piece stands still, hisses or clicks where its songs do not.
 
-use crate::audio::{Audio, as_heard};
+use super::Heard;
+use crate::audio::Audio;
 use crate::features::{PitchBands, correlation};
 use crate::{Result, interrupt};
 
@@ -31,11 +32,17 @@ const STILL: f64 = 0.98;
 /// What resampling reports.
 pub fn texture(audio: &Audio) -> Result<Texture> {
     let _job = interrupt::begin()?;
-    of_bands(audio, &PitchBands::of(audio)?)
+    Ok(Heard::of(audio)?.texture())
 }
 
-/// As [`texture`], with the bands of `audio` computed already.
-pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Result<Texture> {
+impl Heard {
+    /// As [`texture`], of what was kept of a sound.
+    pub(super) fn texture(&self) -> Texture {
+        of_bands(self.largest_step, &self.bands)
+    }
+}
+
+fn of_bands(largest_step: f32, bands: &PitchBands) -> Texture {
     let sounding = |row: &&[f32]| row.iter().any(|level| *level > SILENT_DB);
     let rows: Vec<&[f32]> = bands.rows().collect();
     let mut flatness: Vec<f64> =
@@ -50,16 +57,12 @@ pub(super) fn of_bands(audio: &Audio, bands: &PitchBands) -> Result<Texture> {
         .filter_map(|pair| Some(correlation(pair[0].as_ref()?, pair[1].as_ref()?)))
         .collect();
     let still = pairs.iter().filter(|correlation| **correlation > STILL).count();
-    // Steps are larger the louder a sound and the lower its rate: pieces and songs are brought to one.
-    let mono = audio.to_mono().resample(PitchBands::RATE_HZ)?;
-    let steps =
-        mono.channels()[0].windows(2).map(|pair| (as_heard(pair[1]) - as_heard(pair[0])).abs());
-    Ok(Texture {
+    Texture {
         stillness: still as f64 / pairs.len().max(1) as f64,
         flatness_db: flatness.get(flatness.len() / 2).copied().unwrap_or(0.0),
         silence: 1.0 - flatness.len() as f64 / rows.len().max(1) as f64,
-        largest_step: steps.fold(0.0, f32::max),
-    })
+        largest_step,
+    }
 }
 
 /// The geometric over the arithmetic mean of the bands' power.

@@ -3,9 +3,10 @@
 use super::stft::Stft;
 use super::triangle::Triangle;
 use super::{Spectrogram, StftSettings};
-use crate::audio::Audio;
+use crate::audio::{Audio, Take};
 use crate::numbers::Numbers;
 use crate::{Result, interrupt};
+use realfft::num_complex::Complex;
 
 /// The strength of every semitone over time, in decibels: frames × [`PitchBands::BANDS`].
 ///
@@ -51,24 +52,39 @@ impl PitchBands {
     pub fn of(audio: &Audio) -> Result<Self> {
         interrupt::check()?;
         let mono = audio.to_mono().resample(Self::RATE_HZ)?;
-        let stft = Stft::new(StftSettings {
+        let stft = Self::transform()?;
+        let levels_db = stft.map_frames(&mono.channels()[0], Self::BANDS, levels(&stft));
+        Ok(Self::below_loudest(levels_db))
+    }
+
+    /// The bands of sound that is given bit by bit: `source` calls what it is given with samples of one
+    /// channel at [`RATE_HZ`](Self::RATE_HZ). The samples are not kept.
+    ///
+    /// # Errors
+    /// Those of `source`.
+    pub fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<()>) -> Result<Self> {
+        let stft = Self::transform()?;
+        let mut frames = stft.stream(Self::BANDS, levels(&stft));
+        source(&mut |samples| frames.push(samples))?;
+        Ok(Self::below_loudest(frames.finish()))
+    }
+
+    fn transform() -> Result<Stft> {
+        Stft::new(StftSettings {
             window_samples: Self::WINDOW_SAMPLES,
             hop_samples: Self::HOP_SAMPLES,
-        })?;
-        let filters = filters();
-        let scale = stft.scale().powi(2);
-        let mut levels_db = stft.map_frames(&mono.channels()[0], Self::BANDS, |spectrum, row| {
-            for (level, filter) in row.iter_mut().zip(&filters) {
-                *level = filter.level_db(spectrum, scale, Spectrogram::FLOOR_DB);
-            }
-        });
+        })
+    }
+
+    /// Levels as they are compared: below the loudest of all.
+    fn below_loudest(mut levels_db: Vec<f32>) -> Self {
         let loudest = levels_db.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for level in &mut levels_db {
             let silent = loudest <= Spectrogram::FLOOR_DB;
             let relative = if silent { -Self::RANGE_DB } else { *level - loudest };
             *level = relative.max(-Self::RANGE_DB);
         }
-        Ok(Self { levels_db: levels_db.into() })
+        Self { levels_db: levels_db.into() }
     }
 
     /// The frequency in the middle of a band.
@@ -89,6 +105,16 @@ impl PitchBands {
     /// How many frames.
     pub fn frames(&self) -> usize {
         self.levels_db.len() / Self::BANDS
+    }
+}
+
+/// Writes the levels of all bands, given a spectrum.
+fn levels(stft: &Stft) -> impl Fn(&[Complex<f32>], &mut [f32]) + Sync + use<> {
+    let (filters, scale) = (filters(), stft.scale().powi(2));
+    move |spectrum, row| {
+        for (level, filter) in row.iter_mut().zip(&filters) {
+            *level = filter.level_db(spectrum, scale, Spectrogram::FLOOR_DB);
+        }
     }
 }
 

@@ -77,6 +77,15 @@ impl Stft {
         rows
     }
 
+    /// Frames of samples that come bit by bit, each of which `row` makes `width` numbers of.
+    pub(crate) fn stream<F>(&self, width: usize, row: F) -> FrameStream<'_, F>
+    where
+        F: Fn(&[Complex<f32>], &mut [f32]) + Sync,
+    {
+        let waiting = Waiting { samples: Vec::new(), first: 0, received: 0, frames: 0 };
+        FrameStream { stft: self, width, row, waiting, rows: Vec::new() }
+    }
+
     /// The magnitudes of frames centred on the samples `centres`: frames × bins.
     pub(crate) fn magnitudes_at(&self, samples: &[f32], centres: &[isize]) -> Vec<f32> {
         let mut rows = vec![0.0; centres.len() * self.bins()];
@@ -128,6 +137,63 @@ impl Stft {
             let sample = usize::try_from(first + i as isize).ok().and_then(|at| samples.get(at));
             *to = as_heard(sample.copied().unwrap_or(0.0)) * weight;
         }
+    }
+}
+
+/// The frames of samples that come bit by bit: the same numbers as [`Stft::map_frames`] gives of all at
+/// once, while few samples are held at a time.
+pub(crate) struct FrameStream<'a, F> {
+    stft: &'a Stft,
+    width: usize,
+    row: F,
+    waiting: Waiting,
+    rows: Vec<f32>,
+}
+
+/// Samples whose frames are not computed yet.
+struct Waiting {
+    samples: Vec<f32>,
+    /// The number of the first of them.
+    first: usize,
+    /// How many have come in all.
+    received: usize,
+    /// Frames that are computed.
+    frames: usize,
+}
+
+/// Frames that are computed together.
+const FRAMES_PER_RUN: usize = 16 * FRAMES_PER_TASK;
+
+impl<F: Fn(&[Complex<f32>], &mut [f32]) + Sync> FrameStream<'_, F> {
+    /// Takes the next samples.
+    pub(crate) fn push(&mut self, samples: &[f32]) {
+        self.waiting.samples.extend_from_slice(samples);
+        self.waiting.received += samples.len();
+        let (half, hop) = (self.stft.window.len().div_ceil(2), self.stft.hop_samples);
+        let whole = self.waiting.received.checked_sub(half).map_or(0, |last| last / hop + 1);
+        if whole >= self.waiting.frames + FRAMES_PER_RUN {
+            self.compute(whole);
+        }
+    }
+
+    /// Frames × width numbers, after the last samples.
+    pub(crate) fn finish(mut self) -> Vec<f32> {
+        self.compute(self.stft.frames(self.waiting.received));
+        self.rows
+    }
+
+    /// Computes the frames before number `end`, and forgets the samples that no later one needs.
+    fn compute(&mut self, end: usize) {
+        let Waiting { samples, first, frames, .. } = &mut self.waiting;
+        let (hop, begin) = (self.stft.hop_samples, self.rows.len());
+        self.rows.resize(begin + end.saturating_sub(*frames) * self.width, 0.0);
+        let centre = |frame: usize| ((*frames + frame) * hop) as isize - *first as isize;
+        self.stft.each_frame(samples, &mut self.rows[begin..], self.width, centre, &self.row);
+        *frames = end;
+        let needed = (end * hop).saturating_sub(self.stft.window.len() / 2);
+        let gone = needed.saturating_sub(*first).min(samples.len());
+        samples.drain(..gone);
+        *first += gone;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Composing block by block, the course's method.
 
+use super::ending::ended;
 use super::{Piece, Seed};
-use crate::audio::Audio;
 use crate::dataset::{Dataset, DatasetSettings, SongSource};
 use crate::model::{Activation, Device, LayerConfig, Network, NetworkConfig};
 use crate::train::{self, History, Observer, Training};
@@ -106,11 +106,32 @@ pub fn blocks(
     }
     network.normaliser().undo(&mut rows)?;
     let mut samples = blocks.samples(&rows)?;
+    soften_borders(&mut samples, blocks.block_samples);
     let interrupted = samples.len() < count * blocks.block_samples;
     let wanted = (seconds * f64::from(blocks.sample_rate_hz)).round() as usize;
-    samples.truncate(wanted);
-    let audio = Audio::mono(samples, blocks.sample_rate_hz)?;
+    let frames = wanted.min(samples.len());
+    let audio = ended(vec![samples], blocks.sample_rate_hz, frames)?;
     Ok(Piece::new(audio, (start.origin(), network.to_string()), interrupted))
+}
+
+/// Over so many samples to each side a step between blocks is spread.
+const SPREAD: usize = 64;
+
+/// Spreads steps between blocks that are larger than all within them, as far as they are: clicks.
+fn soften_borders(samples: &mut [f32], block: usize) {
+    let steps = samples.windows(2).enumerate();
+    let within = steps.filter(|(at, _)| !(at + 1).is_multiple_of(block));
+    let limit = within.fold(0f32, |most, (_, pair)| most.max((pair[1] - pair[0]).abs()));
+    let reach = SPREAD.min(block / 4).max(1);
+    for border in (block..samples.len()).step_by(block) {
+        let step = samples[border] - samples[border - 1];
+        let half = step.signum() * (step.abs() - limit).max(0.0) / 2.0;
+        for distance in 0..reach.min(samples.len() - border) {
+            let share = half * (1.0 - distance as f32 / reach as f32);
+            samples[border + distance] -= share;
+            samples[border - 1 - distance] += share;
+        }
+    }
 }
 
 /// Refuses a length that cannot be composed; a job checks it before it trains.

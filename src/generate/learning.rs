@@ -4,6 +4,7 @@ use super::{BlockLearning, CodeComposer, CodeLearning, GrainComposer, GrainLearn
 use crate::Result;
 use crate::dataset::{Skipped, SongSource};
 use crate::train::{History, Observer};
+use crate::words::shown;
 
 /// How a [`Model`] learns from songs.
 pub enum Learning {
@@ -22,6 +23,8 @@ pub struct Learned {
     pub model: Model,
     /// The losses.
     pub history: History,
+    /// The songs that it learned from.
+    pub songs: Vec<SongSource>,
     /// For blocks: a sequence of the songs to begin a piece with.
     pub start: Option<Seed>,
     /// Songs that could not be used, and what was put up with in those that were, as sentences.
@@ -60,28 +63,39 @@ impl Model {
                 let start = Some(Seed::training(&data, learning.seed)?);
                 let mut notes = Skipped::notes(data.skipped());
                 for song in data.songs() {
-                    let warnings = song.warnings.iter();
-                    notes.extend(warnings.map(|warning| format!("{}: {warning}", song.title)));
+                    let path = song.path.as_ref().map(|path| shown(path).to_string());
+                    let (name, warnings) = (path.unwrap_or(song.title.clone()), &song.warnings);
+                    notes.extend(warnings.iter().map(|warning| format!("{name}: {warning}")));
                 }
-                Ok(Learned { model: Self::Blocks(network), history, start, notes })
+                let songs = used(songs, data.skipped());
+                Ok(Learned { model: Self::Blocks(network), history, songs, start, notes })
             }
             Learning::Grains(learning) => {
                 let composer = GrainComposer::learn(songs, learning, observer)?;
                 let history = composer.history().clone();
-                Ok(Learned::drawn(Self::Grains(composer), history))
+                Ok(Learned::drawn(Self::Grains(composer), history, songs))
             }
             Learning::Codes(learning) => {
                 let composer = CodeComposer::learn(songs, learning, observer)?;
                 let history = composer.history().clone();
-                Ok(Learned::drawn(Self::Codes(composer), history))
+                Ok(Learned::drawn(Self::Codes(composer), history, songs))
             }
         }
     }
 }
 
 impl Learned {
-    fn drawn(model: Model, history: History) -> Self {
-        let notes = Skipped::notes(model.skipped());
-        Self { model, history, start: None, notes }
+    fn drawn(model: Model, history: History, songs: &[SongSource]) -> Self {
+        let (songs, notes) = (used(songs, model.skipped()), model.notes());
+        Self { model, history, songs, start: None, notes }
     }
+}
+
+/// The songs that were not skipped.
+fn used(songs: &[SongSource], skipped: &[Skipped]) -> Vec<SongSource> {
+    let is_used = |song: &&SongSource| {
+        let path = song.path();
+        path.is_none_or(|path| skipped.iter().all(|skipped| skipped.path != path))
+    };
+    songs.iter().filter(is_used).cloned().collect()
 }

@@ -5,6 +5,7 @@
 
 mod blocks;
 pub mod codes;
+mod ending;
 pub mod grains;
 mod learning;
 mod model;

@@ -153,6 +153,26 @@ impl Model {
         }
     }
 
+    /// What there is to mind about its songs, one sentence each: what could not be used, and what was put
+    /// up with. A network of blocks knows nothing of its songs any more.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Skipped::notes(self.skipped());
+        match self {
+            Self::Blocks(_) => {}
+            Self::Grains(composer) => {
+                notes.extend(composer.pool().own_songs().iter().flat_map(|song| {
+                    song.warnings.iter().map(|warning| format!("{}: {warning}", song.source.name()))
+                }))
+            }
+            Self::Codes(composer) => {
+                notes.extend(
+                    composer.blocks().songs().iter().flat_map(|song| song.warnings()).cloned(),
+                );
+            }
+        }
+        notes
+    }
+
     /// Songs that could not be used, as sentences.
     pub fn skipped(&self) -> &[Skipped] {
         match self {
@@ -176,6 +196,8 @@ pub struct ModelCard {
     pub songs: Vec<String>,
     /// Files that it needs besides itself to compose: for grains the songs, where they are now.
     pub needs: Vec<PathBuf>,
+    /// What was put up with in the songs, one sentence each; unknown of blocks.
+    pub notes: Vec<String>,
     /// What there is to say of its kind alone; of blocks `layers`, `width`, `sample_rate_hz` and
     /// `updates`.
     pub details: serde_json::Map<String, serde_json::Value>,
@@ -196,7 +218,7 @@ impl ModelCard {
         let file = ModelFile::read(path)?;
         let kind = file.kind();
         let mut details = serde_json::Map::new();
-        let mut needs = Vec::new();
+        let (mut needs, mut notes) = (Vec::new(), Vec::new());
         let (network, parameters, songs) = match kind {
             ModelKind::Blocks => {
                 let network = Network::from_file(file, path, &Device::cpu())?;
@@ -218,16 +240,19 @@ impl ModelCard {
             ModelKind::Grains => {
                 let described = GrainComposer::described(file, path)?;
                 needs = described.found;
+                notes = described.notes;
                 (described.network, described.parameters, described.songs)
             }
             ModelKind::Codes => {
                 let composer = CodeComposer::from_file(file, path)?;
                 let songs = composer.blocks().songs().iter().map(|song| song.title.clone());
-                let network = composer.network();
-                (network.to_string(), network.parameter_count(), songs.collect())
+                let (songs, words) = (songs.collect(), composer.network().to_string());
+                let model = Model::Codes(composer);
+                notes = model.notes();
+                (words, model.parameter_count(), songs)
             }
         };
-        Ok(Self { kind, network, parameters, songs, needs, details })
+        Ok(Self { kind, network, parameters, songs, needs, notes, details })
     }
 }
 

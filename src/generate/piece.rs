@@ -13,6 +13,7 @@ pub struct Piece {
     placed: Vec<Placed>,
     joins_seconds: Vec<f64>,
     interrupted: bool,
+    notes: Vec<String>,
 }
 
 impl Piece {
@@ -27,7 +28,18 @@ impl Piece {
         joins_seconds: Vec<f64>,
         interrupted: bool,
     ) -> Self {
-        Self { audio, seed, network, placed, joins_seconds, interrupted }
+        Self { audio, seed, network, placed, joins_seconds, interrupted, notes: Vec::new() }
+    }
+
+    /// The same piece, with more to say of it.
+    pub(super) fn noted(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// What there is to mind about it, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The sound.

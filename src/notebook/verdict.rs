@@ -5,7 +5,7 @@ use crate::audio::{Audio, Song};
 use crate::display::{
     Bundle, Facts, Picture, Show, html, judgement_chart, short_audio, shown_in_notebooks,
 };
-use crate::evaluate::{self, CopiedPassage, Judgement};
+use crate::evaluate::{self, CopiedPassage, Heard, Judgement};
 use crate::generate::Piece;
 use std::fmt::{self, Write as _};
 use std::ops::Deref;
@@ -20,8 +20,8 @@ const PLAYED_BYTES: usize = 60_000;
 #[derive(Clone, Debug)]
 pub struct Verdict {
     judgement: Judgement,
-    piece: Audio,
-    songs: Vec<(String, Audio)>,
+    piece: Option<Audio>,
+    songs: Vec<(String, Option<Audio>)>,
 }
 
 impl Verdict {
@@ -32,7 +32,20 @@ impl Verdict {
     pub fn of(piece: &Audio, songs: &[(String, Audio)]) -> Result<Self> {
         let sounds: Vec<&Audio> = songs.iter().map(|(_, audio)| audio).collect();
         let judgement = evaluate::judge(piece, &sounds)?;
-        Ok(Self { judgement, piece: piece.clone(), songs: songs.to_vec() })
+        let songs = songs.iter().map(|(title, audio)| (title.clone(), Some(audio.clone())));
+        Ok(Self { judgement, piece: Some(piece.clone()), songs: songs.collect() })
+    }
+
+    /// Judges what was kept of a piece against what was kept of songs, each with its title; its card has
+    /// nothing to listen to.
+    ///
+    /// # Errors
+    /// What [`evaluate::judge_heard`] reports.
+    pub fn of_heard(piece: &Heard, songs: Vec<(String, Heard)>) -> Result<Self> {
+        let (titles, songs): (Vec<_>, Vec<_>) = songs.into_iter().unzip();
+        let judgement = evaluate::judge_heard(piece, songs)?;
+        let songs = titles.into_iter().map(|title| (title, None));
+        Ok(Self { judgement, piece: None, songs: songs.collect() })
     }
 
     /// What was found.
@@ -85,8 +98,9 @@ impl Verdict {
         for passage in passages.into_iter().take(PLAYED) {
             let place = Place { passage, song: self.title(passage.song) };
             let long = passage.duration_seconds.min(PLAYED_SECONDS);
-            let excerpt = |audio: &Audio, from: f64, long: f64, label: &str| {
-                short_audio(&audio.excerpt(from, from + long), label, PLAYED_BYTES)
+            let excerpt = |audio: &Option<Audio>, from: f64, long: f64, label: &str| match audio {
+                Some(audio) => short_audio(&audio.excerpt(from, from + long), label, PLAYED_BYTES),
+                None => Ok(String::new()),
             };
             let (here, there) = (place.in_piece(), place.in_song());
             let own = excerpt(&self.piece, passage.piece_seconds, long, &here)?;

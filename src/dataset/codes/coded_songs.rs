@@ -1,57 +1,12 @@
 //! Songs as codes of overlapping spectra.
 
-use super::codebook::{Codebook, CodebookSettings};
-use crate::audio::{Audio, peak_of};
-use crate::dataset::{Gathered, Skipped, SongSource, gather, require_audible};
-use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft, StftSettings};
+use super::codebook::Codebook;
+use super::settings::CodeSettings;
+use crate::audio::Audio;
+use crate::dataset::{Gathered, Mono, Skipped, SongSource, gather, too_short, unusable};
+use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
-use serde::{Deserialize, Serialize};
-
-/// How songs become blocks of spectra.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CodeSettings {
-    /// Songs are looked at in one channel at this rate. Usual: 22,050.
-    pub sample_rate_hz: u32,
-    /// Window and hop; where a song has a beat, the hop is changed a little so that a beat is a whole
-    /// number of blocks. Usual: 2,048 and 512.
-    pub stft: StftSettings,
-    /// Spectra in a block. Usual: 4, which is 93 ms.
-    pub frames_per_block: usize,
-    /// Magnitudes are raised to this power: what is soft counts too. Usual: 0.35.
-    pub compression: f32,
-    /// Numbers that a spectrum is told by. Usual: 64.
-    pub components: usize,
-    /// How many codes a block is told by. Usual: 4 of 256.
-    pub codebook: CodebookSettings,
-}
-
-impl Default for CodeSettings {
-    fn default() -> Self {
-        Self {
-            sample_rate_hz: 22_050,
-            stft: StftSettings::default(),
-            frames_per_block: 4,
-            compression: 0.35,
-            components: 64,
-            codebook: CodebookSettings { stages: 4, codes: 256, seed: 1 },
-        }
-    }
-}
-
-impl CodeSettings {
-    pub(super) fn check(&self) -> Result<()> {
-        let (frames, components) = (self.frames_per_block, self.components);
-        Error::refuse_zero([("frames_per_block", frames), ("components", components)])?;
-        if self.sample_rate_hz == 0 {
-            return Err(Error::argument("sample_rate_hz", "a rate above 0 Hz", 0));
-        }
-        if !(self.compression > 0.0 && self.compression <= 1.0) {
-            return Err(Error::argument("compression", "above 0, up to 1", self.compression));
-        }
-        Ok(())
-    }
-}
 
 /// One song as codes.
 #[derive(Clone, Debug)]
@@ -66,6 +21,8 @@ pub struct CodedSong {
     pub(super) hop_samples: usize,
     /// What magnitudes were divided by.
     pub(super) loudest: f32,
+    /// What was put up with in the song, one sentence each, with the name of its file.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Songs as blocks of overlapping spectra, each block told by a few codes.
@@ -88,6 +45,8 @@ const PLACE_WIDTH: usize = 6;
 const LEAST_CONFIDENCE: f64 = 0.35;
 /// Frames that principal components are fitted to at most.
 const MOST_FRAMES: usize = 6_000;
+/// Frames whose spectra are held at a time.
+const FRAMES_AT_ONCE: usize = 4_096;
 /// A song has at least so many blocks, about three seconds.
 const LEAST_BLOCKS: usize = 32;
 /// Frames whose loudest bin has less than this share of the song's loudest are silent: -40 dB.
@@ -105,7 +64,8 @@ impl CodedSongs {
         settings.check()?;
         let stft = Stft::new(settings.stft)?;
         let read = |song: &SongSource| Heard::of(song, &settings);
-        let Gathered { used: heard, skipped } = gather(songs, &mut |_, _| (), read)?;
+        let Gathered { used: heard, skipped } =
+            gather(songs, settings.need(), &mut |_, _| (), read)?;
         let total: usize = heard.iter().map(|song| song.centres.len()).sum();
         let step = total.div_ceil(MOST_FRAMES).max(1);
         let mut sample = Vec::new();
@@ -119,8 +79,11 @@ impl CodedSongs {
         let (frames, width) = (settings.frames_per_block, components.count());
         let mut rows = Vec::with_capacity(heard.len());
         for song in &heard {
-            let mut places =
-                components.project(&song.compressed(&stft, &song.centres, &settings))?;
+            // Part by part: the spectra of a whole song are many times as large as what is kept.
+            let mut places = Vec::with_capacity(song.centres.len() * width);
+            for centres in song.centres.chunks(FRAMES_AT_ONCE) {
+                places.extend(components.project(&song.compressed(&stft, centres, &settings))?);
+            }
             scale(&mut places, &components, 1.0);
             rows.push(stacked(&places, width, frames));
         }
@@ -138,6 +101,7 @@ impl CodedSongs {
                 beats: song.beats,
                 hop_samples: song.hop_samples,
                 loudest: song.loudest,
+                warnings: song.warnings,
             })
         });
         Ok(Self { songs: songs.collect::<Result<_>>()?, settings, components, codebook, skipped })
@@ -213,6 +177,11 @@ impl CodedSong {
         &self.codes[frame * stages..][..stages]
     }
 
+    /// What was put up with in the song, one sentence each, with the name of its file.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Samples from one frame to the next when it is played.
     pub fn hop_samples(&self) -> usize {
         self.hop_samples
@@ -270,35 +239,40 @@ struct Heard {
     beats: Option<Vec<f32>>,
     hop_samples: usize,
     loudest: f32,
+    warnings: Vec<String>,
 }
 
 impl Heard {
     fn of(source: &SongSource, settings: &CodeSettings) -> Result<Self> {
-        let audio = source.audio()?;
-        let mono = audio.to_mono();
-        require_audible(source, &mono, peak_of(audio.channels()))?;
-        let audio = mono.resample(settings.sample_rate_hz)?;
-        let title = source.title();
+        let Mono { audio, mut warnings, .. } =
+            source.mono_at(settings.sample_rate_hz, settings.need())?;
+        warnings
+            .iter_mut()
+            .for_each(|warning| *warning = format!("{}: {warning}", source.short_name()));
         let (centres, beats, hop_samples) = frames_of(&audio, settings)?;
         let least = LEAST_BLOCKS * settings.frames_per_block;
         if centres.len() < least {
-            let seconds =
+            let needed =
                 (least * settings.stft.hop_samples) as f64 / f64::from(settings.sample_rate_hz);
-            return Err(Error::Data(format!(
-                "{title}: {:.1} s is too short, at least {seconds:.1} s are needed",
-                audio.duration_seconds()
-            )));
+            let why = format!("{LEAST_BLOCKS} blocks of spectra");
+            return Err(too_short(
+                &source.name(),
+                (audio.duration_seconds(), needed),
+                &why,
+                &warnings,
+            ));
         }
         let samples = audio.channels()[0].clone();
         let stft = Stft::new(settings.stft)?;
-        let magnitudes = stft.magnitudes_at(&samples, &centres);
-        let peaks: Vec<f32> = magnitudes
-            .chunks_exact(stft.bins())
-            .map(|frame| frame.iter().copied().fold(0.0, f32::max))
-            .collect();
+        let mut peaks: Vec<f32> = Vec::with_capacity(centres.len());
+        for centres in centres.chunks(FRAMES_AT_ONCE) {
+            let magnitudes = stft.magnitudes_at(&samples, centres);
+            let frames = magnitudes.chunks_exact(stft.bins());
+            peaks.extend(frames.map(|frame| frame.iter().copied().fold(0.0, f32::max)));
+        }
         let loudest = peaks.iter().copied().fold(0.0, f32::max);
         if loudest < 1e-4 {
-            return Err(Error::Data(format!("{title}: is silent, there is nothing to learn")));
+            return Err(unusable(source, "is silent, there is nothing to learn from"));
         }
         // Silence before and after the music is left out, in whole blocks, so that the beat stays.
         let sounds = |peak: &f32| *peak > SILENT * loudest;
@@ -309,7 +283,7 @@ impl Heard {
         let from = from.min(to - least);
         let (centres, beats) =
             (centres[from..to].to_vec(), beats.map(|beats| beats[from..to].to_vec()));
-        Ok(Self { title, samples, centres, beats, hop_samples, loudest })
+        Ok(Self { title: source.title(), samples, centres, beats, hop_samples, loudest, warnings })
     }
 
     fn compressed(&self, stft: &Stft, centres: &[isize], settings: &CodeSettings) -> Vec<f32> {

@@ -2,9 +2,11 @@
 
 mod codebook;
 mod coded_songs;
+mod settings;
 mod stored;
 
 pub use codebook::{Codebook, CodebookSettings};
-pub use coded_songs::{CodeSettings, CodedSong, CodedSongs};
+pub use coded_songs::{CodedSong, CodedSongs};
 pub(crate) use coded_songs::{input_row, input_width};
+pub use settings::CodeSettings;
 pub(crate) use stored::StoredCodes;

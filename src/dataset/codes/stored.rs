@@ -1,7 +1,8 @@
 //! Blocks in a model file: the songs' codes, what these stand for, and nothing of the songs' sound.
 
 use super::codebook::Codebook;
-use super::coded_songs::{CodeSettings, CodedSong, CodedSongs};
+use super::coded_songs::{CodedSong, CodedSongs};
+use super::settings::CodeSettings;
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -21,6 +22,8 @@ struct StoredSong {
     hop_samples: usize,
     loudest: f32,
     has_beats: bool,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 /// Names of the components' tensors: mean, directions, deviations.
@@ -63,6 +66,7 @@ impl StoredCodes {
             hop_samples: song.hop_samples,
             loudest: song.loudest,
             has_beats: song.beats.is_some(),
+            warnings: song.warnings.clone(),
         });
         Ok(Self { settings: blocks.settings.clone(), songs: songs.collect() })
     }
@@ -99,8 +103,8 @@ impl StoredCodes {
             if !fit {
                 return Err(unfit(&format!("the codes of the song \"{}\"", song.title)));
             }
-            let StoredSong { title, hop_samples, loudest, .. } = song;
-            Ok(CodedSong { title, codes, beats, hop_samples, loudest })
+            let StoredSong { title, hop_samples, loudest, warnings, .. } = song;
+            Ok(CodedSong { title, codes, beats, hop_samples, loudest, warnings })
         });
         let songs: Vec<CodedSong> = songs.collect::<Result<_>>()?;
         if songs.is_empty() {

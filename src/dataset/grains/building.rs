@@ -6,8 +6,7 @@ use super::edges::Edges;
 use super::settings::GrainSettings;
 use super::song::PoolSong;
 use crate::Result;
-use crate::audio::peak_of;
-use crate::dataset::{SongSource, fingerprint, require_audible, unusable};
+use crate::dataset::{SongSource, too_short, unusable};
 use crate::features::{
     Beats, Chroma, ChromaSettings, LogMel, MelSettings, PitchBands, PrincipalComponents,
 };
@@ -15,6 +14,8 @@ use crate::words::counted;
 
 /// Fewer grains are nothing to choose from.
 const FEWEST_GRAINS: usize = 6;
+/// A song of this length has enough of them.
+const LEAST_SECONDS: f64 = 2.0;
 /// Grains that are this much below the loudest one are left out.
 const NEARLY_SILENT_DB: f32 = 50.0;
 /// What counts as silence whatever the rest of the song.
@@ -44,15 +45,10 @@ impl Building {
 
     /// Cuts a song, or says what is wrong with it.
     pub(super) fn add(&mut self, source: &SongSource, settings: &GrainSettings) -> Result<()> {
-        let audio = source.audio()?;
         let mel_settings = MelSettings::default();
-        let mono = audio.to_mono();
-        require_audible(source, &mono, peak_of(audio.channels()))?;
-        let mono = mono.resample(mel_settings.sample_rate_hz)?;
+        let read = source.mono_at(mel_settings.sample_rate_hz, settings.need())?;
+        let mono = read.audio;
         let samples = &mono.channels()[0];
-        if samples.iter().any(|sample| !sample.is_finite()) {
-            return Err(unusable(source, "holds samples that are not numbers; convert it anew"));
-        }
         let mel = LogMel::of_samples(samples, mel_settings, 0)?;
         let loudest_db = mel.db().iter().copied().fold(LogMel::FLOOR_DB, f32::max);
         if loudest_db < SILENT_DB {
@@ -66,13 +62,20 @@ impl Building {
         let has_beat = grains.first().is_some_and(|grain| grain.phase.in_beat().is_some());
         leave_out_silence(&mut grains, &mel, loudest_db);
         if grains.len() < FEWEST_GRAINS {
+            let grain = settings.grain_seconds;
             let problem = format!(
-                "has sound for {} of {:.2} s; at least {FEWEST_GRAINS} are needed: take a song \
-                 of 2 s or more",
-                counted(grains.len(), "grain"),
-                settings.grain_seconds
+                "sound for {} of {grain:.2} s, and at least {FEWEST_GRAINS} are needed",
+                counted(grains.len(), "grain")
             );
-            return Err(unusable(source, &problem));
+            if seconds < LEAST_SECONDS {
+                return Err(too_short(
+                    &source.name(),
+                    (seconds, LEAST_SECONDS),
+                    &problem,
+                    &read.warnings,
+                ));
+            }
+            return Err(unusable(source, &format!("has {problem}: take a song with more sound")));
         }
         let chroma = Chroma::of_samples(samples, ChromaSettings::default())?;
         let bands = PitchBands::of(&mono)?;
@@ -84,10 +87,11 @@ impl Building {
         self.songs.push(PoolSong {
             source: source.clone(),
             title: source.title(),
-            fingerprint: fingerprint(&audio),
+            warnings: read.warnings,
+            fingerprint: read.fingerprint,
             duration_seconds: seconds,
-            sample_rate_hz: audio.sample_rate_hz(),
-            channel_count: audio.channel_count(),
+            sample_rate_hz: read.sample_rate_hz,
+            channel_count: read.channel_count,
             beats_per_minute: has_beat.then(|| beats.per_minute()),
             grains: first..self.before.1 + self.grains.len(),
             sections: Vec::new(),

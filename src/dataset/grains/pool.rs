@@ -60,7 +60,7 @@ impl GrainPool {
         settings.check()?;
         let mut building = Building::default();
         let read = |song: &SongSource| building.add(song, &settings);
-        let Gathered { skipped, .. } = gather(sources, progress, read)?;
+        let Gathered { skipped, .. } = gather(sources, settings.need(), progress, read)?;
         let components = building.components(settings.components)?;
         let Building { songs, grains, descriptions, mut edges, .. } = building;
         let mut pool = Self {
@@ -254,6 +254,7 @@ impl fmt::Display for GrainPool {
                     format!("{beats:.0} beats a minute")
                 });
             write!(f, "\n  {}: {beat}, {}", song.title, counted(song.sections.len(), "section"))?;
+            song.warnings.iter().try_for_each(|warning| write!(f, "\n    note: {warning}"))?;
         }
         Ok(())
     }

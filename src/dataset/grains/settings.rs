@@ -1,5 +1,6 @@
 //! How songs become grains.
 
+use crate::audio::Need;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -31,7 +32,21 @@ impl Default for GrainSettings {
     }
 }
 
+/// Bytes that a second of a song takes while it is cut: samples, semitones, notes …
+const OF_SONG: f64 = 150_000.0;
+/// … mel bands in a transposition …
+const OF_SHIFT: f64 = 22_000.0;
+/// … and what a grain in a transposition sounds like.
+const OF_CANDIDATE: f64 = 4_800.0;
+
 impl GrainSettings {
+    /// What songs take of memory while they are cut; a guest takes it, too.
+    pub fn need(&self) -> Need {
+        let of_shift = OF_SHIFT + OF_CANDIDATE / self.grain_seconds;
+        let bytes = OF_SONG + self.shifts.len() as f64 * of_shift;
+        Need { work: "to learn from", bytes_per_second: bytes as u64 }
+    }
+
     /// Whether songs can be cut that way.
     pub(super) fn check(&self) -> Result<()> {
         if !(0.05..=2.0).contains(&self.grain_seconds) {

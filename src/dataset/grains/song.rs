@@ -11,6 +11,8 @@ pub struct PoolSong {
     pub source: SongSource,
     /// What people call it.
     pub title: String,
+    /// What was put up with in it, one sentence each.
+    pub warnings: Vec<String>,
     /// Tells it from other songs and from another version of itself.
     pub fingerprint: u64,
     /// Its length.

@@ -1,10 +1,10 @@
 //! Pieces from codes of overlapping spectra, one block after the other.
 
 use super::copy_guard::CopyGuard;
-use crate::audio::Audio;
 use crate::dataset::SongSource;
 use crate::dataset::codes::{CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
+use crate::generate::ending::ended;
 use crate::generate::saving::Saving;
 use crate::generate::{Piece, check_length};
 use crate::model::recurrent::State;
@@ -195,12 +195,12 @@ impl CodeComposer {
         let phases = GriffinLim::new(settings).seed(seed).iterations(options.iterations);
         let mut samples = phases.samples(&self.blocks.magnitudes(&codes, song)?)?;
         let rate = self.blocks.settings().sample_rate_hz;
-        samples.truncate((seconds * f64::from(rate)).round() as usize);
-        let loudest = samples.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
+        let frames = ((seconds * f64::from(rate)).round() as usize).min(samples.len());
+        let loudest = samples[..frames].iter().fold(0.0f32, |most, s| most.max(s.abs()));
         if loudest > 1.0 {
             samples.iter_mut().for_each(|sample| *sample /= loudest);
         }
-        let audio = Audio::mono(samples, rate)?;
+        let audio = ended(vec![samples], rate, frames)?;
         Ok(Piece::new(audio, (origin, self.network.to_string()), interrupted))
     }
 }

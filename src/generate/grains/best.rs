@@ -1,6 +1,7 @@
 //! Several pieces, of which the judge's favourite is kept.
 
 use super::composer::GrainComposer;
+use super::form::SHORT_SECONDS;
 use super::options::GrainOptions;
 use super::sounds::Sounds;
 use crate::features::PitchBands;
@@ -27,6 +28,17 @@ impl GrainComposer {
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
         let _job = interrupt::begin()?;
+        let piece = self.favourite(seconds, seed, options, progress)?;
+        self.told_of_choice(piece, seconds, seed, options)
+    }
+
+    fn favourite(
+        &self,
+        seconds: f64,
+        seed: u64,
+        options: &GrainOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Piece> {
         let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
         let bands: Vec<PitchBands> = bands.collect();
         let pieces = options.pieces.max(1);
@@ -62,5 +74,31 @@ impl GrainComposer {
         }
         best.map(|(_, piece)| piece)
             .ok_or_else(|| Error::argument("pieces", "at least 1", options.pieces))
+    }
+
+    /// Says of a short piece that other seeds give it, too, where that is so.
+    fn told_of_choice(
+        &self,
+        piece: Piece,
+        seconds: f64,
+        seed: u64,
+        options: &GrainOptions,
+    ) -> Result<Piece> {
+        if seconds >= SHORT_SECONDS || piece.was_interrupted() || interrupt::requested() {
+            return Ok(piece);
+        }
+        let placed = |seed: u64| self.walk(seconds, seed, options, &mut |_, _| ());
+        let alike = match (placed(seed), placed(seed.wrapping_add(1))) {
+            // A stop does not take the piece that is there.
+            (Err(Error::Interrupted(_)), _) | (_, Err(Error::Interrupted(_))) => false,
+            (own, other) => own? == other? && !interrupt::requested(),
+        };
+        let note = alike.then(|| {
+            format!(
+                "of {seconds:.1} s there is hardly more than one piece in these songs: other seeds give \
+                 it, too"
+            )
+        });
+        Ok(piece.noted(note))
     }
 }

@@ -10,10 +10,11 @@ use super::placed::Placed;
 use super::sounds::Sounds;
 use super::terrain::Terrain;
 use super::walk::Walk;
-use crate::audio::Audio;
+use crate::audio::{Audio, peak_of};
 use crate::dataset::SongSource;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
 use crate::features::{at_tempo, transposed};
+use crate::generate::ending::ended;
 use crate::generate::saving::Saving;
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
@@ -225,8 +226,8 @@ impl GrainComposer {
     ) -> Result<Terrain<'a>> {
         let shares = options.shares_of(self.pool.own_songs().len());
         let mut random = phrases::random(seed, usize::from(u16::MAX), usize::from(u16::MAX));
-        let form = Form::plan(&self.pool, shares.as_deref(), seconds, &mut random);
-        Terrain::new(&self.pool, &self.network, options, form)
+        let form = Form::plan(&self.pool, shares.as_deref(), (seconds, seed), &mut random);
+        Terrain::new(&self.pool, &self.network, options, form, seed)
     }
 
     /// How long a walk is for a piece of `seconds`.
@@ -259,12 +260,18 @@ impl GrainComposer {
             seconds
         };
         let (audio, mut joins) = render(&self.pool, sounds, &placed, length)?;
-        let audio = moved(audio, options)?;
+        let (channels, rate) = moved(audio, options)?;
+        let frames = (length / options.tempo * f64::from(rate)).round() as usize;
+        let audio = ended(channels, rate, frames)?;
         joins.iter_mut().for_each(|join| *join /= options.tempo);
         let first = &self.pool.grains()[self.pool.grain_of(first.candidate)];
         let title = &self.pool.songs()[first.song].title;
+        let of_song = &self.pool.songs()[first.song].grains;
         let origin = match options.opening {
-            Opening::Beginning => format!("the beginning of {title}"),
+            Opening::Beginning if self.pool.grains()[of_song.start] == *first => {
+                format!("the beginning of {title}")
+            }
+            Opening::Beginning => format!("{title}, from {:.1} s", first.start_seconds),
             Opening::Continue => title.clone(),
             Opening::Tune => {
                 let guest = self.pool.guest().map_or("", |guest| &guest.title);
@@ -272,7 +279,11 @@ impl GrainComposer {
             }
         };
         let words = (origin, self.network.to_string());
-        Ok(Piece::from_grains(audio, words, placed, joins, interrupted))
+        let heard = self.pool.guest().filter(|_| options.opening != Opening::Beginning);
+        let notes = heard.into_iter().flat_map(|guest| {
+            guest.warnings.iter().map(|warning| format!("{}: {warning}", guest.source.name()))
+        });
+        Ok(Piece::from_grains(audio, words, placed, joins, interrupted).noted(notes))
     }
 
     /// The grains it composes from.
@@ -291,18 +302,18 @@ impl GrainComposer {
     }
 }
 
-/// `audio` at another tempo and pitch.
-fn moved(audio: Audio, options: &GrainOptions) -> Result<Audio> {
-    if options.tempo == 1.0 && options.transpose_semitones == 0 {
-        return Ok(audio);
-    }
+/// The channels and rate of `audio` at another tempo and pitch.
+fn moved(audio: Audio, options: &GrainOptions) -> Result<(Vec<Vec<f32>>, u32)> {
     let rate = audio.sample_rate_hz();
+    if options.tempo == 1.0 && options.transpose_semitones == 0 {
+        return Ok((audio.channels().to_vec(), rate));
+    }
     let channels = transposed(audio.channels(), rate, options.transpose_semitones)?;
     let mut channels = at_tempo(&channels, rate, options.tempo);
     // The vocoder may add to a peak.
-    let peak = channels.iter().flatten().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+    let peak = peak_of(&channels);
     if peak > 1.0 {
         channels.iter_mut().flatten().for_each(|sample| *sample /= peak);
     }
-    Audio::new(channels, rate)
+    Ok((channels, rate))
 }

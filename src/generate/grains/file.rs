@@ -35,6 +35,9 @@ struct SongReference {
     title: String,
     /// In hexadecimal: JSON's numbers are too small.
     fingerprint: String,
+    /// What was put up with in it.
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 impl SongReference {
@@ -89,6 +92,8 @@ pub(crate) struct Described {
     pub parameters: usize,
     /// Titles; of a missing song, where it was.
     pub songs: Vec<String>,
+    /// What was put up with in the songs.
+    pub notes: Vec<String>,
     /// The songs' files that are there.
     pub found: Vec<PathBuf>,
 }
@@ -115,6 +120,7 @@ impl GrainComposer {
                 path: std::path::absolute(file).map_err(Error::io(file, "find"))?,
                 title: song.title.clone(),
                 fingerprint: format!("{:016x}", song.fingerprint),
+                warnings: song.warnings.clone(),
             });
         }
         let description = Description {
@@ -149,7 +155,11 @@ impl GrainComposer {
             Some(_) => song.title.clone(),
             None => format!("{} (missing: {})", song.title, shown(&song.path)),
         };
+        let notes = description.songs.iter().flat_map(|song| {
+            song.warnings.iter().map(|warning| format!("{}: {warning}", song.title))
+        });
         Ok(Described {
+            notes: notes.collect(),
             network: network.to_string(),
             parameters: network.parameter_count(),
             songs: description.songs.iter().map(title).collect(),

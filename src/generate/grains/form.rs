@@ -10,6 +10,8 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(super) struct Form {
     sections: Vec<Planned>,
+    /// The grain that it begins with.
+    pub(super) first_grain: usize,
     /// Where the piece ends: the song whose ending it takes.
     pub(super) last_song: usize,
 }
@@ -29,16 +31,36 @@ const SECTION_SECONDS: f64 = 9.0;
 /// How often a section returns rather than being new, and how often a new one is of the same song.
 const RETURNS: f64 = 0.45;
 const SAME_SONG: f64 = 0.7;
+/// A shorter piece has no room for a choice between the beginning and the end of a song: it begins on any
+/// of its beats.
+pub(super) const SHORT_SECONDS: f64 = 8.0;
+
+/// The grain that a short piece of a song begins with: seeds that follow each other are far apart.
+fn any_beat(pool: &GrainPool, song: usize, seconds: f64, seed: u64) -> usize {
+    let song = &pool.songs()[song];
+    let fits =
+        |grain: &usize| pool.grains()[*grain].start_seconds + seconds <= song.duration_seconds;
+    let fitting: Vec<usize> = song.grains.clone().filter(fits).collect();
+    let fitting = if fitting.is_empty() { song.grains.clone().collect() } else { fitting };
+    let on_beat = |grain: &&usize| pool.grains()[**grain].phase.is_on_beat();
+    let beats: Vec<usize> = fitting.iter().filter(on_beat).copied().collect();
+    // Where they are few any grain will do.
+    let from = if beats.len() < 16 { &fitting } else { &beats };
+    // The golden section of all numbers.
+    let place = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let index = (u128::from(place) * from.len() as u128) >> 64;
+    from.get(index as usize).copied().unwrap_or(song.grains.start)
+}
 
 impl Form {
     /// Plans `seconds`: the first section is the first of a song, the last its last; in between,
-    /// sections are drawn, and some return.
+    /// sections are drawn, and some return. A short piece begins on a beat that `seed` chooses.
     ///
     /// Songs with a share of 0 are left out.
     pub(super) fn plan(
         pool: &GrainPool,
         shares: Option<&[f64]>,
-        seconds: f64,
+        (seconds, seed): (f64, u64),
         random: &mut ChaCha8Rng,
     ) -> Self {
         let wanted: Vec<usize> = (0..pool.own_songs().len())
@@ -86,7 +108,12 @@ impl Form {
             grains: all[*letter].1.clone(),
             letter: *letter,
         });
-        Self { sections: sections.collect(), last_song: song }
+        let sections: Vec<Planned> = sections.collect();
+        let first_grain = match seconds < SHORT_SECONDS {
+            true => any_beat(pool, song, seconds, seed),
+            false => sections[0].grains.start,
+        };
+        Self { sections, first_grain, last_song: song }
     }
 
     /// The number of the section at a time of the piece.

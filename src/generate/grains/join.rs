@@ -2,6 +2,7 @@
 
 use super::placed::Placed;
 use super::sounds::Sounds;
+use super::steps;
 use crate::audio::Audio;
 use crate::dataset::grains::GrainPool;
 use crate::features::transposed;
@@ -25,8 +26,6 @@ const MOST_LOUDER_DB: f32 = 3.0;
 const RELAXING_SECONDS: f64 = 0.8;
 /// How fast a piece begins that does not begin where its song does.
 const FIRST_FADE_SECONDS: f64 = 0.015;
-/// How long the end fades if the song's own end is cut off.
-const LAST_FADE_SECONDS: f64 = 0.4;
 /// What a piece's peaks are held under.
 const LARGEST_PEAK: f32 = 0.99;
 
@@ -39,6 +38,8 @@ struct Run {
     seconds: f64,
     /// Its sound with margins on both sides.
     clip: Vec<Vec<f32>>,
+    /// The largest step from one sample to the next in its song: more is heard as a click.
+    largest_step: f32,
 }
 
 /// A piece of `seconds` from placed grains, and when its joins are.
@@ -80,6 +81,7 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
                 at_seconds: place.at_seconds,
                 seconds: 0.0,
                 clip: Vec::new(),
+                largest_step: 0.0,
             }),
         }
         before = Some(place.candidate);
@@ -101,6 +103,7 @@ fn fetch(sounds: &mut Sounds, runs: &mut [Run], rate: u32, channels: usize) -> R
             return Err(Error::Interrupted("before the piece was put together".into()));
         }
         let audio = sounds.at(song, rate)?;
+        let largest_step = steps::largest(audio.channels());
         for run in runs.iter_mut().filter(|run| run.song == song) {
             let warm_up = if run.shift == 0 { 0 } else { samples(WARM_UP_SECONDS) };
             let around = samples(MARGIN_SECONDS) + warm_up;
@@ -120,7 +123,12 @@ fn fetch(sounds: &mut Sounds, runs: &mut [Run], rate: u32, channels: usize) -> R
                 channel.truncate(kept);
                 channel.drain(..warm_up as usize);
             }
-            run.clip = clip;
+            // What is higher has larger steps.
+            let step = steps::largest(&clip);
+            if step > largest_step {
+                clip.iter_mut().flatten().for_each(|sample| *sample *= largest_step / step);
+            }
+            (run.clip, run.largest_step) = (clip, largest_step);
         }
     }
     Ok(())
@@ -189,6 +197,8 @@ impl<'a> Joiner<'a> {
             }
         }
         self.written = (begin.max(0) as usize).min(self.frames);
+        let faded = (begin - fade).max(0) as usize..self.written;
+        steps::soften(&mut self.output, faded, old.largest_step.max(run.largest_step));
         self.sounding = Some((run, first, gain));
     }
 
@@ -235,7 +245,22 @@ impl<'a> Joiner<'a> {
         let step = before - level(run, begin - length - first);
         let corrected = step.signum() * (step.abs() - FREE_STEP_DB).max(0.0);
         let decibels = corrected.clamp(-MOST_SOFTER_DB, MOST_LOUDER_DB);
-        Gain { decibels, since: begin }
+        Gain { decibels: decibels.min(self.loudest(run, first, begin)), since: begin }
+    }
+
+    /// The most decibels that may be added to a run whose steps shall not be larger than its song's.
+    fn loudest(&self, run: &Run, first: isize, begin: isize) -> f32 {
+        let from = (begin - first - self.samples(FADE_SECONDS)).max(0) as usize;
+        let most = run.clip.iter().flat_map(|channel| {
+            let steps = channel.windows(2).enumerate().skip(from);
+            steps.map(|(at, pair)| {
+                let seconds = (at as isize + first - begin).max(0) as f64 / self.rate;
+                let relaxed = (seconds / RELAXING_SECONDS).exp() as f32;
+                let step = (pair[1] - pair[0]).abs().max(f32::MIN_POSITIVE);
+                20.0 * (run.largest_step / step).log10().max(0.0) * relaxed
+            })
+        });
+        most.fold(MOST_LOUDER_DB, f32::min)
     }
 
     /// Writes the sounding run up to `end`.
@@ -261,14 +286,6 @@ impl<'a> Joiner<'a> {
                     let done = (index as f32 + 0.5) / fade as f32;
                     *sample *= (done * std::f32::consts::FRAC_PI_2).sin();
                 }
-            }
-        }
-        let fade = (self.samples(LAST_FADE_SECONDS) as usize).min(self.frames);
-        for channel in &mut self.output {
-            let from = channel.len() - fade;
-            for (index, sample) in channel[from..].iter_mut().enumerate() {
-                let left = 1.0 - (index as f32 + 0.5) / fade as f32;
-                *sample *= (left * std::f32::consts::FRAC_PI_2).sin();
             }
         }
         let peak = self.output.iter().flatten().fold(0.0f32, |peak, s| peak.max(s.abs()));

@@ -18,6 +18,7 @@ mod options;
 mod phrases;
 mod placed;
 mod sounds;
+mod steps;
 mod terrain;
 mod trail;
 mod walk;

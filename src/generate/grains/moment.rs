@@ -112,6 +112,7 @@ impl<'a> Moment<'a> {
         let logit = self.terrain.logit(candidate, query);
         let join = 2.0 * options.continuity * roughness;
         let mut score = (options.network * logit - join) / options.temperature;
+        score += self.terrain.taste(grain);
         score += self.form_bonus(grain) - self.reuse[grain] + self.song_bonus[place.song];
         let shift = pool.shift_of(candidate);
         score -= options.key * shift.abs() as f32;

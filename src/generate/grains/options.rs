@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opening {
-    /// As one of the songs does.
+    /// As one of the songs does; a piece of under eight seconds on any of its beats.
     #[default]
     Beginning,
     /// With the whole guest, a recording, from which it goes on.

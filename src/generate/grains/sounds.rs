@@ -36,7 +36,7 @@ impl<'a> Sounds<'a> {
         if let Some(known) = self.kept.get(&(song, rate_hz)) {
             return Ok(known.clone());
         }
-        let audio = self.pool.songs()[song].source.audio()?.resample(rate_hz)?;
+        let audio = self.pool.songs()[song].source.audio_without_offset()?.resample(rate_hz)?;
         let bytes = audio.frames() * audio.channel_count() * size_of::<f32>();
         if let Some(left) = self.free_bytes.checked_sub(bytes) {
             self.free_bytes = left;

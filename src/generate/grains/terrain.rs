@@ -6,6 +6,12 @@ use crate::Result;
 use crate::dataset::grains::GrainPool;
 use crate::model::GrainNetwork;
 use candle_core::Tensor;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+/// The deviation of what a seed likes, in logits.
+const TASTE: f32 = 1.0;
 
 /// What all walks of one piece go through: nothing of it changes on the way.
 pub(super) struct Terrain<'a> {
@@ -19,6 +25,8 @@ pub(super) struct Terrain<'a> {
     usual: Vec<Moments>,
     /// How far the first halves of the songs are from the second ones, in the same way.
     between_halves: f64,
+    /// What is added to each grain, as the seed has it.
+    taste: Vec<f32>,
     /// The share of each song that is wished for; none where it does not matter.
     pub(super) shares: Option<Vec<f64>>,
 }
@@ -29,6 +37,7 @@ impl<'a> Terrain<'a> {
         network: &'a GrainNetwork,
         options: &'a GrainOptions,
         form: Form,
+        seed: u64,
     ) -> Result<Self> {
         let shape = (pool.candidates(), pool.width());
         let own = &pool.embeddings()[..shape.0 * shape.1];
@@ -50,7 +59,13 @@ impl<'a> Terrain<'a> {
             }
         }
         let between_halves = apart(&usual, &halves[0], &halves[1]);
-        Ok(Self { pool, network, options, form, keys, usual, between_halves, shares })
+        let taste = taste(pool.grains().len(), seed);
+        Ok(Self { pool, network, options, form, keys, usual, between_halves, taste, shares })
+    }
+
+    /// How much grain `grain` is liked.
+    pub(super) fn taste(&self, grain: usize) -> f32 {
+        self.taste[grain]
     }
 
     /// How strongly the network expects `candidate`, asked with the query that it gave.
@@ -71,6 +86,14 @@ impl<'a> Terrain<'a> {
         piece.resize(self.pool.width(), Moments::default());
         add(piece, self.pool, candidate, 1.0);
     }
+}
+
+/// How much each of so many grains is liked, which differs from seed to seed: of the best of many drafts
+/// alone there would often be only one.
+fn taste(grains: usize, seed: u64) -> Vec<f32> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(u64::MAX);
+    (0..grains).map(|_| TASTE * random.sample::<f32, _>(StandardNormal)).collect()
 }
 
 /// The squared Fréchet distance of two sets of embeddings, each number for itself, in variances of

@@ -35,7 +35,7 @@ impl Walk {
     pub(super) fn begin(terrain: &Terrain, random: ChaCha8Rng) -> Result<Self> {
         let mut walk = Self { random, listener: Listener::default(), trail: Trail::default() };
         let pool = terrain.pool;
-        let first = pool.candidate(terrain.form.section(0).grains.start, 0);
+        let first = pool.candidate(terrain.form.first_grain, 0);
         match (terrain.options.opening, pool.guest()) {
             (Opening::Continue, Some(guest)) => {
                 for grain in guest.grains.clone() {

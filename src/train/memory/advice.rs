@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::estimate::{MemoryEstimate, gigabytes};
+use super::estimate::MemoryEstimate;
+use crate::memory::gigabytes;
 use crate::model::NetworkConfig;
 use crate::train::optimizer::{RmsProp, Rule};
 use crate::train::{Recompute, Training};

@@ -1,7 +1,7 @@
 //! Memory for training on sequences that are drawn one after the other.
 
-use super::available::available_bytes;
-use super::estimate::{BESIDE, NUMBER, gigabytes};
+use super::estimate::{BESIDE, NUMBER};
+use crate::memory::{available_bytes, gigabytes};
 use crate::words::counted;
 use crate::{Error, Result};
 

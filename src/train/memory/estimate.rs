@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::memory::gigabytes;
 use crate::model::{Activation, LayerConfig, NetworkConfig};
 use crate::train::Training;
 use crate::train::loss::Loss;
@@ -72,14 +73,6 @@ impl fmt::Display for MemoryEstimate {
             gigabytes(self.batch),
             gigabytes(self.activations)
         )
-    }
-}
-
-/// "3.5 GB"; below a tenth in MB.
-pub(crate) fn gigabytes(bytes: u64) -> String {
-    match bytes as f64 {
-        bytes if bytes < 1e8 => format!("{:.1} MB", bytes / 1e6),
-        bytes => format!("{:.2} GB", bytes / 1e9),
     }
 }
 

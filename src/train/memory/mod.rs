@@ -1,20 +1,19 @@
 //! How much memory a training takes, known before it starts.
 
 mod advice;
-mod available;
 mod drawn;
 mod estimate;
 
 use super::Training;
 use crate::dataset::Dataset;
+use crate::memory::gigabytes;
 use crate::model::NetworkConfig;
 use crate::{Error, Result};
 
+pub use crate::memory::available_bytes;
 pub use advice::{Alternative, alternatives};
-pub use available::available_bytes;
 pub(super) use drawn::check_drawn;
 pub use estimate::MemoryEstimate;
-pub(crate) use estimate::gigabytes;
 
 impl Training {
     /// What training a network of `config` on `data` takes.

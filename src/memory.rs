@@ -1,21 +1,47 @@
-//! Memory that is free on this machine.
+//! Memory that is free on this machine, and amounts of it in words.
 
 use std::fs;
 use std::path::Path;
 
 /// Bytes that can be taken without pushing anything else out, as Linux tells it: the kernel's own
-/// estimate, or what the process's control group (a container's limit) leaves, if that is less. `None`
-/// where the system does not say.
+/// estimate, or what the process's control group (a container's limit) or its own limit (`ulimit -v`)
+/// leaves, if that is less. `None` where the system does not say.
 pub fn available_bytes() -> Option<u64> {
     let machine = meminfo_available(&fs::read_to_string("/proc/meminfo").ok()?)?;
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let left = groups.lines().flat_map(left_in_group).min();
-    Some(left.map_or(machine, |left| left.min(machine)))
+    let left = groups.lines().flat_map(left_in_group).chain(left_to_process());
+    Some(left.fold(machine, u64::min))
+}
+
+/// "3.5 GB"; below a tenth in MB.
+pub(crate) fn gigabytes(bytes: u64) -> String {
+    match bytes as f64 {
+        bytes if bytes < 1e8 => format!("{:.1} MB", bytes / 1e6),
+        bytes => format!("{:.2} GB", bytes / 1e9),
+    }
+}
+
+/// What the process may still map of the addresses that it was granted; nothing where it may map all.
+fn left_to_process() -> Option<u64> {
+    let granted = address_space(&fs::read_to_string("/proc/self/limits").ok()?)?;
+    let mapped = kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?;
+    Some(granted.saturating_sub(mapped))
+}
+
+/// The soft limit of addresses in `/proc/self/limits`, in bytes; nothing where there is none.
+fn address_space(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// `MemAvailable` of `/proc/meminfo`, in bytes.
 fn meminfo_available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    kibibytes(meminfo, "MemAvailable:")
+}
+
+/// The amount behind `name` in a list of the kernel's, in bytes.
+fn kibibytes(list: &str, name: &str) -> Option<u64> {
+    let line = list.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -68,5 +94,16 @@ mod tests {
         assert_eq!(meminfo_available(text), Some(22_182_784 * 1024));
         assert_eq!(meminfo_available("MemTotal: 5 kB\n"), None);
         assert_eq!(meminfo_available("MemAvailable: many\n"), None);
+    }
+
+    #[test]
+    fn a_limit_of_addresses_is_read_and_none_is_none() {
+        let head = "Limit                     Soft Limit           Hard Limit           Units\n";
+        let limited =
+            format!("{head}Max address space         6144000000           unlimited  bytes\n");
+        assert_eq!(address_space(&limited), Some(6_144_000_000));
+        let free =
+            format!("{head}Max address space         unlimited            unlimited  bytes\n");
+        assert_eq!(address_space(&free), None);
     }
 }

@@ -1,0 +1,65 @@
+//! What the judge keeps of a sound, without its samples.
+
+use crate::audio::{Audio, Decoder, MonoMix, Need, Take, as_heard};
+use crate::features::PitchBands;
+use crate::{Result, interrupt};
+
+/// What the judge keeps of a sound: its bands and its largest step, not its samples.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub(super) bands: PitchBands,
+    pub(super) largest_step: f32,
+    pub(super) duration_seconds: f64,
+}
+
+impl Heard {
+    /// What judging takes: the bands, and copies of them that are transposed or at another speed.
+    pub const NEED: Need = Need { work: "to judge by", bytes_per_second: 120_000 };
+
+    /// What is kept of `audio`.
+    ///
+    /// # Errors
+    /// What resampling reports; [`Error::Interrupted`](crate::Error::Interrupted) on a request to stop.
+    pub fn of(audio: &Audio) -> Result<Self> {
+        interrupt::check()?;
+        Self::of_stream(&mut |take| {
+            let mut mix = MonoMix::new(audio.sample_rate_hz(), PitchBands::RATE_HZ)?;
+            take(mix.push(audio.channels())?);
+            take(&mix.finish()?);
+            Ok(audio.duration_seconds())
+        })
+    }
+
+    /// What is kept of what `decoder` has left, which is never all in memory.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::read_mono_at`]; [`Error::Memory`](crate::Error::Memory) for more than
+    /// [`NEED`](Self::NEED) allows.
+    pub fn read(decoder: &mut Decoder) -> Result<Self> {
+        Self::of_stream(&mut |take| {
+            decoder.each_mono_at(PitchBands::RATE_HZ, Some(Self::NEED), &mut |samples| {
+                take(samples);
+                Ok(())
+            })?;
+            Ok(decoder.frames_read() as f64 / f64::from(decoder.sample_rate_hz()))
+        })
+    }
+
+    /// Of samples of one channel; `source` tells how long they are in seconds.
+    fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<f64>) -> Result<Self> {
+        let (mut largest_step, mut last) = (0f32, None);
+        let mut duration_seconds = 0.0;
+        let bands = PitchBands::of_stream(&mut |take| {
+            duration_seconds = source(&mut |samples| {
+                take(samples);
+                for sample in samples {
+                    let sample = as_heard(*sample);
+                    largest_step = largest_step.max((sample - last.unwrap_or(sample)).abs());
+                    last = Some(sample);
+                }
+            })?;
+            Ok(())
+        })?;
+        Ok(Self { bands, largest_step, duration_seconds })
+    }
+}

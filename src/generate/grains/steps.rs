@@ -1,0 +1,41 @@
+//! Steps from one sample to the next, which are heard as clicks where a song has none as large.
+
+use std::ops::Range;
+
+/// The largest step in any channel.
+pub(super) fn largest(channels: &[Vec<f32>]) -> f32 {
+    channels.iter().map(|channel| largest_in(channel)).fold(0.0, f32::max)
+}
+
+fn largest_in(samples: &[f32]) -> f32 {
+    samples.windows(2).fold(0.0, |largest, pair| (pair[1] - pair[0]).abs().max(largest))
+}
+
+/// Parts of a dip that is deepened until it is deep enough.
+const DEPTHS: usize = 12;
+
+/// Makes `part`, a crossfade, softer in its middle until none of its steps is larger than `limit`.
+pub(super) fn soften(channels: &mut [Vec<f32>], part: Range<usize>, limit: f32) {
+    let around = part.start.saturating_sub(1)..part.end;
+    let step = |channels: &[Vec<f32>]| {
+        channels.iter().map(|channel| largest_in(&channel[around.clone()])).fold(0.0, f32::max)
+    };
+    if step(channels) <= limit {
+        return;
+    }
+    let before: Vec<Vec<f32>> = channels.iter().map(|c| c[part.clone()].to_vec()).collect();
+    for depth in 1..=DEPTHS {
+        let depth = depth as f32 / (DEPTHS + 1) as f32;
+        for (channel, before) in channels.iter_mut().zip(&before) {
+            for (index, (sample, before)) in
+                channel[part.clone()].iter_mut().zip(before).enumerate()
+            {
+                let done = (index as f32 + 0.5) / part.len() as f32;
+                *sample = before * (1.0 - depth * (done * std::f32::consts::PI).sin());
+            }
+        }
+        if step(channels) <= limit {
+            return;
+        }
+    }
+}
