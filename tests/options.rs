@@ -250,7 +250,7 @@ fn more_weights_than_songs_and_parts_beyond_the_piece_are_refused() {
     let folder = folder();
     let path = folder.path();
     let wrong = ["compose", "song.wav", "--blend", "1,2"];
-    refused(path, &wrong, 2, "--blend: expected a weight for each of 1 song, found 2 weights");
+    refused(path, &wrong, 2, "--blend: expected no weights for a single song, found 2 weights");
     let wrong = ["compose", "song.wav", "--seconds", "1.5", "--regenerate", "1..2"];
     refused(path, &wrong, 2, "--regenerate: expected two times from 0 to 1.5");
     // Of another model.

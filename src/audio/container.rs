@@ -5,12 +5,14 @@
 use super::facts::{self, CONVERT, Facts};
 use super::gap::Gap;
 use super::opus::{self, OpusDecoder};
+use super::vorbis::{self, VorbisDecoder};
 use super::{Tags, no_panic};
 use crate::words::counted;
 use crate::{Error, Result};
 use std::fs::File;
 use std::path::Path;
 use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_ALAC;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::formats::well_known as format_id;
 use symphonia::core::formats::{FormatId, FormatReader, Track, TrackType};
@@ -42,6 +44,8 @@ pub(super) struct Container {
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
     pub(super) codec: Option<String>,
+    /// The fifth channel belongs behind the seventh.
+    pub(super) is_turned: bool,
     /// A stream without a known end ends where the file does.
     pub(super) ends_openly: bool,
     /// So many frames fewer than the file says are no loss: a packet of a CAF file.
@@ -76,12 +80,19 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     // would cut a file of varying bit rate short.
     let gapless = !is_mpeg || facts.mpeg.is_some_and(|f| f.counted);
     let mut gap = Gap::default();
+    if let Some(CodecParameters::Audio(parameters)) = &mut track.codec_params
+        && opus::is_opus(parameters)
+    {
+        // Containers tell the rate of what was coded.
+        parameters.with_sample_rate(opus::RATE_HZ);
+    }
     if format == format_id::FORMAT_ID_ISOMP4 {
         let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
         let edit = movie_track.and_then(|found| found.gap(track.num_frames));
         gap = edit.or(itunes_gap).unwrap_or_default();
         if let Some(found) = movie_track {
             found.correct(&mut track, &mut gap);
+            facts.correct_mp3(path, &mut track)?;
         }
     }
     if let Some(CodecParameters::Audio(parameters)) = &mut track.codec_params {
@@ -92,6 +103,11 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     }
     facts.refuse_high_efficiency(path, &track)?;
     let codec = facts.codec(path, &track);
+    // Symphonia 0.6.1 gives the rear centre out in front of left and right, other than its layout says.
+    let is_turned = track.codec_params.as_ref().and_then(|p| p.audio()).is_some_and(|parameters| {
+        parameters.codec == CODEC_ID_ALAC
+            && parameters.channels.as_ref().is_some_and(|channels| channels.count() == 7)
+    });
     let channels = facts.wav.hidden_channels.unwrap_or(1) as u64;
     let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
     let hidden_channels = facts.wav.hidden_channels.or_else(|| movie_track?.hidden_channels());
@@ -114,6 +130,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         counted_end,
         hidden_channels,
         codec,
+        is_turned,
         ends_openly: facts.matroska.is_whole,
         slack_frames: facts.caf.slack_frames(),
         warnings,
@@ -143,12 +160,15 @@ pub(super) fn parameters<'a>(path: &Path, track: &'a Track) -> Result<&'a AudioC
 /// The sample rate and the number of channels that a track's header names.
 pub(super) fn rate_and_channels(
     path: &Path,
-    parameters: &AudioCodecParameters,
+    (parameters, decoder): (&AudioCodecParameters, &dyn AudioDecoder),
     hidden_channels: Option<usize>,
     known_codec: Option<&str>,
 ) -> Result<(u32, usize)> {
-    let rate_hz = parameters.sample_rate.unwrap_or(0);
-    let named_channels = parameters.channels.as_ref().map_or(0, |c| c.count());
+    // What describes the stream itself knows better than its container: AAC and ALAC have that.
+    let described = decoder.codec_params();
+    let rate_hz = described.sample_rate.or(parameters.sample_rate).unwrap_or(0);
+    let named = described.channels.as_ref().or(parameters.channels.as_ref());
+    let named_channels = named.map_or(0, |channels| channels.count());
     let channels = hidden_channels.unwrap_or(named_channels);
     if let (0, Some(codec)) = (channels, known_codec) {
         // A coder that is not at home in this container.
@@ -179,6 +199,10 @@ pub(super) fn make_decoder(
     let decoder = no_panic::catch(|| {
         if opus::is_opus(parameters) {
             return OpusDecoder::new(parameters).map(|new| Box::new(new) as Box<dyn AudioDecoder>);
+        }
+        if vorbis::has_many_channels(parameters) {
+            return VorbisDecoder::new(parameters, gapless)
+                .map(|new| Box::new(new) as Box<dyn AudioDecoder>);
         }
         symphonia::default::get_codecs().make_audio_decoder(parameters, &options)
     })

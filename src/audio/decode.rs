@@ -48,6 +48,8 @@ pub struct Decoder {
     pub(super) counted_end: Option<Timestamp>,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<wav_header::Channels>,
+    /// The fifth channel belongs behind the seventh.
+    pub(super) is_turned: bool,
     pub(super) chunk: Vec<Vec<f32>>,
     pub(super) frames_read: u64,
     pub(super) finished: bool,
@@ -78,7 +80,7 @@ impl Decoder {
             container::make_decoder(path, parameters, (gapless, opened.codec.as_deref()))?;
         let (sample_rate_hz, channel_count) = container::rate_and_channels(
             path,
-            parameters,
+            (parameters, &*decoder),
             opened.hidden_channels,
             opened.codec.as_deref(),
         )?;
@@ -96,6 +98,7 @@ impl Decoder {
             gapless,
             counted_end: opened.counted_end,
             hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
+            is_turned: opened.is_turned,
             chunk: vec![Vec::new(); channel_count],
             frames_read: 0,
             peak: 0.0,

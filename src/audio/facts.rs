@@ -11,9 +11,10 @@ use crate::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use symphonia::core::audio::Channels;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3};
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::MediaSourceStream;
@@ -127,6 +128,28 @@ impl Facts {
         )
     }
 
+    /// Takes the channels of MP3 in MP4 from its first frame: the container often says two for one.
+    pub(super) fn correct_mp3(&self, path: &Path, track: &mut Track) -> Result<()> {
+        let Some(CodecParameters::Audio(parameters)) = &mut track.codec_params else {
+            return Ok(());
+        };
+        if parameters.codec != CODEC_ID_MP3 {
+            return Ok(());
+        }
+        let file = File::open(path).map_err(Error::io(path, "open the file"))?;
+        let mut reader = self.reader(path, file)?;
+        let first = no_panic::catch(|| {
+            let packets = std::iter::from_fn(|| reader.next_packet().ok().flatten());
+            packets.take(LOOKED_AT_PACKETS).find(|packet| packet.track_id == track.id)
+        });
+        // 3 in the upper two bits of the fourth byte stands for a single channel.
+        let mode = first.flatten().and_then(|packet| packet.data.get(3).map(|byte| byte >> 6));
+        if let Some(mode) = mode {
+            parameters.with_channels(Channels::Discrete(if mode == 3 { 1 } else { 2 }));
+        }
+        Ok(())
+    }
+
     /// Refuses AAC of which only the core would be decoded.
     pub(super) fn refuse_high_efficiency(&self, path: &Path, track: &Track) -> Result<()> {
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Ok(()) };
@@ -204,7 +227,9 @@ impl Facts {
             gap.run_in_frames = frames(padding.delay_nanoseconds);
             gap.padding_frames = frames(padding.padding_nanoseconds);
         }
-        if opus::is_opus(parameters) && gap.run_in_frames == 0 {
+        // An edit list may say how much of it is heard; Matroska's delay is for another rate at times.
+        let is_told = gap.run_in_frames > 0 && self.matroska.track(track).is_none();
+        if opus::is_opus(parameters) && !is_told {
             gap.run_in_frames = opus::pre_skip_frames(parameters);
         }
     }
@@ -219,6 +244,9 @@ impl Facts {
             .or_else(|| signatures::name(&self.head, &ending).map(str::to_owned))
     }
 }
+
+/// So many packets of other tracks may come first.
+const LOOKED_AT_PACKETS: usize = 64;
 
 /// Symphonia's words for an MP4 file without `moov`.
 const NO_INDEX: &str = "missing moov atom";

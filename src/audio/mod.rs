@@ -7,6 +7,7 @@ mod aac;
 mod aiff_lengths;
 mod au_header;
 mod caf_description;
+mod channel_order;
 mod composed;
 mod container;
 mod decode;
@@ -35,6 +36,7 @@ mod song;
 #[cfg(feature = "playback")]
 mod speakers;
 mod tags;
+mod vorbis;
 mod wav;
 mod wav_header;
 

@@ -68,6 +68,10 @@ impl MovieTrack {
     /// PCM's bytes, which it takes for little-endian.
     pub(super) fn correct(&self, track: &mut Track, gap: &mut Gap) {
         let Some(CodecParameters::Audio(parameters)) = &mut track.codec_params else { return };
+        // A rate of 65,536 Hz or more has no place in the description; the clock has.
+        if parameters.sample_rate.unwrap_or(0) == 0 && self.scale > 0 {
+            parameters.with_sample_rate(self.scale);
+        }
         if let Some(rate) = parameters.sample_rate
             && self.scale > 0
             && rate != self.scale

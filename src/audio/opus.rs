@@ -1,5 +1,6 @@
 //! Opus streams, whatever their container, by a port of the reference decoder (RFC 6716, RFC 7845).
 
+use super::channel_order::of_vorbis;
 use ropus::OpusMSDecoder;
 use symphonia::core::audio::{
     AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
@@ -12,7 +13,7 @@ use symphonia::core::errors::Error as Fault;
 use symphonia::core::packet::PacketRef;
 
 /// Whatever was coded, Opus is decoded at this rate.
-const RATE_HZ: u32 = 48_000;
+pub(super) const RATE_HZ: u32 = 48_000;
 
 /// 120 milliseconds, more than any packet holds.
 const MOST_FRAMES: usize = 5760;
@@ -84,14 +85,7 @@ impl Head {
 
     /// Which of Opus' channels stands at each place in the order of WAV files.
     fn order(&self) -> Vec<usize> {
-        match self.channels {
-            3 if self.is_vorbis_order => vec![0, 2, 1],
-            5 if self.is_vorbis_order => vec![0, 2, 1, 3, 4],
-            6 if self.is_vorbis_order => vec![0, 2, 1, 5, 3, 4],
-            7 if self.is_vorbis_order => vec![0, 2, 1, 6, 5, 3, 4],
-            8 if self.is_vorbis_order => vec![0, 2, 1, 7, 5, 6, 3, 4],
-            channels => (0..channels).collect(),
-        }
+        if self.is_vorbis_order { of_vorbis(self.channels) } else { (0..self.channels).collect() }
     }
 }
 

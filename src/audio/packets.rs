@@ -118,6 +118,9 @@ impl Decoder {
     /// channels are silent and surplus ones left out.
     fn fit_channels(&mut self, mut decoded: Vec<Vec<f32>>, planes: usize) -> Vec<Vec<f32>> {
         decoded.truncate(planes);
+        if self.is_turned && planes == 7 {
+            decoded[4..].rotate_left(1);
+        }
         let wanted = self.channel_count;
         if let ([mono], Some(hidden)) = (decoded.as_slice(), &mut self.hidden_channels) {
             return hidden.deal(mono);

@@ -63,6 +63,7 @@ impl Generate {
         }
         inputs.push(self.model.clone());
         outputs::check(&output(), &inputs, false)?;
+        self.grains.check_inputs()?;
         let model = Model::load(&self.model, self.device.device())?;
         let (start, warnings) = self.start(&model)?;
         let options = Options { start, ..Options::default() };

@@ -68,15 +68,18 @@ KINDS = [
     Kind("mp3", ("-c:a", "libmp3lame"), MPEG_RATES_HZ, (1, 2), packet=1152),
     Kind("mka", ("-c:a", "libmp3lame"), MPEG_RATES_HZ, (1, 2), packet=1152),
     Kind("mp4", ("-c:a", "libmp3lame"), (16000, 22050, 24000, 32000, 44100, 48000), (1, 2), packet=1152),
-    Kind("mp2", ("-c:a", "mp2"), (16000, 22050, 24000, 32000, 44100, 48000), (1, 2), packet=1152),
+    # At its usual bit rate ffmpeg writes mono that the standard forbids.
+    Kind("mp2", ("-c:a", "mp2", "-b:a", "128k"), (16000, 22050, 24000, 32000, 44100, 48000), (1, 2), packet=1152),
     Kind("m4a", ("-c:a", "aac"), RATES_HZ, (1, 2), packet=1024),
     Kind("aac", ("-c:a", "aac"), RATES_HZ, (1, 2), packet=1024),
     Kind("mka", ("-c:a", "aac"), RATES_HZ, (1, 2), packet=1024),
-    Kind("ogg", ("-c:a", "libvorbis"), packet=8192),
+    # ffmpeg does not trim the end of a file of one page; in microseconds.
+    Kind("ogg", ("-c:a", "libvorbis", "-page_duration", "100000"), packet=8192),
     Kind("webm", ("-c:a", "libvorbis"), packet=8192),
     Kind("opus", ("-c:a", "libopus", "-mapping_family", "-1"), OPUS_RATES_HZ, **OPUS),
     Kind("webm", ("-c:a", "libopus"), OPUS_RATES_HZ, **OPUS),
-    Kind("mp4", ("-c:a", "libopus"), OPUS_RATES_HZ, **OPUS),
+    # At other rates ffmpeg writes an edit list for the rate before encoding, and is late itself.
+    Kind("mp4", ("-c:a", "libopus"), (48000,), **OPUS),
 ]
 
 
@@ -110,6 +113,13 @@ def of_ffmpeg(kind, path, *output):
     form = output or ("-f", "f32le")
     command = ["ffmpeg", "-v", "error", *kind.decode, "-i", path, "-map", "0:a:0", *form, "-"]
     return subprocess.run(command, capture_output=True, check=False).stdout
+
+
+def channels_of(path):
+    """How many channels ffprobe finds."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries"]
+    command += ["stream=channels", "-of", "csv=p=0", path]
+    return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
 @dataclasses.dataclass
