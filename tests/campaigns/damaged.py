@@ -4,10 +4,10 @@
 
 makes one short file of each kind with ffmpeg, damages copies of it (cut, flipped, overwritten,
 shortened, doubled, wrong numbers in headers) and decodes each with the program and with ffmpeg.
-Findings: a panic or a signal, more than 10 seconds, more than 1 GB, a file left behind by a failure,
-an error that does not name the file, and success without a warning where ffmpeg finds another number
-of frames by more than a packet. `--keep FOLDER` keeps the files of findings. Needs ffmpeg. The seeded
-sample of it that `./test` runs is `tests/audio_damage.rs`.
+Findings: a panic or a signal, more than 10 seconds, more than 1 GB, a file left behind by a
+failure, an error that does not name the file, and success without a warning where ffmpeg finds
+another number of frames by more than a packet. `--keep FOLDER` keeps the files of findings. Needs
+ffmpeg. The seeded sample of it that `./test` runs is `tests/audio_damage.rs`.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
     python3 tests/campaigns/formats.py target/release/neural-composer
 
-makes some thousand files with ffmpeg (with libmp3lame, libvorbis and libopus), decodes each with the
-program and with ffmpeg, and compares rate, channels, frames and samples: the very same ones where
-nothing is lost, else a root mean square of the difference below 1e-3. Needs ffmpeg and NumPy. The
-seeded sample of it that `./test` runs is `tests/audio_decode.rs`.
+makes some thousand files with ffmpeg (with libmp3lame, libvorbis and libopus), decodes each with
+the program and with ffmpeg, and compares rate, channels, frames and samples: the very same ones
+where nothing is lost, else a root mean square of the difference below 1e-3. Needs ffmpeg and NumPy.
+The sample of it that `./test` runs is `tests/audio_decode.rs`.
 """
 
 import argparse

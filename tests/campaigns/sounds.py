@@ -1,4 +1,4 @@
-"""Kinds of sound files that the campaigns make with ffmpeg, and how the program is asked about one."""
+"""Kinds of sound files that ffmpeg makes, and what the program does with one."""
 
 import dataclasses
 import json
@@ -67,9 +67,21 @@ KINDS = [
     Kind("caf", ("-c:a", "alac"), lossless=True),
     Kind("mp3", ("-c:a", "libmp3lame"), MPEG_RATES_HZ, (1, 2), packet=1152),
     Kind("mka", ("-c:a", "libmp3lame"), MPEG_RATES_HZ, (1, 2), packet=1152),
-    Kind("mp4", ("-c:a", "libmp3lame"), (16000, 22050, 24000, 32000, 44100, 48000), (1, 2), packet=1152),
+    Kind(
+        "mp4",
+        ("-c:a", "libmp3lame"),
+        (16000, 22050, 24000, 32000, 44100, 48000),
+        (1, 2),
+        packet=1152,
+    ),
     # At its usual bit rate ffmpeg writes mono that the standard forbids.
-    Kind("mp2", ("-c:a", "mp2", "-b:a", "128k"), (16000, 22050, 24000, 32000, 44100, 48000), (1, 2), packet=1152),
+    Kind(
+        "mp2",
+        ("-c:a", "mp2", "-b:a", "128k"),
+        (16000, 22050, 24000, 32000, 44100, 48000),
+        (1, 2),
+        packet=1152,
+    ),
     Kind("m4a", ("-c:a", "aac"), RATES_HZ, (1, 2), packet=1024),
     Kind("aac", ("-c:a", "aac"), RATES_HZ, (1, 2), packet=1024),
     Kind("mka", ("-c:a", "aac"), RATES_HZ, (1, 2), packet=1024),
@@ -139,7 +151,10 @@ def decode(program, path, limit_seconds=30):
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.wav"
         command = [program, "decode", path, "-o", target, "--format", "float32", "--json"]
-        with (Path(folder) / "words").open("w+") as words, (Path(folder) / "report").open("w+") as out:
+        with (
+            (Path(folder) / "words").open("w+") as words,
+            (Path(folder) / "report").open("w+") as out,
+        ):
             started = os.times().elapsed
             child = subprocess.Popen(
                 ["timeout", "-s", "KILL", str(limit_seconds), *command], stdout=out, stderr=words

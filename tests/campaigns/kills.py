@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Kills every command at random moments, and looks at what is left.
 
-    python3 benches/kills.py target/release/neural-composer [--rounds 100] [--seed 1]
+    python3 tests/campaigns/kills.py target/release/neural-composer [--rounds 100] [--seed 1]
 
-Each round runs one command in a folder of its own and sends SIGINT, SIGTERM, SIGHUP or SIGKILL at a random
-moment of the time that the command takes when it is left alone; every other round has an older output in the
-way. Then: inputs are as they were; what stands under an output's name is the old file or a whole new one;
-temporary files are gone, after SIGKILL with the next run; the exit status is that of the signal. Prints a line
-for each fault and a table; exits with 1 after a fault. Python 3, nothing else.
+Each round runs one command in a folder of its own and sends SIGINT, SIGTERM, SIGHUP or SIGKILL at a
+random moment of the time that the command takes when it is left alone; every other round has an
+older output in the way. Then: inputs are as they were; what stands under an output's name is the
+old file or a whole new one; temporary files are gone, after SIGKILL with the next run; the exit
+status is that of the signal. Prints a line for each fault and a table; exits with 1 after a fault.
+Python 3, nothing else.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 import wave
+from pathlib import Path
 
 PREFIX = ".neural-composer-"
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -40,12 +42,62 @@ COMMANDS = {
     "similarity": ["similarity", "long.wav", "song.wav"],
     "judge": ["judge", "song.wav", "piece.wav", "--picture", "o.png"],
     "compose grains": ["compose", "song.wav", "--steps", "20", "--seconds", "4", "-o", "o.wav"],
-    "compose codes": ["compose", "song.wav", "--model", "codes", "--steps", "20", "--seconds", "4", "-o", "o.wav"],
-    "compose blocks": ["compose", "song.wav", "--model", "blocks", "--layers", "gru:64", "--epochs", "4",
-                       "--seconds", "4", "-o", "o.wav"],
-    "train grains": ["train", "song.wav", "--model", "grains", "--steps", "20", "-o", "o.safetensors"],
-    "train codes": ["train", "song.wav", "--model", "codes", "--steps", "20", "-o", "o.safetensors"],
-    "train blocks": ["train", "song.wav", "--layers", "gru:64", "--epochs", "4", "-o", "o.safetensors"],
+    "compose codes": [
+        "compose",
+        "song.wav",
+        "--model",
+        "codes",
+        "--steps",
+        "20",
+        "--seconds",
+        "4",
+        "-o",
+        "o.wav",
+    ],
+    "compose blocks": [
+        "compose",
+        "song.wav",
+        "--model",
+        "blocks",
+        "--layers",
+        "gru:64",
+        "--epochs",
+        "4",
+        "--seconds",
+        "4",
+        "-o",
+        "o.wav",
+    ],
+    "train grains": [
+        "train",
+        "song.wav",
+        "--model",
+        "grains",
+        "--steps",
+        "20",
+        "-o",
+        "o.safetensors",
+    ],
+    "train codes": [
+        "train",
+        "song.wav",
+        "--model",
+        "codes",
+        "--steps",
+        "20",
+        "-o",
+        "o.safetensors",
+    ],
+    "train blocks": [
+        "train",
+        "song.wav",
+        "--layers",
+        "gru:64",
+        "--epochs",
+        "4",
+        "-o",
+        "o.safetensors",
+    ],
     "generate grains": ["generate", "grains.safetensors", "--seconds", "10", "-o", "o.wav"],
     "generate codes": ["generate", "codes.safetensors", "--seconds", "10", "-o", "o.wav"],
     "generate blocks": ["generate", "blocks.safetensors", "--seconds", "10", "-o", "o.wav"],
@@ -57,7 +109,11 @@ def write_song(path, seconds, hz):
     with wave.open(path, "wb") as file:
         file.setparams((1, 2, 16000, 0, "NONE", ""))
         samples = (
-            int(16000 * math.sin(math.tau * hz * notes[i // 4000 % len(notes)] * i / 16000) * (1 - i % 4000 / 5000))
+            int(
+                16000
+                * math.sin(math.tau * hz * notes[i // 4000 % len(notes)] * i / 16000)
+                * (1 - i % 4000 / 5000)
+            )
             for i in range(int(16000 * seconds))
         )
         file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
@@ -66,7 +122,11 @@ def write_song(path, seconds, hz):
 def prepare(program, folder):
     write_song(os.path.join(folder, "song.wav"), 20, 220)
     write_song(os.path.join(folder, "long.wav"), 240, 330)
-    train = {"grains": ["--steps", "2"], "codes": ["--steps", "2"], "blocks": ["--layers", "gru:64", "--epochs", "1"]}
+    train = {
+        "grains": ["--steps", "2"],
+        "codes": ["--steps", "2"],
+        "blocks": ["--layers", "gru:64", "--epochs", "1"],
+    }
     for model, much in train.items():
         name = model + ".safetensors"
         run = [program, "train", "song.wav", "--model", model, *much, "-o", name]
@@ -77,18 +137,22 @@ def prepare(program, folder):
 
 
 def digests(folder):
-    return {name: hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest()
-            for name in os.listdir(folder)}
+    return {
+        name: hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest()
+        for name in os.listdir(folder)
+    }
 
 
 def is_whole(path):
-    data = open(path, "rb").read()
+    data = Path(path).read_bytes()
     if path.endswith(".wav"):
         return data[:4] == b"RIFF" and struct.unpack("<I", data[4:8])[0] + 8 == len(data)
     if path.endswith(".safetensors"):
         (length,) = struct.unpack("<Q", data[:8])
-        header = json.loads(data[8:8 + length])
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        header = json.loads(data[8 : 8 + length])
+        ends = [
+            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
+        ]
         return 8 + length + max(ends) == len(data)
     if path.endswith(".png"):
         return data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")
@@ -97,9 +161,15 @@ def is_whole(path):
 
 def start(program, arguments, folder):
     environment = dict(os.environ, TMPDIR=os.path.join(folder, "tmp"))
-    given = open(os.path.join(folder, "long.wav"), "rb")
-    return subprocess.Popen([program, *arguments], cwd=folder, env=environment, stdin=given,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(os.path.join(folder, "long.wav"), "rb") as given:
+        return subprocess.Popen(
+            [program, *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=given,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def fresh(inputs):
@@ -111,8 +181,12 @@ def fresh(inputs):
 
 
 def temporary(folder):
-    return [name for place in (folder, os.path.join(folder, "tmp")) for name in os.listdir(place)
-            if name.startswith(PREFIX)]
+    return [
+        name
+        for place in (folder, os.path.join(folder, "tmp"))
+        for name in os.listdir(place)
+        if name.startswith(PREFIX)
+    ]
 
 
 def one_round(program, inputs, known, arguments, sent, moment, old):
@@ -162,7 +236,7 @@ def one_round(program, inputs, known, arguments, sent, moment, old):
             path = os.path.join(folder, name)
             if name in known or name in ("tmp", "next.wav"):
                 continue
-            is_old = old and name in outputs and open(path, "rb").read() == b"old"
+            is_old = old and name in outputs and Path(path).read_bytes() == b"old"
             if not name.startswith("o.") or not (is_old or is_whole(path)):
                 faults.append(f"{name} is not whole")
         now = {name: digest for name, digest in digests_of(folder, known).items()}
@@ -174,12 +248,17 @@ def one_round(program, inputs, known, arguments, sent, moment, old):
 
 
 def digests_of(folder, known):
-    return {name: hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest()
-            for name in known if os.path.exists(os.path.join(folder, name))}
+    return {
+        name: hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest()
+        for name in known
+        if os.path.exists(os.path.join(folder, name))
+    }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("program")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
@@ -207,18 +286,21 @@ def main():
             name = names[number % len(names)]
             sent = signals[(number + number // len(names)) % len(signals)]
             moment = chance.uniform(0.0, lengths[name])
-            faults, ended, took = one_round(program, inputs, known, COMMANDS[name], sent, moment, number % 2 == 1)
+            faults, ended, took = one_round(
+                program, inputs, known, COMMANDS[name], sent, moment, number % 2 == 1
+            )
             count[sent.name, ended] += 1
             slowest = max(slowest, took if sent != signal.SIGKILL else 0.0)
             wrong += bool(faults)
             for fault in faults:
-                print(f"round {number}, {name}, {sent.name} at {moment:.2f} of {lengths[name]:.2f} s: {fault}")
+                when = f"{sent.name} at {moment:.2f} of {lengths[name]:.2f} s"
+                print(f"round {number}, {name}, {when}: {fault}")
     finally:
         shutil.rmtree(inputs)
     for (sent, ended), rounds in sorted(count.items()):
         print(f"{sent:8} {ended:12} {rounds:4}")
-    print(f"{options.rounds} rounds over {len(COMMANDS)} commands, seed {options.seed}: {wrong} with a fault; "
-          f"the slowest end took {slowest:.2f} s")
+    print(f"{options.rounds} rounds over {len(COMMANDS)} commands, seed {options.seed}:")
+    print(f"{wrong} with a fault; the slowest end took {slowest:.2f} s")
     return 1 if wrong else 0
 
 
