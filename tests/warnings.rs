@@ -227,7 +227,11 @@ fn a_blend_says_which_weight_is_which_songs_and_what_the_piece_is() {
     for weights in ["1", "1,1", "1,1,1,1"] {
         let refused = blend(weights);
         assert_eq!(refused.code, Some(2), "{weights}: {}", refused.told);
-        assert!(refused.told.contains("--blend: expected a weight for each of 3 songs"), "{}", refused.told);
+        assert!(
+            refused.told.contains("--blend: expected a weight for each of 3 songs"),
+            "{}",
+            refused.told
+        );
     }
 }
 

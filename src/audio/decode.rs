@@ -69,7 +69,8 @@ impl Decoder {
     /// decides, not the name.
     ///
     /// # Errors
-    /// [`Error::Io`] for a file that is missing or may not be read, [`Error::Audio`] for one that
+    /// [`Error::Io`](crate::Error::Io) for a file that is missing or may not be read,
+    /// [`Error::Audio`](crate::Error::Audio) for one that
     /// is empty, a folder, not audio, or of a kind that is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -170,7 +171,8 @@ impl Decoder {
     /// The next samples, one vector per channel, some thousand frames at most; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file can no longer be read; [`Error::Audio`] at the end of one without a
+    /// [`Error::Io`](crate::Error::Io) when the file can no longer be read;
+    /// [`Error::Audio`](crate::Error::Audio) at the end of one without a
     /// single sample. Damage in the file is no error: what can
     /// be decoded is, and [`Decoder::warnings`] tells the rest.
     pub fn next_chunk(&mut self) -> Result<Option<&[Vec<f32>]>> {
