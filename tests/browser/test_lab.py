@@ -194,7 +194,7 @@ class Lab(BrowserTest):
         self.shown(PIECE, ".nc-player.nc-ready")
         # A file's name in an error is text, too.
         error = self.shown(MISSING, '[data-mime-type="application/vnd.jupyter.stderr"]').first
-        self.assertIn("<img src=x onerror=alert(1)>\ufffd\u05e9", error.inner_text())
+        self.assertIn("<img src=x onerror=alert(1)>\\u{202e}\u05e9", error.inner_text())
         self.assertEqual(self.cells.nth(MISSING).locator("img").count(), 0)
         for theme in ["light", "dark"]:
             if theme == "dark":
