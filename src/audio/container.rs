@@ -4,15 +4,12 @@
 
 use super::facts::{self, CONVERT, Facts};
 use super::gap::Gap;
-use super::opus::{self, OpusDecoder};
-use super::vorbis::{self, VorbisDecoder};
-use super::{Tags, no_panic};
+use super::{Tags, no_panic, opus, vorbis};
 use crate::words::counted;
 use crate::{Error, Result};
 use std::fs::File;
 use std::path::Path;
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_ALAC;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::formats::well_known as format_id;
 use symphonia::core::formats::{FormatId, FormatReader, Track, TrackType};
@@ -44,8 +41,6 @@ pub(super) struct Container {
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
     pub(super) codec: Option<String>,
-    /// The fifth channel belongs behind the seventh.
-    pub(super) is_turned: bool,
     /// A stream without a known end ends where the file does.
     pub(super) ends_openly: bool,
     /// So many frames fewer than the file says are no loss: a packet of a CAF file.
@@ -103,11 +98,6 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     }
     facts.refuse_high_efficiency(path, &track)?;
     let codec = facts.codec(path, &track);
-    // Symphonia 0.6.1 gives the rear centre out in front of left and right, other than its layout says.
-    let is_turned = track.codec_params.as_ref().and_then(|p| p.audio()).is_some_and(|parameters| {
-        parameters.codec == CODEC_ID_ALAC
-            && parameters.channels.as_ref().is_some_and(|channels| channels.count() == 7)
-    });
     let channels = facts.wav.hidden_channels.unwrap_or(1) as u64;
     let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
     let hidden_channels = facts.wav.hidden_channels.or_else(|| movie_track?.hidden_channels());
@@ -130,7 +120,6 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         counted_end,
         hidden_channels,
         codec,
-        is_turned,
         ends_openly: facts.matroska.is_whole,
         slack_frames: facts.caf.slack_frames(),
         warnings,
@@ -198,11 +187,10 @@ pub(super) fn make_decoder(
     let options = AudioDecoderOptions::default().gapless(gapless);
     let decoder = no_panic::catch(|| {
         if opus::is_opus(parameters) {
-            return OpusDecoder::new(parameters).map(|new| Box::new(new) as Box<dyn AudioDecoder>);
+            return opus::decoder(parameters);
         }
         if vorbis::has_many_channels(parameters) {
-            return VorbisDecoder::new(parameters, gapless)
-                .map(|new| Box::new(new) as Box<dyn AudioDecoder>);
+            return vorbis::decoder(parameters, gapless);
         }
         symphonia::default::get_codecs().make_audio_decoder(parameters, &options)
     })

@@ -48,8 +48,6 @@ pub struct Decoder {
     pub(super) counted_end: Option<Timestamp>,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<wav_header::Channels>,
-    /// The fifth channel belongs behind the seventh.
-    pub(super) is_turned: bool,
     pub(super) chunk: Vec<Vec<f32>>,
     pub(super) frames_read: u64,
     pub(super) finished: bool,
@@ -99,7 +97,6 @@ impl Decoder {
             gapless,
             counted_end: opened.counted_end,
             hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
-            is_turned: opened.is_turned,
             chunk: vec![Vec::new(); channel_count],
             frames_read: 0,
             peak: 0.0,

@@ -108,6 +108,11 @@ impl Facts {
         .map_err(|fault| self.not_audio(path, &fault))
     }
 
+    /// A reader to look into packets with, beside the one that decodes them.
+    fn another_reader(&self, path: &Path) -> Result<Box<dyn FormatReader>> {
+        self.reader(path, File::open(path).map_err(Error::io(path, "open the file"))?)
+    }
+
     /// The first track of A-law or µ-law, which Symphonia gives out without a description.
     pub(super) fn companded_track(&self, tracks: &[Track]) -> Option<Track> {
         tracks.iter().find_map(|track| {
@@ -136,8 +141,7 @@ impl Facts {
         if parameters.codec != CODEC_ID_MP3 {
             return Ok(());
         }
-        let file = File::open(path).map_err(Error::io(path, "open the file"))?;
-        let mut reader = self.reader(path, file)?;
+        let mut reader = self.another_reader(path)?;
         let first = no_panic::catch(|| {
             let packets = std::iter::from_fn(|| reader.next_packet().ok().flatten());
             packets.take(LOOKED_AT_PACKETS).find(|packet| packet.track_id == track.id)
@@ -156,8 +160,7 @@ impl Facts {
         if parameters.codec != CODEC_ID_AAC {
             return Ok(());
         }
-        let file = File::open(path).map_err(Error::io(path, "open the file"))?;
-        let mut reader = self.reader(path, file)?;
+        let mut reader = self.another_reader(path)?;
         let name = no_panic::catch(|| aac::high_efficiency(parameters, &mut *reader, track.id));
         match name.flatten() {
             Some(name) => Err(Error::audio(path, format!("holds {name}, {CONVERT}"))),

@@ -4,6 +4,7 @@
 //! samples and knows how to resample, save and play them.
 
 mod aac;
+mod adapter;
 mod aiff_lengths;
 mod au_header;
 mod caf_description;

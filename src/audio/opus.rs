@@ -1,13 +1,12 @@
 //! Opus streams, whatever their container, by a port of the reference decoder (RFC 6716, RFC 7845).
 
+use super::adapter::{Adapter, PacketDecoder};
 use super::channel_order::of_vorbis;
 use ropus::OpusMSDecoder;
-use symphonia::core::audio::{
-    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
-};
+use symphonia::core::audio::{AudioBuffer, AudioMut, Channels};
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::{
-    AudioCodecParameters, AudioDecoder, FinalizeResult, well_known::CODEC_ID_OPUS,
+    AudioCodecParameters, AudioDecoder, well_known::CODEC_ID_OPUS,
 };
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::packet::PacketRef;
@@ -83,52 +82,48 @@ impl Head {
         })
     }
 
+    fn decoder(&self) -> Result<OpusMSDecoder, Fault> {
+        let (channels, streams) = (self.channels as i32, i32::from(self.streams));
+        let coupled = i32::from(self.coupled);
+        OpusMSDecoder::new(RATE_HZ as i32, channels, streams, coupled, &self.mapping)
+            .map_err(|_| Fault::Unsupported("opus: the channels of the header do not fit"))
+    }
+
     /// Which of Opus' channels stands at each place in the order of WAV files.
     fn order(&self) -> Vec<usize> {
         if self.is_vorbis_order { of_vorbis(self.channels) } else { (0..self.channels).collect() }
     }
 }
 
+/// A decoder of the header in `parameters`.
+pub(super) fn decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Fault> {
+    let head = Head::of(parameters).ok_or(Fault::Unsupported("opus: the header is damaged"))?;
+    let channels = head.channels;
+    let decoder = OpusDecoder {
+        decoder: head.decoder()?,
+        order: head.order(),
+        // 1 is 2 to the 23rd, and the gain.
+        factor: 10_f32.powf(f32::from(head.gain) / (20.0 * 256.0)) / 8_388_608.0,
+        samples: vec![0; MOST_FRAMES * channels],
+        head,
+    };
+    Ok(Box::new(Adapter::new(decoder, INFO, parameters, (RATE_HZ, channels), MOST_FRAMES)))
+}
+
 /// Opus packets to samples.
-pub(super) struct OpusDecoder {
-    parameters: AudioCodecParameters,
+struct OpusDecoder {
+    head: Head,
     decoder: OpusMSDecoder,
     order: Vec<usize>,
     /// What a sample of 24 bits is multiplied by: beyond full scale the decoder's own gain clips.
     factor: f32,
     /// One packet, interleaved, in 24 bits.
     samples: Vec<i32>,
-    buffer: AudioBuffer<f32>,
 }
 
-impl OpusDecoder {
-    pub(super) fn new(parameters: &AudioCodecParameters) -> Result<Self, Fault> {
-        let head = Head::of(parameters).ok_or(Fault::Unsupported("opus: the header is damaged"))?;
-        let (channels, streams) = (head.channels as i32, i32::from(head.streams));
-        let decoder = OpusMSDecoder::new(
-            RATE_HZ as i32,
-            channels,
-            streams,
-            i32::from(head.coupled),
-            &head.mapping,
-        )
-        .map_err(|_| Fault::Unsupported("opus: the channels of the header do not fit"))?;
-        let named = parameters.channels.clone().filter(|named| named.count() == head.channels);
-        let spec = named.unwrap_or(Channels::Discrete(head.channels as u16));
-        Ok(Self {
-            parameters: parameters.clone(),
-            decoder,
-            order: head.order(),
-            // 1 is 2 to the 23rd, and the gain.
-            factor: 10_f32.powf(f32::from(head.gain) / (20.0 * 256.0)) / 8_388_608.0,
-            samples: vec![0; MOST_FRAMES * head.channels],
-            buffer: AudioBuffer::new(AudioSpec::new(RATE_HZ, spec), MOST_FRAMES),
-        })
-    }
-
-    /// Fills the buffer. What stands before the music stays in it: the gap knows how much that is.
-    fn fill(&mut self, packet: &PacketRef<'_>) -> Result<(), Fault> {
-        self.buffer.clear();
+impl PacketDecoder for OpusDecoder {
+    /// What stands before the music stays in the buffer: the gap knows how much that is.
+    fn fill(&mut self, packet: &PacketRef<'_>, buffer: &mut AudioBuffer<f32>) -> Result<(), Fault> {
         if packet.data.is_empty() {
             return Err(Fault::DecodeError("opus: an empty packet"));
         }
@@ -144,44 +139,20 @@ impl OpusDecoder {
         let frames = decoded.ok().and_then(|frames| usize::try_from(frames).ok());
         let frames = frames.ok_or(Fault::DecodeError("opus: a damaged packet"))?;
         let channels = self.order.len();
-        self.buffer.render_uninit(Some(frames));
+        buffer.render_uninit(Some(frames));
         for (place, &channel) in self.order.iter().enumerate() {
-            let Some(plane) = self.buffer.plane_mut(place) else { continue };
+            let Some(plane) = buffer.plane_mut(place) else { continue };
             let of_channel = self.samples[channel..].iter().step_by(channels);
             for (sample, decoded) in plane.iter_mut().zip(of_channel) {
                 *sample = *decoded as f32 * self.factor;
             }
         }
-        self.buffer.trim(0, usize::try_from(packet.trim_end.get()).unwrap_or(0).min(frames));
+        buffer.trim(0, usize::try_from(packet.trim_end.get()).unwrap_or(0).min(frames));
         Ok(())
     }
-}
-
-impl AudioDecoder for OpusDecoder {
     fn reset(&mut self) {
-        if let Ok(new) = Self::new(&self.parameters) {
-            *self = new;
+        if let Ok(new) = self.head.decoder() {
+            self.decoder = new;
         }
-    }
-
-    fn codec_info(&self) -> &CodecInfo {
-        &INFO
-    }
-
-    fn codec_params(&self) -> &AudioCodecParameters {
-        &self.parameters
-    }
-
-    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>, Fault> {
-        self.fill(packet)?;
-        Ok(self.buffer.as_generic_audio_buffer_ref())
-    }
-
-    fn finalize(&mut self) -> FinalizeResult {
-        FinalizeResult::default()
-    }
-
-    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        self.buffer.as_generic_audio_buffer_ref()
     }
 }

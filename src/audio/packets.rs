@@ -118,7 +118,8 @@ impl Decoder {
     /// channels are silent and surplus ones left out.
     fn fit_channels(&mut self, mut decoded: Vec<Vec<f32>>, planes: usize) -> Vec<Vec<f32>> {
         decoded.truncate(planes);
-        if self.is_turned && planes == 7 {
+        // Symphonia 0.6.1 gives ALAC's rear centre out before left and right, other than its layout says.
+        if planes == 7 && self.decoder.codec_info().short_name == "alac" {
             decoded[4..].rotate_left(1);
         }
         let wanted = self.channel_count;

@@ -3,15 +3,14 @@
 //! Symphonia 0.6.1 undoes the coupling of channels in the wrong order where there is more than one pair:
 //! its samples are then far from those of libvorbis. One and two channels stay with it.
 
+use super::adapter::{Adapter, PacketDecoder};
 use super::channel_order::of_vorbis;
 use lewton::audio::{PreviousWindowRight, read_audio_packet_generic};
 use lewton::header::{IdentHeader, SetupHeader, read_header_ident, read_header_setup};
-use symphonia::core::audio::{
-    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
-};
+use symphonia::core::audio::{AudioBuffer, AudioMut};
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::{
-    AudioCodecParameters, AudioDecoder, FinalizeResult, well_known::CODEC_ID_VORBIS,
+    AudioCodecParameters, AudioDecoder, well_known::CODEC_ID_VORBIS,
 };
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::packet::PacketRef;
@@ -32,45 +31,39 @@ pub(super) fn has_many_channels(parameters: &AudioCodecParameters) -> bool {
     parameters.codec == CODEC_ID_VORBIS && channels().is_some_and(|channels| channels > 2)
 }
 
+/// A decoder of the headers in `parameters`; a `gapless` one leaves out what packets say is no music.
+pub(super) fn decoder(
+    parameters: &AudioCodecParameters,
+    gapless: bool,
+) -> Result<Box<dyn AudioDecoder>, Fault> {
+    let (identification, setup) =
+        parameters.extra_data.as_deref().and_then(headers).ok_or(DAMAGED)?;
+    let identification = read_header_ident(identification).map_err(|_| DAMAGED)?;
+    let channels = identification.audio_channels;
+    let blocks = (identification.blocksize_0, identification.blocksize_1);
+    let setup = read_header_setup(setup, channels, blocks).map_err(|_| DAMAGED)?;
+    let shape = (identification.audio_sample_rate, usize::from(channels));
+    let decoder = VorbisDecoder {
+        identification,
+        setup,
+        window: PreviousWindowRight::new(),
+        order: of_vorbis(channels.into()),
+        gapless,
+    };
+    Ok(Box::new(Adapter::new(decoder, INFO, parameters, shape, MOST_FRAMES)))
+}
+
 /// Vorbis packets to samples.
-pub(super) struct VorbisDecoder {
-    parameters: AudioCodecParameters,
+struct VorbisDecoder {
     identification: IdentHeader,
     setup: SetupHeader,
     window: PreviousWindowRight,
     order: Vec<usize>,
     gapless: bool,
-    buffer: AudioBuffer<f32>,
 }
 
-impl VorbisDecoder {
-    /// Of the headers in `parameters`; a `gapless` one leaves out what packets say is no music.
-    pub(super) fn new(parameters: &AudioCodecParameters, gapless: bool) -> Result<Self, Fault> {
-        let (identification, setup) =
-            parameters.extra_data.as_deref().and_then(headers).ok_or(DAMAGED)?;
-        let identification = read_header_ident(identification).map_err(|_| DAMAGED)?;
-        let channels = identification.audio_channels;
-        let blocks = (identification.blocksize_0, identification.blocksize_1);
-        let setup = read_header_setup(setup, channels, blocks).map_err(|_| DAMAGED)?;
-        let rate = identification.audio_sample_rate;
-        let mut parameters = parameters.clone();
-        let named =
-            parameters.channels.clone().filter(|named| named.count() == usize::from(channels));
-        let named = named.unwrap_or(Channels::Discrete(channels.into()));
-        parameters.with_channels(named.clone()).with_sample_rate(rate);
-        Ok(Self {
-            parameters,
-            identification,
-            setup,
-            window: PreviousWindowRight::new(),
-            order: of_vorbis(channels.into()),
-            gapless,
-            buffer: AudioBuffer::new(AudioSpec::new(rate, named), MOST_FRAMES),
-        })
-    }
-
-    fn fill(&mut self, packet: &PacketRef<'_>) -> Result<(), Fault> {
-        self.buffer.clear();
+impl PacketDecoder for VorbisDecoder {
+    fn fill(&mut self, packet: &PacketRef<'_>, buffer: &mut AudioBuffer<f32>) -> Result<(), Fault> {
         let decoded: Vec<Vec<f32>> = read_audio_packet_generic(
             &self.identification,
             &self.setup,
@@ -79,20 +72,22 @@ impl VorbisDecoder {
         )
         .map_err(|_| Fault::DecodeError("vorbis: a damaged packet"))?;
         let frames = decoded.first().map_or(0, Vec::len);
-        self.buffer.render_uninit(Some(frames));
+        buffer.render_uninit(Some(frames));
         for (place, &channel) in self.order.iter().enumerate() {
-            if let (Some(plane), Some(samples)) =
-                (self.buffer.plane_mut(place), decoded.get(channel))
-            {
+            if let (Some(plane), Some(samples)) = (buffer.plane_mut(place), decoded.get(channel)) {
                 plane.copy_from_slice(samples);
             }
         }
         if self.gapless {
             let most = |count: u64| usize::try_from(count).unwrap_or(frames).min(frames);
             let start = most(packet.trim_start.get());
-            self.buffer.trim(start, most(packet.trim_end.get()).min(frames - start));
+            buffer.trim(start, most(packet.trim_end.get()).min(frames - start));
         }
         Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.window = PreviousWindowRight::new();
     }
 }
 
@@ -110,31 +105,4 @@ fn headers(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, second) = (length()?, length()?);
     let (identification, rest) = rest.split_at_checked(first)?;
     Some((identification, rest.get(second..)?))
-}
-
-impl AudioDecoder for VorbisDecoder {
-    fn reset(&mut self) {
-        self.window = PreviousWindowRight::new();
-    }
-
-    fn codec_info(&self) -> &CodecInfo {
-        &INFO
-    }
-
-    fn codec_params(&self) -> &AudioCodecParameters {
-        &self.parameters
-    }
-
-    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>, Fault> {
-        self.fill(packet)?;
-        Ok(self.buffer.as_generic_audio_buffer_ref())
-    }
-
-    fn finalize(&mut self) -> FinalizeResult {
-        FinalizeResult::default()
-    }
-
-    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
-        self.buffer.as_generic_audio_buffer_ref()
-    }
 }

@@ -82,12 +82,10 @@ impl Generate {
              gives another"
                 .to_owned()
         });
+        let report = report(&piece, &target.path, &model);
         let report = match &model {
-            Model::Grains(composer) => {
-                let report = report(&piece, &target.path, &model);
-                self.grains.tell_blend(report, composer)
-            }
-            _ => report(&piece, &target.path, &model),
+            Model::Grains(composer) => self.grains.tell_blend(report, composer),
+            _ => report,
         };
         target.deliver(report.warn(model.notes()).warn(warnings).warn(seeded))
     }
