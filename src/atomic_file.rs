@@ -2,12 +2,14 @@
 
 use crate::words::TEMPORARY;
 use crate::{Error, Result};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
-/// Writes `path` through a temporary file in the same folder: flushed, synced, then renamed.
+/// Writes `path` through a temporary file in the same folder: flushed, synced, then renamed, and the
+/// folder synced.
 ///
 /// When `write` fails, the temporary file goes away and `path` is as it was. Where `path` is a symbolic
 /// link, the file that it leads to is written, and the link stays.
@@ -29,15 +31,80 @@ pub fn write(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
-    let path = path.as_ref();
-    let target = target(path)?;
-    let temporary = temporary_in(folder_of(&target)).map_err(Error::io(path, "create the file"))?;
-    let (file, temporary_path) = temporary.into_parts();
-    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
-    write(&mut writer)?;
-    writer.flush().map_err(Error::io(path, "write the file"))?;
-    writer.get_ref().sync_all().map_err(Error::io(path, "write the file"))?;
-    temporary_path.persist(target).map_err(|e| Error::io(path, "rename the finished file")(e.error))
+    let written = Written::to(path.as_ref(), write)?;
+    let held = TOGETHER.with_borrow_mut(|files| match files {
+        Some(files) => {
+            files.push(written);
+            None
+        }
+        None => Some(written),
+    });
+    held.map_or(Ok(()), Written::appear)
+}
+
+thread_local! {
+    /// What [`together`] has written so far on this thread.
+    static TOGETHER: RefCell<Option<Vec<Written>>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`; the files that it [writes](write) on this thread appear together at its end, and none of
+/// them when it fails.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// use neural_composer::{Error, atomic_file};
+/// let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+/// let outcome = atomic_file::together(|| {
+///     atomic_file::write(&first, |_| Ok(()))?;
+///     assert!(!first.exists());
+///     atomic_file::write(&second, |_| Err(Error::Data("no more room".into())))
+/// });
+/// assert!(outcome.is_err() && !first.exists());
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// What `work` does; [`Error::Io`] when a finished file cannot take its name.
+pub fn together<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let outer = TOGETHER.replace(Some(Vec::new()));
+    let outcome = work();
+    let files = TOGETHER.replace(outer).unwrap_or_default();
+    let value = outcome?;
+    files.into_iter().try_for_each(Written::appear)?;
+    Ok(value)
+}
+
+/// A finished file under its temporary name.
+struct Written {
+    temporary: TempPath,
+    target: PathBuf,
+    /// As it was named.
+    path: PathBuf,
+}
+
+impl Written {
+    fn to(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<Self> {
+        let target = target(path)?;
+        let folder = folder_of(&target);
+        let temporary = temporary_in(folder).map_err(Error::io(path, "create the file"))?;
+        let (file, temporary) = temporary.into_parts();
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+        write(&mut writer)?;
+        writer.flush().map_err(Error::io(path, "write the file"))?;
+        writer.get_ref().sync_all().map_err(Error::io(path, "write the file"))?;
+        Ok(Self { temporary, target, path: path.to_path_buf() })
+    }
+
+    fn appear(self) -> Result<()> {
+        let Self { temporary, target, path } = self;
+        let renamed = temporary.persist(&target);
+        renamed.map_err(|e| Error::io(&path, "rename the finished file")(e.error))?;
+        // The name, too, is to outlive a loss of power; some file systems cannot promise that.
+        if let Ok(folder) = File::open(folder_of(&target)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
 }
 
 /// A temporary file that is held as long as this program lives: what nobody holds was left by one that

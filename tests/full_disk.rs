@@ -73,3 +73,28 @@ fn what_does_not_fit_is_told_and_leaves_what_was_there() {
         }
     }
 }
+
+/// A piece of an earlier run and its model belong together: both are replaced, or neither.
+#[test]
+fn a_piece_whose_model_does_not_fit_replaces_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    song(220.0).save(path.join("a.wav")).unwrap();
+    let compose = |seed: &'static str| {
+        let kind = ["compose", "a.wav", "--model", "codes", "--steps", "1", "--seconds", "1"];
+        kind.into_iter().chain(["--seed", seed, "-o", "o.wav"]).collect::<Vec<_>>()
+    };
+    assert!(command(path, compose("1")).output().unwrap().status.success());
+    let files = ["o.wav", "o.safetensors", "o.loss.svg"].map(|name| path.join(name));
+    let content = || files.clone().map(|file| std::fs::read(file).unwrap());
+    let (before, names_before) = (content(), names(path));
+    let blocks = |file: usize| before[file].len() as u32 / 512 + 1;
+    assert!(blocks(0) < blocks(1), "the piece is smaller than the model");
+    let done = limited(path, blocks(0) + 1, &compose("2"));
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert!(told.contains("o.safetensors") && told.contains("too large"), "{told}");
+    assert!(content() == before);
+    let after: Vec<String> = names(path).into_iter().filter(|name| name != "tmp").collect();
+    assert_eq!(after, names_before);
+}

@@ -14,7 +14,7 @@ use neural_composer::evaluate::{self, Heard, Judgement, Moments};
 use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
 use neural_composer::words::shown;
-use neural_composer::{Error, Result, interrupt};
+use neural_composer::{Error, Result, atomic_file, interrupt};
 use std::path::PathBuf;
 
 /// How the name of the model's file ends; but for that it is the piece's.
@@ -84,8 +84,10 @@ impl Compose {
         // A stop ends what runs; what is there is written.
         let stopped = interrupt::requested();
         let _heard = interrupt::heard();
-        piece.save(&target.path)?;
-        beside.save_model(&learned)?;
+        atomic_file::together(|| {
+            piece.save(&target.path)?;
+            beside.save(&learned)
+        })?;
         let report = super::generate::report(&piece, &target.path, &learned.model);
         let report = match &learned.model {
             Model::Grains(composer) => self.grains.tell_blend(report, composer),
@@ -98,7 +100,7 @@ impl Compose {
                 report = with_similarity(report, &piece, &learned.songs)?;
             }
         }
-        target.deliver(beside.with_learning(report, &learned.history)?)
+        target.deliver(beside.with_learning(report, &learned.history))
     }
 
     fn compose(&self, learned: &Learned) -> Result<Piece> {
@@ -134,40 +136,40 @@ impl Beside {
         [piece].into_iter().chain(model).chain(chart).collect()
     }
 
-    fn save_model(&self, learned: &Learned) -> Result<()> {
-        self.model.as_ref().map_or(Ok(()), |path| learned.model.save(path))
+    fn save(&self, learned: &Learned) -> Result<()> {
+        self.model.as_ref().map_or(Ok(()), |path| learned.model.save(path))?;
+        self.chart.as_ref().map_or(Ok(()), |path| save_chart(&learned.history, path))
     }
 
     /// What was learned is written, and no piece composed.
     fn stopped_while_learning(&self, learned: Learned) -> Result<Report> {
         let _heard = interrupt::heard();
-        self.save_model(&learned)?;
+        atomic_file::together(|| self.save(&learned))?;
         let words = match &self.model {
             Some(model) => format!("stopped before it composed; `generate {}` does", shown(model)),
             None => "stopped before it composed".to_owned(),
         };
         let report = Report::default().line(words).warn(learned.notes).interrupted(true);
-        self.with_learning(report, &learned.history)
+        Ok(self.with_learning(report, &learned.history))
     }
 
-    /// Draws how the model learned, and adds what there is to say of both.
-    fn with_learning(&self, report: Report, history: &History) -> Result<Report> {
+    /// Adds what there is to say of the model and of how it learned.
+    fn with_learning(&self, report: Report, history: &History) -> Report {
         let mut words = Vec::new();
         if let Some(model) = &self.model {
             words.push(format!("{}: the model", shown(model)));
         }
         if let Some(chart) = &self.chart {
-            save_chart(history, chart)?;
             words.push(format!("{}: its loss", shown(chart)));
         }
         let report = if words.is_empty() { report } else { report.line(words.join("; ")) };
-        Ok(report
+        report
             .fact("model", self.model.as_deref().map(report::path))
             .fact("chart", self.chart.as_deref().map(report::path))
             .fact("epochs", history.epochs.len())
             .fact("loss", history.epochs.last().map(|epoch| epoch.train_loss))
             .fact("training_seconds", history.seconds())
-            .interrupted(history.stop == Stop::Interrupted))
+            .interrupted(history.stop == Stop::Interrupted)
     }
 }
 

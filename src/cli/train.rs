@@ -8,7 +8,7 @@ use super::streams::{Input, Target};
 use clap::Args;
 use neural_composer::train::Stop;
 use neural_composer::words::shown;
-use neural_composer::{Error, Result};
+use neural_composer::{Error, Result, atomic_file};
 use std::path::PathBuf;
 
 /// Train a model on songs and write it
@@ -49,13 +49,15 @@ impl Train {
         let _input = Input::read(&mut songs.files)?;
         let learned = self.training.learn(self.model, &songs)?;
         let (model, history) = (learned.model, learned.history);
-        model.save(&target.path)?;
+        atomic_file::together(|| {
+            model.save(&target.path)?;
+            if target.is_stream() { Ok(()) } else { save_chart(&history, &chart) }
+        })?;
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
         let mut report = Report::default().fact("model", report::path(&target.path));
         if target.is_stream() {
             report = report.line(format!("{}: the model", shown(&target.path)));
         } else {
-            save_chart(&history, &chart)?;
             let (model, chart) = (shown(&target.path), shown(&chart));
             report = report.line(format!("{model}: the model; {chart}: its loss"));
         }
