@@ -208,7 +208,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Removes temporary files that no living program holds.
-fn remove_left_behind(folder: &Path) {
+pub(crate) fn remove_left_behind(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let is_temporary = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes());

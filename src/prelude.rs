@@ -16,4 +16,4 @@ pub use crate::recipe::Recipe;
 pub use crate::train::loss::Loss;
 pub use crate::train::optimizer::Rule;
 pub use crate::train::schedule::Schedule;
-pub use crate::train::{History, Recompute, Training};
+pub use crate::train::{Checkpoints, History, Recompute, Training};

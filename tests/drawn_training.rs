@@ -1,5 +1,5 @@
 //! Grains and codes learn with the same means as blocks: validation, early stop, schedules, rules,
-//! checkpoints, samples to listen to, a check of memory.
+//! samples to listen to, a check of memory.
 
 mod tunes;
 mod written;
@@ -10,16 +10,11 @@ use written::Written;
 use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::CodebookSettings;
 use neural_composer::display::Destination;
-use neural_composer::generate::{
-    CodeLearning, GrainLearning, Learned, Learning, Model, ModelCard, Options,
-};
-use neural_composer::model::{Device, ModelKind};
+use neural_composer::generate::{CodeLearning, GrainLearning, Learned, Learning, Model, Options};
 use neural_composer::notebook::{Listening, LiveTraining};
 use neural_composer::train::optimizer::{Rule, Sgd};
 use neural_composer::train::schedule::Schedule;
-use neural_composer::train::{
-    Checkpoints, Descent, History, InTraining, Observer, Position, Silent, Stop,
-};
+use neural_composer::train::{Descent, History, InTraining, Observer, Position, Silent, Stop};
 use neural_composer::{Error, Result};
 use std::path::Path;
 
@@ -148,54 +143,6 @@ fn schedules_and_rules_are_followed() {
     let sgd = |d: &mut Descent| d.rule = Rule::Sgd(Sgd::default());
     for (usual, sgd) in both(|_| ()).iter().zip(both(sgd)) {
         assert_ne!(losses(usual), losses(&sgd));
-    }
-}
-
-/// Reads the checkpoint after every epoch.
-struct Checked<'a>(&'a Path, Vec<Option<Vec<f32>>>);
-
-impl Observer for Checked<'_> {
-    fn batch(&mut self, _: &History, _: &Position) {}
-    fn epoch(&mut self, _: &History, _: &Position) {
-        let model = Model::load(self.0, &Device::cpu()).ok();
-        self.1.push(model.as_ref().map(parameters));
-    }
-}
-
-#[test]
-fn a_model_is_saved_while_it_learns_and_at_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let songs = songs(folder.path());
-    let path = folder.path().join("checkpoint.safetensors");
-    let change = |descent: &mut Descent| {
-        descent.checkpoints = Some(Checkpoints { path: path.clone(), every_epochs: 2 });
-    };
-    for (learning, kind) in [(grains(change), ModelKind::Grains), (codes(change), ModelKind::Codes)]
-    {
-        let _ = std::fs::remove_file(&path);
-        let mut checked = Checked(&path, Vec::new());
-        let learned = Model::learn(&songs, &learning, &mut checked).unwrap();
-        let [first, second, third, fourth] = &checked.1[..] else { panic!("four epochs") };
-        // Each is read before its epoch's own saving.
-        assert!(first.is_none() && second.is_none() && third.is_some());
-        assert_eq!(third, fourth, "every second epoch");
-        let saved = Model::load(&path, &Device::cpu()).unwrap();
-        assert_eq!(parameters(&saved), parameters(&learned.model));
-        assert_ne!(Some(parameters(&saved)), *third);
-        assert_eq!(ModelCard::of(&path).unwrap().kind, kind);
-        let unsaved = both(|_| ());
-        let plain = if kind == ModelKind::Grains { &unsaved[0] } else { &unsaved[1] };
-        let plain = Model::learn(&songs, plain, &mut Silent).unwrap();
-        assert_eq!(parameters(&plain.model), parameters(&learned.model), "saving changes nothing");
-    }
-    // What cannot be saved ends the training before hours are lost.
-    let nowhere = folder.path().join("no/such/folder/model.safetensors");
-    let change = |descent: &mut Descent| {
-        descent.checkpoints = Some(Checkpoints { path: nowhere.clone(), every_epochs: 1 });
-    };
-    for learning in [grains(change), codes(change)] {
-        let error = Model::learn(&songs, &learning, &mut Silent).unwrap_err();
-        assert!(error.to_string().contains("no/such/folder"), "{error}");
     }
 }
 

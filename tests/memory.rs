@@ -105,7 +105,7 @@ mod measured {
                 });
             let peak = peak.1.trim().parse::<u64>().expect("a number") as f64;
             let estimate = MemoryEstimate::new(&case.config, case.steps, &case.settings);
-            let ratio = estimate.total() as f64 / peak;
+            let ratio = estimate.with_copies() as f64 / peak;
             let line = format!("{}: {ratio:.2} of {:.0} MB ({estimate})", case.name, peak / 1e6);
             println!("{line}");
             if !(0.9..1.35).contains(&ratio) {

@@ -1,6 +1,7 @@
 //! Model files that are cut, damaged, of others or of later: each error names the file, nothing panics.
 
 mod songs;
+mod unchecked;
 
 use neural_composer::Error;
 use neural_composer::audio::Audio;
@@ -98,8 +99,8 @@ fn damaged(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
             .concat()
     };
     for (name, from, to) in [
-        ("later", "format_version\\\":2", "format_version\\\":3"),
-        ("much later", "format_version\\\":2", "format_version\\\":99999999999999999999"),
+        ("later", "format_version\\\":", "format_version\\\":4"),
+        ("much later", "format_version\\\":", "format_version\\\":99999999999999999999"),
         ("no version", "format_version", "format_versiom"),
         ("another program's", "\"neural-composer\":", "\"neural-compose\":"),
         ("no description", "\"neural-composer\":\"{", "\"neural-composer\":\"["),
@@ -119,7 +120,8 @@ fn every_error_about_a_model_file_names_it() {
     let bad = folder.path().join("bad.safetensors");
     for model in models {
         let bytes = std::fs::read(&model).unwrap();
-        for (name, bytes) in damaged(&bytes) {
+        // Found by the checksum, and without one by what is wrong.
+        for (name, bytes) in damaged(&bytes).into_iter().chain(damaged(&unchecked::file(&bytes))) {
             std::fs::write(&bad, bytes).unwrap();
             let what = format!("{} of {}", name, model.file_name().unwrap().to_string_lossy());
             assert!(ModelCard::of(&bad).is_err() && Model::load(&bad, &Device::cpu()).is_err());
@@ -129,34 +131,73 @@ fn every_error_about_a_model_file_names_it() {
 }
 
 #[test]
-fn a_changed_byte_is_harmless_or_told() {
+fn a_changed_byte_is_told_or_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(14);
     for model in models(folder.path()) {
-        let bytes = std::fs::read(&model).unwrap();
+        let checked = std::fs::read(&model).unwrap();
+        let unchecked = unchecked::file(&checked);
         // Beside the song, as the model.
         let bad = folder.path().join("bad.safetensors");
-        let whole = 8 + header(&bytes);
-        for round in 0..240 {
-            let mut changed = bytes.clone();
-            // Half of them in the header, where every byte means something.
-            let at = random.random_range(0..if round % 2 == 0 { whole } else { bytes.len() });
-            let change = match round % 3 {
-                0 => 1u8 << random.random_range(0..8),
-                _ => random.random_range(1..=255),
-            };
-            changed[at] ^= change;
-            std::fs::write(&bad, &changed).unwrap();
-            read(&bad, &format!("{} byte {at} ^ {change}", model.display()));
+        for bytes in [checked, unchecked.clone()] {
+            let is_checked = bytes != unchecked;
+            let whole = 8 + header(&bytes);
+            for round in 0..240 {
+                let mut changed = bytes.clone();
+                // Half of them in the header, where every byte means something.
+                let at = random.random_range(0..if round % 2 == 0 { whole } else { bytes.len() });
+                let change = match round % 3 {
+                    0 => 1u8 << random.random_range(0..8),
+                    _ => random.random_range(1..=255),
+                };
+                changed[at] ^= change;
+                std::fs::write(&bad, &changed).unwrap();
+                read(&bad, &format!("{} byte {at} ^ {change}", model.display()));
+                if is_checked {
+                    says_the_same(&bad, &bytes);
+                }
+            }
+            // Digits of the header: sizes that are possible to write and impossible to have.
+            let digits: Vec<usize> = (8..whole).filter(|at| bytes[*at].is_ascii_digit()).collect();
+            for _ in 0..120 {
+                let mut changed = bytes.clone();
+                let at = digits[random.random_range(0..digits.len())];
+                changed[at] = b"0123456789-.e"[random.random_range(0..13)];
+                std::fs::write(&bad, &changed).unwrap();
+                read(&bad, &format!("{} digit {at} is {}", model.display(), changed[at] as char));
+                if is_checked {
+                    says_the_same(&bad, &bytes);
+                }
+            }
         }
-        // Digits of the header: sizes that are possible to write and impossible to have.
-        let digits: Vec<usize> = (8..whole).filter(|at| bytes[*at].is_ascii_digit()).collect();
-        for _ in 0..120 {
-            let mut changed = bytes.clone();
-            let at = digits[random.random_range(0..digits.len())];
-            changed[at] = b"0123456789-.e"[random.random_range(0..13)];
-            std::fs::write(&bad, &changed).unwrap();
-            read(&bad, &format!("{} digit {at} is {}", model.display(), changed[at] as char));
+    }
+}
+
+/// What is read at all is what was written.
+fn says_the_same(path: &Path, whole: &[u8]) {
+    if let Ok(model) = Model::load(path, &Device::cpu()) {
+        let again = path.with_extension("again");
+        model.save(&again).unwrap();
+        assert!(std::fs::read(again).unwrap() == whole, "{} is another model", path.display());
+    }
+}
+
+#[test]
+fn files_of_version_2_have_no_checksum_and_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for model in models(folder.path()) {
+        let bytes = std::fs::read(&model).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let words = &unchecked::metadata(&bytes)["neural-composer"];
+        for version in [2, 3] {
+            let words =
+                words.replace("\"format_version\":2", &format!("\"format_version\":{version}"));
+            let metadata = [("neural-composer".to_owned(), words)].into();
+            let old = safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap();
+            let path = folder.path().join("old.safetensors");
+            std::fs::write(&path, old).unwrap();
+            let loaded = Model::load(&path, &Device::cpu());
+            assert_eq!(loaded.is_ok(), version == 2, "{}, version {version}", model.display());
         }
     }
 }

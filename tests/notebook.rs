@@ -32,6 +32,7 @@ fn history(epochs: usize) -> History {
         epochs: (1..=epochs).map(record).collect(),
         stop: Stop::Finished,
         device: "CPU".into(),
+        ..History::default()
     }
 }
 

@@ -62,6 +62,11 @@ fn table() -> Vec<(&'static str, &'static str, Takes)> {
             ("--model", Values(&["", "drum"], &[])),
             ("--recursive", Nothing),
             ("--force", Nothing),
+            ("--resume", Nothing),
+            ("--restart", Nothing),
+            ("--resume-from", Input(&["", "missing.safetensors", "notes.txt", "song.wav"])),
+            ("--checkpoint-seconds", Values(&["", "x", "-1", "nan", "inf"], GRAINS)),
+            ("--checkpoint-count", Values(WHOLE, GRAINS)),
         ] {
             rows.push((command, option, takes));
         }

@@ -6,7 +6,9 @@ use neural_composer::features::{Blocks, SpectrumLayout};
 use neural_composer::generate::{self, Seed};
 use neural_composer::interrupt;
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm, simple_rnn};
-use neural_composer::train::{self, History, Observer, Position, Silent, Stop, Training};
+use neural_composer::train::{
+    self, Checkpoints, History, Observer, Position, Silent, Stop, Training,
+};
 
 const RATE_HZ: u32 = 8_000;
 
@@ -148,8 +150,9 @@ fn a_saved_network_composes_the_same_samples() {
 fn checkpoints_are_complete_models() {
     let data = data();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("checkpoint.safetensors");
-    let (network, _) = trained(&data, &Training::epochs(5).batch(4).checkpoints(&path, 2));
+    let checkpoints = Checkpoints::in_folder(folder.path());
+    let (network, _) = trained(&data, &Training::epochs(5).batch(4).checkpoints(checkpoints));
+    let path = folder.path().join("epoch-0006-batch-0000.safetensors");
     assert_eq!(Network::load(&path, &Device::cpu()).unwrap().updates(), network.updates());
 }
 
@@ -172,7 +175,7 @@ fn damaged_and_foreign_model_files_are_refused_with_their_name() {
     refused(&bytes[..bytes.len() / 2]);
     refused(&bytes[..40]);
     let version = |to: &str| {
-        let text = r#"\"format_version\":2"#;
+        let text = r#"\"format_version\":3"#;
         let at = bytes.windows(text.len()).position(|w| w == text.as_bytes()).unwrap();
         let mut changed = bytes.clone();
         changed[at + text.len() - 1] = to.as_bytes()[0];

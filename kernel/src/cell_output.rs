@@ -167,7 +167,9 @@ impl StreamAssembler {
             }
             Operation::Resume => {
                 let advice = content["data"]["text/plain"].as_str().unwrap_or_default();
-                self.output.record().resume = Some(advice.to_owned());
+                // Without words there is nothing to go on with any more.
+                let advice = (!advice.is_empty()).then(|| advice.to_owned());
+                self.output.record().resume = advice;
             }
         }
     }

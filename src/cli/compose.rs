@@ -70,6 +70,7 @@ impl Compose {
                         input is gone";
             songs.notes.push(note.to_owned());
         }
+        self.training.checkpoints.keep_beside(&target)?;
         let _input = Input::read(songs.files.iter_mut().chain(self.grains.inputs_mut()))?;
         self.grains.check_inputs()?;
         let learned = self.training.learn(self.model, &songs)?;
@@ -84,10 +85,12 @@ impl Compose {
         // A stop ends what runs; what is there is written.
         let stopped = interrupt::requested();
         let _heard = interrupt::heard();
-        atomic_file::together(|| {
+        let written = atomic_file::together(|| {
             piece.save(&target.path)?;
             beside.save(&learned)
-        })?;
+        });
+        self.training.checkpoints.not_lost(written)?;
+        self.training.checkpoints.forget();
         let report = super::generate::report(&piece, &target.path, &learned.model);
         let report = match &learned.model {
             Model::Grains(composer) => self.grains.tell_blend(report, composer),

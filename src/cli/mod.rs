@@ -1,5 +1,6 @@
 //! Arguments, and one file per subcommand.
 
+mod checkpoints;
 mod compose;
 mod decode;
 mod generate;

@@ -1,5 +1,6 @@
 //! Options that several subcommands share.
 
+use super::checkpoints::CheckpointOptions;
 use super::given::Given;
 use super::report::tell;
 use super::songs::{FolderOptions, Songs};
@@ -15,7 +16,7 @@ use neural_composer::recipe::Recipe;
 use neural_composer::train::loss::Loss;
 use neural_composer::train::optimizer::Rule;
 use neural_composer::train::schedule::Schedule;
-use neural_composer::train::{Descent, History, Observer, Position, Recompute, Training};
+use neural_composer::train::{Descent, History, Observer, Position, Recompute, Stop, Training};
 use neural_composer::{Error, Result};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -107,6 +108,8 @@ pub struct TrainingOptions {
     pub seed: u64,
     #[command(flatten)]
     device: DeviceOption,
+    #[command(flatten)]
+    pub checkpoints: CheckpointOptions,
 }
 
 /// What a model composes from.
@@ -118,7 +121,7 @@ pub enum Kind {
 }
 
 /// Options that all models understand, and steps, which all but blocks do.
-const COMMON: [&str; 12] = [
+const COMMON: [&str; 17] = [
     "songs",
     "recursive",
     "seed",
@@ -131,6 +134,11 @@ const COMMON: [&str; 12] = [
     "dropout",
     "validation",
     "patience",
+    "resume",
+    "resume_from",
+    "restart",
+    "checkpoint_seconds",
+    "checkpoint_count",
 ];
 
 /// Recurrent layers, first to last.
@@ -199,7 +207,10 @@ impl TrainingOptions {
         let sources: Vec<SongSource> = songs.files.iter().cloned().map(SongSource::File).collect();
         let mut told = Told(LiveTraining::to(Output::for_progress()));
         let mut learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
-        learned.notes.extend(songs.notes.iter().cloned());
+        learned.notes.extend(songs.notes.iter().chain(&learned.history.notes).cloned());
+        if learned.history.stop == Stop::Interrupted {
+            learned.notes.extend(self.checkpoints.line_to_go_on());
+        }
         told.0.finish(&learned.history);
         Ok(learned)
     }
@@ -242,6 +253,7 @@ impl TrainingOptions {
         descent.dropout = self.dropout.unwrap_or(descent.dropout);
         descent.validation = self.validation;
         descent.patience = self.patience;
+        self.checkpoints.tell_descent(descent);
         if let Some(name) = &self.schedule {
             descent.schedule = Some(Schedule::usual(name, descent.steps as u64)?);
         }
@@ -261,6 +273,7 @@ impl TrainingOptions {
         let mut training = training.seed(self.seed);
         training.validation = self.validation;
         training.patience = self.patience;
+        self.checkpoints.tell(&mut training);
         training.batch_size = self.batch.unwrap_or(training.batch_size);
         training.epochs = self.epochs.unwrap_or(training.epochs);
         training.learning_rate = self.learning_rate.unwrap_or(training.learning_rate);
@@ -290,5 +303,9 @@ impl Observer for Told {
 
     fn prepared(&mut self, what: &dyn Display) {
         tell(what.to_string().trim_end());
+    }
+
+    fn resumed(&mut self, words: &str) {
+        tell(words);
     }
 }

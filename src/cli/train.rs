@@ -29,7 +29,7 @@ pub struct Train {
 }
 
 impl Train {
-    pub fn run(self, given: &Given) -> Result<Report> {
+    pub fn run(mut self, given: &Given) -> Result<Report> {
         TrainingOptions::refuse_foreign(self.model, given)?;
         self.training.check(self.model)?;
         let mut songs = self.training.songs()?;
@@ -46,13 +46,15 @@ impl Train {
             let expected = "files, which a model of grains reads again";
             return Err(Error::argument("songs", expected, "standard input"));
         }
+        self.training.checkpoints.keep_beside(&target)?;
         let _input = Input::read(&mut songs.files)?;
         let learned = self.training.learn(self.model, &songs)?;
         let (model, history) = (learned.model, learned.history);
-        atomic_file::together(|| {
+        let written = atomic_file::together(|| {
             model.save(&target.path)?;
             if target.is_stream() { Ok(()) } else { save_chart(&history, &chart) }
-        })?;
+        });
+        self.training.checkpoints.not_lost(written)?;
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
         let mut report = Report::default().fact("model", report::path(&target.path));
         if target.is_stream() {

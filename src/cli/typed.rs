@@ -6,11 +6,15 @@ use clap::builder::ValueParser;
 use neural_composer::Error;
 
 /// Arguments of the library, and the option of which each is a part.
-const OPTIONS: [(&str, &str); 17] = [
+const OPTIONS: [(&str, &str); 21] = [
     ("activation", "--dense-activation"),
     ("batch_size", "--batch"),
     ("cell", "--layers"),
     ("delta", "--loss"),
+    ("every_seconds", "--checkpoint-seconds"),
+    ("newest", "--checkpoint-count"),
+    ("rule", "--optimizer"),
+    ("network", "--layers"),
     ("dense_units", "--layers"),
     ("part_seconds", "--regenerate"),
     ("piece", "--regenerate"),

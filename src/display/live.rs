@@ -108,6 +108,13 @@ impl Live {
         can
     }
 
+    /// Tells how to go on should the cell's process die; only our own kernel passes that on.
+    pub fn advise(&mut self, words: &str) {
+        if self.output.destination() == Destination::OwnKernel {
+            self.output.write(&Bundle::from_text(words).event(Operation::Resume, None).to_line());
+        }
+    }
+
     /// Shows the final state, always.
     pub fn finish(mut self, line: &str, bundle: impl FnOnce() -> Bundle) {
         let line = super::plain::clean(line);

@@ -10,7 +10,6 @@ pub mod grains;
 mod learning;
 mod model;
 mod piece;
-mod saving;
 mod seed;
 
 pub use blocks::{BlockLearning, TrainingFor, blocks, check_length};

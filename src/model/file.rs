@@ -2,28 +2,33 @@
 
 use super::config::NetworkConfig;
 use super::provenance::Provenance;
+use super::tensor_file;
 use super::{Device, Network, Parameters};
 use crate::dataset::DatasetSettings;
 use crate::features::Normaliser;
-use crate::{Error, Result, atomic_file};
+use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The version of the file's layout; files of version 1 to this one are read, others refused.
 ///
-/// 2: layers may be residual and normalised, the dense layer may have an activation, and the input may
+/// 3: a checksum covers what the file holds. 2: layers may be residual and normalised, the dense layer may have an activation, and the input may
 /// hold the previous output.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The oldest version that is still read.
 const OLDEST_VERSION: u32 = 1;
+/// The first version whose files have a checksum.
+const CHECKED_VERSION: u64 = 3;
 
 /// The `kind` in the description of a grain composer, and of a code composer.
 pub(crate) const GRAINS: &str = "grains";
 pub(crate) const CODES: &str = "codes";
+/// The part of a checkpoint's description that tells of its training.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 const KEY: &str = "neural-composer";
 const MEAN: &str = "normaliser.mean";
 const DEVIATION: &str = "normaliser.deviation";
@@ -59,11 +64,16 @@ impl ModelFile {
     ) -> Result<()> {
         let json = serde_json::to_string(description)
             .map_err(|error| Error::model(path, format!("could not be described: {error}")))?;
-        let bytes = safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), json)])))
-            .map_err(|error| Error::model(path, format!("could not be put together: {error}")))?;
-        atomic_file::write(path, |file| {
-            use std::io::Write;
-            file.write_all(&bytes).map_err(Error::io(path, "write the model"))
+        tensor_file::write(path, (KEY, &json), tensors)
+    }
+
+    /// What a checkpoint of a kind says of the network; its songs are not in it.
+    pub(crate) fn described(kind: &str, network: &impl Serialize) -> serde_json::Value {
+        serde_json::json!({
+            "format_version": FORMAT_VERSION,
+            "kind": kind,
+            "library_version": env!("CARGO_PKG_VERSION"),
+            "network": network,
         })
     }
 
@@ -93,14 +103,15 @@ impl ModelFile {
             )
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
-        let description =
-            header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
-                Error::model(
-                    path,
-                    "holds tensors, but no description by neural-composer; \
-                                expected a file that `train` or `compose` wrote",
-                )
-            })?;
+        let metadata: BTreeMap<String, String> =
+            header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let description = metadata.get(KEY).ok_or_else(|| {
+            Error::model(
+                path,
+                "holds tensors, but no description by neural-composer; \
+                 expected a file that `train` or `compose` wrote",
+            )
+        })?;
         let version = serde_json::from_str::<serde_json::Value>(description)
             .ok()
             .and_then(|value| value.get("format_version")?.as_u64());
@@ -115,6 +126,12 @@ impl ModelFile {
                     env!("CARGO_PKG_VERSION")
                 ),
             ));
+        }
+        let whole = SafeTensors::deserialize(&bytes)
+            .map(|file| tensor_file::is_whole(&file, &metadata, description))
+            .map_err(|error| damaged(&error))?;
+        if !whole.unwrap_or(version < Some(CHECKED_VERSION)) {
+            return Err(damaged(&"what it holds is not what was written: wrong checksum"));
         }
         let tensors: BTreeMap<String, Tensor> =
             candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
@@ -140,10 +157,17 @@ impl ModelFile {
         })
     }
 
+    /// A part of what describes it.
+    fn part(&self, name: &str) -> Option<serde_json::Value> {
+        serde_json::from_str::<serde_json::Value>(&self.description)
+            .ok()?
+            .get_mut(name)
+            .map(|part| part.take())
+    }
+
     /// Which kind of model it holds.
     pub(crate) fn kind(&self) -> ModelKind {
-        let description: Option<serde_json::Value> = serde_json::from_str(&self.description).ok();
-        match description.as_ref().and_then(|description| description.get("kind")?.as_str()) {
+        match self.part("kind").as_ref().and_then(serde_json::Value::as_str) {
             Some(GRAINS) => ModelKind::Grains,
             Some(CODES) => ModelKind::Codes,
             _ => ModelKind::Blocks,
@@ -153,6 +177,12 @@ impl ModelFile {
     /// Refuses a file of another kind than `wanted`.
     pub(crate) fn expect(&self, wanted: ModelKind, path: &Path) -> Result<()> {
         let found = self.kind();
+        let unfinished = found != ModelKind::Blocks && self.part(CHECKPOINT).is_some();
+        if found == wanted && unfinished {
+            let problem = "is a checkpoint, which is not yet a model: finish its training with \
+                           --resume";
+            return Err(Error::model(path, problem));
+        }
         if found == wanted {
             return Ok(());
         }
@@ -236,7 +266,14 @@ impl Network {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        let (description, statistics) = self.described()?;
+        let mut tensors = ModelFile::tensors_of(self.variables());
+        tensors.extend(statistics);
+        ModelFile::write(path.as_ref(), &description, &tensors)
+    }
+
+    /// What its file says, and the tensors besides its parameters.
+    pub(crate) fn described(&self) -> Result<(serde_json::Value, BTreeMap<String, Tensor>)> {
         let description = Description {
             format_version: FORMAT_VERSION,
             library_version: env!("CARGO_PKG_VERSION").into(),
@@ -247,14 +284,20 @@ impl Network {
             updates: self.updates(),
             provenance: self.provenance().clone(),
         };
-        let mut tensors = ModelFile::tensors_of(self.variables());
+        let description = serde_json::to_value(description)
+            .map_err(|error| Error::Data(format!("a network without words: {error}")))?;
         let cpu = candle_core::Device::Cpu;
-        for (name, values) in
-            [(MEAN, self.normaliser().mean()), (DEVIATION, self.normaliser().deviation())]
-        {
-            tensors.insert(name.into(), Tensor::from_slice(values, values.len(), &cpu)?);
-        }
-        ModelFile::write(path, &description, &tensors)
+        let statistics =
+            [(MEAN, self.normaliser().mean()), (DEVIATION, self.normaliser().deviation())];
+        let tensor = |(name, values): (&str, &[f32])| {
+            Ok((name.to_owned(), Tensor::from_slice(values, values.len(), &cpu)?))
+        };
+        Ok((description, statistics.into_iter().map(tensor).collect::<Result<_>>()?))
+    }
+
+    /// Where the weights come from, as a file's description tells.
+    pub(crate) fn provenance_in(description: &serde_json::Value) -> Option<Provenance> {
+        serde_json::from_value(description.get("provenance")?.clone()).ok()
     }
 
     /// Reads a network that [`save`](Self::save) wrote.

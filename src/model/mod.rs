@@ -15,6 +15,7 @@ mod norm;
 mod parameters;
 mod provenance;
 pub mod recurrent;
+mod tensor_file;
 mod updates;
 
 pub use crate::compute::Device;
@@ -22,7 +23,7 @@ pub use activation::Activation;
 pub use code_network::{CodeNetwork, CodeNetworkConfig};
 pub use config::{LayerConfig, NetworkConfig, gru, lstm, simple_rnn};
 pub use dropout::Dropout;
-pub(crate) use file::{CODES, GRAINS, ModelFile};
+pub(crate) use file::{CHECKPOINT, CODES, GRAINS, ModelFile};
 pub use file::{FORMAT_VERSION, ModelKind};
 pub use grain_network::{GrainNetwork, GrainNetworkConfig};
 pub use hidden::{HiddenLayer, HiddenStates};

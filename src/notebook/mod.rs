@@ -8,6 +8,7 @@ mod codes;
 mod composing;
 mod grains;
 mod internals;
+mod lab_folder;
 mod showing;
 mod training;
 mod verdict;

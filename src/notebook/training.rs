@@ -1,13 +1,14 @@
 //! Training with a live chart and samples to listen to.
 
+use super::lab_folder::lab_checkpoints;
 use crate::dataset::Dataset;
 use crate::display::{
     Bundle, Live, LossChart, LossRun, Output, Progress, Show, SoundSample, html, plain,
     sound_samples,
 };
 use crate::generate::{self, Model, Options, Seed};
-use crate::model::Network;
-use crate::train::{self, History, InTraining, Observer, Position, Training};
+use crate::model::{ModelKind, Network};
+use crate::train::{self, History, InTraining, Observer, Position, Saved, Stop, Training};
 use crate::{Error, Result, interrupt};
 use std::path::Path;
 
@@ -65,13 +66,15 @@ impl Samples {
 /// Draws the loss while a network trains, and lets it be heard.
 pub struct LiveTraining {
     live: Live,
+    /// Whether it was told how to go on with what is not done.
+    is_advised: bool,
     samples: Option<Samples>,
 }
 
 impl LiveTraining {
     /// Draws through `output`.
     pub fn to(output: Output) -> Self {
-        Self { live: Live::to(output), samples: None }
+        Self { live: Live::to(output), is_advised: false, samples: None }
     }
 
     /// Lets the network compose now and then, from a training sequence of `data`.
@@ -95,9 +98,12 @@ impl LiveTraining {
     }
 
     /// Shows the final state.
-    pub fn finish(self, history: &History) {
+    pub fn finish(mut self, history: &History) {
+        if self.is_advised && history.stop != Stop::Interrupted {
+            self.live.advise("");
+        }
         let heard = sound_samples(self.samples.as_ref().map_or(&[], |samples| &samples.kept));
-        let words = history.to_string();
+        let words = with_notes(history.to_string(), history);
         self.live.finish(&words, || bundle(history, &words, 0, &heard));
     }
 }
@@ -109,8 +115,13 @@ impl Observer for LiveTraining {
             total: position.batches_planned() as u64,
             line: line(history, position),
         };
-        let (words, epochs) = (&progress.line, position.epochs);
-        self.live.update(&progress, || bundle(history, words, epochs, ""));
+        let (words, epochs) = (with_notes(progress.line.clone(), history), position.epochs);
+        self.live.update(&progress, || bundle(history, &words, epochs, ""));
+    }
+
+    fn saved(&mut self, saved: &Saved<'_>) {
+        self.is_advised = !saved.done;
+        self.live.advise(&advice(saved));
     }
 
     fn epoch(&mut self, history: &History, position: &Position) {
@@ -143,6 +154,34 @@ fn line(history: &History, position: &Position) -> String {
         position.batches_per_second(),
         plain::duration(position.remaining_seconds()),
     )
+}
+
+/// With what there is to say besides the losses.
+fn with_notes(words: String, history: &History) -> String {
+    let besides = history.resumed.iter().chain(&history.notes);
+    besides.fold(words, |words, note| format!("{words}; {note}"))
+}
+
+/// How to go on from a checkpoint, should the cell's process die.
+fn advice(saved: &Saved<'_>) -> String {
+    let path = format!("{:?}", saved.path.to_string_lossy());
+    let load = format!("    let mut network = Network::load({path}, &Device::best())?;");
+    let Saved { epochs, planned, .. } = saved;
+    match (saved.kind, saved.done) {
+        (ModelKind::Blocks, false) => format!(
+            "Training was saved after epoch {epochs} of {planned}. Make its data again, then go on \
+             with\n{load}\n    let history = network.train(&data, Training::resume({path})?)?;\n\
+             or run the cell that trained again: it goes on by itself."
+        ),
+        (ModelKind::Blocks, true) => {
+            format!("The trained network was saved; it is there again with\n{load}")
+        }
+        (_, false) => format!(
+            "Training was saved after epoch {epochs} of {planned}. Run its cells again: it goes on by \
+             itself."
+        ),
+        (_, true) => String::new(),
+    }
 }
 
 fn bundle(history: &History, words: &str, epochs: usize, heard: &str) -> Bundle {
@@ -197,7 +236,9 @@ impl Network {
         data: &Dataset,
         settings: &Training,
     ) -> Result<History> {
-        let history = train::run(self, data, settings, &mut live)?;
+        let mut settings = settings.clone();
+        settings.checkpoints = settings.checkpoints.or_else(|| lab_checkpoints(true));
+        let history = train::run(self, data, &settings, &mut live)?;
         live.finish(&history);
         Ok(history)
     }

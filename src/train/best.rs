@@ -8,39 +8,72 @@ use std::collections::BTreeMap;
 /// The best parameters so far, kept only where patience asks for them.
 pub(super) struct Best {
     patience: Option<usize>,
-    loss: f64,
+    loss: Option<f64>,
     epochs_without: usize,
-    parameters: Vec<(Var, Tensor)>,
+    parameters: BTreeMap<String, Tensor>,
 }
 
 impl Best {
     pub fn new(patience: Option<usize>) -> Self {
-        Self { patience, loss: f64::INFINITY, epochs_without: 0, parameters: Vec::new() }
+        Self { patience, loss: None, epochs_without: 0, parameters: BTreeMap::new() }
     }
 
-    pub fn is_out_of_patience(
+    /// Takes an epoch's loss into account.
+    pub fn observe(
         &mut self,
         record: &EpochRecord,
         variables: &BTreeMap<String, Var>,
-    ) -> Result<bool> {
-        let Some(patience) = self.patience else {
-            return Ok(false);
-        };
-        if record.deciding_loss() < self.loss {
-            self.loss = record.deciding_loss();
+    ) -> Result<()> {
+        if self.patience.is_none() {
+            return Ok(());
+        }
+        let loss = record.deciding_loss();
+        if loss < self.loss.unwrap_or(f64::INFINITY) {
+            self.loss = Some(loss);
             self.epochs_without = 0;
-            let copy = |variable: &Var| Ok((variable.clone(), variable.as_tensor().copy()?));
-            self.parameters = variables.values().map(copy).collect::<Result<_>>()?;
+            let copy = |(name, variable): (&String, &Var)| {
+                Ok((name.clone(), variable.as_tensor().copy()?))
+            };
+            self.parameters = variables.iter().map(copy).collect::<Result<_>>()?;
         } else {
             self.epochs_without += 1;
         }
-        Ok(self.epochs_without >= patience)
+        Ok(())
     }
 
-    pub fn restore(&self) -> Result<()> {
-        for (variable, tensor) in &self.parameters {
-            variable.set(tensor)?;
+    pub fn is_out_of_patience(&self) -> bool {
+        self.patience.is_some_and(|patience| self.epochs_without >= patience)
+    }
+
+    /// Makes the best parameters those of the network.
+    pub fn put_back(&self, variables: &BTreeMap<String, Var>) -> Result<()> {
+        for (name, variable) in variables {
+            if let Some(best) = self.parameters.get(name) {
+                variable.set(&best.to_device(variable.device())?)?;
+            }
         }
         Ok(())
+    }
+
+    pub fn loss(&self) -> Option<f64> {
+        self.loss
+    }
+
+    pub fn epochs_without(&self) -> usize {
+        self.epochs_without
+    }
+
+    pub fn parameters(&self) -> &BTreeMap<String, Tensor> {
+        &self.parameters
+    }
+
+    /// Goes on from what these told.
+    pub fn restore(
+        &mut self,
+        loss: Option<f64>,
+        epochs_without: usize,
+        parameters: BTreeMap<String, Tensor>,
+    ) {
+        (self.loss, self.epochs_without, self.parameters) = (loss, epochs_without, parameters);
     }
 }

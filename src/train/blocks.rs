@@ -1,15 +1,18 @@
 //! Training a network of blocks: it predicts the next row of each sequence.
 
 use super::backpropagation::{Backpropagation, Part};
-use super::fit::{Mean, Objective, Place, Steps, fit, random_of_epoch};
+use super::checkpoints::{Fingerprint, Identity};
+use super::fit::fit;
 use super::loss::Criterion;
+use super::objective::{Mean, Objective, Place, Steps, random_of_epoch};
 use super::{History, InTraining, Observer, Training, feedback, memory};
-use crate::dataset::{Batch, Dataset};
+use crate::dataset::Dataset;
 use crate::model::{Device, Dropout, Network, TrainingRecord};
 use crate::{Error, Result, interrupt};
-use candle_core::Var;
+use candle_core::{Tensor, Var};
 use rand::seq::SliceRandom;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Trains `network` on `data` as `settings` say.
 ///
@@ -34,11 +37,7 @@ pub fn run(
     observer.prepared(network);
     let optimizer = network.optimizer(settings.rule)?;
     let mut objective = NextBlock::new(network, data, settings)?;
-    let history = fit(&mut objective, &settings.plan(), optimizer, observer)?;
-    if let Some(checkpoints) = &settings.checkpoints {
-        network.save(&checkpoints.path)?;
-    }
-    Ok(history)
+    fit(&mut objective, &settings.plan(), optimizer, observer)
 }
 
 /// The loss of what a network predicts for the next block.
@@ -80,11 +79,10 @@ impl<'a> NextBlock<'a> {
         })
     }
 
-    fn batch_of(&self, place: Place) -> Result<Batch> {
+    fn sequences_of(&self, place: Place) -> &[usize] {
         let size = self.settings.batch_size;
         let from = place.batch * size;
-        let sequences = &self.training[from..(from + size).min(self.training.len())];
-        self.data.batch(sequences, self.network.device().candle())
+        &self.training[from..(from + size).min(self.training.len())]
     }
 }
 
@@ -95,6 +93,10 @@ impl Objective for NextBlock<'_> {
 
     fn device(&self) -> &Device {
         self.network.device()
+    }
+
+    fn in_training(&self) -> InTraining<'_> {
+        InTraining::Blocks(self.network)
     }
 
     fn batches(&self) -> usize {
@@ -110,7 +112,7 @@ impl Objective for NextBlock<'_> {
 
     /// One optimizer step, or one for each run of steps that gradients go back through.
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
-        let batch = self.batch_of(place)?;
+        let batch = self.data.batch(self.sequences_of(place), self.network.device().candle())?;
         let own_share = self.settings.scheduled_sampling * place.done;
         let mut random = place.random(self.settings.seed);
         let inputs = feedback::inputs(self.network, &batch, own_share, &mut random)?;
@@ -120,6 +122,10 @@ impl Objective for NextBlock<'_> {
         for part in whole.split(self.settings.truncate_steps)? {
             let dropout = self.dropout.at_update(self.network.updates() as u64);
             let outcome = self.backpropagation.run(&part, state, &dropout)?;
+            if !outcome.loss.is_finite() {
+                // Nothing changes: what made it so can be found.
+                return Ok((outcome.loss, sequences));
+            }
             steps.step(&outcome.gradients)?;
             loss += outcome.loss * part.steps() as f64 / all as f64;
             state = Some(outcome.state);
@@ -144,22 +150,54 @@ impl Objective for NextBlock<'_> {
         Ok(Some(mean.value()))
     }
 
-    fn end_epoch(
-        &mut self,
-        history: &History,
-        seconds: f64,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        let epoch = history.epochs.len();
+    fn end_epoch(&mut self, epochs: usize, seconds: f64) {
         if let Some(training) = self.network.provenance.trainings.last_mut() {
-            training.epochs = epoch;
+            training.epochs = epochs;
             training.seconds = Some(seconds);
         }
-        observer.learned(InTraining::Blocks(self.network), history)?;
-        match &self.settings.checkpoints {
-            Some(checkpoints) if checkpoints.are_due(epoch) => self.network.save(&checkpoints.path),
-            _ => Ok(()),
+    }
+
+    fn songs_of(&self, place: Place) -> Vec<String> {
+        let songs = self.sequences_of(place).iter().filter_map(|sequence| {
+            self.data.sequence_origin(*sequence).map(|(title, _)| title.to_owned())
+        });
+        songs.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let songs = self.data.songs();
+        let titles: Vec<&str> = songs.iter().map(|song| song.title.as_str()).collect();
+        let mut data = Fingerprint::default();
+        for sequence in 0..self.data.len() {
+            data.add(self.data.sequence(sequence)?);
         }
+        let subject = json!({
+            "model": "blocks",
+            "network": self.network.config(),
+            "dataset": self.data.settings(),
+            "songs": titles,
+            "data": data.words(),
+        });
+        Identity::new(self.settings, subject)
+    }
+
+    fn described(&self) -> Result<(Value, BTreeMap<String, Tensor>)> {
+        self.network.described()
+    }
+
+    fn go_on(&mut self, description: &Value) -> Result<()> {
+        if let Some(provenance) = Network::provenance_in(description) {
+            self.network.provenance = provenance;
+        }
+        Ok(())
+    }
+
+    fn updates(&self) -> usize {
+        self.network.updates()
+    }
+
+    fn set_updates(&mut self, updates: usize) {
+        self.network.updates.set(updates);
     }
 }
 

@@ -1,21 +1,24 @@
 //! Training a network of codes: it predicts the next block's codes.
 
+use super::checkpoints::{Fingerprint, Identity};
 use super::drawn::{DrawnLoss, descend};
-use super::fit::Place;
 use super::loss::{SoftTargets, soft_cross_entropy};
+use super::objective::Place;
 use super::{CodeTraining, History, InTraining, Observer};
 use crate::dataset::codes::{CodedSongs, input_row};
-use crate::model::{CodeNetwork, Device, Dropout};
+use crate::model::{CODES, CodeNetwork, Device, Dropout, ModelFile};
 use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Gumbel};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Sequences of codes: what a network takes in, and what it should predict.
+#[derive(Default)]
 struct Lesson {
     /// The codes taken in, row after row.
     heard: Vec<u32>,
@@ -23,6 +26,8 @@ struct Lesson {
     next: Vec<u32>,
     /// Where in the beat what follows lies.
     beats: Vec<Option<f32>>,
+    /// The songs they are from, one number for each sequence.
+    songs: Vec<usize>,
 }
 
 /// Teaches `network` which block of spectra follows which: its input is codes, four ways each (blocks
@@ -122,6 +127,35 @@ impl DrawnLoss for NextCodes<'_> {
         Ok((self.of_lesson(&lesson, &Dropout::NONE)?, self.settings.descent.batch_size))
     }
 
+    fn songs_of(&self, random: &mut ChaCha8Rng) -> Vec<String> {
+        let drawn = self.draw(&self.trained, random).songs;
+        let songs = self.songs.songs().iter().enumerate();
+        let titles = songs.filter(|(number, _)| drawn.contains(number));
+        titles.map(|(_, song)| song.title.clone()).collect()
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let songs = self.songs.songs();
+        let titles: Vec<&str> = songs.iter().map(|song| song.title.as_str()).collect();
+        let mut data = Fingerprint::default();
+        let stages = self.songs.codebook().stages();
+        for song in songs {
+            (0..song.starts(stages)).for_each(|frame| data.add_codes(song.codes_at(frame, stages)));
+        }
+        let subject = json!({
+            "model": CODES,
+            "network": self.network.config(),
+            "dataset": self.songs.settings(),
+            "songs": titles,
+            "data": data.words(),
+        });
+        Identity::new(self.settings, subject)
+    }
+
+    fn described(&self) -> Value {
+        ModelFile::described(CODES, self.network.config())
+    }
+
     fn in_training(&self) -> InTraining<'_> {
         InTraining::Codes(self.network, self.songs)
     }
@@ -133,12 +167,13 @@ impl NextCodes<'_> {
         let (stages, block) =
             (self.songs.codebook().stages(), self.songs.settings().frames_per_block);
         let all: usize = parts.iter().map(Range::len).sum();
-        let mut lesson = Lesson { heard: Vec::new(), next: Vec::new(), beats: Vec::new() };
+        let mut lesson = Lesson::default();
         for _ in 0..self.settings.descent.batch_size {
             let (mut place, mut number) = (random.random_range(0..all), 0);
             while let Some(rest) = place.checked_sub(parts[number].len()) {
                 (place, number) = (rest, number + 1);
             }
+            lesson.songs.push(number);
             let (song, part) = (&self.songs.songs()[number], &parts[number]);
             let first = part.start + random.random_range(0..part.len());
             let mut frame = after(part, first, 0, block);

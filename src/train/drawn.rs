@@ -1,13 +1,16 @@
 //! Training on sequences that are drawn at random, as grains and codes are.
 
-use super::fit::{Mean, Objective, Place, Steps, fit};
+use super::checkpoints::Identity;
+use super::fit::fit;
 use super::memory::check_drawn;
+use super::objective::{Mean, Objective, Place, Steps};
 use super::optimizer::Optimizer;
 use super::{Descent, History, InTraining, Observer};
 use crate::Result;
 use crate::model::{Device, Dropout};
 use candle_core::{Tensor, Var};
 use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A loss over batches of sequences that are drawn at random.
@@ -29,6 +32,15 @@ pub(super) trait DrawnLoss {
 
     /// Of one of them, and over how many sequences it is the mean.
     fn of_validation(&self, batch: usize, random: &mut ChaCha8Rng) -> Result<(Tensor, usize)>;
+
+    /// The titles of the songs that a batch is drawn from, given its generator.
+    fn songs_of(&self, random: &mut ChaCha8Rng) -> Vec<String>;
+
+    /// What has to be the same for a training to go on.
+    fn identity(&self) -> Result<Identity>;
+
+    /// What a checkpoint says of the network.
+    fn described(&self) -> Value;
 
     /// What learns, for those who watch.
     fn in_training(&self) -> InTraining<'_>;
@@ -72,6 +84,10 @@ impl Objective for Drawn<'_> {
         self.loss.device()
     }
 
+    fn in_training(&self) -> InTraining<'_> {
+        self.loss.in_training()
+    }
+
     fn batches(&self) -> usize {
         self.descent.steps_per_epoch
     }
@@ -98,13 +114,16 @@ impl Objective for Drawn<'_> {
         Ok((!mean.is_empty()).then(|| mean.value()))
     }
 
-    fn end_epoch(
-        &mut self,
-        history: &History,
-        _seconds: f64,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        observer.learned(self.loss.in_training(), history)
+    fn songs_of(&self, place: Place) -> Vec<String> {
+        self.loss.songs_of(&mut place.random(self.descent.seed))
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        self.loss.identity()
+    }
+
+    fn described(&self) -> Result<(Value, BTreeMap<String, Tensor>)> {
+        Ok((self.loss.described(), BTreeMap::new()))
     }
 }
 

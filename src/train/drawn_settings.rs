@@ -1,15 +1,17 @@
 //! How to train on sequences that are drawn at random: grains and codes.
 
 use super::Checkpoints;
+use super::checkpoints::settings_of;
 use super::optimizer::{AdamW, Rule};
 use super::plan::Plan;
 use super::schedule::Schedule;
 use super::settings::check_share;
-use crate::model::Dropout;
+use crate::model::{CODES, Dropout, GRAINS};
 #[cfg(doc)]
 use crate::model::{CodeNetwork, GrainNetwork};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// What the learning rate has fallen to at the last step, where no schedule is given.
 const LAST_SHARE: f64 = 1.0 / 200.0;
@@ -49,8 +51,16 @@ pub struct Descent {
     /// Stop after so many epochs without a better loss (validation, where there is one), and go back
     /// to the best parameters.
     pub patience: Option<usize>,
-    /// Where and how often a composer saves its model while it learns.
+    /// Where and how often to keep what a training that is cut off goes on from.
+    #[serde(skip)]
     pub checkpoints: Option<Checkpoints>,
+    /// The checkpoint to go on from, or a folder of them, of which it is the newest.
+    #[serde(skip)]
+    pub resume: Option<PathBuf>,
+    /// Whether it starts afresh where a training that was cut off could be picked up
+    /// ([`Checkpoints::shared`]).
+    #[serde(skip)]
+    pub afresh: bool,
     /// Decides everything drawn at random.
     pub seed: u64,
 }
@@ -69,6 +79,8 @@ impl Default for Descent {
             validation: 0.0,
             patience: None,
             checkpoints: None,
+            resume: None,
+            afresh: false,
             seed: 1,
         }
     }
@@ -99,13 +111,10 @@ impl Descent {
                 self.validation,
             ));
         }
-        match &self.checkpoints {
-            Some(checkpoints) => checkpoints.check(),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan<'_> {
         let falling = Schedule::Linear { steps: self.steps as u64, floor: LAST_SHARE };
         Plan {
             epochs: self.epochs(),
@@ -113,6 +122,9 @@ impl Descent {
             schedule: self.schedule.unwrap_or(falling),
             clip_norm: self.clip_norm,
             patience: self.patience,
+            checkpoints: self.checkpoints.as_ref(),
+            resume: self.resume.as_deref(),
+            afresh: self.afresh,
         }
     }
 }
@@ -133,6 +145,18 @@ pub struct GrainTraining {
 }
 
 impl GrainTraining {
+    /// The training of a checkpoint, or of the newest one in a folder, to go on with: its settings, its
+    /// checkpoints in the same folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Model`] for what is no checkpoint of such a training, with the fault.
+    pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        let (mut settings, checkpoints, path): (Self, _, _) = settings_of(path.as_ref(), GRAINS)?;
+        settings.descent.checkpoints = Some(checkpoints);
+        settings.descent.resume = Some(path);
+        Ok(settings)
+    }
+
     /// Refuses what cannot be trained with, as training does.
     ///
     /// # Errors
@@ -150,9 +174,10 @@ impl Default for GrainTraining {
 }
 
 /// How to teach a [`CodeNetwork`] which block of spectra follows which.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CodeTraining {
     /// How many optimizer steps, and how they are made.
+    #[serde(flatten)]
     pub descent: Descent,
     /// Blocks per sequence. Usual: 48, about 4.5 s.
     pub sequence_blocks: usize,
@@ -162,6 +187,18 @@ pub struct CodeTraining {
 }
 
 impl CodeTraining {
+    /// The training of a checkpoint, or of the newest one in a folder, to go on with: its settings, its
+    /// checkpoints in the same folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Model`] for what is no checkpoint of such a training, with the fault.
+    pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        let (mut settings, checkpoints, path): (Self, _, _) = settings_of(path.as_ref(), CODES)?;
+        settings.descent.checkpoints = Some(checkpoints);
+        settings.descent.resume = Some(path);
+        Ok(settings)
+    }
+
     /// Refuses what cannot be trained with, as training does.
     ///
     /// # Errors

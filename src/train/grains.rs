@@ -1,17 +1,19 @@
 //! Training a network of grains: it predicts the next grain.
 
+use super::checkpoints::{Fingerprint, Identity};
 use super::drawn::{DrawnLoss, descend};
-use super::fit::Place;
 use super::loss::{SoftTargets, soft_cross_entropy};
+use super::objective::Place;
 use super::{GrainTraining, History, InTraining, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
-use crate::model::{Device, Dropout, GrainNetwork};
+use crate::model::{Device, Dropout, GRAINS, GrainNetwork, ModelFile};
 use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -137,6 +139,31 @@ impl DrawnLoss for NextGrain<'_> {
         let sequences = self.settings.descent.batch_size;
         let drawn = lesson.draw(self, &lesson.kept(), (sequences, 0.0), random)?;
         Ok((self.of_lesson(lesson, drawn, &Dropout::NONE)?, sequences))
+    }
+
+    fn songs_of(&self, random: &mut ChaCha8Rng) -> Vec<String> {
+        let first = self.lesson(random).chapter.grains.start;
+        let song = self.pool.songs().iter().find(|song| song.grains.contains(&first));
+        song.map(|song| song.title.clone()).into_iter().collect()
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        let songs = self.pool.own_songs().iter();
+        let titles: Vec<&str> = songs.map(|song| song.title.as_str()).collect();
+        let mut data = Fingerprint::default();
+        data.add(self.pool.embeddings());
+        let subject = json!({
+            "model": GRAINS,
+            "network": self.network.config(),
+            "dataset": self.pool.settings(),
+            "songs": titles,
+            "data": data.words(),
+        });
+        Identity::new(self.settings, subject)
+    }
+
+    fn described(&self) -> Value {
+        ModelFile::described(GRAINS, self.network.config())
     }
 
     fn in_training(&self) -> InTraining<'_> {

@@ -28,19 +28,22 @@ impl EpochRecord {
 }
 
 /// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stop {
     /// All epochs were done.
+    #[default]
     Finished,
     /// No better loss for as many epochs as patience allowed; the best parameters are back.
     Early,
     /// The user pressed stop; the network keeps what it has learned.
     Interrupted,
+    /// The loss was no number a second time; the network is as it was before.
+    Diverged,
 }
 
 /// What training did, epoch by epoch.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// Finished epochs, first to last.
     pub epochs: Vec<EpochRecord>,
@@ -48,12 +51,30 @@ pub struct History {
     pub stop: Stop,
     /// What it ran on.
     pub device: String,
+    /// From where it went on, if from a checkpoint.
+    #[serde(default)]
+    pub resumed: Option<String>,
+    /// What there is to mind, as sentences: steps back, checkpoints that could not be written.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// How often a loss that was no number sent it back.
+    #[serde(default)]
+    pub steps_back: usize,
 }
 
 impl History {
     /// Of a network on `device` before its first epoch.
     pub(crate) fn empty(device: &Device) -> Self {
-        Self { epochs: Vec::new(), stop: Stop::Finished, device: device.to_string() }
+        Self { device: device.to_string(), ..Self::default() }
+    }
+
+    /// Adds sentences that are not there yet.
+    pub(super) fn note(&mut self, notes: impl IntoIterator<Item = String>) {
+        for note in notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
     }
 
     /// The epoch with the lowest deciding loss.
@@ -90,6 +111,7 @@ impl fmt::Display for History {
             Stop::Finished => Ok(()),
             Stop::Early => write!(f, "; stopped early, parameters of epoch {}", best.epoch),
             Stop::Interrupted => write!(f, "; stopped by the user"),
+            Stop::Diverged => write!(f, "; diverged, parameters of epoch {}", last.epoch),
         }
     }
 }

@@ -4,8 +4,9 @@ use super::{GrainTraining, History};
 use crate::Result;
 use crate::dataset::codes::CodedSongs;
 use crate::dataset::grains::GrainPool;
-use crate::model::{CodeNetwork, GrainNetwork, Network};
+use crate::model::{CodeNetwork, GrainNetwork, ModelKind, Network};
 use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where training is.
@@ -59,6 +60,32 @@ pub enum InTraining<'a> {
     Codes(&'a CodeNetwork, &'a Arc<CodedSongs>),
 }
 
+impl InTraining<'_> {
+    /// What kind of model learns.
+    pub fn kind(&self) -> ModelKind {
+        match self {
+            Self::Blocks(_) => ModelKind::Blocks,
+            Self::Grains(..) => ModelKind::Grains,
+            Self::Codes(..) => ModelKind::Codes,
+        }
+    }
+}
+
+/// A checkpoint that was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Saved<'a> {
+    /// Its file.
+    pub path: &'a Path,
+    /// What learns.
+    pub kind: ModelKind,
+    /// Epochs that are done now; some may have come after it.
+    pub epochs: usize,
+    /// Epochs planned.
+    pub planned: usize,
+    /// Whether the training is done.
+    pub done: bool,
+}
+
 /// Is told how training goes: a progress bar, a chart, a log.
 pub trait Observer {
     /// After every batch; should return at once.
@@ -67,6 +94,10 @@ pub trait Observer {
     fn epoch(&mut self, history: &History, position: &Position);
     /// Once before the first batch: the songs, then the network, in words.
     fn prepared(&mut self, _what: &dyn Display) {}
+    /// Once before the first batch, where the training goes on from a checkpoint: from where.
+    fn resumed(&mut self, _words: &str) {}
+    /// After a checkpoint was written.
+    fn saved(&mut self, _saved: &Saved<'_>) {}
     /// After every epoch, before the next one begins: to look at what learns, to let it compose, to
     /// save it. Training waits.
     ///

@@ -192,6 +192,11 @@ impl Progress {
         }
     }
 
+    /// Takes over the place of another walk, along this one's schedule.
+    pub(super) fn go_on_from(&mut self, other: &Self) {
+        *self = Self { schedule: self.schedule, ..*other };
+    }
+
     /// The factor at the present step.
     fn factor(&self) -> f64 {
         let rise = |steps: u64| {

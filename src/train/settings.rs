@@ -1,15 +1,16 @@
 //! How to train a network of blocks.
 
-use super::Recompute;
+use super::checkpoints::settings_of;
 use super::loss::Loss;
 use super::optimizer::Rule;
 use super::plan::Plan;
 use super::schedule::Schedule;
+use super::{Checkpoints, Recompute};
 use crate::dataset::Dataset;
 use crate::model::Dropout;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How to train.
 ///
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 ///     .dropout(0.2);
 /// assert_eq!(settings.dropout, 0.2);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// Times through all training sequences. The course: 500.
     pub epochs: usize,
@@ -61,30 +62,16 @@ pub struct Training {
     pub patience: Option<usize>,
     /// Gradients are scaled down to this norm where theirs is larger.
     pub clip_norm: Option<f64>,
-    /// Where and how often to save the network while it trains.
+    /// Where and how often to keep what a training that is cut off goes on from.
+    #[serde(skip)]
     pub checkpoints: Option<Checkpoints>,
-}
-
-/// Saving while training.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoints {
-    /// The model file, replaced each time.
-    pub path: PathBuf,
-    /// Epochs between two savings. The course: 25.
-    pub every_epochs: usize,
-}
-
-impl Checkpoints {
-    /// # Errors
-    /// [`Error::Argument`] for an impossible interval.
-    pub(super) fn check(&self) -> Result<()> {
-        Error::refuse_zero([("every_epochs", self.every_epochs)])
-    }
-
-    /// Whether the model is to be saved after `epoch`, counted from 1.
-    pub(crate) fn are_due(&self, epoch: usize) -> bool {
-        epoch.is_multiple_of(self.every_epochs)
-    }
+    /// The checkpoint to go on from, or a folder of them, of which it is the newest.
+    #[serde(skip)]
+    pub resume: Option<PathBuf>,
+    /// Whether it starts afresh where a training that was cut off could be picked up
+    /// ([`Checkpoints::shared`]).
+    #[serde(skip)]
+    pub afresh: bool,
 }
 
 impl Training {
@@ -108,6 +95,8 @@ impl Training {
             patience: None,
             clip_norm: Some(1.0),
             checkpoints: None,
+            resume: None,
+            afresh: false,
         }
     }
 
@@ -200,10 +189,35 @@ impl Training {
         self
     }
 
-    /// Saves the network to `path` every `every_epochs` epochs and at the end.
-    pub fn checkpoints(mut self, path: impl Into<PathBuf>, every_epochs: usize) -> Self {
-        self.checkpoints = Some(Checkpoints { path: path.into(), every_epochs });
+    /// Sets [`checkpoints`](Self::checkpoints).
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
         self
+    }
+
+    /// Sets [`afresh`](Self::afresh).
+    pub fn afresh(mut self) -> Self {
+        self.afresh = true;
+        self
+    }
+
+    /// The training of a checkpoint, or of the newest one in a folder, to go on with: its settings, its
+    /// checkpoints in the same folder.
+    ///
+    /// ```no_run
+    /// use neural_composer::{dataset::{Dataset, DatasetSettings}, model::{Device, Network}};
+    /// use neural_composer::train::Training;
+    /// let data = Dataset::from_dir("datasets/songs", DatasetSettings::fast())?;
+    /// let mut network = Network::load("run.checkpoints/epoch-0003-batch-0000.safetensors", &Device::cpu())?;
+    /// let history = network.train(&data, Training::resume("run.checkpoints")?)?;
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Model`] for what is no checkpoint of such a training, with the fault.
+    pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
+        let (settings, checkpoints, path): (Self, _, _) = settings_of(path.as_ref(), "blocks")?;
+        Ok(Self { checkpoints: Some(checkpoints), resume: Some(path), ..settings })
     }
 
     /// Optimizer steps of the whole training on `data`, if no early stop comes: what a
@@ -218,13 +232,16 @@ impl Training {
         Ok((self.epochs * sequences.div_ceil(self.batch_size.max(1)) * runs) as u64)
     }
 
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan<'_> {
         Plan {
             epochs: self.epochs,
             learning_rate: self.learning_rate,
             schedule: self.schedule,
             clip_norm: self.clip_norm,
             patience: self.patience,
+            checkpoints: self.checkpoints.as_ref(),
+            resume: self.resume.as_deref(),
+            afresh: self.afresh,
         }
     }
 
@@ -241,8 +258,6 @@ impl Training {
         self.loss.check()?;
         Dropout::new(self.dropout, self.seed)?;
         check_share("scheduled_sampling", self.scheduled_sampling)?;
-        let checkpoints = self.checkpoints.as_ref();
-        checkpoints.map_or(Ok(()), Checkpoints::check)?;
         Error::refuse_zero([
             ("batch_size", self.batch_size),
             ("truncate_steps", self.truncate_steps.unwrap_or(1)),

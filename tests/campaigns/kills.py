@@ -132,6 +132,7 @@ def prepare(program, folder):
         run = [program, "train", "song.wav", "--model", model, *much, "-o", name]
         subprocess.run(run, cwd=folder, check=True, capture_output=True)
         os.remove(os.path.join(folder, model + ".loss.svg"))
+        shutil.rmtree(os.path.join(folder, model + ".checkpoints"))
     run = [program, "generate", "grains.safetensors", "--seconds", "12", "-o", "piece.wav"]
     subprocess.run(run, cwd=folder, check=True, capture_output=True)
 
@@ -235,6 +236,11 @@ def one_round(program, inputs, known, arguments, sent, moment, old):
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
             if name in known or name in ("tmp", "next.wav"):
+                continue
+            if name == "o.checkpoints":
+                inside = [os.path.join(path, one) for one in os.listdir(path)]
+                torn = [one for one in inside if PREFIX not in one and not is_whole(one)]
+                faults += [f"{one} is not whole" for one in torn]
                 continue
             is_old = old and name in outputs and Path(path).read_bytes() == b"old"
             if not name.startswith("o.") or not (is_old or is_whole(path)):

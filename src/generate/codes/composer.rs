@@ -5,17 +5,15 @@ use crate::dataset::SongSource;
 use crate::dataset::codes::{CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
 use crate::generate::ending::ended;
-use crate::generate::saving::Saving;
 use crate::generate::{Piece, check_length};
 use crate::model::recurrent::State;
 use crate::model::{CodeNetwork, CodeNetworkConfig, Device, Dropout};
-use crate::train::{CodeTraining, History, InTraining, Observer, code};
+use crate::train::{CodeTraining, History, Observer, code};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::path::Path;
 use std::sync::Arc;
 
 /// How a [`CodeComposer`] learns.
@@ -117,18 +115,8 @@ impl CodeComposer {
             CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
         // The network is small: the processor is as fast as anything.
         let mut network = CodeNetwork::new(config, settings.training.descent.seed, &Device::cpu())?;
-        let checkpoints = settings.training.descent.checkpoints.as_ref();
-        let save = |model: InTraining<'_>, path: &Path| match model {
-            InTraining::Codes(network, blocks) => {
-                Self::from_parts(blocks.clone(), network.clone()).save(path)
-            }
-            _ => Ok(()),
-        };
-        let mut saving = Saving::new(checkpoints, observer, &save);
-        let history = code(&mut network, &blocks, &settings.training, &mut saving)?;
-        let composer = Self { blocks, network, history };
-        checkpoints.map_or(Ok(()), |checkpoints| composer.save(&checkpoints.path))?;
-        Ok(composer)
+        let history = code(&mut network, &blocks, &settings.training, observer)?;
+        Ok(Self { blocks, network, history })
     }
 
     /// The composer of a network that has learned or is in training; they share its parameters.

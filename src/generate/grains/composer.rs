@@ -15,13 +15,11 @@ use crate::dataset::SongSource;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
 use crate::features::{at_tempo, transposed};
 use crate::generate::ending::ended;
-use crate::generate::saving::Saving;
 use crate::generate::{Piece, check_length};
 use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
-use crate::train::{GrainTraining, History, InTraining, Observer, point};
+use crate::train::{GrainTraining, History, Observer, point};
 use crate::{Error, Result, interrupt};
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 /// How a [`GrainComposer`] learns.
@@ -91,19 +89,8 @@ impl GrainComposer {
         // The network is small: the processor is as fast as anything.
         let config = GrainNetworkConfig::usual(pool.width(), PHASES);
         let mut network = GrainNetwork::new(config, training.descent.seed, &Device::cpu())?;
-        let checkpoints = training.descent.checkpoints.as_ref();
-        let save = |model: InTraining<'_>, path: &Path| match model {
-            InTraining::Grains(network, pool, training) => {
-                Self::in_training(network, pool, training).save(path)
-            }
-            _ => Ok(()),
-        };
-        let mut saving = Saving::new(checkpoints, observer, &save);
-        let history = point(&mut network, &pool, training, &mut saving)?;
-        let composer =
-            Self { pool, network: Arc::new(network), training: training.clone(), history };
-        checkpoints.map_or(Ok(()), |checkpoints| composer.save(&checkpoints.path))?;
-        Ok(composer)
+        let history = point(&mut network, &pool, training, observer)?;
+        Ok(Self { pool, network: Arc::new(network), training: training.clone(), history })
     }
 
     /// The composer that a network in training would be; they share its parameters.

@@ -23,7 +23,7 @@ const FEW_SEQUENCES: u64 = 8;
 /// let deep = NetworkConfig::stack(22_050, [lstm(1024).norm().residual(); 24]);
 /// let estimate = MemoryEstimate::new(&deep, 40, &Training::epochs(1).batch(5));
 /// assert!(estimate.total() < 6_000_000_000);
-/// println!("{estimate}"); // 3.5 GB: parameters 1.0, gradients 1.0, …
+/// println!("{estimate}"); // 3.5 GB: parameters 1.0, gradients 1.0, …; copies 2.0
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryEstimate {
@@ -37,6 +37,9 @@ pub struct MemoryEstimate {
     pub batch: u64,
     /// What the layers keep for the way back, and what the way back needs beside it.
     pub activations: u64,
+    /// Where there is room: a copy of all that trains, to go back to from a loss that is no number, and
+    /// another one while a checkpoint is written.
+    pub copies: u64,
 }
 
 impl MemoryEstimate {
@@ -46,7 +49,9 @@ impl MemoryEstimate {
         let parameters = config.parameter_count() as u64;
         let copies = 1 + u64::from(settings.patience.is_some());
         let memories = settings.rule.memories().len() as u64;
+        let kept = NUMBER * parameters * (copies + memories);
         Self {
+            copies: kept * (1 + u64::from(settings.checkpoints.is_some())),
             parameters: NUMBER * parameters * copies,
             gradients: NUMBER * parameters,
             optimizer: NUMBER * parameters * memories,
@@ -55,9 +60,14 @@ impl MemoryEstimate {
         }
     }
 
-    /// Everything.
+    /// What it cannot do without: everything but the copies.
     pub fn total(&self) -> u64 {
         self.parameters + self.gradients + self.optimizer + self.batch + self.activations
+    }
+
+    /// Everything.
+    pub fn with_copies(&self) -> u64 {
+        self.total() + self.copies
     }
 }
 
@@ -65,13 +75,15 @@ impl fmt::Display for MemoryEstimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: parameters {}, gradients {}, optimizer {}, batch {}, activations {}",
+            "{}: parameters {}, gradients {}, optimizer {}, batch {}, activations {}; copies {} where \
+             there is room",
             gigabytes(self.total()),
             gigabytes(self.parameters),
             gigabytes(self.gradients),
             gigabytes(self.optimizer),
             gigabytes(self.batch),
-            gigabytes(self.activations)
+            gigabytes(self.activations),
+            gigabytes(self.copies)
         )
     }
 }

@@ -1,0 +1,177 @@
+//! What has to be the same for a training to go on.
+
+use crate::words::{brief, shown};
+use crate::{Error, Result};
+use candle_core::Var;
+use crc32fast::Hasher;
+use safetensors::View;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The settings and the songs of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::train) struct Identity {
+    /// How it is trained.
+    settings: Map<String, Value>,
+    /// What learns, and from what: `model`, `network`, `dataset`, `songs`, `data`.
+    subject: Map<String, Value>,
+}
+
+/// Settings that may change: how long, and what changes no result but by rounding.
+const FREE: [&str; 3] = ["epochs", "steps", "recompute"];
+/// Parts of a schedule that follow from how long.
+const COUNTS: [&str; 3] = ["steps", "warm_up", "every"];
+/// Names of what has to be the same, as errors and the command line know them.
+const NAMES: [&str; 19] = [
+    "batch_size",
+    "clip_norm",
+    "dataset",
+    "dropout",
+    "learning_rate",
+    "loss",
+    "model",
+    "network",
+    "noise",
+    "patience",
+    "rule",
+    "schedule",
+    "scheduled_sampling",
+    "seed",
+    "sequence_blocks",
+    "sequence_grains",
+    "steps_per_epoch",
+    "truncate_steps",
+    "validation",
+];
+
+impl Identity {
+    /// Of a training with `settings`, and of `subject`, which names its parts.
+    pub fn new(settings: &impl Serialize, subject: Value) -> Result<Self> {
+        let told = serde_json::to_value(settings);
+        let told = told.map_err(|error| Error::Data(format!("settings without words: {error}")))?;
+        let parts = |value: Value| value.as_object().cloned().unwrap_or_default();
+        Ok(Self { settings: parts(told), subject: parts(subject) })
+    }
+
+    /// The settings, all of them.
+    pub fn settings<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
+        serde_json::from_value(self.settings.clone().into()).map_err(|error| {
+            Error::model(path, format!("its settings cannot be understood ({error})"))
+        })
+    }
+
+    /// What learns: `blocks`, `grains` or `codes`.
+    pub fn model(&self) -> &str {
+        self.subject.get("model").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Refuses another kind of model.
+    pub fn check_model(&self, wanted: &str, path: &Path) -> Result<()> {
+        let found = self.model();
+        if found == wanted {
+            return Ok(());
+        }
+        let problem = format!("expected a checkpoint of {wanted}, found one of {found}");
+        Err(Error::model(path, problem))
+    }
+
+    /// Whether both go on alike.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.difference(other).is_none()
+    }
+
+    /// Refuses a checkpoint of a training whose identity is `other`, by the first thing that differs.
+    pub fn check(&self, other: &Self, path: &Path) -> Result<()> {
+        let Some((name, given, known)) = self.difference(other) else { return Ok(()) };
+        if let Some(name) = NAMES.into_iter().find(|known| *known == name) {
+            let expected = format!("{known}, as in the training to go on with ({})", shown(path));
+            return Err(Error::argument(name, expected, given));
+        }
+        let problem = match name.as_str() {
+            "songs" => format!("is of a training on {known}, not on {given}"),
+            "data" => "is of a training on other recordings of these songs".to_owned(),
+            _ => format!("is of a training with {name} {known}, not {given}"),
+        };
+        Err(Error::model(path, format!("{problem}; name what it was trained on, or train afresh")))
+    }
+
+    /// The first thing that has to be the same and is not: its name, and what it is here and there.
+    fn difference(&self, other: &Self) -> Option<(String, String, String)> {
+        let longer = FREE.iter().any(|name| self.settings.get(*name) != other.settings.get(*name));
+        let comparable = |settings: &Map<String, Value>| {
+            let mut settings = settings.clone();
+            FREE.iter().for_each(|name| drop(settings.remove(*name)));
+            if longer && let Some(schedule) = settings.get_mut("schedule") {
+                let parts = schedule.as_object_mut().into_iter();
+                parts.for_each(|parts| COUNTS.iter().for_each(|name| drop(parts.remove(*name))));
+            }
+            settings
+        };
+        // Settings before what follows from them, songs before their sound.
+        let pairs = [
+            (comparable(&self.settings), comparable(&other.settings)),
+            (self.subject.clone(), other.subject.clone()),
+        ];
+        pairs.into_iter().find_map(|(own, others)| {
+            let mut names: Vec<&String> = own.keys().chain(others.keys()).collect();
+            names.sort_by_key(|name| (name.as_str() != "model", name.as_str() == "data", *name));
+            let name = names.into_iter().find(|name| own.get(*name) != others.get(*name))?;
+            let words = |value: Option<&Value>| value.map_or("nothing".to_owned(), said);
+            Some((name.clone(), words(own.get(name)), words(others.get(name))))
+        })
+    }
+
+    /// A name for a training that begins with these parameters.
+    pub fn name(&self, variables: &BTreeMap<String, Var>) -> String {
+        let mut settings = Hasher::new();
+        let mut told = self.settings.clone();
+        FREE.iter().for_each(|name| drop(told.remove(*name)));
+        told.remove("schedule");
+        settings.update(Value::from(told).to_string().as_bytes());
+        settings.update(Value::from(self.subject.clone()).to_string().as_bytes());
+        let mut parameters = Hasher::new();
+        for (name, variable) in variables {
+            parameters.update(name.as_bytes());
+            parameters.update(&View::data(variable.as_tensor()));
+        }
+        format!("{:08x}{:08x}", settings.finalize(), parameters.finalize())
+    }
+}
+
+/// A few numbers or words, as people read them.
+fn said(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => brief(text.clone()),
+        Value::Array(parts) => brief(parts.iter().map(said).collect::<Vec<_>>().join(", ")),
+        Value::Object(parts) => {
+            let part = |(name, value): (&String, &Value)| match name.as_str() {
+                "kind" => said(value),
+                _ => format!("{name} {}", said(value)),
+            };
+            brief(parts.iter().map(part).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A fingerprint of what a network learns from.
+#[derive(Clone, Debug, Default)]
+pub(in crate::train) struct Fingerprint(Hasher);
+
+impl Fingerprint {
+    pub fn add(&mut self, numbers: &[f32]) {
+        numbers.iter().for_each(|number| self.0.update(&number.to_le_bytes()));
+    }
+
+    pub fn add_codes(&mut self, codes: &[u32]) {
+        codes.iter().for_each(|code| self.0.update(&code.to_le_bytes()));
+    }
+
+    pub fn words(self) -> String {
+        format!("{:08x}", self.0.finalize())
+    }
+}

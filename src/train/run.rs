@@ -1,0 +1,348 @@
+//! A training that runs: its loop, and all that it goes on from.
+
+use super::best::Best;
+use super::checkpoints::{At, Keeper, Snapshot, State};
+use super::objective::{Mean, Objective, Place, Steps};
+use super::optimizer::Optimizer;
+use super::plan::Plan;
+use super::{EpochRecord, History, Observer, Position, Saved, Stop, health};
+use crate::{Error, Result, interrupt, memory};
+use std::collections::HashMap;
+use std::time::Instant;
+
+/// A loss that is no number sends the training back once.
+const MOST_STEPS_BACK: usize = 1;
+/// What is left of the learning rate then.
+const LEFT: f64 = 0.5;
+/// A state to go back to is kept after so many batches at least: it costs as much as copying.
+const BATCHES_BETWEEN_STATES: usize = 8;
+
+/// A training that runs.
+pub(super) struct Run<'a> {
+    pub objective: &'a mut dyn Objective,
+    pub observer: &'a mut dyn Observer,
+    pub plan: &'a Plan<'a>,
+    pub history: History,
+    pub keeper: Option<Keeper>,
+    steps: Steps,
+    best: Best,
+    at: At,
+    begun: Instant,
+    /// Time that was spent before `begun`.
+    seconds_before: f64,
+    /// What to go back to.
+    good: Option<Snapshot>,
+    /// Whether memory allows copies of everything that trains.
+    has_room: bool,
+    batches_since_good: usize,
+    steps_back: usize,
+    is_done: bool,
+}
+
+/// How an epoch ended.
+enum End {
+    Whole,
+    Stopped,
+    /// With a loss that is no number.
+    Diverged(f64),
+}
+
+impl<'a> Run<'a> {
+    pub fn begin(
+        objective: &'a mut dyn Objective,
+        plan: &'a Plan<'a>,
+        optimizer: Optimizer,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self> {
+        let keeper = match plan.checkpoints {
+            Some(settings) => {
+                Some(Keeper::new(settings, objective.identity()?, objective.variables())?)
+            }
+            None => None,
+        };
+        let mut run = Self {
+            steps: Steps::new(optimizer.with_clip_norm(plan.clip_norm)?, plan)?,
+            best: Best::new(plan.patience),
+            history: History::empty(objective.device()),
+            objective,
+            observer,
+            plan,
+            keeper,
+            at: At::beginning_of(1, 0.0),
+            begun: Instant::now(),
+            seconds_before: 0.0,
+            good: None,
+            has_room: false,
+            batches_since_good: 0,
+            steps_back: 0,
+            is_done: false,
+        };
+        let copies = 3 * run.snapshot()?.bytes();
+        run.has_room = memory::available_bytes().is_none_or(|free| free / 2 > copies);
+        run.remember_as_good()?;
+        Ok(run)
+    }
+
+    /// Trains to the end.
+    pub fn go(mut self) -> Result<History> {
+        loop {
+            if self.best.is_out_of_patience() {
+                self.history.stop = Stop::Early;
+                break;
+            }
+            if self.at.epoch > self.plan.epochs {
+                break;
+            }
+            match self.epoch()? {
+                End::Diverged(loss) if !self.step_back(loss)? => {
+                    self.history.stop = Stop::Diverged;
+                    break;
+                }
+                End::Diverged(_) => continue,
+                End::Stopped => {}
+                End::Whole => self.end_epoch()?,
+            }
+            if interrupt::requested() {
+                self.history.stop = Stop::Interrupted;
+                break;
+            }
+        }
+        self.end()
+    }
+
+    /// The rest of the running epoch, without what comes at its end.
+    fn epoch(&mut self) -> Result<End> {
+        let epoch_start = Instant::now();
+        let (epoch, before) = (self.at.epoch, self.at.epoch_seconds);
+        let batches = self.objective.begin_epoch(epoch);
+        let mut position = Position {
+            epoch,
+            epochs: self.plan.epochs,
+            batch: self.at.batch,
+            batches: self.objective.batches(),
+            loss: 0.0,
+            elapsed_seconds: 0.0,
+        };
+        let mut mean = Mean { sum: self.at.loss_sum, sequences: self.at.sequences };
+        for batch in self.at.batch..batches {
+            let place = place(&position, batch);
+            mean.add(self.objective.batch(place, &mut self.steps)?);
+            position.batch += 1;
+            position.loss = mean.value();
+            position.elapsed_seconds = self.seconds();
+            self.at = At {
+                epoch,
+                batch: position.batch,
+                loss_sum: mean.sum,
+                sequences: mean.sequences,
+                epoch_seconds: before + epoch_start.elapsed().as_secs_f64(),
+                seconds: position.elapsed_seconds,
+            };
+            self.batches_since_good += 1;
+            if !position.loss.is_finite() {
+                return Ok(End::Diverged(position.loss));
+            }
+            self.observer.batch(&self.history, &position);
+            if interrupt::requested() && position.batch < batches {
+                return Ok(End::Stopped);
+            }
+            if position.batch < batches {
+                self.keep_if_due(None)?;
+            }
+        }
+        // A step may spoil the parameters after the last loss that was still a number.
+        let spoiled = health::spoiled(self.objective.variables())?.is_some();
+        Ok(if spoiled { End::Diverged(position.loss) } else { End::Whole })
+    }
+
+    /// What comes at the end of a whole epoch.
+    fn end_epoch(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let At { epoch, loss_sum, sequences, epoch_seconds, .. } = self.at;
+        let train_loss = Mean { sum: loss_sum, sequences }.value();
+        let validation_loss = self.objective.validate()?;
+        let record = EpochRecord {
+            epoch,
+            train_loss,
+            validation_loss,
+            learning_rate: self.steps.rate,
+            seconds: epoch_seconds + begun.elapsed().as_secs_f64(),
+        };
+        self.steps.progress.observe(record.deciding_loss());
+        self.best.observe(&record, self.objective.variables())?;
+        self.history.epochs.push(record);
+        let seconds = self.seconds();
+        let position = Position {
+            epoch,
+            epochs: self.plan.epochs,
+            batch: self.at.batch,
+            batches: self.objective.batches(),
+            loss: train_loss,
+            elapsed_seconds: seconds,
+        };
+        self.objective.end_epoch(epoch, seconds);
+        self.at = At::beginning_of(epoch + 1, seconds);
+        if self.batches_since_good >= BATCHES_BETWEEN_STATES {
+            self.remember_as_good()?;
+        }
+        self.keep_if_due(Some(epoch))?;
+        self.observer.epoch(&self.history, &position);
+        self.observer.learned(self.objective.in_training(), &self.history)
+    }
+
+    /// Time since training began, what came before a resumption included.
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// All that going on from here needs.
+    fn snapshot(&self) -> Result<Snapshot> {
+        let state = State {
+            at: self.at,
+            history: self.history.clone(),
+            progress: self.steps.progress,
+            best_loss: self.best.loss(),
+            epochs_without: self.best.epochs_without(),
+            rate_share: self.steps.rate_share,
+            updates: self.objective.updates(),
+            done: self.is_done,
+        };
+        let variables = self.objective.variables();
+        Snapshot::of(state, variables, &self.steps.optimizer, self.best.parameters())
+    }
+
+    fn remember_as_good(&mut self) -> Result<()> {
+        self.batches_since_good = 0;
+        // The old one goes first: one is enough.
+        self.good = None;
+        if self.has_room {
+            self.good = Some(self.snapshot()?.copied()?);
+        }
+        Ok(())
+    }
+
+    /// Puts everything back to what it was.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let state = &snapshot.state;
+        for (name, variable) in self.objective.variables() {
+            let found = snapshot.tensors.get(name).filter(|found| found.dims() == variable.dims());
+            let found = found.ok_or_else(|| {
+                Error::Data(format!("the parameter \"{name}\" is missing or of another shape"))
+            })?;
+            variable.set(&found.to_dtype(variable.dtype())?.to_device(variable.device())?)?;
+        }
+        let tensors: HashMap<_, _> = snapshot.tensors.clone().into_iter().collect();
+        self.steps.optimizer.restore(&tensors)?;
+        self.steps.progress.go_on_from(&state.progress);
+        self.steps.rate_share = state.rate_share;
+        self.best.restore(state.best_loss, state.epochs_without, snapshot.best());
+        self.objective.set_updates(state.updates);
+        self.at = state.at;
+        self.history = History { stop: Stop::Finished, ..state.history.clone() };
+        Ok(())
+    }
+
+    /// Takes up what another run left.
+    pub fn go_on_from(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.restore(snapshot)?;
+        self.history.device = self.objective.device().to_string();
+        self.seconds_before = self.at.seconds;
+        self.begun = Instant::now();
+        self.steps_back = self.history.steps_back;
+        self.remember_as_good()
+    }
+
+    /// A checkpoint, where it is time for one.
+    fn keep_if_due(&mut self, epochs: Option<usize>) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let due = keeper.is_due(epochs);
+        self.tell_of_checkpoints();
+        // Nobody could go on from what is spoiled.
+        if !due || health::spoiled(self.objective.variables())?.is_some() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot()?;
+        let snapshot = if self.has_room { snapshot.copied()? } else { snapshot };
+        let described = self.objective.described()?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(described, snapshot, self.has_room);
+        }
+        Ok(())
+    }
+
+    fn tell_of_checkpoints(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let news = keeper.news();
+            self.history.note(keeper.problems());
+            if let Some(path) = news {
+                self.observer.saved(&Saved {
+                    path: &path,
+                    kind: self.objective.in_training().kind(),
+                    epochs: self.history.epochs.len(),
+                    planned: self.plan.epochs,
+                    done: self.is_done,
+                });
+            }
+        }
+    }
+
+    /// Goes back to the last good state with a lower rate; false where that was done before, and the
+    /// training ends there.
+    fn step_back(&mut self, loss: f64) -> Result<bool> {
+        let At { epoch, batch, .. } = self.at;
+        let done = 0.0;
+        let songs = self.objective.songs_of(Place { epoch, batch: batch - 1, done });
+        let words = health::diagnosis(loss, (epoch, batch), self.objective.variables(), &songs)?;
+        let again = self.steps_back < MOST_STEPS_BACK;
+        let Some(good) = self.good.take() else {
+            return Err(health::error(&words, self.plan.learning_rate));
+        };
+        if !again && good.state.history.epochs.is_empty() {
+            return Err(health::error(&words, self.plan.learning_rate));
+        }
+        let (notes, share) = (self.history.notes.clone(), self.steps.rate_share * LEFT);
+        self.restore(&good)?;
+        self.good = Some(good);
+        self.batches_since_good = 0;
+        self.history.notes = notes;
+        self.steps_back += 1;
+        self.history.steps_back = self.steps_back;
+        let place = health::place(self.history.epochs.len());
+        if again {
+            self.steps.rate_share = share;
+            let rate = self.plan.learning_rate * share;
+            self.history.note([format!(
+                "{words}; went back to {place} and on with a learning rate of {rate}"
+            )]);
+        } else {
+            self.history.note([format!(
+                "{words} again: the network is as it was at {place}; train with a lower learning rate \
+                 than {}, or a clip norm",
+                self.plan.learning_rate
+            )]);
+        }
+        Ok(again)
+    }
+
+    fn end(mut self) -> Result<History> {
+        self.is_done = self.history.stop != Stop::Interrupted;
+        let snapshot = self.snapshot()?;
+        let described = self.objective.described()?;
+        let is_sound = health::spoiled(self.objective.variables())?.is_none();
+        if let Some(keeper) = &mut self.keeper
+            && is_sound
+        {
+            keeper.finish(described, snapshot);
+        }
+        self.tell_of_checkpoints();
+        if self.history.stop == Stop::Early {
+            self.best.put_back(self.objective.variables())?;
+        }
+        Ok(self.history)
+    }
+}
+
+fn place(position: &Position, batch: usize) -> Place {
+    let done = position.batches_done() as f64 / position.batches_planned() as f64;
+    Place { epoch: position.epoch, batch, done }
+}
