@@ -48,13 +48,40 @@ CELLS = [
 ]
 SONG, COMPARISON, DATASET, TRAINING, INSIDE, PIECE, MISSING = range(len(CELLS))
 CHART = ".jp-OutputArea-output:has(svg.nc-drawing)"
+# A training that is killed: the same one undisturbed comes first.
+RESUMED = "browser-test-resumed.ipynb"
+MAKE_DATA = (
+    "use neural_composer::prelude::*;\n"
+    'let song = Song::open("../datasets/songs/prelude.mp3")?;\n'
+    "let data = Dataset::from_songs(&[song], Recipe::Fast.dataset())?;"
+)
+NEW_NETWORK = (
+    "let config = NetworkConfig::stack(data.blocks().width(), [gru(64)]);\n"
+    "let mut network = Network::new(config, &data, 1, &Device::cpu())?;\n"
+    "let history = network.train(&data, Training::epochs(60).seed(3){checkpoints})?;"
+)
+LAST_LOSS = (
+    'println!("{} epochs, {:x}", history.epochs.len(), '
+    "history.epochs.last().unwrap().train_loss.to_bits());"
+)
+# Where the two lines are written that the error shows.
+SHOWN_LINES = "// Here they come."
 
 
-def notebook():
+def resumed_cells(folder):
+    checkpoints = (
+        f'.checkpoints(Checkpoints {{ every_seconds: 0.2, ..Checkpoints::in_folder("{folder}") }})'
+    )
+    disturbed = NEW_NETWORK.format(checkpoints=checkpoints)
+    undisturbed = NEW_NETWORK.format(checkpoints="")
+    return [MAKE_DATA, undisturbed, LAST_LOSS, disturbed, MAKE_DATA, SHOWN_LINES, LAST_LOSS]
+
+
+def notebook(sources):
     cells = [
         {"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [],
          "execution_count": None, "source": source}
-        for i, source in enumerate(CELLS)
+        for i, source in enumerate(sources)
     ]  # fmt: skip
     kernel = {"name": "neural-composer", "display_name": "Rust (NeuralComposer)"}
     metadata = {"kernelspec": {**kernel, "language": "rust"}}
@@ -65,6 +92,26 @@ def free_port():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return listening.getsockname()[1]
+
+
+def evaluators(server):
+    """The processes that run cells, below the process `server`."""
+    parents, running = {}, set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text(encoding="utf-8")
+            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+            if b"NEURAL_COMPOSER_KERNEL_EVALUATOR=" in (folder / "environ").read_bytes():
+                running.add(int(folder.name))
+        except OSError:
+            continue
+
+    def is_below(process_id):
+        while process_id and process_id != server:
+            process_id = parents.get(process_id, 0)
+        return process_id == server
+
+    return [process_id for process_id in running if is_below(process_id)]
 
 
 class Lab(BrowserTest):
@@ -83,8 +130,12 @@ class Lab(BrowserTest):
         settings = json.dumps({"windowingMode": "none"})
         (tracker / "tracker.jupyterlab-settings").write_text(settings, encoding="utf-8")
         copy = CHECKOUT / "notebooks" / NAME
-        copy.write_text(json.dumps(notebook()), encoding="utf-8")
+        copy.write_text(json.dumps(notebook(CELLS)), encoding="utf-8")
         cls.addClassCleanup(copy.unlink)
+        cls.kept = Path(own, "checkpoints")
+        resumed = CHECKOUT / "notebooks" / RESUMED
+        resumed.write_text(json.dumps(notebook(resumed_cells(cls.kept))), encoding="utf-8")
+        cls.addClassCleanup(resumed.unlink)
         executed = CHECKOUT / "notebooks" / EXECUTED
         shutil.copy(CHECKOUT / "notebooks" / "02-explore-songs.ipynb", executed)
         cls.addClassCleanup(executed.unlink)
@@ -149,16 +200,54 @@ class Lab(BrowserTest):
         PlayerCheck(self, page, players.first).plays()
         page.screenshot(path=SHOTS / "lab-opened.png")
 
-    def test_a_session(self):
-        self.page = page = self.open_notebook(NAME)
+    def begin(self, name, count):
+        """Opens a notebook of so many cells, and waits for its kernel."""
+        self.page = page = self.open_notebook(name)
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
-        until(page, "the notebook is open", 120, lambda: self.cells.count() == len(CELLS))
+        until(page, "the notebook is open", 120, lambda: self.cells.count() == count)
         toolbar = page.locator(".jp-NotebookPanel-toolbar").first
         kernel = toolbar.get_by_text("Rust (NeuralComposer)", exact=True).first
         until(page, "our kernel is the notebook's", 120, kernel.is_visible)
         # What is run before the kernel has answered is lost.
         idle = page.get_by_text("Rust (NeuralComposer) | Idle")
         until(page, "the kernel is ready", 120, idle.count)
+        return page
+
+    def test_a_training_whose_process_is_killed_goes_on_by_the_shown_lines(self):
+        data, undisturbed, expected, disturbed, again, shown_lines, loss = range(7)
+        page = self.begin(RESUMED, 7)
+        self.run_cells(data, expected)
+        wanted = self.shown(expected, "pre", 240).first.inner_text()
+        self.assertRegex(wanted, r"^60 epochs, [0-9a-f]+")
+        self.shown(undisturbed, CHART)
+        self.run_cells(disturbed, disturbed)
+        # In the middle, with a checkpoint.
+
+        def is_late():
+            return any(path.name > "epoch-0020" for path in self.kept.glob("epoch-*"))
+
+        until(page, "there are checkpoints", 120, is_late)
+        for process_id in evaluators(self.server.pid):
+            os.kill(process_id, signal.SIGKILL)
+        error = '[data-mime-type="application/vnd.jupyter.stderr"]'
+        words = self.shown(disturbed, error).first.inner_text()
+        self.assertRegex(words, r"saved after epoch \d+ of 60")
+        lines = [line for line in words.splitlines() if line.strip().startswith("let ")]
+        self.assertEqual(len(lines), 2, words)
+        page.screenshot(path=SHOTS / "lab-killed.png")
+        self.cells.nth(shown_lines).locator(".cm-content").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text("\n".join(line.strip() for line in lines))
+        self.run_cells(again, loss)
+        found = self.shown(loss, "pre", 240).first.inner_text()
+        self.assertEqual(found, wanted)
+        chart = self.shown(shown_lines, CHART).first
+        self.assertRegex(chart.inner_text(), r"60 epochs in .*went on from")
+        self.cells.nth(shown_lines).scroll_into_view_if_needed()
+        page.screenshot(path=SHOTS / "lab-resumed.png")
+
+    def test_a_session(self):
+        page = self.begin(NAME, len(CELLS))
         self.run_cells(SONG, COMPARISON)
 
         for cell in [SONG, COMPARISON]:
