@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 const MODELS: [(&str, &[&str]); 3] = [
     ("blocks", &["--model", "blocks", "--layers", "gru:32", "--epochs", "8", "--patience", "20"]),
-    ("grains", &["--model", "grains", "--steps", "60", "--validation", "0.2"]),
-    ("codes", &["--model", "codes", "--steps", "30"]),
+    ("grains", &["--model", "grains", "--steps", "24", "--validation", "0.2"]),
+    ("codes", &["--model", "codes", "--steps", "16"]),
 ];
 
 fn arguments<'a>(model: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {

@@ -38,12 +38,12 @@ import kills
 
 TEMPORARY = ".neural-composer-"
 MODELS = {
-    "blocks": ["--model", "blocks", "--layers", "gru:48,lstm:32", "--epochs", "14", "--batch", "8"],
-    "grains": ["--model", "grains", "--steps", "120", "--batch", "24"],
-    "codes": ["--model", "codes", "--steps", "50"],
+    "blocks": ["--model", "blocks", "--layers", "gru:48,lstm:32", "--epochs", "250", "--batch", "4"],
+    "grains": ["--model", "grains", "--steps", "40", "--batch", "12"],
+    "codes": ["--model", "codes", "--steps", "24"],
 }
 #: What all have, so that all of a state matters.
-COMMON = ["--dropout", "0.2", "--validation", "0.2", "--optimizer", "adamw", "--patience", "50"]
+COMMON = ["--dropout", "0.2", "--validation", "0.2", "--optimizer", "adamw", "--patience", "300"]
 CHECKPOINT = re.compile(r"epoch-(\d+)-batch-(\d+)\.safetensors")
 BITS = {"F64": 64, "I64": 64, "F32": 32, "U32": 32, "F16": 16, "BF16": 16, "U8": 8}
 
@@ -221,7 +221,8 @@ def main():
         kills.write_song(str(place / "song.wav"), 12, 220)
         whole, seconds, size = {}, {}, {}
         for name in names:
-            folder = place / f"whole-{name}"
+            # Always the same one: a model of grains names where its song is.
+            folder = place / "round"
             folder.mkdir()
             shutil.copy(place / "song.wav", folder)
             began = time.time()
@@ -231,11 +232,11 @@ def main():
             seconds[name] = time.time() - began
             whole[name] = digest(folder / "m.safetensors")
             size[name] = sum(path.stat().st_size for path in checkpoints(folder)[-1:])
+            shutil.rmtree(folder)
             print(f"{name}: {seconds[name]:.1f} s, a checkpoint of {size[name]} bytes", flush=True)
         for number in range(options.rounds):
             name = names[number % len(names)]
             chance = random.Random(f"{options.seed} {options.harm} {number}")
-            folder = place / f"round-{number}"
             folder.mkdir()
             disk = None
             if options.harm in ("full", "readonly"):
@@ -261,7 +262,7 @@ def main():
                 print(f"round {number}, {name}: {fault}", flush=True)
             if disk:
                 disk.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder)
     print(f"{options.rounds} rounds of {options.harm}, {faults} faults")
     if options.harm == "kill":
         for name in names:
