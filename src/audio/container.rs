@@ -25,6 +25,9 @@ const MPEG_FORMATS: [FormatId; 4] = [
 /// A higher rate than any converter has; a header that says more is damaged.
 const HIGHEST_RATE_HZ: u32 = 6_144_000;
 
+/// A decoder makes room for a packet before it has come; real ones are a hundred times shorter.
+const MOST_PACKET_SAMPLES: u64 = 1 << 23;
+
 /// An opened file and the track of it that holds the sound.
 pub(super) struct Container {
     pub(super) reader: Box<dyn FormatReader>,
@@ -183,6 +186,16 @@ pub(super) fn make_decoder(
     parameters: &AudioCodecParameters,
     (gapless, known_codec): (bool, Option<&str>),
 ) -> Result<(Box<dyn AudioDecoder>, String)> {
+    let frames = parameters.max_frames_per_packet.unwrap_or(0);
+    let channels = parameters.channels.as_ref().map_or(1, |channels| channels.count());
+    if frames.saturating_mul(channels as u64) > MOST_PACKET_SAMPLES {
+        let problem = format!(
+            "expected packets of up to {MOST_PACKET_SAMPLES} samples, found {frames} frames of {}: \
+             the header is damaged; copy or download it again",
+            counted(channels, "channel")
+        );
+        return Err(Error::audio(path, problem));
+    }
     // Every FLAC frame has a checksum of its own; the one over all samples would cost a third more.
     let options = AudioDecoderOptions::default().gapless(gapless);
     let decoder = no_panic::catch(|| {

@@ -5,6 +5,9 @@
 
 use super::repaired_file::Patches;
 use super::riff_chunks::read_at;
+use crate::words::controls;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, Read, Seek, SeekFrom};
 
 const EBML: u32 = 0x1a45_dfa3;
@@ -68,7 +71,7 @@ impl MatroskaTrack {
             codec if codec.starts_with("AAC") => "AAC".into(),
             codec if codec.starts_with("REAL") => "RealAudio".into(),
             // Of damaged files, too.
-            codec => codec.chars().filter(|letter| !letter.is_control()).take(32).collect(),
+            codec => codec.chars().filter(|letter| !controls(*letter)).take(32).collect(),
         })
     }
 }
@@ -92,8 +95,9 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Matroska> {
     }
     let last = parts.iter().rfind(|part| part.id == CLUSTER);
     let blocks = last.map_or(Ok(Vec::new()), |last| elements(file, last.start, last.end))?;
+    let paddings = paddings(file, &blocks)?;
     for track in &mut matroska.tracks {
-        track.padding_nanoseconds = padding(file, &blocks, track.number)?;
+        track.padding_nanoseconds = paddings.get(&track.number).copied().unwrap_or(0);
     }
     matroska.is_whole =
         blocks.last().is_some_and(|block| !block.is_cut) && parts.iter().all(|part| !part.is_cut);
@@ -139,8 +143,9 @@ fn as_void(element: &Element) -> Patches {
     patches
 }
 
-/// The padding of a track's last block.
-fn padding(file: &mut (impl Read + Seek), blocks: &[Element], track: u64) -> io::Result<u64> {
+/// The padding of each track's last block. Every block is looked at once, however many tracks there are.
+fn paddings(file: &mut (impl Read + Seek), blocks: &[Element]) -> io::Result<HashMap<u64, u64>> {
+    let mut found = HashMap::new();
     for block in blocks.iter().rev() {
         let group = match block.id {
             SIMPLE_BLOCK => vec![*block],
@@ -151,13 +156,13 @@ fn padding(file: &mut (impl Read + Seek), blocks: &[Element], track: u64) -> io:
             continue;
         };
         let head = read_at(file, inner.start, 8)?;
-        if variable(&head).is_none_or(|(number, _)| number != track) {
-            continue;
+        let Some((track, _)) = variable(&head) else { continue };
+        if let Entry::Vacant(place) = found.entry(track) {
+            let padding = group.iter().find(|element| element.id == DISCARD_PADDING);
+            place.insert(padding.map_or(Ok(0), |padding| padding.number(file))?);
         }
-        let padding = group.iter().find(|element| element.id == DISCARD_PADDING);
-        return padding.map_or(Ok(0), |padding| padding.number(file));
     }
-    Ok(0)
+    Ok(found)
 }
 
 /// An element of EBML (RFC 8794): its name and the place of its body.

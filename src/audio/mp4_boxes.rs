@@ -166,7 +166,7 @@ impl MovieTrack {
             b"MAC3" | b"MAC6" => "MACE",
             b"raw " => "8-bit PCM",
             [0, 0, 0, 0] => return None,
-            letters => return Some(format!("\"{}\"", String::from_utf8_lossy(letters).trim())),
+            letters => return Some(format!("\"{}\"", letters.escape_ascii().to_string().trim())),
         };
         Some(name.into())
     }

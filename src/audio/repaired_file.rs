@@ -87,8 +87,10 @@ impl Seek for RepairedFile {
         };
         let before = || io::Error::new(io::ErrorKind::InvalidInput, "a place before the beginning");
         self.position = position.ok_or_else(before)?;
+        // Behind the end there is nothing to read, however far; file systems know no place as far as that.
         let in_body = self.position.saturating_sub(self.view.head.len() as u64);
-        self.file.seek(SeekFrom::Start(self.view.body_at.saturating_add(in_body)))?;
+        let place = self.view.body_at.saturating_add(in_body.min(self.view.body_bytes));
+        self.file.seek(SeekFrom::Start(place))?;
         Ok(self.position)
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn chunks(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<Chu
     {
         return Ok(None);
     }
-    let (mut chunks, mut at, mut wide) = (Vec::new(), 12, None);
+    let (mut chunks, mut at, mut wide, mut has_sound) = (Vec::new(), 12, None, false);
     while chunks.len() < MOST_CHUNKS {
         let Some((name, length)) = header_at(file, at)? else { break };
         let mut chunk = Chunk { name, at: at + 8, bytes: length.into() };
@@ -39,7 +39,9 @@ pub(super) fn chunks(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<Chu
             let lengths = read_at(file, at + 8, 16)?;
             wide = lengths.get(8..).and_then(|b| b.try_into().ok().map(u64::from_le_bytes));
         }
-        if &name == b"data" {
+        // The first is the sound; to look behind each of ten thousand would take minutes.
+        if &name == b"data" && !has_sound {
+            has_sound = true;
             chunk.bytes = match wide {
                 Some(wide) if length == u32::MAX || wide > u64::from(length) => wide,
                 _ => data_bytes(file, chunk, end)?,
@@ -50,7 +52,7 @@ pub(super) fn chunks(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<Chu
         // Each begins at an even place, but for those of programs that forget it.
         let forgotten =
             chunk.bytes % 2 == 1 && is_name_at(file, next)? && !is_name_at(file, next + 1)?;
-        at = if forgotten { next } else { next + chunk.bytes % 2 };
+        at = if forgotten { next } else { next.saturating_add(chunk.bytes % 2) };
     }
     Ok(Some(chunks))
 }
@@ -112,13 +114,26 @@ fn before_chunks(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Res
     let tail = read_at(file, from, end - from)?;
     let first = (start - start.min(from)) as usize;
     let names: [&[u8; 4]; 6] = [b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"_PMX"];
-    for at in first..tail.len().saturating_sub(8) {
-        let is_name = names.iter().any(|name| tail[at..].starts_with(*name));
-        if is_name && ends_in_chunks(file, from + at as u64, end)? {
-            return Ok(from + at as u64 - start);
-        }
+    let whole = whole_to_the_end(&tail);
+    let is_first =
+        |&at: &usize| whole[at] && names.iter().any(|name| tail[at..].starts_with(*name));
+    let found = (first..tail.len().saturating_sub(8)).find(is_first);
+    Ok(found.map_or(end, |at| from + at as u64) - start)
+}
+
+/// For each place, whether from there to the end there is one whole chunk after the other: told from
+/// the back, as a crafted file has a chunk of its own at every place.
+fn whole_to_the_end(tail: &[u8]) -> Vec<bool> {
+    let end = tail.len();
+    let mut whole = vec![false; end];
+    for at in (0..end).rev() {
+        let Some((_, length)) = header(&tail[at..]) else { continue };
+        let next = at as u64 + 8 + u64::from(length) + u64::from(length % 2);
+        // A byte of padding may follow the last one, or be missing.
+        let ends = (end as u64).saturating_sub(1)..=end as u64 + 1;
+        whole[at] = ends.contains(&next) || (next < end as u64 && whole[next as usize]);
     }
-    Ok(end - start)
+    whole
 }
 
 /// Whether from here to the file's end there is one whole chunk after the other, or nothing.
@@ -142,11 +157,12 @@ fn ends_in_chunks(file: &mut (impl Read + Seek), mut at: u64, end: u64) -> io::R
 
 /// Name and length of the chunk at a place, if there is a name.
 fn header_at(file: &mut (impl Read + Seek), at: u64) -> io::Result<Option<([u8; 4], u32)>> {
-    let head = read_at(file, at, 8)?;
-    Ok(match (array(&head, 0), array(&head, 4)) {
-        (Some(name), Some(length)) if is_name(&name) => Some((name, u32::from_le_bytes(length))),
-        _ => None,
-    })
+    Ok(header(&read_at(file, at, 8)?))
+}
+
+fn header(bytes: &[u8]) -> Option<([u8; 4], u32)> {
+    let (name, length) = (array(bytes, 0)?, array(bytes, 4)?);
+    is_name(&name).then(|| (name, u32::from_le_bytes(length)))
 }
 
 fn is_name_at(file: &mut (impl Read + Seek), at: u64) -> io::Result<bool> {
@@ -158,9 +174,13 @@ fn is_name(name: &[u8; 4]) -> bool {
     name.iter().all(|letter| matches!(letter, b' '..=b'~'))
 }
 
-/// Up to so many bytes at a place.
+/// Up to so many bytes at a place; none where no file can have any.
 pub(super) fn read_at(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(at))?;
+    match file.seek(SeekFrom::Start(at)) {
+        // Further than the file system's largest file.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(Vec::new()),
+        place => place?,
+    };
     let mut bytes = Vec::new();
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
