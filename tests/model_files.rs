@@ -203,6 +203,53 @@ fn files_of_version_2_have_no_checksum_and_are_read() {
 }
 
 #[test]
+fn sizes_that_nobody_has_memory_for_are_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.safetensors");
+    for model in models(folder.path()) {
+        let bytes = std::fs::read(&model).unwrap();
+        let whole = 8 + header(&bytes);
+        let text = String::from_utf8_lossy(&bytes[8..whole]).into_owned();
+        for name in [
+            "window_samples",
+            "hop_samples",
+            "frames_per_block",
+            "components",
+            "stages",
+            "codes",
+            "block_samples",
+            "sequence_blocks",
+            "stride_blocks",
+            "width",
+            "units",
+            "dense_units",
+            "query",
+            "phases",
+            "chapter_candidates",
+        ] {
+            let field = format!("\\\"{name}\\\":");
+            let Some(at) = text.find(&field).map(|at| at + field.len()) else { continue };
+            let digits = text[at..].chars().take_while(char::is_ascii_digit).count();
+            if digits == 0 {
+                continue;
+            }
+            // Twice as much as the last one is a small number again.
+            for size in [1_u64 << 40, 1 << 61, (1 << 63) + 512] {
+                if size > 1 << 61 && name != "block_samples" {
+                    continue;
+                }
+                let changed = format!("{}{size}{}", &text[..at], &text[at + digits..]);
+                let changed = changed + &" ".repeat((8 - (text.len() + 20 - digits) % 8) % 8);
+                let length = (changed.len() as u64).to_le_bytes();
+                std::fs::write(&bad, [&length, changed.as_bytes(), &bytes[whole..]].concat())
+                    .unwrap();
+                read(&bad, &format!("{} with {name} {size}", model.display()));
+            }
+        }
+    }
+}
+
+#[test]
 fn commands_name_a_bad_model_and_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

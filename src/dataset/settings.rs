@@ -2,7 +2,7 @@
 
 use crate::features::Blocks;
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How songs become sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,10 +10,24 @@ pub struct DatasetSettings {
     /// Block size, rate and layout.
     pub blocks: Blocks,
     /// Blocks per training sequence. The course: 40, ten seconds.
+    #[serde(deserialize_with = "believable")]
     pub sequence_blocks: usize,
     /// Blocks from the start of one sequence to the start of the next. The course: 40, so that
     /// sequences do not overlap.
+    #[serde(deserialize_with = "believable")]
     pub stride_blocks: usize,
+}
+
+/// A number of blocks in a model file, of which nothing else tells whether it is possible.
+fn believable<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<usize, D::Error> {
+    /// Hours of blocks of any usual length.
+    const MOST: usize = 1 << 16;
+    let blocks = usize::deserialize(deserializer)?;
+    if blocks > MOST {
+        let problem = format!("expected sequences of at most {MOST} blocks, found {blocks}");
+        return Err(serde::de::Error::custom(problem));
+    }
+    Ok(blocks)
 }
 
 impl DatasetSettings {

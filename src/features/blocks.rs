@@ -65,7 +65,8 @@ impl Blocks {
     /// Numbers per block.
     pub fn width(&self) -> usize {
         match self.layout {
-            SpectrumLayout::Full => 2 * self.block_samples,
+            // A file may name any number; it is not to come out as another, small one.
+            SpectrumLayout::Full => self.block_samples.saturating_mul(2),
             SpectrumLayout::Half => self.block_samples,
         }
     }

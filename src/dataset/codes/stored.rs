@@ -77,7 +77,6 @@ impl StoredCodes {
     /// [`Error::Data`] when a tensor is missing or does not fit the others.
     pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<CodedSongs> {
         self.settings.check()?;
-        Stft::new(self.settings.stft)?;
         let mut numbers = |name: &str| Ok::<Vec<f32>, Error>(take(tensors, name)?.to_vec1()?);
         let unfit = |what: &str| Error::Data(format!("{what} do not fit the rest"));
         let [mean, axes, deviations] = COMPONENTS;
@@ -85,9 +84,11 @@ impl StoredCodes {
         let components = PrincipalComponents::from_parts(parts)
             .filter(|found| found.parts()[0].len() == self.settings.stft.window_samples / 2 + 1)
             .ok_or_else(|| unfit("the principal components"))?;
+        // A window as long as the file says is made only once there is a number for each of its bins.
+        Stft::new(self.settings.stft)?;
         let stages = 0..self.settings.codebook.stages;
         let entries: Result<Vec<_>> = stages.map(|stage| numbers(&entries_name(stage))).collect();
-        let width = self.settings.frames_per_block * components.count();
+        let width = self.settings.frames_per_block.saturating_mul(components.count());
         let codebook =
             Codebook::from_entries(width, entries?).ok_or_else(|| unfit("the codes' entries"))?;
         let songs = self.songs.into_iter().enumerate().map(|(number, song)| {
