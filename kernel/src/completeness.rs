@@ -39,21 +39,78 @@ impl Completeness {
     }
 }
 
+/// The stack of the thread that takes cells apart.
+pub const ENGINE_STACK_BYTES: usize = 64 << 20;
+/// Operators, keywords and angle brackets of one expression: the parser recurses for them, too.
+const MOST_OPERATORS: usize = 2_000;
+
 /// Whether code is short and shallow enough for a parser that recurses.
 pub fn is_parseable(code: &str) -> bool {
     let lexed = LexedStr::new(Edition::CURRENT, code);
-    let (mut depth, mut deepest) = (0usize, 0usize);
-    for token in 0..lexed.len() {
-        match lexed.kind(token) {
-            SyntaxKind::L_PAREN | SyntaxKind::L_BRACK | SyntaxKind::L_CURLY => depth += 1,
-            SyntaxKind::R_PAREN | SyntaxKind::R_BRACK | SyntaxKind::R_CURLY => {
-                depth = depth.saturating_sub(1);
+    is_shallow_to(&lexed, MOST_LEVELS) && lexed.len() <= MOST_TOKENS
+}
+
+/// Whether a cell, however long, is shallow enough to be taken apart.
+pub fn is_shallow(code: &str) -> bool {
+    /// More than rustc follows; on the engine's stack there is room for it.
+    const MOST_LEVELS_OF_A_CELL: usize = 1_000;
+    is_shallow_to(&LexedStr::new(Edition::CURRENT, code), MOST_LEVELS_OF_A_CELL)
+}
+
+/// What stands in an open delimiter, as far as the parser may still go deeper behind it.
+#[derive(Default)]
+struct Level {
+    /// Since the last comma or semicolon.
+    operators: usize,
+    /// Of this statement: `else`, whose blocks are no ends, and angle brackets.
+    chained: usize,
+    /// A block has just ended, and with it the statement, if another one begins.
+    is_behind_block: bool,
+}
+
+fn is_shallow_to(lexed: &LexedStr, most_levels: usize) -> bool {
+    let (mut levels, mut level): (Vec<Level>, Level) = Default::default();
+    // Of the levels around this one.
+    let mut outer = 0;
+    for token in (0..lexed.len()).filter(|&token| !lexed.kind(token).is_trivia()) {
+        let kind = lexed.kind(token);
+        if std::mem::take(&mut level.is_behind_block) && begins_statement(kind) {
+            level = Level::default();
+        }
+        match kind {
+            SyntaxKind::L_PAREN | SyntaxKind::L_BRACK | SyntaxKind::L_CURLY => {
+                outer += level.operators + level.chained;
+                levels.push(std::mem::take(&mut level));
             }
+            SyntaxKind::R_PAREN | SyntaxKind::R_BRACK | SyntaxKind::R_CURLY => {
+                level = levels.pop().unwrap_or_default();
+                outer -= (level.operators + level.chained).min(outer);
+                level.is_behind_block = kind == SyntaxKind::R_CURLY;
+            }
+            SyntaxKind::COMMA => level.operators = 0,
+            SyntaxKind::SEMICOLON => level = Level::default(),
+            SyntaxKind::L_ANGLE | SyntaxKind::ELSE_KW => level.chained += 1,
+            SyntaxKind::R_ANGLE => level.chained = level.chained.saturating_sub(1),
+            kind if is_operator(kind) => level.operators += 1,
             _ => {}
         }
-        deepest = deepest.max(depth);
+        if levels.len() > most_levels || outer + level.operators + level.chained > MOST_OPERATORS {
+            return false;
+        }
     }
-    deepest <= MOST_LEVELS && lexed.len() <= MOST_TOKENS
+    true
+}
+
+/// Whether such a token behind a block is the next statement's, not one that goes on with the block.
+fn begins_statement(kind: SyntaxKind) -> bool {
+    let goes_on = matches!(kind, SyntaxKind::ELSE_KW | SyntaxKind::AS_KW);
+    kind == SyntaxKind::IDENT || kind.is_keyword(Edition::CURRENT) && !goes_on
+}
+
+fn is_operator(kind: SyntaxKind) -> bool {
+    use SyntaxKind::{AMP, BANG, DOT, EQ, MINUS, PIPE, PLUS, STAR};
+    matches!(kind, AMP | BANG | DOT | EQ | MINUS | PIPE | PLUS | STAR)
+        || kind.is_keyword(Edition::CURRENT)
 }
 
 /// Parses Rust without commands as the inside of a function, as a cell is.
@@ -63,12 +120,10 @@ pub fn of(code: &str) -> Completeness {
         return Completeness::Complete;
     }
     let lexed = LexedStr::new(Edition::CURRENT, code);
-    match delimiters(&lexed) {
+    match open_delimiters(&lexed) {
         Err(()) => return Completeness::Invalid,
-        Ok(Delimiters { open, .. }) if open > 0 => {
-            return Completeness::Incomplete { depth: open };
-        }
-        Ok(Delimiters { deepest, .. }) if deepest > MOST_LEVELS || lexed.len() > MOST_TOKENS => {
+        Ok(depth) if depth > 0 => return Completeness::Incomplete { depth },
+        Ok(_) if lexed.len() > MOST_TOKENS || !is_shallow_to(&lexed, MOST_LEVELS) => {
             return Completeness::Unknown;
         }
         Ok(_) => {}
@@ -92,16 +147,10 @@ fn ends_in_attribute(code: &str) -> bool {
     })
 }
 
-struct Delimiters {
-    /// How many are open at the end, an open string or comment among them.
-    open: usize,
-    deepest: usize,
-}
-
-/// Counts delimiters; an error where one is closed that was not opened.
-fn delimiters(lexed: &LexedStr) -> Result<Delimiters, ()> {
+/// How many delimiters are open at the end, an open string or comment among them; an error where one is
+/// closed that was not opened.
+fn open_delimiters(lexed: &LexedStr) -> Result<usize, ()> {
     let mut stack = Vec::new();
-    let mut deepest = 0;
     for token in 0..lexed.len() {
         let kind = lexed.kind(token);
         match kind {
@@ -111,10 +160,9 @@ fn delimiters(lexed: &LexedStr) -> Result<Delimiters, ()> {
             SyntaxKind::R_CURLY => close(&mut stack, SyntaxKind::L_CURLY)?,
             _ => {}
         }
-        deepest = deepest.max(stack.len());
     }
     let is_open = lexed.len().checked_sub(1).is_some_and(|last| is_unterminated(lexed, last));
-    Ok(Delimiters { open: stack.len() + usize::from(is_open), deepest })
+    Ok(stack.len() + usize::from(is_open))
 }
 
 fn close(stack: &mut Vec<SyntaxKind>, opened: SyntaxKind) -> Result<(), ()> {
@@ -262,5 +310,56 @@ mod tests {
         assert_eq!(status(&"!".repeat(1_000_000)), "unknown");
         assert_eq!(status(&"a+".repeat(500_000)), "unknown");
         assert_eq!(status(&"let a = 1;\n".repeat(100)), "complete");
+    }
+
+    /// Code that nests this often, in every way in which the parser recurses.
+    fn nested(times: usize) -> Vec<String> {
+        let again = |text: &str| text.repeat(times);
+        vec![
+            again("("),
+            again("[") + &again("]"),
+            again("mod a {"),
+            again("!") + "x",
+            format!("let {}x = y;", again("&")),
+            format!("let x: {}", again("A<")),
+            again("a = ") + "1",
+            again("|x| ") + "x",
+            again("1 + ") + "1",
+            format!("x{}", again(".b")),
+            again("return ") + "1",
+            again("if a {} else ") + "{}",
+            format!("x{}", again(" as u8")),
+            format!("let f: {}()", again("fn() -> ")),
+        ]
+    }
+
+    #[test]
+    fn what_nests_without_end_is_told_from_what_is_long() {
+        for code in nested(100_000) {
+            assert!(!is_shallow(&code), "{}", &code[..40]);
+        }
+        for (part, times) in [
+            ("-1.5, ", 50_000),
+            ("pub fn f(a: &mut Vec<Option<u8>>) -> Result<u8> { a.len()?; Ok(!1) }\n", 5_000),
+            ("let x = a + b * -c;\n", 5_000),
+            ("if a < b { c() } else { d() }\n", 1_500),
+            ("(1, -2), ", 20_000),
+        ] {
+            assert!(is_shallow(&format!("[{}]", part.repeat(times))), "{part}");
+        }
+    }
+
+    #[test]
+    fn what_is_shallow_fits_on_the_stack() {
+        for most in [900, 1_900] {
+            for code in nested(most).into_iter().filter(|code| is_shallow(code)) {
+                let thread = std::thread::Builder::new().stack_size(ENGINE_STACK_BYTES);
+                let parse = move || {
+                    let code = format!("fn cell() {{\n{code}\n}}");
+                    SourceFile::parse(&code, Edition::CURRENT).syntax_node().descendants().count()
+                };
+                assert!(thread.spawn(parse).unwrap().join().unwrap() > 0);
+            }
+        }
     }
 }

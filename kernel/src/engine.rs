@@ -8,6 +8,7 @@ use crate::cells::notebook::{Notebook, Refusal};
 use crate::cells::positions::{self, Position};
 use crate::cells::ready::Ready;
 use crate::cells::source::{self, Command, CommandLine, Source};
+use crate::completeness::{ENGINE_STACK_BYTES, is_shallow};
 use crate::failure::Failure;
 use crate::inputs::InputReader;
 use crate::link::{self, Kind};
@@ -49,7 +50,8 @@ pub fn start(
 ) -> Result<mpsc::Sender<Task>> {
     let (sender, tasks) = mpsc::channel::<Task>();
     // The parser recurses deeply.
-    let thread = std::thread::Builder::new().name("engine".to_owned()).stack_size(16 << 20);
+    let thread =
+        std::thread::Builder::new().name("engine".to_owned()).stack_size(ENGINE_STACK_BYTES);
     thread.spawn(move || {
         let mut engine = Engine::new(&session, &output, &outline);
         for Task { code, cell, input, reply } in tasks {
@@ -147,6 +149,10 @@ impl Engine {
         cell: i64,
     ) -> Result<Option<Map<String, Value>>, Failure> {
         self.revive()?;
+        if !is_shallow(code) {
+            let words = "the cell is nested too deeply to be taken apart: divide it into parts";
+            return Err(Failure::told("error", words));
+        }
         let source = Source::new(cell, code);
         let (lines, rust) = source::split(code, &|name| self.notebook.namespace.knows(name));
         let (behind, before): (Vec<_>, Vec<_>) =

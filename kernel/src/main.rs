@@ -9,6 +9,7 @@ mod cell_output;
 mod cell_queue;
 mod cells;
 mod completeness;
+mod connection;
 mod cursor;
 mod definitions;
 mod engine;
@@ -36,6 +37,7 @@ mod server;
 mod session;
 mod shell;
 mod shell_line;
+mod stream_marks;
 mod support;
 mod toolchain;
 mod tools;
@@ -51,7 +53,6 @@ use crate::publisher::Publisher;
 use crate::session::Session;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use jupyter_protocol::ConnectionInfo;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -123,10 +124,9 @@ fn main() -> Result<()> {
 }
 
 fn run(connection_file: &Path) -> Result<()> {
-    let connection = std::fs::read_to_string(connection_file)
-        .with_context(|| format!("could not read {}", connection_file.display()))?;
-    let connection: ConnectionInfo = serde_json::from_str(&connection)
-        .with_context(|| format!("{} is not a connection file", connection_file.display()))?;
+    let connection = connection::read(connection_file)?;
+    connection.warnings.into_iter().for_each(notes::note);
+    let connection = connection.info;
     allow_many_clients();
     let folder = Folder::new()?;
     folder.remove_orphans();

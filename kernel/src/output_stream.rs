@@ -6,24 +6,19 @@
 //! is text, so that a malformed line is shown and never obeyed. All of it is a cell's to write: what
 //! the kernel must rely on comes over a socket (`link.rs`).
 
-/// The library's own file: what its display lines are made of is said once.
-#[path = "../../src/display/protocol/terms.rs"]
-mod display_terms;
+pub use crate::stream_marks::Operation;
 
-pub use display_terms::Operation;
-
-use display_terms::{LONGEST_LINE, PREFIX};
+use crate::stream_marks::{
+    CONTENT_BEGIN, CONTENT_END, DISPLAY_TAG, LONGEST_LINE, content_type, prompt, special_start,
+    unfinished_character_length, unfinished_marker_length,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-const DISPLAY_TAG: &[u8] = PREFIX.as_bytes();
-const CONTENT_BEGIN: &[u8] = b"EVCXR_BEGIN_CONTENT ";
-const CONTENT_END: &[u8] = b"EVCXR_END_CONTENT";
-/// How the crate `evcxr_input` announces that it will read a line: with a prompt.
-const INPUT_PROMPTS: [(&[u8], bool); 2] =
-    [(evcxr_input::GET_CMD_PASSWORD.as_bytes(), true), (evcxr_input::GET_CMD.as_bytes(), false)];
 /// Longest display line obeyed, in bytes: somewhat more than the library writes.
 const DISPLAY_LIMIT_BYTES: usize = LONGEST_LINE + (1 << 20);
+/// Longest content block obeyed, in bytes: a cell may begin one and never end it.
+const CONTENT_LIMIT_BYTES: usize = 64 << 20;
 /// How much of an over-long line is shown as text.
 const EXCERPT_BYTES: usize = 1000;
 
@@ -67,8 +62,34 @@ pub struct StreamSplitter {
     scanned: usize,
     /// The rest of an over-long display line is being dropped.
     dropping: bool,
-    /// Inside a content block: its MIME type and its lines so far.
-    content: Option<(String, String)>,
+    /// The content block that has begun and not ended.
+    content: Option<Block>,
+}
+
+/// A content block so far.
+struct Block {
+    mime: String,
+    /// The line that it began with, as it stands.
+    begin: String,
+    /// The lines behind it, each behind a newline.
+    lines: String,
+}
+
+impl Block {
+    fn push(&mut self, line: &[u8]) {
+        self.lines.push('\n');
+        self.lines.push_str(&lossy(line));
+    }
+
+    /// It never ended, or is too long, so it was no content.
+    fn into_text(self) -> Piece {
+        Piece::Text(self.begin + &self.lines + "\n")
+    }
+
+    fn into_content(self) -> Piece {
+        let text = self.lines.trim_start_matches('\n').to_owned();
+        Piece::Content { mime: self.mime, text }
+    }
 }
 
 impl StreamSplitter {
@@ -78,13 +99,15 @@ impl StreamSplitter {
         let bytes = self.after_drop(bytes);
         self.pending.extend_from_slice(bytes);
         let mut pieces = Vec::new();
-        while let Some(offset) = self.pending[self.scanned..].iter().position(|&b| b == b'\n') {
-            let rest = self.pending.split_off(self.scanned + offset + 1);
-            let mut line = std::mem::replace(&mut self.pending, rest);
-            line.pop();
-            self.scanned = 0;
-            self.take_line(&line, &mut pieces);
+        let pending = std::mem::take(&mut self.pending);
+        let (mut start, mut from) = (0, self.scanned);
+        while let Some(offset) = pending[from..].iter().position(|&byte| byte == b'\n') {
+            self.take_line(&pending[start..from + offset], &mut pieces);
+            start = from + offset + 1;
+            from = start;
         }
+        self.pending = pending;
+        self.pending.drain(..start);
         self.take_unfinished_line(&mut pieces);
         self.scanned = self.pending.len();
         merge_text(pieces)
@@ -93,12 +116,7 @@ impl StreamSplitter {
     /// Whatever is left when the stream ends.
     pub fn finish(&mut self) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        if let Some((mime, text)) = self.content.take() {
-            // It was never ended, so it was no content.
-            let begin = lossy(CONTENT_BEGIN);
-            let newline = if text.is_empty() { "" } else { "\n" };
-            pieces.push(Piece::Text(format!("{begin}{mime}\n{text}{newline}")));
-        }
+        pieces.extend(self.content.take().map(Block::into_text));
         self.scanned = 0;
         self.dropping = false;
         let rest = std::mem::take(&mut self.pending);
@@ -121,16 +139,17 @@ impl StreamSplitter {
     }
 
     fn take_line(&mut self, line: &[u8], pieces: &mut Vec<Piece>) {
-        if let Some((mime, mut text)) = self.content.take() {
+        if let Some(mut block) = self.content.take() {
             if line == CONTENT_END {
-                pieces.push(Piece::Content { mime, text });
+                pieces.push(block.into_content());
                 return;
             }
-            if !text.is_empty() {
-                text.push('\n');
+            block.push(line);
+            if block.lines.len() > CONTENT_LIMIT_BYTES {
+                pieces.push(block.into_text());
+            } else {
+                self.content = Some(block);
             }
-            text.push_str(&lossy(line));
-            self.content = Some((mime, text));
             return;
         }
         let Some(at) = special_start(line) else {
@@ -148,7 +167,7 @@ impl StreamSplitter {
             }
         } else if let Some(mime) = special.strip_prefix(CONTENT_BEGIN).and_then(content_type) {
             push_text(pieces, before, false);
-            self.content = Some((mime, String::new()));
+            self.content = Some(Block { mime, begin: lossy(special), lines: String::new() });
         } else if let Some((prompt, is_password)) = prompt(special) {
             push_text(pieces, before, false);
             pieces.push(Piece::Prompt { prompt, is_password });
@@ -159,7 +178,13 @@ impl StreamSplitter {
 
     /// Hands out the part of an unfinished line that can only be text.
     fn take_unfinished_line(&mut self, pieces: &mut Vec<Piece>) {
-        if self.content.is_some() || self.pending.is_empty() {
+        if let Some(block) = &self.content {
+            if block.lines.len() + self.pending.len() <= CONTENT_LIMIT_BYTES {
+                return;
+            }
+            pieces.extend(self.content.take().map(Block::into_text));
+        }
+        if self.pending.is_empty() {
             return;
         }
         let text_length = match special_start(&self.pending) {
@@ -192,74 +217,6 @@ impl DisplayLine {
             Operation::Update => self.id.is_some() && !self.data.is_empty(),
             Operation::Clear => true,
             Operation::Resume => self.data.get("text/plain").is_some_and(Value::is_string),
-        }
-    }
-}
-
-/// Where in a line something other than text may start.
-fn special_start(line: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(offset) = line[from..].iter().position(|&byte| byte == 0x1e || byte == b'E') {
-        let at = from + offset;
-        let rest = &line[at..];
-        if tags().any(|tag| rest.starts_with(tag)) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
-}
-
-fn tags() -> impl Iterator<Item = &'static [u8]> {
-    let prompts = INPUT_PROMPTS.into_iter().map(|(tag, _)| tag);
-    [DISPLAY_TAG, CONTENT_BEGIN].into_iter().chain(prompts)
-}
-
-fn prompt(line: &[u8]) -> Option<(String, bool)> {
-    INPUT_PROMPTS.into_iter().find_map(|(tag, is_password)| {
-        let prompt = line.strip_prefix(tag)?.strip_prefix(b":")?;
-        Some((lossy(prompt), is_password))
-    })
-}
-
-/// The MIME type that a block begins with, if it is one.
-fn content_type(rest: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(rest).ok()?;
-    let mime = text.split(' ').next()?;
-    let (kind, name) = mime.split_once('/')?;
-    let is_token = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || ".+-_".contains(c))
-    };
-    (is_token(kind) && is_token(name)).then(|| mime.to_owned())
-}
-
-/// How many bytes at the end may be the beginning of a tag that has not arrived whole.
-fn unfinished_marker_length(bytes: &[u8]) -> usize {
-    let longest = tags().map(<[u8]>::len).max().unwrap_or(0);
-    let from = bytes.len().saturating_sub(longest);
-    for at in from..bytes.len() {
-        let rest = &bytes[at..];
-        if tags().any(|tag| tag.starts_with(rest)) {
-            return rest.len();
-        }
-    }
-    0
-}
-
-/// How many bytes at the end are the beginning of a UTF-8 character that has not arrived whole.
-fn unfinished_character_length(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Ok(_) => 0,
-        Err(error) if error.error_len().is_none() => bytes.len() - error.valid_up_to(),
-        Err(_) => {
-            // Something invalid earlier; only a short tail can still be completed.
-            let tail = bytes.len().saturating_sub(3);
-            (tail..bytes.len())
-                .find(|&at| {
-                    std::str::from_utf8(&bytes[at..])
-                        .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-                })
-                .map_or(0, |at| bytes.len() - at)
         }
     }
 }
@@ -364,6 +321,8 @@ mod tests {
             let written = format!("EVCXR_BEGIN_CONTENT x/y\n{text_behind}");
             assert_eq!(feed_all(written.as_bytes(), 7), [text(&written)]);
         }
+        let with_more = "a EVCXR_BEGIN_CONTENT x/y more of it\n\n\nb\n";
+        assert_eq!(feed_all(with_more.as_bytes(), 7), [text(with_more)]);
         let no_type = "EVCXR_BEGIN_CONTENT nothing\nEVCXR_END_CONTENT\n";
         assert_eq!(feed_all(no_type.as_bytes(), 7), [text(no_type)]);
     }
@@ -394,5 +353,17 @@ mod tests {
         let Piece::Text(note) = &shown[0] else { panic!() };
         assert!(note.contains("dropped") && note.len() < 2000, "{note}");
         assert_eq!(shown[1], text("next\n"));
+    }
+
+    #[test]
+    fn endless_blocks_do_not_fill_the_memory() {
+        for block in [vec![b'x'; 1 << 20], b"a line\n".repeat(1 << 17)] {
+            let mut splitter = StreamSplitter::default();
+            let mut shown = splitter.feed(b"EVCXR_BEGIN_CONTENT image/png\n");
+            let blocks = (CONTENT_LIMIT_BYTES / block.len()) + 3;
+            shown.extend((0..blocks).flat_map(|_| splitter.feed(&block)));
+            assert!(shown.iter().all(|piece| matches!(piece, Piece::Text(_))) && !shown.is_empty());
+            assert_eq!(splitter.feed(b"next\n"), [text("next\n")]);
+        }
     }
 }

@@ -80,3 +80,13 @@ def test_a_flood_of_output_can_be_stopped(plain_specs):
         notebook.interrupt()
         assert notebook.finish(started, timeout=60).status == "error"
         assert notebook.run("1 + 1").result == "2"
+
+
+def test_cells_that_nest_without_end(plain_specs):
+    with Notebook(plain_specs) as notebook:
+        process_id = notebook.process_id
+        notebook.run("let kept = 41;")
+        for code in ("(" * 100_000, "!" * 100_000 + "kept", "{" * 50_000 + "}" * 50_000):
+            assert "nested too deeply" in notebook.run(code).error
+        assert notebook.run("kept + 1").result == "42"
+        assert notebook.process_id == process_id and notebook.manager.is_alive()

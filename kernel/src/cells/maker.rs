@@ -32,8 +32,9 @@ impl Maker<'_> {
         self.offset(start)..self.offset(node.text_range().end())
     }
 
+    /// Within the source: what is not closed there would take in what stands around it.
     pub fn offset(&self, offset: ra_ap_syntax::TextSize) -> usize {
-        usize::from(offset).saturating_sub(self.syntax_start)
+        usize::from(offset).saturating_sub(self.syntax_start).min(self.source.code.len())
     }
 
     /// The items that one item of a cell stands for: imports and implementations are taken apart.

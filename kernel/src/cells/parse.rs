@@ -8,12 +8,18 @@ use super::syntax;
 use super::words::Words;
 use ra_ap_syntax::ast::{self, HasModuleItem};
 use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, SyntaxNode};
+use std::cell::Cell as Counter;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// How deep macros that expand to macros are followed.
 const EXPANSIONS: usize = 128;
+/// How much they may expand to in all: a few lines can name a tree of any size, or double a list of
+/// tokens at each level.
+const EXPANDED_BYTES: usize = 4 << 20;
+/// What an expansion counts for, however short it is.
+const LEAST_BYTES: usize = 256;
 
 /// Gives the rules of a macro by its path: `name`, or `krate::name` for one that a crate exports.
 pub type Rules<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -61,10 +67,33 @@ pub struct Cell {
 /// Takes a cell apart; `rust` is its code with blanks in place of commands, `rules` knows the macros
 /// of earlier cells.
 pub fn parse(source: &Arc<Source>, rust: &str, rules: Rules) -> Cell {
-    parse_to_depth(source, rust, rules, EXPANSIONS)
+    let bytes = Counter::new(EXPANDED_BYTES);
+    parse_within(source, rust, rules, Room { levels: EXPANSIONS, bytes: &bytes })
 }
 
-fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) -> Cell {
+/// How far macros may still be followed.
+#[derive(Clone, Copy)]
+struct Room<'a> {
+    levels: usize,
+    bytes: &'a Counter<usize>,
+}
+
+impl Room<'_> {
+    /// One level further down; none where that, or all there is, was used up.
+    fn deeper(self) -> Option<Self> {
+        let levels = self.levels.checked_sub(1).filter(|_| self.bytes.get() > 0)?;
+        Some(Self { levels, ..self })
+    }
+
+    /// Takes what was expanded into account; none if it was too much.
+    fn spend(self, code: &str) -> Option<()> {
+        let left = self.bytes.get().saturating_sub(code.len().max(LEAST_BYTES));
+        self.bytes.set(left);
+        (left > 0).then_some(())
+    }
+}
+
+fn parse_within(source: &Arc<Source>, rust: &str, rules: Rules, room: Room) -> Cell {
     let parsed = SourceFile::parse(&format!("{PRELUDE}{rust}\n}}"), Edition::CURRENT);
     let mut cell = Cell {
         source: source.clone(),
@@ -112,7 +141,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
                     Some(ast::Expr::MacroExpr(call)) => call.macro_call(),
                     _ => None,
                 };
-                cell.macro_or_statement(&maker, call, node, rules, depth);
+                cell.macro_or_statement(&maker, call, node, rules, room);
             }
             ast::Stmt::LetStmt(found) => {
                 cell.take_statement(&maker, node);
@@ -128,7 +157,7 @@ fn parse_to_depth(source: &Arc<Source>, rust: &str, rules: Rules, depth: usize) 
             ast::Expr::MacroExpr(call) => call.macro_call(),
             _ => None,
         };
-        if cell.macro_or_statement(&maker, call, tail.syntax(), rules, depth) {
+        if cell.macro_or_statement(&maker, call, tail.syntax(), rules, room) {
             cell.tail = Some(maker.range(tail.syntax()));
         }
     }
@@ -158,7 +187,7 @@ impl Cell {
         call: Option<ast::MacroCall>,
         node: &SyntaxNode,
         rules: Rules,
-        depth: usize,
+        room: Room,
     ) -> bool {
         let path = call.as_ref().and_then(syntax::macro_path);
         if let (Some(call), Some(path)) = (call, path) {
@@ -167,7 +196,7 @@ impl Cell {
                 self.items.push(maker.macro_item(&call, node));
                 return false;
             }
-            if let Some(items) = self.expansion(maker, &call, node, &path, rules, depth) {
+            if let Some(items) = self.expansion(maker, &call, node, &path, rules, room) {
                 self.hoist(maker, node);
                 self.items.extend(items);
                 return false;
@@ -185,11 +214,12 @@ impl Cell {
         node: &SyntaxNode,
         path: &str,
         rules: Rules,
-        depth: usize,
+        room: Room,
     ) -> Option<Vec<Item>> {
-        let depth = depth.checked_sub(1)?;
+        let room = room.deeper()?;
         let (rules_of_call, path) = self.rules(path, rules)?;
         let code = expand(&rules_of_call, &syntax::inner_text(&call.token_tree()?))?;
+        room.spend(&code)?;
         let range = maker.range(node);
         let source = Source::expansion(maker.source, range, code.clone());
         // A crate's macro may call the crate's others without saying whose they are.
@@ -198,7 +228,7 @@ impl Cell {
             let others = || rules(&format!("{}::{path}", of_crate?));
             self.rules(path, rules).map(|(rules, _)| rules).or_else(others)
         };
-        let cell = parse_to_depth(&source, &code, &all_rules, depth);
+        let cell = parse_within(&source, &code, &all_rules, room);
         let is_items = !cell.has_errors && !cell.has_statements && cell.attributes.is_empty();
         self.expands_crates |= is_items && (cell.expands_crates || of_crate.is_some());
         is_items.then_some(cell.items)
@@ -314,6 +344,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_closed_ends_with_the_cell() {
+        for code in ["fn f( { [", "use a::{", "1 + (", "mod a { fn f() {"] {
+            let cell = parsed(code);
+            let items = cell.items.iter().map(|item| &item.range);
+            assert!(items.chain(&cell.tail).all(|range| range.end <= code.len()), "{cell:?}");
+        }
+    }
+
+    #[test]
     fn waiting_is_seen_at_the_top_only() {
         assert!(parsed("job.await?").is_async);
         assert!(parsed("for x in y { x.await; }").is_async);
@@ -334,5 +373,13 @@ mod tests {
         assert_eq!(statics.len(), 2);
         let cell = parsed("macro_rules! twice { ($e:expr) => { $e * 2 } }\ntwice!(4)");
         assert!(cell.items.len() == 1 && cell.tail.is_some());
+    }
+
+    #[test]
+    fn macros_without_end_are_left_to_rustc() {
+        for rules in ["() => { m!(); m!(); }", "($($t:tt)*) => { m!($($t)* $($t)*); }"] {
+            let cell = parsed(&format!("macro_rules! m {{ {rules} }}\nm!(a b);\nm!();"));
+            assert!(cell.items.len() == 1 && cell.has_statements, "{rules}: {:?}", cell.items);
+        }
     }
 }
