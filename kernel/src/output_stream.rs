@@ -6,6 +6,10 @@
 //! is text, so that a malformed line is shown and never obeyed. All of it is a cell's to write: what
 //! the kernel must rely on comes over a socket (`link.rs`).
 
+#[cfg(test)]
+#[path = "../../fuzz/src/hostile_output_stream.rs"]
+mod hostile;
+
 pub use crate::stream_marks::Operation;
 
 use crate::stream_marks::{

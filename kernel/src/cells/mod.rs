@@ -18,6 +18,9 @@ pub mod diagnostic;
 mod expand;
 pub mod generated;
 mod globs;
+#[cfg(test)]
+#[path = "../../../fuzz/src/hostile_cell_splitting.rs"]
+mod hostile;
 mod identity;
 mod imports;
 mod item;

@@ -4,6 +4,9 @@
 //! the kernel, whatever it sends, and whether it reads or leaves.
 
 mod envelope;
+#[cfg(test)]
+#[path = "../../../fuzz/src/hostile_kernel_messages.rs"]
+mod hostile;
 mod iopub;
 mod outbox;
 mod router;

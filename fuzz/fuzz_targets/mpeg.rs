@@ -1,0 +1,3 @@
+#![no_main]
+
+neural_composer_fuzz::target!(|data| neural_composer_fuzz::sound::decode("mp3", data));
