@@ -8,8 +8,12 @@ from locations import LAB
 CONFIG = LAB / "jupyter" / "config"
 
 DEFAULTS = {
-    # Otherwise the first start opens with a question about fetching news from a website.
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    # Otherwise the first start opens with a question about fetching news from a website, and each
+    # start asks another one for newer versions: `environment.yml` says which are used.
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "fetchNews": "false",
+    },
 }
 
 
