@@ -80,7 +80,7 @@ fn sounds() {
         ("matroska", "mka"),
         ("ogg", "ogg"),
     ] {
-        replay(target, 150, &|input| sound::decode(ending, input));
+        replay(target, 100, &|input| sound::decode(ending, input));
     }
 }
 

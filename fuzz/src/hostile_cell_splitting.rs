@@ -32,12 +32,8 @@ pub fn read(data: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "replay.rs"]
-mod replay;
-
-#[cfg(test)]
 #[test]
 fn the_corpus_and_what_is_made_of_it() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/cell_splitting");
-    replay::corpus(folder.as_ref(), 200, &read);
+    crate::replay::corpus(folder.as_ref(), 200, &read);
 }

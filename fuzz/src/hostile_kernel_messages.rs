@@ -72,12 +72,8 @@ fn ready(kind: &str) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[path = "replay.rs"]
-mod replay;
-
-#[cfg(test)]
 #[test]
 fn the_corpus_and_what_is_made_of_it() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/kernel_messages");
-    replay::corpus(folder.as_ref(), 300, &read);
+    crate::replay::corpus(folder.as_ref(), 300, &read);
 }

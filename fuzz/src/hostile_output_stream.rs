@@ -9,7 +9,7 @@ pub fn read(data: &[u8]) {
     let parts = pieces(stream, usize::from(*size) + 1);
     assert_eq!(whole, parts, "in parts of {}", usize::from(*size) + 1);
     if !whole.iter().any(|piece| !matches!(piece, Piece::Text(_))) {
-        let text: String = whole.iter().map(|piece| text_of(piece)).collect();
+        let text: String = whole.iter().map(text_of).collect();
         assert_eq!(text, String::from_utf8_lossy(stream));
     }
 }
@@ -40,12 +40,8 @@ fn pieces(stream: &[u8], size: usize) -> Vec<Piece> {
 }
 
 #[cfg(test)]
-#[path = "replay.rs"]
-mod replay;
-
-#[cfg(test)]
 #[test]
 fn the_corpus_and_what_is_made_of_it() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/output_stream");
-    replay::corpus(folder.as_ref(), 300, &read);
+    crate::replay::corpus(folder.as_ref(), 300, &read);
 }

@@ -46,7 +46,7 @@ fn wav(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
 
 /// Four frames of silence: MPEG 1, layer 3, 32 kbit/s at 44,100 Hz, one channel.
 fn mp3() -> Vec<u8> {
-    let mut frame = vec![0; 104];
+    let mut frame = [0; 104];
     frame[..4].copy_from_slice(b"\xff\xfb\x10\xc4");
     frame.repeat(4)
 }

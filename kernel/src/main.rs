@@ -32,6 +32,9 @@ mod outline;
 mod output_stream;
 mod processes;
 mod publisher;
+#[cfg(test)]
+#[path = "../../fuzz/src/replay.rs"]
+mod replay;
 mod runner;
 mod server;
 mod session;
