@@ -38,7 +38,7 @@ import kills
 
 TEMPORARY = ".neural-composer-"
 MODELS = {
-    "blocks": ["--model", "blocks", "--layers", "gru:48,lstm:32", "--epochs", "250", "--batch", "4"],
+    "blocks": ["--model", "blocks", "--layers", "gru:48,lstm:32", "--epochs", "250"],
     "grains": ["--model", "grains", "--steps", "40", "--batch", "12"],
     "codes": ["--model", "codes", "--steps", "24"],
 }
