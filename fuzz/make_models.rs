@@ -1,4 +1,5 @@
-//! Writes a small model file of each kind into a folder: seeds for the fuzz target `model_file`.
+//! Writes a small model file of each kind, and a checkpoint, into a folder: seeds for the fuzz target
+//! `model_file`. They are of version 2, which has no checksum: behind one nothing would be tried.
 
 use candle_core::{Device as Place, Tensor, Var};
 use neural_composer::audio::Audio;
@@ -10,7 +11,7 @@ use neural_composer::model::{
     CodeNetwork, CodeNetworkConfig, Device, GrainNetwork, GrainNetworkConfig, Network,
     NetworkConfig, gru, lstm,
 };
-use neural_composer::train::Silent;
+use neural_composer::train::{self, Checkpoints, Silent, Training};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -38,8 +39,16 @@ fn blocks(song: &Audio, path: &Path) -> Outcome<()> {
     let settings = DatasetSettings { blocks, sequence_blocks: 4, stride_blocks: 4 };
     let data = Dataset::from_audio(&[("a hum".into(), song.clone())], settings)?;
     let config = NetworkConfig::stack(8, [gru(2).norm(), lstm(2).residual()]);
-    let network = Network::new(config, &data, 1, &Device::cpu())?;
-    Ok(network.save(path)?)
+    let mut network = Network::new(config, &data, 1, &Device::cpu())?;
+    let kept = tempfile::tempdir()?;
+    let training = Training::epochs(1).batch(2).checkpoints(Checkpoints::in_folder(kept.path()));
+    train::run(&mut network, &data, &training, &mut Silent)?;
+    let checkpoint = kept.path().join("epoch-0002-batch-0000.safetensors");
+    let (description, tensors) = parts(&checkpoint)?;
+    write(&path.with_file_name("checkpoint"), description, &tensors)?;
+    network.save(path)?;
+    let (description, tensors) = parts(path)?;
+    write(path, description, &tensors)
 }
 
 fn grains(song: &Path, path: &Path) -> Outcome<()> {
@@ -96,14 +105,19 @@ fn shrink(
 ) -> Outcome<()> {
     let (mut description, mut tensors) = parts(path)?;
     description["network"] = network.clone();
-    let text = description.to_string();
     // Not where it was made.
-    let text = text.replace(&*song.to_string_lossy(), "song.wav");
+    let text = description.to_string().replace(&*song.to_string_lossy(), "song.wav");
     for (name, variable) in variables {
         tensors.insert(name.clone(), variable.as_tensor().clone());
     }
     let usual = |name: &str| name.contains("layer") || name.contains("recurrent");
     tensors.retain(|name, _| variables.contains_key(name) || !usual(name));
-    let metadata = HashMap::from([(KEY.to_owned(), text)]);
-    Ok(std::fs::write(path, safetensors::serialize(&tensors, Some(metadata))?)?)
+    write(path, serde_json::from_str(&text)?, &tensors)
+}
+
+/// A file as version 2 has it.
+fn write(path: &Path, mut description: Value, tensors: &BTreeMap<String, Tensor>) -> Outcome<()> {
+    description["format_version"] = 2.into();
+    let metadata = HashMap::from([(KEY.to_owned(), description.to_string())]);
+    Ok(std::fs::write(path, safetensors::serialize(tensors, Some(metadata))?)?)
 }

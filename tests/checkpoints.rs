@@ -16,7 +16,6 @@ use neural_composer::train::optimizer::{AdamW, RmsProp, Rule, Sgd};
 use neural_composer::train::schedule::Schedule;
 use neural_composer::train::{
     self, Checkpoints, History, InTraining, Observer, Position, Saved, Silent, Stop, Training,
-    unfinished,
 };
 use neural_composer::{Error, Result, interrupt};
 use std::path::{Path, PathBuf};
@@ -104,7 +103,8 @@ fn a_training_cut_off_anywhere_goes_on_to_the_bit() {
                 continue;
             }
             went_on += 1;
-            let left = unfinished(folder.path()).unwrap();
+            let left = train::kept_training(folder.path()).unwrap();
+            assert!(!left.done);
             assert_eq!(left.epochs, first.epochs.len(), "{settings:?}, after {at} batches");
             // A fresh network, as a fresh process has it.
             let mut again = network(&data);
@@ -115,7 +115,7 @@ fn a_training_cut_off_anywhere_goes_on_to_the_bit() {
             assert_eq!((second.stop, again.updates()), (history.stop, whole.updates()));
             assert_eq!(again.provenance().trainings.len(), 1);
             assert!(second.resumed.unwrap().contains("went on from"));
-            assert_eq!(unfinished(folder.path()), None, "it is done");
+            assert!(train::kept_training(folder.path()).unwrap().done);
             // The file is the same, too.
             let files = ["whole", "again"].map(|name| folder.path().join(name));
             whole.save(&files[0]).unwrap();

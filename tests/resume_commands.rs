@@ -110,26 +110,41 @@ fn hours_of_work_are_not_started_over_unasked() {
     let path = folder.path();
     song(220.0).save(path.join("song.wav")).unwrap();
     run(path, &arguments(MODELS[0].1, &[]));
-    // As a training of an hour leaves it that was killed: the same file, but for what it says.
-    let place = path.join("m.checkpoints").join(&checkpoints(path)[0]);
-    let bytes = std::fs::read(&place).unwrap();
-    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let words = &unchecked::metadata(&bytes)["neural-composer"];
-    let mut words: serde_json::Value = serde_json::from_str(words).unwrap();
-    words["checkpoint"]["state"]["done"] = false.into();
-    words["checkpoint"]["state"]["at"]["seconds"] = 3_600.into();
-    let metadata = [("neural-composer".to_owned(), words.to_string())].into();
-    std::fs::write(&place, safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap())
-        .unwrap();
     let model = std::fs::read(path.join("m.safetensors")).unwrap();
-    let refused = command(path, arguments(MODELS[0].1, &[])).output().unwrap();
-    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(1), "{words}");
-    for word in ["m.checkpoints", "8 epochs, 3600 s of work", "--resume\n", "--restart\n"] {
-        assert!(words.contains(word), "{word}: {words}");
+    let checkpoint = path.join("m.checkpoints").join(&checkpoints(path)[0]);
+    let bytes = std::fs::read(&checkpoint).unwrap();
+    // As a training of an hour leaves it: the same file, but for what it says.
+    let leave = |folder: &str, done: bool| {
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let words = &unchecked::metadata(&bytes)["neural-composer"];
+        let mut words: serde_json::Value = serde_json::from_str(words).unwrap();
+        words["checkpoint"]["state"]["done"] = done.into();
+        words["checkpoint"]["state"]["at"]["seconds"] = 3_600.into();
+        let metadata = [("neural-composer".to_owned(), words.to_string())].into();
+        let file = safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap();
+        std::fs::create_dir_all(path.join(folder)).unwrap();
+        std::fs::write(path.join(folder).join(checkpoint.file_name().unwrap()), file).unwrap();
+    };
+    let compose = [&["compose", "song.wav", "--seconds", "1"], MODELS[0].1].concat();
+    for (arguments, folder, done) in [
+        (arguments(MODELS[0].1, &[]), "m.checkpoints", false),
+        (compose.clone(), "out.checkpoints", false),
+        // Trained, but killed while it composed.
+        (compose, "out.checkpoints", true),
+    ] {
+        leave(folder, done);
+        let refused = command(path, &arguments).output().unwrap();
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {words}");
+        for word in [folder, "8 epochs, 3600 s of work", "--resume\n", "--restart\n"] {
+            assert!(words.contains(word), "{word}: {words}");
+        }
+        assert_eq!(names(&path.join(folder)).len(), 1);
+        run(path, &[&arguments[..], &["--restart"]].concat());
     }
-    assert!(
-        checkpoints(path).len() == 1 && std::fs::read(path.join("m.safetensors")).unwrap() == model
-    );
-    run(path, &arguments(MODELS[0].1, &["--restart"]));
+    assert!(std::fs::read(path.join("m.safetensors")).unwrap() == model);
+    assert!(!path.join("out.checkpoints").exists());
+    // A training that was done is not asked about.
+    leave("m.checkpoints", true);
+    run(path, &arguments(MODELS[0].1, &[]));
 }

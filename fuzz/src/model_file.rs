@@ -4,12 +4,13 @@ use crate::scratch_file::with_file;
 use neural_composer::Error;
 use neural_composer::generate::{Model, ModelCard, Options};
 use neural_composer::model::{Device, ModelKind, Network};
+use neural_composer::train::{Training, check_checkpoint};
 
 const NAME: &str = "model.safetensors";
 /// An error is a sentence or two.
 const LONGEST_ERROR: usize = 2_000;
 
-/// Reads a file in every way in which model files are read; checkpoints are read in the same way.
+/// Reads a file in every way in which model files and checkpoints are read.
 pub fn read(data: &[u8]) {
     with_file(NAME, data, |path| {
         let kind = named(ModelKind::of(path));
@@ -21,6 +22,8 @@ pub fn read(data: &[u8]) {
         let model = named(Model::load(path, &Device::cpu()));
         assert!(network.is_none() || matches!(model, Some(Model::Blocks(_))));
         assert!(model.is_none() || kind.is_some());
+        named(check_checkpoint(path));
+        named(Training::resume(path));
         // The others need their songs, or minutes.
         if let Some(model @ Model::Blocks(_)) = &model {
             let _ = model.compose(0.01, 1, &Options::default(), &mut |_, _| ());

@@ -5,7 +5,8 @@ use super::report::tell;
 use super::streams::Target;
 use clap::Args;
 use neural_composer::train::{
-    Checkpoints, Descent, Training, check_checkpoint, remove_checkpoints, unfinished,
+    Checkpoints, Descent, KeptTraining, Training, check_checkpoint, kept_training,
+    remove_checkpoints,
 };
 use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
@@ -40,11 +41,12 @@ pub struct CheckpointOptions {
 }
 
 impl CheckpointOptions {
-    /// Keeps checkpoints beside `target`, and refuses to lose a training there.
+    /// Keeps checkpoints beside `target`, and refuses to lose a training there. One that is `done` is
+    /// lost, too, where more was to come of it.
     ///
     /// # Errors
     /// [`Error::Argument`] for impossible options; [`Error::Model`] where a training was cut off.
-    pub fn keep_beside(&mut self, target: &Target) -> Result<()> {
+    pub fn keep_beside(&mut self, target: &Target, is_more_to_come: bool) -> Result<()> {
         if target.is_stream() {
             if self.resume {
                 let expected = "a file as --output, beside which the checkpoints are";
@@ -59,7 +61,7 @@ impl CheckpointOptions {
             return Err(Error::argument("output", expected, found));
         }
         if !self.restart && !self.resume && self.resume_from.is_none() {
-            refuse_to_lose(&folder)?;
+            refuse_to_lose(&folder, is_more_to_come)?;
         }
         self.folder = Some(folder);
         self.resumed().map_or(Ok(()), check_checkpoint)
@@ -96,7 +98,8 @@ impl CheckpointOptions {
     /// The command that goes on with what was stopped, if there is something to go on with.
     pub fn line_to_go_on(&self) -> Option<String> {
         let folder = self.folder.as_ref()?;
-        unfinished(folder).map(|_| format!("go on with: {}", command_line("--resume")))
+        let left = kept_training(folder).filter(|left| !left.done);
+        left.map(|_| format!("go on with: {}", command_line("--resume")))
     }
 
     /// Passes the outcome of `writing` what was learned on; where it failed, tells that the training is
@@ -118,10 +121,9 @@ impl CheckpointOptions {
 }
 
 /// Refuses to start over where a training of some length was cut off.
-fn refuse_to_lose(folder: &Path) -> Result<()> {
-    let Some(found) = unfinished(folder).filter(|found| found.seconds >= WORTH_SECONDS) else {
-        return Ok(());
-    };
+fn refuse_to_lose(folder: &Path, also_done: bool) -> Result<()> {
+    let worth = |found: &KeptTraining| found.seconds >= WORTH_SECONDS && (also_done || !found.done);
+    let Some(found) = kept_training(folder).filter(worth) else { return Ok(()) };
     let done = match found.batches {
         0 => counted(found.epochs, "epoch"),
         batches => format!("{} and {}", counted(found.epochs, "epoch"), counted(batches, "batch")),

@@ -70,7 +70,7 @@ impl Compose {
                         input is gone";
             songs.notes.push(note.to_owned());
         }
-        self.training.checkpoints.keep_beside(&target)?;
+        self.training.checkpoints.keep_beside(&target, true)?;
         let _input = Input::read(songs.files.iter_mut().chain(self.grains.inputs_mut()))?;
         self.grains.check_inputs()?;
         let learned = self.training.learn(self.model, &songs)?;

@@ -46,7 +46,7 @@ impl Train {
             let expected = "files, which a model of grains reads again";
             return Err(Error::argument("songs", expected, "standard input"));
         }
-        self.training.checkpoints.keep_beside(&target)?;
+        self.training.checkpoints.keep_beside(&target, false)?;
         let _input = Input::read(&mut songs.files)?;
         let learned = self.training.learn(self.model, &songs)?;
         let (model, history) = (learned.model, learned.history);

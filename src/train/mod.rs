@@ -27,7 +27,9 @@ mod settings;
 mod soft_targets;
 
 pub use blocks::run;
-pub use checkpoints::{Checkpoints, Unfinished, check_checkpoint, remove_checkpoints, unfinished};
+pub use checkpoints::{
+    Checkpoints, KeptTraining, check_checkpoint, kept_training, remove_checkpoints,
+};
 pub use codes::code;
 pub use drawn_settings::{CodeTraining, Descent, GrainTraining};
 pub(crate) use grains::input_row;

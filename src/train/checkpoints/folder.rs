@@ -111,9 +111,9 @@ pub fn remove_checkpoints(folder: impl AsRef<Path>) {
     remove(folder.as_ref());
 }
 
-/// A training that was cut off.
+/// A training of which there is a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Unfinished {
+pub struct KeptTraining {
     /// Its newest good checkpoint.
     pub checkpoint: PathBuf,
     /// Epochs that are done.
@@ -122,21 +122,24 @@ pub struct Unfinished {
     pub batches: usize,
     /// Time that it has taken.
     pub seconds: f64,
+    /// Whether it came to its end.
+    pub done: bool,
 }
 
-/// The training in a folder of checkpoints, if it did not come to its end.
+/// The training in a folder of checkpoints, if there is one that can be read.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
-/// assert_eq!(neural_composer::train::unfinished(folder.path()), None);
+/// assert_eq!(neural_composer::train::kept_training(folder.path()), None);
 /// ```
-pub fn unfinished(folder: impl AsRef<Path>) -> Option<Unfinished> {
+pub fn kept_training(folder: impl AsRef<Path>) -> Option<KeptTraining> {
     let (checkpoint, read, _) = newest_good(folder.as_ref())?;
     let state = read.snapshot.state;
-    (!state.done).then(|| Unfinished {
+    Some(KeptTraining {
         checkpoint,
         epochs: state.history.epochs.len(),
         batches: state.at.batch,
         seconds: state.at.seconds,
+        done: state.done,
     })
 }

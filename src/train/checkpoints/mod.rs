@@ -13,7 +13,7 @@ mod settings;
 mod state;
 
 pub(super) use file::Checkpoint;
-pub use folder::{Unfinished, check_checkpoint, remove_checkpoints, unfinished};
+pub use folder::{KeptTraining, check_checkpoint, kept_training, remove_checkpoints};
 pub(super) use folder::{open, settings_of};
 pub(super) use identity::{Fingerprint, Identity};
 pub(super) use keeper::Keeper;
