@@ -2,7 +2,9 @@
 
 use crate::audio::{Audio, Song};
 use crate::dataset::Dataset;
+use crate::memory::{self, gigabytes};
 use crate::model::Network;
+use crate::words::counted;
 use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -67,7 +69,18 @@ impl Seed {
                 }
                 return Ok(rows.clone());
             }
-            Self::Silence => vec![0.0; settings.sequence_blocks * width],
+            Self::Silence => {
+                let numbers = settings.sequence_blocks.saturating_mul(width);
+                let bytes = 4 * numbers as u64;
+                if memory::available_bytes().is_some_and(|free| bytes > free) {
+                    return Err(Error::Memory(format!(
+                        "a seed of {} would need {}",
+                        counted(settings.sequence_blocks, "block"),
+                        gigabytes(bytes)
+                    )));
+                }
+                vec![0.0; numbers]
+            }
             Self::Audio(audio) => {
                 let mut rows = blocks.spectra(audio)?;
                 if rows.is_empty() {

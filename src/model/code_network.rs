@@ -1,5 +1,6 @@
 //! A network that predicts the next block's codes, from coarse to fine.
 
+use super::config::{check_depth, check_widths};
 use super::dense::Dense;
 use super::layers::{Trunk, dense};
 use super::recurrent::State;
@@ -33,13 +34,10 @@ impl CodeNetworkConfig {
     }
 
     fn check(&self) -> Result<()> {
-        Error::refuse_zero([
-            ("width", self.width),
-            ("stages", self.stages),
-            ("codes", self.codes),
-            ("units", self.units),
-            ("layers", self.layers),
-        ])
+        let Self { width, stages, codes, units, layers } = *self;
+        check_widths([("width", width), ("codes", codes), ("units", units)])?;
+        check_depth("stages", stages)?;
+        check_depth("layers", layers)
     }
 }
 

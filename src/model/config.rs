@@ -147,6 +147,22 @@ pub struct NetworkConfig {
     pub recurrent_input: bool,
 }
 
+/// Refuses widths of layers that no memory holds.
+pub(super) fn check_widths(widths: impl IntoIterator<Item = (&'static str, usize)>) -> Result<()> {
+    match widths.into_iter().find(|(_, width)| !(1..=1 << 20).contains(width)) {
+        Some((name, width)) => Err(Error::argument(name, "a number from 1 to 1,048,576", width)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses more layers, or stages, than any network has.
+pub(super) fn check_depth(name: &'static str, depth: usize) -> Result<()> {
+    match (1..=1_000).contains(&depth) {
+        true => Ok(()),
+        false => Err(Error::argument(name, "a number from 1 to 1,000", depth)),
+    }
+}
+
 impl NetworkConfig {
     /// Recurrent `layers` over blocks of `width` numbers; the dense layer in front is as wide as the
     /// first of them.
@@ -208,11 +224,7 @@ impl NetworkConfig {
         }
         let widths = [("width", self.width), ("dense_units", self.dense_units)];
         let units = self.layers.iter().map(|layer| ("units", layer.units));
-        for (name, value) in widths.into_iter().chain(units) {
-            if !(1..=1 << 20).contains(&value) {
-                return Err(Error::argument(name, "a number from 1 to 1,048,576", value));
-            }
-        }
+        check_widths(widths.into_iter().chain(units))?;
         let mut width = self.dense_units;
         for layer in &self.layers {
             if layer.residual && layer.units != width {

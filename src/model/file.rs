@@ -315,6 +315,7 @@ impl Network {
         file.expect(ModelKind::Blocks, path)?;
         let description: Description = file.description(path)?;
         description.network.check().map_err(|error| Error::model(path, error.to_string()))?;
+        description.dataset.check().map_err(|error| Error::model(path, error.to_string()))?;
         let mut statistics = |name: &str| -> Result<Vec<f32>> {
             let tensor = file.tensors.remove(name).ok_or_else(|| {
                 Error::model(path, format!("the tensor \"{name}\" of the normalisation is missing"))

@@ -1,10 +1,13 @@
 //! A pointer network: at each step it predicts which of any number of candidates comes next.
 
+use super::config::{check_depth, check_widths};
 use super::dense::Dense;
 use super::layers::{Trunk, dense};
 use super::recurrent::State;
 use super::{Activation, Device, Dropout, Parameters, gru};
-use crate::{Error, Result};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use candle_core::{Tensor, Var};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -33,12 +36,10 @@ impl GrainNetworkConfig {
     }
 
     fn check(&self) -> Result<()> {
-        Error::refuse_zero([
-            ("width", self.width),
-            ("units", self.units),
-            ("layers", self.layers),
-            ("query", self.query),
-        ])
+        let Self { width, phases, units, layers, query } = *self;
+        let widths = [("width", width), ("phases", phases), ("units", units), ("query", query)];
+        check_widths(widths)?;
+        check_depth("layers", layers)
     }
 }
 

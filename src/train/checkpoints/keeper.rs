@@ -148,6 +148,8 @@ impl Keeper {
         if let Err(error) = outcome {
             // Nothing is in it: it was made for this one.
             let _ = std::fs::remove_dir(&self.folder);
+            // Perhaps older ones took the room; the newest is enough.
+            self.remove_all_but(1, false);
             let good = match &self.newest {
                 Some(path) => format!("the last good one is {}", shown(path)),
                 None => "there is none yet".to_owned(),
@@ -167,7 +169,12 @@ impl Keeper {
                 let _ = std::fs::remove_file(path);
             }
         }
-        for old in surplus(&self.kept, self.settings.newest) {
+        self.remove_all_but(self.settings.newest, true);
+    }
+
+    /// Keeps the newest so many and, if that is wished, the best.
+    fn remove_all_but(&mut self, newest: usize, best: bool) {
+        for old in surplus(&self.kept, newest, best) {
             let _ = std::fs::remove_file(folder::path_of(&self.folder, &old));
             self.kept.retain(|one| one.order(&old).is_ne());
         }
