@@ -45,6 +45,7 @@ MODELS = {
 #: What all have, so that all of a state matters.
 COMMON = ["--dropout", "0.2", "--validation", "0.2", "--optimizer", "adamw", "--patience", "300"]
 CHECKPOINT = re.compile(r"epoch-(\d+)-batch-(\d+)\.safetensors")
+FAKETIME = "*/faketime/libfaketimeMT.so.1"
 BITS = {"F64": 64, "I64": 64, "F32": 32, "U32": 32, "F16": 16, "BF16": 16, "U8": 8}
 
 
@@ -249,7 +250,7 @@ def main():
                 if options.harm == "clock":
                     (folder / "clock").write_text("-0s")
                     one.environment |= {
-                        "LD_PRELOAD": "libfaketime.so.1",
+                        "LD_PRELOAD": str(next(Path("/usr/lib").glob(FAKETIME))),
                         "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
                         "FAKETIME_NO_CACHE": "1",
                         "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -98,10 +98,10 @@ class Session:
     def interrupt(self):
         self.ready()
         started = self.notebook.start(TRAIN.format(epochs=100_000, seed=7))
-        time.sleep(self.chance.uniform(0.5, 2))
+        time.sleep(self.chance.uniform(0.5, 4))
         self.notebook.interrupt()
         cell = self.notebook.finish(started, timeout=30)
-        if cell.status != "ok":
+        if cell.status != "ok" and "stopped while compiling" not in cell.error:
             raise AssertionError(f"interrupted: {cell.error}")
 
     def compose(self):
@@ -117,11 +117,12 @@ class Session:
     def kill(self):
         self.ready()
         started = self.notebook.start(TRAIN.format(epochs=100_000, seed=8))
-        time.sleep(self.chance.uniform(0.5, 2))
+        time.sleep(self.chance.uniform(0.5, 4))
         for process_id in evaluators(self.notebook):
             os.kill(process_id, signal.SIGKILL)
         cell = self.notebook.finish(started, timeout=60)
-        if "EvaluatorDied" not in cell.error:
+        # One that dies while the cell is compiled loses the variables before it runs.
+        if "EvaluatorDied" not in cell.error and "the evaluator died" not in cell.error:
             raise AssertionError(f"killed: {cell.status}: {cell.error}")
         self.is_begun = False
 
