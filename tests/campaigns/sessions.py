@@ -58,13 +58,17 @@ def ports(process_ids):
             fields = line.split()
             if fields[3] == "0A":
                 listening.add(f"socket:[{fields[9]}]")
-    found = 0
-    for process_id in process_ids:
+    return sum(file in listening for one in process_ids for file in files(one))
+
+
+def files(process_id):
+    """What the open files of a process are; of one that has just ended, none."""
+    found = []
+    try:
         for file in Path(f"/proc/{process_id}/fd").iterdir():
-            try:
-                found += os.readlink(file) in listening
-            except OSError:
-                continue
+            found.append(os.readlink(file))
+    except OSError:
+        pass
     return found
 
 
@@ -143,13 +147,12 @@ class Session:
         time.sleep(1)
         own = self.notebook.process_id
         family = descendants(own) | {own}
-        files = sum(len(os.listdir(f"/proc/{one}/fd")) for one in family)
         running = evaluators(self.notebook)
         return {
             "processes": len(family),
             "kernel MB": resident_megabytes(own),
             "evaluator MB": max(map(resident_megabytes, running)),
-            "files": files,
+            "files": sum(len(files(one)) for one in family),
             "ports": ports(family),
         }
 
