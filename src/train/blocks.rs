@@ -5,6 +5,7 @@ use super::checkpoints::{Fingerprint, Identity};
 use super::fit::fit;
 use super::loss::Criterion;
 use super::objective::{Mean, Objective, Place, Steps, random_of_epoch};
+use super::plan::Plan;
 use super::{History, InTraining, Observer, Training, feedback, memory};
 use crate::dataset::Dataset;
 use crate::model::{Device, Dropout, Network, TrainingRecord};
@@ -32,12 +33,13 @@ pub fn run(
     let _job = interrupt::begin()?;
     settings.check()?;
     check_fit(network, data)?;
-    check_memory(network, data, settings)?;
+    let needed_bytes = check_memory(network, data, settings)?;
     observer.prepared(data);
     observer.prepared(network);
     let optimizer = network.optimizer(settings.rule)?;
     let mut objective = NextBlock::new(network, data, settings)?;
-    fit(&mut objective, &settings.plan(), optimizer, observer)
+    let plan = Plan { needed_bytes, ..settings.plan() };
+    fit(&mut objective, &plan, optimizer, observer)
 }
 
 /// The loss of what a network predicts for the next block.
@@ -212,12 +214,13 @@ fn check_fit(network: &Network, data: &Dataset) -> Result<()> {
     ))
 }
 
-/// On the processor; what a GPU has left its driver does not tell us.
-fn check_memory(network: &Network, data: &Dataset, settings: &Training) -> Result<()> {
-    let Some(available) = memory::available_bytes().filter(|_| network.device().is_cpu()) else {
-        return Ok(());
-    };
-    let config = network.config();
+/// What training will take besides the network, which is there already. Refused only on the processor;
+/// what a GPU has left its driver does not tell us.
+fn check_memory(network: &Network, data: &Dataset, settings: &Training) -> Result<u64> {
+    let (config, steps) = (network.config(), data.settings().sequence_blocks);
     let present = 4 * config.parameter_count() as u64;
-    memory::check(config, data.settings().sequence_blocks, settings, present, available)
+    if let Some(available) = memory::available_bytes().filter(|_| network.device().is_cpu()) {
+        memory::check(config, steps, settings, present, available)?;
+    }
+    Ok(settings.memory(config, data).total().saturating_sub(present))
 }

@@ -2,9 +2,10 @@
 
 use super::checkpoints::Identity;
 use super::fit::fit;
-use super::memory::check_drawn;
+use super::memory::DrawnNeed;
 use super::objective::{Mean, Objective, Place, Steps};
 use super::optimizer::Optimizer;
+use super::plan::Plan;
 use super::{Descent, History, InTraining, Observer};
 use crate::Result;
 use crate::model::{Device, Dropout};
@@ -53,19 +54,21 @@ pub(super) fn descend(
     observer: &mut dyn Observer,
 ) -> Result<History> {
     descent.check()?;
+    let parameters = loss.variables().values().map(|variable| variable.elem_count() as u64);
+    // Gradients, the rule's state, the best parameters so far.
+    let best = u64::from(descent.patience.is_some());
+    let copies = 1 + descent.rule.memories().len() as u64 + best;
+    let numbers = loss.numbers_per_sequence();
+    let need = DrawnNeed::new((parameters.sum(), copies), numbers, descent.batch_size);
     if loss.device().is_cpu() {
-        let parameters = loss.variables().values().map(|variable| variable.elem_count() as u64);
-        // Gradients, the rule's state, the best parameters so far.
-        let best = u64::from(descent.patience.is_some());
-        let copies = 1 + descent.rule.memories().len() as u64 + best;
-        let numbers = loss.numbers_per_sequence();
-        check_drawn((parameters.sum(), copies), numbers, descent.batch_size)?;
+        need.check()?;
     }
     let variables = loss.variables().iter();
     let named = variables.map(|(name, variable)| (name.clone(), variable.clone())).collect();
     let optimizer = Optimizer::new(descent.rule, named)?;
     let dropout = Dropout::new(descent.dropout, descent.seed)?;
-    fit(&mut Drawn { loss, descent, dropout }, &descent.plan(), optimizer, observer)
+    let plan = Plan { needed_bytes: need.bytes(), ..descent.plan() };
+    fit(&mut Drawn { loss, descent, dropout }, &plan, optimizer, observer)
 }
 
 /// The objective of a [`DrawnLoss`].

@@ -125,6 +125,7 @@ impl Descent {
             checkpoints: self.checkpoints.as_ref(),
             resume: self.resume.as_deref(),
             afresh: self.afresh,
+            needed_bytes: 0,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Plan<'a> {
     pub resume: Option<&'a Path>,
     /// Whether nothing is picked up.
     pub afresh: bool,
+    /// What training will take besides what is there already, without any copies.
+    pub needed_bytes: u64,
 }
 
 impl Plan<'_> {

@@ -16,6 +16,8 @@ const MOST_STEPS_BACK: usize = 1;
 const LEFT: f64 = 0.5;
 /// A state to go back to is kept after so many batches at least: it costs as much as copying.
 const BATCHES_BETWEEN_STATES: usize = 8;
+/// Copies are made where so many times the memory is free that all of it should take.
+const MARGIN: f64 = 2.0;
 
 /// A training that runs.
 pub(super) struct Run<'a> {
@@ -77,8 +79,10 @@ impl<'a> Run<'a> {
             steps_back: 0,
             is_done: false,
         };
-        let copies = 3 * run.snapshot()?.bytes();
-        run.has_room = memory::available_bytes().is_none_or(|free| free / 2 > copies);
+        // One to go back to, one that is written, and room for what nobody has counted.
+        let copies = 2 * run.snapshot()?.bytes();
+        let wanted = MARGIN * (plan.needed_bytes + copies) as f64;
+        run.has_room = memory::available_bytes().is_none_or(|free| free as f64 > wanted);
         run.remember_as_good()?;
         Ok(run)
     }

@@ -242,6 +242,7 @@ impl Training {
             checkpoints: self.checkpoints.as_ref(),
             resume: self.resume.as_deref(),
             afresh: self.afresh,
+            needed_bytes: 0,
         }
     }
 

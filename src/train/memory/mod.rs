@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 pub use crate::memory::available_bytes;
 pub use advice::{Alternative, alternatives};
-pub(super) use drawn::check_drawn;
+pub(super) use drawn::DrawnNeed;
 pub use estimate::MemoryEstimate;
 
 impl Training {
