@@ -18,6 +18,8 @@ const LEFT: f64 = 0.5;
 const BATCHES_BETWEEN_STATES: usize = 8;
 /// Copies are made where so many times the memory is free that all of it should take.
 const MARGIN: f64 = 2.0;
+/// Bytes that the thread takes which writes, where addresses are counted (`ulimit -v`).
+const OF_A_THREAD: f64 = 256e6;
 
 /// A training that runs.
 pub(super) struct Run<'a> {
@@ -81,7 +83,7 @@ impl<'a> Run<'a> {
         };
         // One to go back to, one that is written, and room for what nobody has counted.
         let copies = 2 * run.snapshot()?.bytes();
-        let wanted = MARGIN * (plan.needed_bytes + copies) as f64;
+        let wanted = MARGIN * (plan.needed_bytes + copies) as f64 + OF_A_THREAD;
         run.has_room = memory::available_bytes().is_none_or(|free| free as f64 > wanted);
         run.remember_as_good()?;
         Ok(run)
