@@ -357,7 +357,7 @@ impl Observer for Spoils {
         self.saved += 1;
     }
     fn learned(&mut self, model: InTraining<'_>, history: &History) -> Result<()> {
-        if !self.after.first().is_some_and(|epoch| *epoch == history.epochs.len()) {
+        if self.after.first().is_none_or(|epoch| *epoch != history.epochs.len()) {
             return Ok(());
         }
         self.after.remove(0);
