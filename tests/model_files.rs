@@ -141,8 +141,10 @@ fn a_changed_byte_is_told_or_changes_nothing() {
         let bad = folder.path().join("bad.safetensors");
         for bytes in [checked, unchecked.clone()] {
             let is_checked = bytes != unchecked;
+            // A checksum finds all alike.
+            let rounds = if is_checked { 60 } else { 180 };
             let whole = 8 + header(&bytes);
-            for round in 0..240 {
+            for round in 0..rounds {
                 let mut changed = bytes.clone();
                 // Half of them in the header, where every byte means something.
                 let at = random.random_range(0..if round % 2 == 0 { whole } else { bytes.len() });
@@ -159,7 +161,7 @@ fn a_changed_byte_is_told_or_changes_nothing() {
             }
             // Digits of the header: sizes that are possible to write and impossible to have.
             let digits: Vec<usize> = (8..whole).filter(|at| bytes[*at].is_ascii_digit()).collect();
-            for _ in 0..120 {
+            for _ in 0..rounds / 2 {
                 let mut changed = bytes.clone();
                 let at = digits[random.random_range(0..digits.len())];
                 changed[at] = b"0123456789-.e"[random.random_range(0..13)];
