@@ -47,7 +47,7 @@ thread_local! {
     static TOGETHER: RefCell<Option<Vec<Written>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`; the files that it [writes](write) on this thread appear together at its end, and none of
+/// Runs `work`; the files that it [writes](write()) on this thread appear together at its end, and none of
 /// them when it fails.
 ///
 /// ```
