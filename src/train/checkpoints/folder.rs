@@ -49,6 +49,10 @@ pub(super) fn newest_good(folder: &Path) -> Option<(PathBuf, Checkpoint, Vec<Str
 /// # Errors
 /// What is wrong with the file, and which one beside it is good.
 pub(in crate::train) fn open(path: &Path) -> Result<(PathBuf, Checkpoint, Vec<String>)> {
+    if !path.exists() {
+        let problem = "is not there: there is nothing to go on from; train without --resume";
+        return Err(Error::model(path, problem));
+    }
     if !path.is_dir() {
         let read = file::read(path).map_err(|error| {
             let beside = path.parent().and_then(newest_good);
