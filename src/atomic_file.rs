@@ -66,10 +66,17 @@ thread_local! {
 /// # Errors
 /// What `work` does; [`Error::Io`] when a finished file cannot take its name.
 pub fn together<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let outer = TOGETHER.replace(Some(Vec::new()));
-    let outcome = work();
-    let files = TOGETHER.replace(outer).unwrap_or_default();
-    let value = outcome?;
+    /// Puts back what was before, also when `work` panics.
+    struct Inside(Option<Vec<Written>>);
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            TOGETHER.set(self.0.take());
+        }
+    }
+    let inside = Inside(TOGETHER.replace(Some(Vec::new())));
+    let value = work()?;
+    let files = TOGETHER.take().unwrap_or_default();
+    drop(inside);
     files.into_iter().try_for_each(Written::appear)?;
     Ok(value)
 }

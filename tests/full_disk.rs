@@ -98,3 +98,20 @@ fn a_piece_whose_model_does_not_fit_replaces_nothing() {
     let after: Vec<String> = names(path).into_iter().filter(|name| name != "tmp").collect();
     assert_eq!(after, names_before);
 }
+
+/// What panics while files are held back holds back none that come after.
+#[test]
+fn a_panic_among_files_that_belong_together_ends_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let [held, after] = ["held", "after"].map(|name| folder.path().join(name));
+    let write = |path: &Path| neural_composer::atomic_file::write(path, |_| Ok(()));
+    let panicked = std::panic::catch_unwind(|| {
+        neural_composer::atomic_file::together(|| -> neural_composer::Result<()> {
+            write(&held).unwrap();
+            panic!("on purpose");
+        })
+    });
+    assert!(panicked.is_err());
+    write(&after).unwrap();
+    assert_eq!(names(folder.path()), ["after"]);
+}
