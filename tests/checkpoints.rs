@@ -342,6 +342,91 @@ fn a_folder_that_takes_nothing_stops_no_training_and_is_told() {
     assert_eq!(values(&kept), values(&plain), "keeping changes nothing");
 }
 
+#[test]
+fn the_last_checkpoint_of_an_early_stop_is_the_network_that_is_given() {
+    let data = data(250.0);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Training::epochs(60).batch(4).learning_rate(0.3).validation(0.3).patience(2);
+    let settings = settings.checkpoints(Checkpoints::in_folder(folder.path()));
+    let mut stopped = network(&data);
+    let history = train::run(&mut stopped, &data, &settings, &mut Silent).unwrap();
+    assert_eq!(history.stop, Stop::Early);
+    let path = folder.path().join(&names(folder.path())[0]);
+    assert_eq!(values(&Network::load(&path, &Device::cpu()).unwrap()), values(&stopped));
+    let mut again = network(&data);
+    let resumed = Training { resume: Some(path), ..settings };
+    let history = train::run(&mut again, &data, &resumed, &mut Silent).unwrap();
+    assert_eq!((history.stop, values(&again)), (Stop::Early, values(&stopped)));
+}
+
+#[test]
+fn epochs_that_are_begun_are_not_taken_back() {
+    let data = data(250.0);
+    let settings = Training::epochs(4).batch(4);
+    let batches = data.len().div_ceil(4);
+    let folder = tempfile::tempdir().unwrap();
+    // In the middle of the third, in a folder of its own and in a shared one.
+    for shared in [false, true] {
+        let place = folder.path().join(shared.to_string());
+        let checkpoints = Checkpoints { shared, ..Checkpoints::in_folder(&place) };
+        let kept = settings.clone().checkpoints(checkpoints);
+        let mut cut = network(&data);
+        let run = |observer: &mut dyn Observer| train::run(&mut cut, &data, &kept, observer);
+        stopped_after(2 * batches + 1, run).unwrap();
+        let two = Training { epochs: 2, ..kept };
+        let mut plain = network(&data);
+        train::run(&mut plain, &data, &Training::epochs(2).batch(4), &mut Silent).unwrap();
+        let mut shorter = network(&data);
+        if shared {
+            // What has gone further is not picked up.
+            let history = train::run(&mut shorter, &data, &two, &mut Silent).unwrap();
+            assert_eq!((history.epochs.len(), history.resumed), (2, None));
+            assert_eq!(values(&shorter), values(&plain));
+        } else {
+            let resumed = Training { resume: Some(place), ..two };
+            let error = train::run(&mut shorter, &data, &resumed, &mut Silent).unwrap_err();
+            assert!(matches!(&error, Error::Argument { name: "epochs", .. }), "{error}");
+            assert!(error.to_string().contains("3 or more"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn trainings_in_a_shared_folder_leave_each_other_alone() {
+    let data = data(250.0);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Training::epochs(4).batch(4);
+    let shared = Checkpoints::in_shared_folder(folder.path());
+    let different = [
+        settings.clone().schedule(Schedule::Step { every: 3, factor: 0.5 }),
+        settings.clone().schedule(Schedule::Step { every: 3, factor: 0.7 }),
+        settings.clone().schedule(Schedule::Linear { steps: 24, floor: 0.1 }),
+        settings.seed(9),
+    ];
+    for settings in &different {
+        let kept = settings.clone().checkpoints(shared.clone());
+        let mut cut = network(&data);
+        stopped_after(3, |observer| train::run(&mut cut, &data, &kept, observer)).unwrap();
+    }
+    assert_eq!(names(folder.path()).len(), different.len());
+    for settings in different {
+        let kept = settings.checkpoints(shared.clone());
+        let history = train::run(&mut network(&data), &data, &kept, &mut Silent).unwrap();
+        assert!(history.resumed.is_some());
+    }
+}
+
+#[test]
+fn any_time_between_checkpoints_is_possible() {
+    let data = data(250.0);
+    let folder = tempfile::tempdir().unwrap();
+    for every_seconds in [0.0, 1e-300, 1e19, 1e300, f64::MAX] {
+        let every = Checkpoints { every_seconds, ..Checkpoints::in_folder(folder.path()) };
+        let settings = Training::epochs(1).batch(4).checkpoints(every);
+        train::run(&mut network(&data), &data, &settings, &mut Silent).unwrap();
+    }
+}
+
 /// Removes the folder, makes a parameter no number, or both, after some epochs.
 struct Spoils {
     after: Vec<usize>,

@@ -15,8 +15,8 @@ use std::path::Path;
 
 /// The version of the file's layout; files of version 1 to this one are read, others refused.
 ///
-/// 3: a checksum covers what the file holds. 2: layers may be residual and normalised, the dense layer may have an activation, and the input may
-/// hold the previous output.
+/// 3: a checksum covers what the file holds. 2: layers may be residual and normalised, the dense layer
+/// may have an activation, and the input may hold the previous output.
 pub const FORMAT_VERSION: u32 = 3;
 
 /// The oldest version that is still read.

@@ -115,8 +115,9 @@ impl Observer for LiveTraining {
             total: position.batches_planned() as u64,
             line: line(history, position),
         };
-        let (words, epochs) = (with_notes(progress.line.clone(), history), position.epochs);
-        self.live.update(&progress, || bundle(history, &words, epochs, ""));
+        let (line, epochs) = (&progress.line, position.epochs);
+        let drawn = || bundle(history, &with_notes(line.clone(), history), epochs, "");
+        self.live.update(&progress, drawn);
     }
 
     fn saved(&mut self, saved: &Saved<'_>) {

@@ -26,7 +26,9 @@ pub(super) fn fit(
     optimizer: Optimizer,
     observer: &mut dyn Observer,
 ) -> Result<History> {
-    let mut run = Run::begin(objective, plan, optimizer, observer)?;
-    resume::go_on(&mut run)?;
+    let is_kept = plan.checkpoints.is_some() || plan.resume.is_some();
+    let identity = if is_kept { Some(objective.identity()?) } else { None };
+    let mut run = Run::begin(objective, plan, identity.as_ref(), optimizer, observer)?;
+    resume::go_on(&mut run, identity.as_ref())?;
     run.go()
 }

@@ -1,7 +1,7 @@
 //! A training that runs: its loop, and all that it goes on from.
 
 use super::best::Best;
-use super::checkpoints::{At, Keeper, Snapshot, State};
+use super::checkpoints::{At, Identity, Keeper, Snapshot, State};
 use super::objective::{Mean, Objective, Place, Steps};
 use super::optimizer::Optimizer;
 use super::plan::Plan;
@@ -39,7 +39,6 @@ pub(super) struct Run<'a> {
     /// Whether memory allows copies of everything that trains.
     has_room: bool,
     batches_since_good: usize,
-    steps_back: usize,
     is_done: bool,
 }
 
@@ -55,12 +54,13 @@ impl<'a> Run<'a> {
     pub fn begin(
         objective: &'a mut dyn Objective,
         plan: &'a Plan<'a>,
+        identity: Option<&Identity>,
         optimizer: Optimizer,
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
-        let keeper = match plan.checkpoints {
-            Some(settings) => {
-                Some(Keeper::new(settings, objective.identity()?, objective.variables())?)
+        let keeper = match plan.checkpoints.zip(identity) {
+            Some((settings, identity)) => {
+                Some(Keeper::new(settings, identity.clone(), objective.variables())?)
             }
             None => None,
         };
@@ -78,7 +78,6 @@ impl<'a> Run<'a> {
             good: None,
             has_room: false,
             batches_since_good: 0,
-            steps_back: 0,
             is_done: false,
         };
         // One to go back to, one that is written, and room for what nobody has counted.
@@ -157,8 +156,7 @@ impl<'a> Run<'a> {
             }
         }
         // A step may spoil the parameters after the last loss that was still a number.
-        let spoiled = health::spoiled(self.objective.variables())?.is_some();
-        Ok(if spoiled { End::Diverged(position.loss) } else { End::Whole })
+        Ok(if self.is_spoiled()? { End::Diverged(position.loss) } else { End::Whole })
     }
 
     /// What comes at the end of a whole epoch.
@@ -254,7 +252,6 @@ impl<'a> Run<'a> {
         self.history.device = self.objective.device().to_string();
         self.seconds_before = self.at.seconds;
         self.begun = Instant::now();
-        self.steps_back = self.history.steps_back;
         self.remember_as_good()
     }
 
@@ -264,7 +261,7 @@ impl<'a> Run<'a> {
         let due = keeper.is_due(epochs);
         self.tell_of_checkpoints();
         // Nobody could go on from what is spoiled.
-        if !due || health::spoiled(self.objective.variables())?.is_some() {
+        if !due || self.is_spoiled()? {
             return Ok(());
         }
         let snapshot = self.snapshot()?;
@@ -274,6 +271,11 @@ impl<'a> Run<'a> {
             keeper.keep(described, snapshot, self.has_room);
         }
         Ok(())
+    }
+
+    /// Whether a parameter is no number.
+    fn is_spoiled(&self) -> Result<bool> {
+        Ok(health::spoiled(self.objective.variables())?.is_some())
     }
 
     fn tell_of_checkpoints(&mut self) {
@@ -299,20 +301,17 @@ impl<'a> Run<'a> {
         let done = 0.0;
         let songs = self.objective.songs_of(Place { epoch, batch: batch - 1, done });
         let words = health::diagnosis(loss, (epoch, batch), self.objective.variables(), &songs)?;
-        let again = self.steps_back < MOST_STEPS_BACK;
-        let Some(good) = self.good.take() else {
+        let (notes, steps_back) = (self.history.notes.clone(), self.history.steps_back);
+        let (again, share) = (steps_back < MOST_STEPS_BACK, self.steps.rate_share * LEFT);
+        let is_worth = |good: &Snapshot| again || !good.state.history.epochs.is_empty();
+        let Some(good) = self.good.take().filter(is_worth) else {
             return Err(health::error(&words, self.plan.learning_rate));
         };
-        if !again && good.state.history.epochs.is_empty() {
-            return Err(health::error(&words, self.plan.learning_rate));
-        }
-        let (notes, share) = (self.history.notes.clone(), self.steps.rate_share * LEFT);
         self.restore(&good)?;
         self.good = Some(good);
         self.batches_since_good = 0;
         self.history.notes = notes;
-        self.steps_back += 1;
-        self.history.steps_back = self.steps_back;
+        self.history.steps_back = steps_back + 1;
         let place = health::place(self.history.epochs.len());
         if again {
             self.steps.rate_share = share;
@@ -332,18 +331,17 @@ impl<'a> Run<'a> {
 
     fn end(mut self) -> Result<History> {
         self.is_done = self.history.stop != Stop::Interrupted;
-        let snapshot = self.snapshot()?;
-        let described = self.objective.described()?;
-        let is_sound = health::spoiled(self.objective.variables())?.is_none();
-        if let Some(keeper) = &mut self.keeper
-            && is_sound
-        {
-            keeper.finish(described, snapshot);
-        }
-        self.tell_of_checkpoints();
+        // The last checkpoint is the network that is given; out of patience, nobody trains on from it.
         if self.history.stop == Stop::Early {
             self.best.put_back(self.objective.variables())?;
         }
+        if self.keeper.is_some() && !self.is_spoiled()? {
+            let (described, snapshot) = (self.objective.described()?, self.snapshot()?);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.finish(described, snapshot);
+            }
+        }
+        self.tell_of_checkpoints();
         Ok(self.history)
     }
 }

@@ -32,46 +32,51 @@ pub(super) fn list(folder: &Path) -> Vec<(Kept, PathBuf)> {
     found
 }
 
-/// The newest checkpoint of a folder that can be read, and what was wrong with newer ones.
-pub(super) fn newest_good(folder: &Path) -> Option<(PathBuf, Checkpoint, Vec<String>)> {
-    let mut faults = Vec::new();
+/// A checkpoint that can be read.
+pub(in crate::train) struct Found {
+    pub path: PathBuf,
+    pub checkpoint: Checkpoint,
+    /// What was wrong with newer ones.
+    pub passed_over: Vec<Error>,
+}
+
+/// The newest checkpoint of a folder that can be read, or what was wrong with all of them.
+pub(super) fn newest_good(folder: &Path) -> Result<Found, Vec<Error>> {
+    let mut passed_over = Vec::new();
     for (_, path) in list(folder) {
         match file::read(&path) {
-            Ok(checkpoint) => return Some((path, checkpoint, faults)),
-            Err(error) => faults.push(format!("passed over: {error}")),
+            Ok(checkpoint) => return Ok(Found { path, checkpoint, passed_over }),
+            Err(error) => passed_over.push(error),
         }
     }
-    None
+    Err(passed_over)
 }
 
 /// Opens a checkpoint: a file, or the newest good one of a folder.
 ///
 /// # Errors
 /// What is wrong with the file, and which one beside it is good.
-pub(in crate::train) fn open(path: &Path) -> Result<(PathBuf, Checkpoint, Vec<String>)> {
+pub(in crate::train) fn open(path: &Path) -> Result<Found> {
     if !path.exists() {
         let problem = "is not there: there is nothing to go on from; train without --resume";
         return Err(Error::model(path, problem));
     }
     if !path.is_dir() {
-        let read = file::read(path).map_err(|error| {
-            let beside = path.parent().and_then(newest_good);
+        let checkpoint = file::read(path).map_err(|error| {
+            let beside = path.parent().and_then(|folder| newest_good(folder).ok());
             match (beside, error) {
-                (Some((good, ..)), Error::Model { path, problem }) => {
-                    let good = shown(&good);
+                (Some(good), Error::Model { path, problem }) => {
+                    let good = shown(&good.path);
                     Error::Model { path, problem: format!("{problem}; {good} is good") }
                 }
                 (_, error) => error,
             }
         })?;
-        return Ok((path.to_path_buf(), read, Vec::new()));
+        return Ok(Found { path: path.to_path_buf(), checkpoint, passed_over: Vec::new() });
     }
-    newest_good(path).ok_or_else(|| {
-        let problem = match list(path).first() {
-            Some((_, newest)) => match file::read(newest) {
-                Err(error) => format!("holds no checkpoint that can be read: {error}"),
-                Ok(_) => "holds no checkpoint that can be read".to_owned(),
-            },
+    newest_good(path).map_err(|faults| {
+        let problem = match faults.first() {
+            Some(newest) => format!("holds no checkpoint that can be read: {newest}"),
             None => "holds no checkpoint to go on from: train without --resume".to_owned(),
         };
         Error::model(path, problem)
@@ -92,11 +97,11 @@ pub(in crate::train) fn settings_of<T: DeserializeOwned>(
     path: &Path,
     model: &str,
 ) -> Result<(T, Checkpoints, PathBuf)> {
-    let (found, checkpoint, _) = open(path)?;
-    checkpoint.identity.check_model(model, &found)?;
-    let settings = checkpoint.identity.settings(&found)?;
-    let folder = found.parent().unwrap_or(Path::new("."));
-    Ok((settings, Checkpoints::in_folder(folder), found))
+    let Found { path, checkpoint, .. } = open(path)?;
+    checkpoint.identity.check_model(model, &path)?;
+    let settings = checkpoint.identity.settings(&path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Ok((settings, Checkpoints::in_folder(folder), path))
 }
 
 /// Removes the checkpoints of a folder, and the folder, where nothing else is in it.
@@ -137,10 +142,10 @@ pub struct KeptTraining {
 /// assert_eq!(neural_composer::train::kept_training(folder.path()), None);
 /// ```
 pub fn kept_training(folder: impl AsRef<Path>) -> Option<KeptTraining> {
-    let (checkpoint, read, _) = newest_good(folder.as_ref())?;
-    let state = read.snapshot.state;
+    let found = newest_good(folder.as_ref()).ok()?;
+    let state = found.checkpoint.snapshot.state;
     Some(KeptTraining {
-        checkpoint,
+        checkpoint: found.path,
         epochs: state.history.epochs.len(),
         batches: state.at.batch,
         seconds: state.at.seconds,

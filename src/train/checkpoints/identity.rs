@@ -101,18 +101,9 @@ impl Identity {
     /// The first thing that has to be the same and is not: its name, and what it is here and there.
     fn difference(&self, other: &Self) -> Option<(String, String, String)> {
         let longer = FREE.iter().any(|name| self.settings.get(*name) != other.settings.get(*name));
-        let comparable = |settings: &Map<String, Value>| {
-            let mut settings = settings.clone();
-            FREE.iter().for_each(|name| drop(settings.remove(*name)));
-            if longer && let Some(schedule) = settings.get_mut("schedule") {
-                let parts = schedule.as_object_mut().into_iter();
-                parts.for_each(|parts| COUNTS.iter().for_each(|name| drop(parts.remove(*name))));
-            }
-            settings
-        };
         // Settings before what follows from them, songs before their sound.
         let pairs = [
-            (comparable(&self.settings), comparable(&other.settings)),
+            (self.lasting(longer), other.lasting(longer)),
             (self.subject.clone(), other.subject.clone()),
         ];
         pairs.into_iter().find_map(|(own, others)| {
@@ -124,13 +115,21 @@ impl Identity {
         })
     }
 
+    /// The settings that have to stay the same, in a training of another length those that do not
+    /// follow from it.
+    fn lasting(&self, another_length: bool) -> Map<String, Value> {
+        let mut settings = self.settings.clone();
+        FREE.iter().for_each(|name| drop(settings.remove(*name)));
+        if another_length && let Some(Value::Object(schedule)) = settings.get_mut("schedule") {
+            COUNTS.iter().for_each(|name| drop(schedule.remove(*name)));
+        }
+        settings
+    }
+
     /// A name for a training that begins with these parameters.
     pub fn name(&self, variables: &BTreeMap<String, Var>) -> String {
         let mut settings = Hasher::new();
-        let mut told = self.settings.clone();
-        FREE.iter().for_each(|name| drop(told.remove(*name)));
-        told.remove("schedule");
-        settings.update(Value::from(told).to_string().as_bytes());
+        settings.update(Value::from(self.lasting(true)).to_string().as_bytes());
         settings.update(Value::from(self.subject.clone()).to_string().as_bytes());
         let mut parameters = Hasher::new();
         for (name, variable) in variables {

@@ -1,7 +1,7 @@
 //! Keeps the checkpoints of a running training.
 
 use super::file::{self, Checkpoint};
-use super::folder;
+use super::folder::{self, Found};
 use super::identity::Identity;
 use super::retention::{Kept, surplus};
 use super::settings::Checkpoints;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Trainings that a shared folder remembers at most.
 const MOST_SHARED: usize = 8;
@@ -72,31 +72,36 @@ impl Keeper {
     }
 
     /// What a training that was cut off left here, where trainings are picked up.
-    pub fn left_behind(&self) -> Option<(PathBuf, Checkpoint, Vec<String>)> {
-        let may = self.settings.shared;
-        let found = may.then(|| folder::newest_good(&self.folder)).flatten()?;
-        (self.identity.is_as(&found.1.identity) && !found.1.snapshot.state.done).then_some(found)
+    pub fn left_behind(&self) -> Option<Found> {
+        if !self.settings.shared {
+            return None;
+        }
+        let found = folder::newest_good(&self.folder).ok()?;
+        let Checkpoint { identity, snapshot, .. } = &found.checkpoint;
+        (self.identity.is_as(identity) && !snapshot.state.done).then_some(found)
     }
 
-    /// Counts those up to `state`'s place as this training's own.
-    pub fn goes_on_from(&mut self, checkpoint: &Checkpoint) {
-        let here = checkpoint.snapshot.state.kept();
+    /// Counts those up to `found` as this training's own, if they are in its folder.
+    pub fn goes_on_from(&mut self, found: &Found) {
+        if found.path.parent() != Some(&self.folder) {
+            return;
+        }
+        let state = &found.checkpoint.snapshot.state;
+        let here = state.kept();
+        // They have a history in common, so that their losses need not be read.
         let own = |(kept, path): (Kept, PathBuf)| {
-            let read =
-                file::read(&path).ok().filter(|read| checkpoint.identity.is_as(&read.identity))?;
-            kept.order(&here).is_le().then(|| (read.snapshot.state.kept(), path))
+            kept.order(&here).is_le().then(|| (state.kept_at(kept.epoch, kept.batch), path))
         };
         let own: Vec<_> = folder::list(&self.folder).into_iter().filter_map(own).collect();
         self.strangers.retain(|path| own.iter().all(|(_, known)| known != path));
-        self.newest = own.first().map(|(_, path)| path.clone());
+        self.newest = Some(found.path.clone());
         self.kept = own.into_iter().map(|(kept, _)| kept).collect();
     }
 
     /// Whether it is time for a checkpoint; `epochs` were done, where an epoch has just ended.
     pub fn is_due(&mut self, epochs: Option<usize>) -> bool {
         let by_epoch = self.settings.every_epochs.zip(epochs);
-        let by_time =
-            self.written.elapsed() >= Duration::from_secs_f64(self.settings.every_seconds);
+        let by_time = self.written.elapsed().as_secs_f64() >= self.settings.every_seconds;
         // One at a time: a slow disk makes those by time rarer, not training slower.
         let is_free = self.writing.as_ref().is_none_or(JoinHandle::is_finished);
         by_time && is_free || by_epoch.is_some_and(|(every, epochs)| epochs.is_multiple_of(every))

@@ -12,9 +12,8 @@ mod retention;
 mod settings;
 mod state;
 
-pub(super) use file::Checkpoint;
+pub(super) use folder::{Found, open, settings_of};
 pub use folder::{KeptTraining, check_checkpoint, kept_training, remove_checkpoints};
-pub(super) use folder::{open, settings_of};
 pub(super) use identity::{Fingerprint, Identity};
 pub(super) use keeper::Keeper;
 pub use settings::Checkpoints;

@@ -56,9 +56,19 @@ pub(in crate::train) struct State {
 
 impl State {
     pub(super) fn kept(&self) -> Kept {
-        let At { epoch, batch, .. } = self.at;
-        let last = self.history.epochs.last().filter(|_| batch == 0);
-        Kept { epoch, batch, loss: last.map(EpochRecord::deciding_loss) }
+        self.kept_at(self.at.epoch, self.at.batch)
+    }
+
+    /// A checkpoint of this training at a place up to here.
+    pub(super) fn kept_at(&self, epoch: usize, batch: usize) -> Kept {
+        let is_before = |record: &&EpochRecord| batch == 0 && record.epoch + 1 == epoch;
+        let before = self.history.epochs.iter().rev().find(is_before);
+        Kept { epoch, batch, loss: before.map(EpochRecord::deciding_loss) }
+    }
+
+    /// Epochs that are done or begun.
+    pub fn epochs_begun(&self) -> usize {
+        if self.at.batch == 0 { self.at.epoch - 1 } else { self.at.epoch }
     }
 }
 
