@@ -47,13 +47,16 @@ impl CheckpointOptions {
     /// # Errors
     /// [`Error::Argument`] for impossible options; [`Error::Model`] where a training was cut off.
     pub fn keep_beside(&mut self, target: &Target, is_more_to_come: bool) -> Result<()> {
-        if target.is_stream() {
-            if self.resume {
-                let expected = "a file as --output, beside which the checkpoints are";
-                return Err(Error::argument("resume", expected, "standard output"));
-            }
-            return self.resumed().map_or(Ok(()), check_checkpoint);
+        if !target.is_stream() {
+            self.folder = Some(self.folder_beside(target, is_more_to_come)?);
+        } else if self.resume {
+            let expected = "a file as --output, beside which the checkpoints are";
+            return Err(Error::argument("resume", expected, "standard output"));
         }
+        self.resumed().map_or(Ok(()), check_checkpoint)
+    }
+
+    fn folder_beside(&self, target: &Target, is_more_to_come: bool) -> Result<PathBuf> {
         let folder = beside(&target.path, FOLDER);
         if folder.exists() && !folder.is_dir() {
             let expected = "a name beside which there is room for a folder of checkpoints";
@@ -63,8 +66,7 @@ impl CheckpointOptions {
         if !self.restart && !self.resume && self.resume_from.is_none() {
             refuse_to_lose(&folder, is_more_to_come)?;
         }
-        self.folder = Some(folder);
-        self.resumed().map_or(Ok(()), check_checkpoint)
+        Ok(folder)
     }
 
     fn checkpoints(&self) -> Option<Checkpoints> {

@@ -103,9 +103,8 @@ impl ModelFile {
             )
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
-        let metadata: BTreeMap<String, String> =
-            header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let description = metadata.get(KEY).ok_or_else(|| {
+        let text = |key| header.metadata().as_ref().and_then(|texts| texts.get(key));
+        let description = text(KEY).ok_or_else(|| {
             Error::model(
                 path,
                 "holds tensors, but no description by neural-composer; \
@@ -128,7 +127,7 @@ impl ModelFile {
             ));
         }
         let whole = SafeTensors::deserialize(&bytes)
-            .map(|file| tensor_file::is_whole(&file, &metadata, description))
+            .map(|file| tensor_file::is_whole(&file, text(tensor_file::CHECKSUM), description))
             .map_err(|error| damaged(&error))?;
         if !whole.unwrap_or(version < Some(CHECKED_VERSION)) {
             return Err(damaged(&"what it holds is not what was written: wrong checksum"));
@@ -177,19 +176,19 @@ impl ModelFile {
     /// Refuses a file of another kind than `wanted`.
     pub(crate) fn expect(&self, wanted: ModelKind, path: &Path) -> Result<()> {
         let found = self.kind();
-        let unfinished = found != ModelKind::Blocks && self.part(CHECKPOINT).is_some();
-        if found == wanted && unfinished {
+        if found != wanted {
+            let (found, loader) = found.words();
+            let wanted = wanted.words().0;
+            let problem = format!("holds {found}, not {wanted}: open it with `{loader}::load`");
+            return Err(Error::model(path, problem));
+        }
+        // Of blocks it is a network with something beside it.
+        if found != ModelKind::Blocks && self.part(CHECKPOINT).is_some() {
             let problem = "is a checkpoint, which is not yet a model: finish its training with \
                            --resume";
             return Err(Error::model(path, problem));
         }
-        if found == wanted {
-            return Ok(());
-        }
-        let (found, loader) = found.words();
-        let problem =
-            format!("holds {found}, not {}: open it with `{loader}::load`", wanted.words().0);
-        Err(Error::model(path, problem))
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// The metadata key of the checksum: a CRC-32 in eight hexadecimal digits.
-const CHECKSUM: &str = "neural-composer.checksum";
+pub(super) const CHECKSUM: &str = "neural-composer.checksum";
 /// What stands there until it is known.
 const UNKNOWN: &str = "????????";
 /// Headers end at multiples of so many bytes.
@@ -69,13 +69,13 @@ pub(super) fn write(
     })
 }
 
-/// Whether what a file holds is what was written; `None` where it has no checksum.
+/// Whether what a file holds is what was written, by the checksum that was; `None` where there is none.
 pub(super) fn is_whole(
     file: &SafeTensors<'_>,
-    metadata: &BTreeMap<String, String>,
+    written: Option<&String>,
     text: &str,
 ) -> Option<bool> {
-    let written = metadata.get(CHECKSUM)?;
+    let written = written?;
     let mut order: Vec<_> = file.iter().collect();
     order.sort_by_key(|(name, tensor)| place(tensor.dtype(), name));
     let mut sum = Hasher::new();

@@ -1,7 +1,7 @@
 //! What a cell says to a composer of codes.
 
 use super::composing::composed_to;
-use super::lab_folder::lab_checkpoints;
+use super::lab_folder::keep_in_lab;
 use super::training::LiveTraining;
 use crate::Result;
 use crate::audio::Song;
@@ -27,8 +27,7 @@ impl CodeComposer {
     pub fn learn_to(output: Output, songs: &[SongSource], settings: &CodeLearning) -> Result<Self> {
         let mut live = LiveTraining::to(output);
         let mut settings = settings.clone();
-        let descent = &mut settings.training.descent;
-        descent.checkpoints = descent.checkpoints.take().or_else(|| lab_checkpoints(false));
+        keep_in_lab(&mut settings.training.descent.checkpoints, false);
         let composer = Self::learn(songs, &settings, &mut live)?;
         live.finish(composer.history());
         Ok(composer)

@@ -1,7 +1,7 @@
 //! What a cell says to a composer of grains.
 
 use super::composing::composed_to;
-use super::lab_folder::lab_checkpoints;
+use super::lab_folder::keep_in_lab;
 use super::training::LiveTraining;
 use crate::Result;
 use crate::audio::Song;
@@ -38,8 +38,7 @@ impl GrainComposer {
         let pool = GrainPool::of(songs, settings.grains.clone(), &mut |_, _| ())?;
         let mut live = LiveTraining::to(output);
         let mut training = settings.training.clone();
-        let descent = &mut training.descent;
-        descent.checkpoints = descent.checkpoints.take().or_else(|| lab_checkpoints(false));
+        keep_in_lab(&mut training.descent.checkpoints, false);
         let composer = Self::learn_pool(Arc::new(pool), &training, &mut live)?;
         live.finish(composer.history());
         Ok(composer)

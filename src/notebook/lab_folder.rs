@@ -4,11 +4,13 @@ use crate::display::Destination;
 use crate::train::Checkpoints;
 use std::path::PathBuf;
 
-/// Checkpoints in the lab's folder, for a training that runs in a notebook's cell; nowhere else.
-pub(super) fn lab_checkpoints(keep_when_done: bool) -> Option<Checkpoints> {
+/// Puts checkpoints into the lab's folder, for a training in a notebook's cell that names no other.
+pub(super) fn keep_in_lab(checkpoints: &mut Option<Checkpoints>, keep_when_done: bool) {
     let in_cell = matches!(Destination::detect(), Destination::OwnKernel | Destination::Evcxr);
-    let folder = in_cell.then(lab_folder).flatten()?.join("checkpoints");
-    Some(Checkpoints { keep_when_done, ..Checkpoints::in_shared_folder(folder) })
+    if in_cell && checkpoints.is_none() {
+        let shared = |lab: PathBuf| Checkpoints::in_shared_folder(lab.join("checkpoints"));
+        *checkpoints = lab_folder().map(|lab| Checkpoints { keep_when_done, ..shared(lab) });
+    }
 }
 
 /// `.lab` of the checkout that the kernel runs from, else a folder of the user's for such things.

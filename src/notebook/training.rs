@@ -1,6 +1,6 @@
 //! Training with a live chart and samples to listen to.
 
-use super::lab_folder::lab_checkpoints;
+use super::lab_folder::keep_in_lab;
 use crate::dataset::Dataset;
 use crate::display::{
     Bundle, Live, LossChart, LossRun, Output, Progress, Show, SoundSample, html, plain,
@@ -238,7 +238,7 @@ impl Network {
         settings: &Training,
     ) -> Result<History> {
         let mut settings = settings.clone();
-        settings.checkpoints = settings.checkpoints.or_else(|| lab_checkpoints(true));
+        keep_in_lab(&mut settings.checkpoints, true);
         let history = train::run(self, data, &settings, &mut live)?;
         live.finish(&history);
         Ok(history)

@@ -8,11 +8,11 @@ use super::objective::{Mean, Objective, Place, Steps, random_of_epoch};
 use super::plan::Plan;
 use super::{History, InTraining, Observer, Training, feedback, memory};
 use crate::dataset::Dataset;
-use crate::model::{Device, Dropout, Network, TrainingRecord};
+use crate::model::{Device, Dropout, ModelKind, Network, TrainingRecord};
 use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::seq::SliceRandom;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Trains `network` on `data` as `settings` say.
@@ -167,20 +167,13 @@ impl Objective for NextBlock<'_> {
     }
 
     fn identity(&self) -> Result<Identity> {
-        let songs = self.data.songs();
-        let titles: Vec<&str> = songs.iter().map(|song| song.title.as_str()).collect();
+        let titles = self.data.songs().iter().map(|song| song.title.as_str());
         let mut data = Fingerprint::default();
         for sequence in 0..self.data.len() {
             data.add(self.data.sequence(sequence)?);
         }
-        let subject = json!({
-            "model": "blocks",
-            "network": self.network.config(),
-            "dataset": self.data.settings(),
-            "songs": titles,
-            "data": data.words(),
-        });
-        Identity::new(self.settings, subject)
+        let what = (ModelKind::Blocks, self.network.config(), &self.data.settings());
+        Identity::new(self.settings, what, titles, data)
     }
 
     fn described(&self) -> Result<(Value, BTreeMap<String, Tensor>)> {

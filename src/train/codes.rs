@@ -6,13 +6,13 @@ use super::loss::{SoftTargets, soft_cross_entropy};
 use super::objective::Place;
 use super::{CodeTraining, History, InTraining, Observer};
 use crate::dataset::codes::{CodedSongs, input_row};
-use crate::model::{CODES, CodeNetwork, Device, Dropout, ModelFile};
+use crate::model::{CODES, CodeNetwork, Device, Dropout, ModelFile, ModelKind};
 use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Gumbel};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -136,20 +136,14 @@ impl DrawnLoss for NextCodes<'_> {
 
     fn identity(&self) -> Result<Identity> {
         let songs = self.songs.songs();
-        let titles: Vec<&str> = songs.iter().map(|song| song.title.as_str()).collect();
+        let titles = songs.iter().map(|song| song.title.as_str());
         let mut data = Fingerprint::default();
         let stages = self.songs.codebook().stages();
         for song in songs {
             (0..song.starts(stages)).for_each(|frame| data.add_codes(song.codes_at(frame, stages)));
         }
-        let subject = json!({
-            "model": CODES,
-            "network": self.network.config(),
-            "dataset": self.songs.settings(),
-            "songs": titles,
-            "data": data.words(),
-        });
-        Identity::new(self.settings, subject)
+        let what = (ModelKind::Codes, self.network.config(), self.songs.settings());
+        Identity::new(self.settings, what, titles, data)
     }
 
     fn described(&self) -> Value {

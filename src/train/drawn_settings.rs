@@ -6,9 +6,9 @@ use super::optimizer::{AdamW, Rule};
 use super::plan::Plan;
 use super::schedule::Schedule;
 use super::settings::check_share;
-use crate::model::{CODES, Dropout, GRAINS};
 #[cfg(doc)]
 use crate::model::{CodeNetwork, GrainNetwork};
+use crate::model::{Dropout, ModelKind};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -152,7 +152,8 @@ impl GrainTraining {
     /// # Errors
     /// [`Error::Io`] and [`Error::Model`] for what is no checkpoint of such a training, with the fault.
     pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
-        let (mut settings, checkpoints, path): (Self, _, _) = settings_of(path.as_ref(), GRAINS)?;
+        let (mut settings, checkpoints, path): (Self, _, _) =
+            settings_of(path.as_ref(), ModelKind::Grains)?;
         settings.descent.checkpoints = Some(checkpoints);
         settings.descent.resume = Some(path);
         Ok(settings)
@@ -194,7 +195,8 @@ impl CodeTraining {
     /// # Errors
     /// [`Error::Io`] and [`Error::Model`] for what is no checkpoint of such a training, with the fault.
     pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
-        let (mut settings, checkpoints, path): (Self, _, _) = settings_of(path.as_ref(), CODES)?;
+        let (mut settings, checkpoints, path): (Self, _, _) =
+            settings_of(path.as_ref(), ModelKind::Codes)?;
         settings.descent.checkpoints = Some(checkpoints);
         settings.descent.resume = Some(path);
         Ok(settings)

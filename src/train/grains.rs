@@ -6,14 +6,14 @@ use super::loss::{SoftTargets, soft_cross_entropy};
 use super::objective::Place;
 use super::{GrainTraining, History, InTraining, Observer};
 use crate::dataset::grains::{Chapter, GrainPool, PHASES};
-use crate::model::{Device, Dropout, GRAINS, GrainNetwork, ModelFile};
+use crate::model::{Device, Dropout, GRAINS, GrainNetwork, ModelFile, ModelKind};
 use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -148,18 +148,11 @@ impl DrawnLoss for NextGrain<'_> {
     }
 
     fn identity(&self) -> Result<Identity> {
-        let songs = self.pool.own_songs().iter();
-        let titles: Vec<&str> = songs.map(|song| song.title.as_str()).collect();
+        let titles = self.pool.own_songs().iter().map(|song| song.title.as_str());
         let mut data = Fingerprint::default();
         data.add(self.pool.embeddings());
-        let subject = json!({
-            "model": GRAINS,
-            "network": self.network.config(),
-            "dataset": self.pool.settings(),
-            "songs": titles,
-            "data": data.words(),
-        });
-        Identity::new(self.settings, subject)
+        let what = (ModelKind::Grains, self.network.config(), self.pool.settings());
+        Identity::new(self.settings, what, titles, data)
     }
 
     fn described(&self) -> Value {

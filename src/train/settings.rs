@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::schedule::Schedule;
 use super::{Checkpoints, Recompute};
 use crate::dataset::Dataset;
-use crate::model::Dropout;
+use crate::model::{Dropout, ModelKind};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -216,7 +216,8 @@ impl Training {
     /// # Errors
     /// [`Error::Io`] and [`Error::Model`] for what is no checkpoint of such a training, with the fault.
     pub fn resume(path: impl AsRef<Path>) -> Result<Self> {
-        let (settings, checkpoints, path): (Self, _, _) = settings_of(path.as_ref(), "blocks")?;
+        let (settings, checkpoints, path): (Self, _, _) =
+            settings_of(path.as_ref(), ModelKind::Blocks)?;
         Ok(Self { checkpoints: Some(checkpoints), resume: Some(path), ..settings })
     }
 

@@ -62,6 +62,28 @@ def damage(data, chance):
     return bytes(data), way
 
 
+def count_findings(attempt, chosen):
+    """Attempts so many files, side by side, and prints those with a problem; how many there are.
+
+    `attempt(number)` gives the kind of the file, how it was damaged, and what is wrong, or "".
+    """
+    findings = 0
+    with concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
+        for number, result in enumerate(pool.map(attempt, range(chosen.files))):
+            kind, way, problem = result
+            if problem:
+                findings += 1
+                print(f"{number}, {kind}, {way}: {problem}", flush=True)
+    return findings
+
+
+def keep(path, folder):
+    """Keeps the file of a finding, where that is wished."""
+    if folder:
+        folder.mkdir(exist_ok=True, parents=True)
+        shutil.copy(path, folder)
+
+
 def problem_of(program, kind, path):
     found = sounds.decode(program, path, 3 * LONGEST_SECONDS)
     if found.status not in (0, 1):
@@ -99,7 +121,6 @@ def main():
     parser.add_argument("--only", default="", help="kinds whose name holds this, as in mp4-aac")
     parser.add_argument("--keep", type=Path)
     chosen = parser.parse_args()
-    findings = 0
     with tempfile.TemporaryDirectory() as folder:
         whole = {}
         for kind in sounds.KINDS:
@@ -118,18 +139,12 @@ def main():
             path = Path(folder) / f"damaged-{number}.{kind.ending}"
             path.write_bytes(data)
             problem = problem_of(chosen.program, kind, path)
-            if problem and chosen.keep:
-                chosen.keep.mkdir(exist_ok=True, parents=True)
-                shutil.copy(path, chosen.keep)
+            if problem:
+                keep(path, chosen.keep)
             path.unlink()
-            return kind, way, problem
+            return kind.name, way, problem
 
-        with concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
-            for number, result in enumerate(pool.map(attempt, range(chosen.files))):
-                kind, way, problem = result
-                if problem:
-                    findings += 1
-                    print(f"{number}, {kind.name}, {way}: {problem}", flush=True)
+        findings = count_findings(attempt, chosen)
     print(f"{chosen.files} files of {len(kinds)} kinds, {findings} findings")
     return findings > 0
 

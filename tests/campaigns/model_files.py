@@ -11,7 +11,6 @@ the whole one did, by this script's own reading. The seeded sample of it that
 """
 
 import argparse
-import concurrent.futures
 import json
 import random
 import resource
@@ -108,7 +107,6 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
-    findings = 0
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         kills.write_song(str(place / "song.wav"), 8, 220)
@@ -137,17 +135,12 @@ def main():
             else:
                 command = [options.program, "info", name]
             problem = problem_of(command, folder, name, data, whole)
-            if problem and options.keep:
-                options.keep.mkdir(exist_ok=True, parents=True)
-                shutil.copy(folder / name, options.keep)
+            if problem:
+                damaged.keep(folder / name, options.keep)
             shutil.rmtree(folder)
             return kind, way, problem
 
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for number, (kind, way, problem) in enumerate(pool.map(attempt, range(options.files))):
-                if problem:
-                    findings += 1
-                    print(f"{number}, {kind}, {way}: {problem}", flush=True)
+        findings = damaged.count_findings(attempt, options)
     print(f"{options.files} files of {len(files)} kinds, {findings} findings")
     return findings > 0
 

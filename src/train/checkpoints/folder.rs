@@ -3,6 +3,7 @@
 use super::file::{self, Checkpoint};
 use super::retention::Kept;
 use super::settings::Checkpoints;
+use crate::model::ModelKind;
 use crate::words::shown;
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -95,7 +96,7 @@ pub fn check_checkpoint(path: impl AsRef<Path>) -> Result<()> {
 /// checkpoints are kept.
 pub(in crate::train) fn settings_of<T: DeserializeOwned>(
     path: &Path,
-    model: &str,
+    model: ModelKind,
 ) -> Result<(T, Checkpoints, PathBuf)> {
     let Found { path, checkpoint, .. } = open(path)?;
     checkpoint.identity.check_model(model, &path)?;

@@ -1,5 +1,6 @@
 //! What has to be the same for a training to go on.
 
+use crate::model::ModelKind;
 use crate::words::{brief, shown};
 use crate::{Error, Result};
 use candle_core::Var;
@@ -48,12 +49,24 @@ const NAMES: [&str; 19] = [
 ];
 
 impl Identity {
-    /// Of a training with `settings`, and of `subject`, which names its parts.
-    pub fn new(settings: &impl Serialize, subject: Value) -> Result<Self> {
-        let told = serde_json::to_value(settings);
-        let told = told.map_err(|error| Error::Data(format!("settings without words: {error}")))?;
-        let parts = |value: Value| value.as_object().cloned().unwrap_or_default();
-        Ok(Self { settings: parts(told), subject: parts(subject) })
+    /// Of a training with `settings`: what learns, its network and what made its songs ready, their
+    /// titles, and the fingerprint of what is learned from.
+    pub fn new<'a>(
+        settings: &impl Serialize,
+        (model, network, dataset): (ModelKind, &impl Serialize, &impl Serialize),
+        titles: impl Iterator<Item = &'a str>,
+        data: Fingerprint,
+    ) -> Result<Self> {
+        let subject = [
+            ("model", model.to_string().into()),
+            ("network", told(network)?),
+            ("dataset", told(dataset)?),
+            ("songs", titles.collect::<Vec<_>>().into()),
+            ("data", data.words().into()),
+        ];
+        let subject = subject.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let settings = told(settings)?.as_object().cloned().unwrap_or_default();
+        Ok(Self { settings, subject })
     }
 
     /// The settings, all of them.
@@ -63,15 +76,10 @@ impl Identity {
         })
     }
 
-    /// What learns: `blocks`, `grains` or `codes`.
-    pub fn model(&self) -> &str {
-        self.subject.get("model").and_then(Value::as_str).unwrap_or_default()
-    }
-
     /// Refuses another kind of model.
-    pub fn check_model(&self, wanted: &str, path: &Path) -> Result<()> {
-        let found = self.model();
-        if found == wanted {
+    pub fn check_model(&self, wanted: ModelKind, path: &Path) -> Result<()> {
+        let found = self.subject.get("model").and_then(Value::as_str).unwrap_or_default();
+        if found == wanted.to_string() {
             return Ok(());
         }
         let problem = format!("expected a checkpoint of {wanted}, found one of {found}");
@@ -140,6 +148,11 @@ impl Identity {
     }
 }
 
+/// A value of ours as JSON.
+fn told(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::Data(format!("settings without words: {e}")))
+}
+
 /// A few numbers or words, as people read them.
 fn said(value: &Value) -> String {
     match value {
@@ -163,7 +176,11 @@ pub(in crate::train) struct Fingerprint(Hasher);
 
 impl Fingerprint {
     pub fn add(&mut self, numbers: &[f32]) {
-        numbers.iter().for_each(|number| self.0.update(&number.to_le_bytes()));
+        // Some thousand at once: one by one they would take ten times as long.
+        for part in numbers.chunks(1 << 12) {
+            let bytes: Vec<u8> = part.iter().flat_map(|number| number.to_le_bytes()).collect();
+            self.0.update(&bytes);
+        }
     }
 
     pub fn add_codes(&mut self, codes: &[u32]) {
