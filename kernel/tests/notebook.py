@@ -162,6 +162,14 @@ class Notebook:
     def interrupt(self):
         self.manager.interrupt_kernel()
 
+    def interrupt_and_wait(self):
+        """As `interrupt`, but cells started afterwards begin after the kernel has taken it."""
+        request = self.client.session.msg("interrupt_request")
+        self.client.control_channel.send(request)
+        reply = self.client.get_control_msg(timeout=60)
+        assert reply["msg_type"] == "interrupt_reply"
+        assert reply["parent_header"]["msg_id"] == request["header"]["msg_id"]
+
 
 def await_analyser(client):
     code = "std::mem::sw"

@@ -132,7 +132,7 @@ def test_a_stop_while_idle_reaches_training_in_a_thread(studio):
     )
     assert studio.run(code, timeout=PATIENCE).status == "ok"
     assert studio.run("training.is_finished()").result == "false"
-    studio.interrupt()
+    studio.interrupt_and_wait()
     deadline = time.monotonic() + 10
     while studio.run("training.is_finished()").result != "true":
         assert time.monotonic() < deadline, "the training in the background goes on"
