@@ -21,8 +21,7 @@ def binary():
 
 
 def build_folder():
-    """Cargo's target folder for the kernel: its 350 crates, rust-analyzer among them, are compiled
-    once for all checkouts."""
+    """Cargo's target folder for the kernel: its 180 crates are compiled once for all checkouts."""
     facts = dict(line.split(": ", 1) for line in rust_version().splitlines() if ": " in line)
     return user_cache() / f"kernel-rust-{facts['release']}-{facts['host']}"
 
@@ -58,7 +57,7 @@ def _ensure_program():
     if folder.exists():
         say("Rust kernel (kernel/): only what changed is compiled again.")
     else:
-        say("Rust kernel (kernel/), some minutes, once for all checkouts: it holds rust-analyzer.")
+        say("Rust kernel (kernel/), about a minute, once for all checkouts.")
     crates = 0
 
     def status_of(line):

@@ -22,6 +22,7 @@ import os
 import re
 import secrets
 import shutil
+import tomllib
 
 from evcxr_kernel import VERSION, binary
 from file_lock import locked, try_lock
@@ -80,6 +81,13 @@ TEMPLATES = kernel_home() / "templates"
 SESSIONS = kernel_home() / "sessions"
 
 
+def workspace_manifest(manifest):
+    """The template's Cargo.toml; which crates are not worth optimising, the checkout's says."""
+    packages = tomllib.loads(manifest)["profile"]["release"].get("package", {})
+    lines = [f"{name}.opt-level = {kept['opt-level']}" for name, kept in packages.items()]
+    return WORKSPACE_MANIFEST + "\n".join(["", "[profile.dev.package]", *lines, ""])
+
+
 def library_manifest(manifest):
     """The crate's Cargo.toml without what belongs to the workspace, tests and programs."""
     left_out = re.compile(r"(workspace|profile|dev-dependencies|bin|test|bench|example)\b")
@@ -99,11 +107,10 @@ def library_manifest(manifest):
 
 def library_files():
     """Relative path to content of everything the library is compiled from."""
+    manifest = (CHECKOUT / "Cargo.toml").read_text(encoding="utf-8")
     files = {
-        "library/Cargo.toml": library_manifest(
-            (CHECKOUT / "Cargo.toml").read_text(encoding="utf-8")
-        ).encode(),
-        "Cargo.toml": WORKSPACE_MANIFEST.encode(),
+        "library/Cargo.toml": library_manifest(manifest).encode(),
+        "Cargo.toml": workspace_manifest(manifest).encode(),
         "ctx/Cargo.toml": CTX_MANIFEST.encode(),
     }
     for source in SOURCES:

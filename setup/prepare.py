@@ -13,7 +13,7 @@ from own_kernel import ensure_own_kernel
 from prebuilt_library import ensure_template, save_features
 from progress import StepFailed
 from python_environment import ensure_python_environment
-from rust_toolchain import ensure_standard_library_sources
+from rust_toolchain import ensure_components
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     with locked(LAB / "prepare.lock", "Another ./lab prepares this checkout: waiting for it."):
         ensure_python_environment()
         write_default_settings()
-        ensure_standard_library_sources()
+        ensure_components()
         with evcxr_compiled() if options.stock else contextlib.nullcontext():
             ensure_own_kernel(features)
         if options.stock:

@@ -1,4 +1,4 @@
-"""The Rust compiler in use, and the sources of its standard library."""
+"""The Rust compiler in use, and the parts of it that notebooks want."""
 
 import shutil
 import subprocess
@@ -17,16 +17,24 @@ def standard_library_sources():
     return Path(_ask("--print", "sysroot").strip(), "lib", "rustlib", "src", "rust", "library")
 
 
-def ensure_standard_library_sources():
-    """rust-analyzer, inside the kernel, needs them to tell the types of a cell's variables."""
-    if not shutil.which("rustup") or standard_library_sources().is_dir():
+def analyser():
+    """The toolchain's own rust-analyzer; it need not be there."""
+    return Path(_ask("--print", "sysroot").strip(), "bin", "rust-analyzer")
+
+
+def ensure_components():
+    """Completion and descriptions come from rust-analyzer, which reads the standard library's
+    sources; the stock kernel learns from them what types variables have."""
+    there = {"rust-src": standard_library_sources().is_dir(), "rust-analyzer": analyser().exists()}
+    missing = [name for name, is_there in there.items() if not is_there]
+    if not missing or not shutil.which("rustup"):
         return
-    say("Sources of Rust's standard library: rustup component add rust-src")
-    added = subprocess.run(["rustup", "component", "add", "rust-src"], check=False)
-    if added.returncode != 0:
+    command = ["rustup", "component", "add", *missing]
+    say(f"Parts of Rust that completion wants: {' '.join(command)}")
+    if subprocess.run(command, check=False).returncode != 0:
         say(
-            "  rustup could not: cells work, but `let` needs its type written out "
-            "(`let song: Song = …`) until `rustup component add rust-src` succeeds."
+            f"  rustup could not: cells work, but Tab knows names only until `{' '.join(command)}` "
+            "succeeds."
         )
 
 

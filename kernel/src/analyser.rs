@@ -1,35 +1,28 @@
-//! The kernel's side of the analyser, a process of its own that completes and describes code.
+//! The analyser, a process of its own that completes and describes code: rust-analyzer.
 //!
-//! It holds rust-analyzer with the standard library and the notebook's library, which takes seconds
-//! and hundreds of megabytes to load. Apart from the kernel it cannot delay a cell, and should it
-//! crash, the next request starts another one.
+//! It holds the standard library and the notebook's library, which takes seconds and hundreds of
+//! megabytes to load. Apart from the kernel it cannot delay a cell, and should it crash, the next
+//! request starts another one.
 
-use crate::analyser_folder::{AnalyserFolder, DEPENDENCY_ENV};
-use crate::analysis::{self, Answer, Question, QuestionKind};
+use crate::analyser_folder::AnalyserFolder;
+use crate::analysis::{Answer, Client, Event, Question, QuestionKind};
 use anyhow::{Context, Result};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use lsp_server::Message;
+use std::io::BufReader;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How soon after an analyser was started another one may be.
 const RESTART_PAUSE: Duration = Duration::from_secs(3);
 
+/// Parsers recurse.
+const STACK_BYTES: usize = 64 << 20;
+
 /// How long a question waits for the analyser to be loaded, at first and soon before it should be.
 const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
 /// From when on it should be.
 const SOON: Duration = Duration::from_secs(3);
-
-/// Whether this process was started to analyse.
-pub fn is_analyser() -> bool {
-    std::env::var_os(DEPENDENCY_ENV).is_some()
-}
-
-/// Answers questions until standard input ends.
-pub fn run() -> Result<()> {
-    let dependency = std::env::var(DEPENDENCY_ENV).unwrap_or_default();
-    let library = dependency.trim().strip_prefix(":dep ").map(str::to_owned);
-    analysis::run(&std::env::current_dir()?.join("cells"), library)
-}
 
 /// How far the analyser is.
 #[derive(Default)]
@@ -61,7 +54,7 @@ pub struct Heard {
 /// The analyser's process, if there is one.
 #[derive(Default)]
 pub struct Analyser {
-    running: Option<(Child, ChildStdin)>,
+    running: Option<(Child, Sender<Event>)>,
     asked: u64,
     started: u64,
     last_started: Option<Instant>,
@@ -86,11 +79,11 @@ impl Analyser {
         self.last_started.is_none_or(|at| at.elapsed() > RESTART_PAUSE)
     }
 
-    /// Starts it; `hear` is called by a thread of its own.
+    /// Starts it; `hear` is called by threads of its own.
     pub fn start(
         &mut self,
         folder: &AnalyserFolder,
-        hear: impl Fn(Heard) + Send + 'static,
+        hear: impl Fn(Heard) + Clone + Send + 'static,
     ) -> Result<()> {
         self.end();
         self.last_started = Some(Instant::now());
@@ -104,26 +97,40 @@ impl Analyser {
         let stdin = process.stdin.take().context("the analyser has no standard input")?;
         let stdout = process.stdout.take().context("the analyser has no standard output")?;
         self.started += 1;
-        self.running = Some((process, stdin));
         let from = self.started;
+        let answer = {
+            let hear = hear.clone();
+            move |answer| hear(Heard { from, answer: Some(answer) })
+        };
+        let client = Client::new(folder.clone(), stdin, answer)?;
+        let (events, received) = channel();
+        self.running = Some((process, events.clone()));
         std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(std::io::Result::ok) {
-                if let Ok(answer) = serde_json::from_str(&line) {
-                    hear(Heard { from, answer: Some(answer) });
+            let mut messages = BufReader::new(stdout);
+            while let Ok(Some(message)) = Message::read(&mut messages) {
+                if events.send(Event::Message(message)).is_err() {
+                    break;
                 }
             }
-            hear(Heard { from, answer: None });
+            let _ = events.send(Event::End);
         });
+        std::thread::Builder::new().name("analyser".to_owned()).stack_size(STACK_BYTES).spawn(
+            move || {
+                if let Err(error) = client.run(&received) {
+                    eprintln!("analyser: {error:#}");
+                }
+                hear(Heard { from, answer: None });
+            },
+        )?;
         Ok(())
     }
 
     /// Asks; the question's number is returned, or none if there is no analyser.
     pub fn ask(&mut self, kind: QuestionKind, mut question: Question) -> Option<u64> {
-        let (_, stdin) = self.running.as_mut()?;
+        let (_, events) = self.running.as_ref()?;
         self.asked += 1;
         (question.number, question.kind) = (self.asked, kind);
-        let line = serde_json::to_string(&question).ok()?;
-        if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
+        if events.send(Event::Question(question)).is_err() {
             self.end();
             return None;
         }

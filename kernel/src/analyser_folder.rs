@@ -4,12 +4,14 @@ use crate::library::LibraryInUse;
 use crate::library_metadata;
 use crate::toolchain::Toolchain;
 use crate::tools::{self, SETUP_ENV, Setup};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Marks the analyser's process; its value is the notebook's dependency on the library.
-pub const DEPENDENCY_ENV: &str = "NEURAL_COMPOSER_KERNEL_ANALYSER";
+/// Marks the analyser's process.
+const ANALYSER_ENV: &str = "NEURAL_COMPOSER_KERNEL_ANALYSER";
 
 /// The analyser's own folder, with a package of its own.
 #[derive(Debug, Clone)]
@@ -26,6 +28,16 @@ impl AnalyserFolder {
         self.folder.join("cells")
     }
 
+    /// The manifest of the cells' package.
+    pub fn manifest(&self) -> PathBuf {
+        self.cells().join("Cargo.toml")
+    }
+
+    /// The package's only file, whose text comes with each question.
+    pub fn source(&self) -> PathBuf {
+        self.cells().join("src").join("lib.rs")
+    }
+
     fn setup_file(&self) -> PathBuf {
         self.folder.join("setup.json")
     }
@@ -39,6 +51,10 @@ impl AnalyserFolder {
         self.folder.join("dependency")
     }
 
+    fn program_file(&self) -> PathBuf {
+        self.folder.join("program")
+    }
+
     /// Makes everything that the analyser finds when it starts.
     pub fn prepare(
         &self,
@@ -46,7 +62,8 @@ impl AnalyserFolder {
         library: Option<&LibraryInUse>,
         toolchain: &Toolchain,
     ) -> Result<()> {
-        std::fs::create_dir_all(self.cells())?;
+        std::fs::create_dir_all(self.cells().join("src"))?;
+        std::fs::write(self.source(), "")?;
         let bin = self.tools().join("bin");
         std::fs::create_dir_all(&bin)?;
         let program = std::env::current_exe()?;
@@ -71,13 +88,33 @@ impl AnalyserFolder {
             }
             _ => String::new(),
         };
-        Ok(std::fs::write(self.dependency_file(), dependency)?)
+        std::fs::write(self.dependency_file(), dependency)?;
+        // Where there is none, cells work, and completion knows names only.
+        if let Some(program) = toolchain.analyser() {
+            std::fs::write(self.program_file(), program.as_os_str().as_encoded_bytes())?;
+        }
+        self.write_manifest(&[])
+    }
+
+    /// Makes the cells' package depend on the library and on these lines of a manifest.
+    pub fn write_manifest(&self, dependencies: &[String]) -> Result<()> {
+        let library = std::fs::read_to_string(self.dependency_file())?;
+        let library = library.trim().strip_prefix(":dep ");
+        let lines: Vec<&str> =
+            library.into_iter().chain(dependencies.iter().map(String::as_str)).collect();
+        let text = format!(
+            "[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n\
+             [lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n[dependencies]\n{}\n",
+            lines.join("\n")
+        );
+        Ok(std::fs::write(self.manifest(), text)?)
     }
 
     /// The command that starts the analyser, once the session is prepared.
     pub fn command(&self) -> Result<Command> {
-        let dependency = std::fs::read_to_string(self.dependency_file())?;
-        let mut command = Command::new(std::env::current_exe()?);
+        let program = std::fs::read(self.program_file())
+            .context("there is no rust-analyzer: `rustup component add rust-analyzer`")?;
+        let mut command = Command::new(OsString::from_vec(program));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path);
         let first = std::iter::once(self.tools().join("bin"));
@@ -86,7 +123,9 @@ impl AnalyserFolder {
         command
             .env("PATH", path)
             .env("CARGO_HOME", self.tools())
-            .env(DEPENDENCY_ENV, dependency)
+            .env(ANALYSER_ENV, "1")
+            // glibc's heap for each thread would hold a seventh more.
+            .env("MALLOC_ARENA_MAX", "2")
             .env(SETUP_ENV, self.setup_file())
             .current_dir(&self.folder);
         Ok(command)

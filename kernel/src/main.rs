@@ -104,9 +104,6 @@ fn main() -> Result<()> {
         evaluator::run();
     }
     tools::run_if_called();
-    if analyser::is_analyser() {
-        return analyser::run();
-    }
     match Arguments::parse().command {
         Command::Run { connection_file } => run(&connection_file),
         Command::Prepare { home, check } => {

@@ -122,10 +122,15 @@ impl PreparedSession {
 
     /// What the notebook should know of before its first cell.
     pub fn warning(&self) -> Option<String> {
-        (!self.toolchain.has_source()).then(|| {
-            "Completion and descriptions want the standard library's source: run\n  \
-             rustup component add rust-src\nin a terminal and restart this kernel.\n"
-                .to_owned()
+        let source = (!self.toolchain.has_source()).then_some("rust-src");
+        let analyser = self.toolchain.analyser().is_none().then_some("rust-analyzer");
+        let missing: Vec<&str> = source.into_iter().chain(analyser).collect();
+        (!missing.is_empty()).then(|| {
+            format!(
+                "Completion and descriptions want more of Rust: run\n  \
+                 rustup component add {}\nin a terminal and restart this kernel.\n",
+                missing.join(" ")
+            )
         })
     }
 }

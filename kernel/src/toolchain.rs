@@ -47,6 +47,16 @@ impl Toolchain {
         self.sysroot.join("lib/rustlib/src/rust/library/core").is_dir()
     }
 
+    /// rust-analyzer: the toolchain's own, which knows this very compiler, or else one on the path.
+    pub fn analyser(&self) -> Option<PathBuf> {
+        let own = self.sysroot.join("bin").join("rust-analyzer");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let others = std::env::split_paths(&path).map(|folder| folder.join("rust-analyzer"));
+        std::iter::once(own)
+            .chain(others.filter(|program| !is_rustup(program)))
+            .find(|it| it.is_file())
+    }
+
     /// What tells this compiler from its next version at the same place.
     pub fn stamp(&self) -> Result<String> {
         let file = std::fs::metadata(&self.rustc)
@@ -68,6 +78,16 @@ fn find(tool: &str, folder: &Path) -> Result<PathBuf> {
         .map(|folder| folder.join(tool))
         .find(|path| path.is_file())
         .with_context(|| format!("`{tool}` was not found: install Rust from https://rustup.rs"))
+}
+
+/// Whether it is rustup under another name, which would ask for the component that is missing.
+fn is_rustup(program: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let of = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let rustup = program.with_file_name("rustup");
+    let aim = std::fs::canonicalize(program).unwrap_or_default();
+    aim.file_name() == Some("rustup".as_ref())
+        || of(program).is_some() && of(program) == of(&rustup)
 }
 
 /// The file name of a shared object on this platform.

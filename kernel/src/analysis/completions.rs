@@ -1,18 +1,13 @@
 //! What can stand at a position: rust-analyzer's items, in the order a cell wants them.
 
-use super::protocol::Completion;
-use ra_ap_hir::PrefixKind;
-use ra_ap_ide::{
-    Analysis, CallableSnippets, Cancellable, CompletionConfig, CompletionFieldsToResolve,
-    CompletionItem, CompletionItemKind, FileId, FilePosition, RaFixtureConfig, SymbolKind,
-    TextRange,
+use super::question::Completion;
+use super::text;
+use lsp_types::{
+    CompletionItem, CompletionItemKind as Kind, CompletionItemTag, CompletionResponse,
+    CompletionTextEdit, InsertTextFormat, TextEdit,
 };
-use ra_ap_ide_completion::{CompletionRelevanceReturnType, CompletionRelevanceTypeMatch};
-use ra_ap_ide_db::SnippetCap;
-use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
-use ra_ap_syntax::TextSize;
-use ra_ap_syntax::ast::HasModuleItem;
-use ra_ap_syntax::{AstNode, ast};
+use ra_ap_syntax::ast::{self, HasModuleItem};
+use ra_ap_syntax::{AstNode, Edition, SourceFile};
 use std::collections::HashSet;
 
 /// More than anyone reads.
@@ -45,190 +40,201 @@ const UNIVERSAL_TRAITS: [&str; 22] = [
     "TryInto",
 ];
 
+/// Traits behind operators, whose methods nobody calls by name.
+const OPERATOR_TRAITS: [&str; 30] = [
+    "Add",
+    "AddAssign",
+    "BitAnd",
+    "BitAndAssign",
+    "BitOr",
+    "BitOrAssign",
+    "BitXor",
+    "BitXorAssign",
+    "Deref",
+    "DerefMut",
+    "Div",
+    "DivAssign",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "Index",
+    "IndexMut",
+    "Mul",
+    "MulAssign",
+    "Neg",
+    "Not",
+    "PartialOrd",
+    "Rem",
+    "RemAssign",
+    "Shl",
+    "ShlAssign",
+    "Shr",
+    "ShrAssign",
+    "Sub",
+    "SubAssign",
+];
+/// Types that rust-analyzer calls structs, since the protocol has no word for them.
+const PRIMITIVE_TYPES: [&str; 19] = [
+    "bool", "char", "f128", "f16", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "str",
+    "u128", "u16", "u32", "u64", "u8", "usize",
+];
+
 /// Start and end of what is replaced, and what may stand there instead, best first.
 type Found = (usize, usize, Vec<Completion>);
 
-pub fn complete(
-    analysis: &Analysis,
-    file_id: FileId,
-    source: &str,
-    position: usize,
-) -> Cancellable<Found> {
-    let nothing = (position, position, Vec::new());
-    let Ok(offset) = TextSize::try_from(position) else { return Ok(nothing) };
-    let at = FilePosition { file_id, offset };
-    let Some(mut items) = analysis.completions(&config(), at, None)? else { return Ok(nothing) };
-    let Some(range) = items.first().map(|item| item.source_range) else { return Ok(nothing) };
-    let typed = source.get(usize::from(range.start())..position).unwrap_or_default();
-    items.retain(|item| item.source_range == range && is_wanted(item, typed));
-    let own = names_of_items(&analysis.parse(file_id)?);
-    let before = source.get(..range.start().into()).unwrap_or_default();
-    let is_in_path = before.trim_end().ends_with("::");
-    items.sort_by_cached_key(|item| {
-        let is_other_case = !item.lookup().starts_with(typed);
-        (is_other_case, rank(item, &own, is_in_path), fit(item), item.lookup().to_owned())
-    });
-    let mut seen = HashSet::new();
-    let completions = items
-        .iter()
-        .filter_map(|item| completion(item, range))
-        .filter(|completion| seen.insert(completion.code.clone()))
-        .take(MOST)
-        .collect();
-    Ok((range.start().into(), range.end().into(), completions))
-}
-
-fn config() -> CompletionConfig<'static> {
-    CompletionConfig {
-        enable_postfix_completions: false,
-        enable_imports_on_the_fly: false,
-        enable_self_on_the_fly: false,
-        enable_auto_iter: false,
-        enable_auto_await: false,
-        // What is private to its crate, a cell cannot use.
-        enable_private_editable: false,
-        enable_term_search: false,
-        term_search_fuel: 0,
-        full_function_signatures: true,
-        callable: Some(CallableSnippets::AddParentheses),
-        add_colons_to_module: false,
-        add_semicolon_to_unit: false,
-        snippet_cap: SnippetCap::new(true),
-        insert_use: InsertUseConfig {
-            granularity: ImportGranularity::Item,
-            enforce_granularity: false,
-            prefix_kind: PrefixKind::ByCrate,
-            group: false,
-            skip_glob_imports: false,
-        },
-        prefer_no_std: false,
-        prefer_prelude: true,
-        prefer_absolute: false,
-        snippets: Vec::new(),
-        limit: None,
-        fields_to_resolve: CompletionFieldsToResolve::empty(),
-        exclude_flyimport: Vec::new(),
-        exclude_traits: &[],
-        ra_fixture: RaFixtureConfig::default(),
+/// The items of a reply.
+pub fn items(reply: Option<CompletionResponse>) -> Vec<CompletionItem> {
+    match reply {
+        Some(CompletionResponse::Array(items)) => items,
+        Some(CompletionResponse::List(list)) => list.items,
+        None => Vec::new(),
     }
 }
 
+/// What these items say to Tab at byte `position` of the source; none if they are no completions.
+pub fn completed(items: Vec<CompletionItem>, source: &str, position: usize) -> Option<Found> {
+    let Some(range) = items.first().and_then(edit).map(|edit| edit.range) else {
+        return Some((position, position, Vec::new()));
+    };
+    let start = text::offset(source, range.start)?;
+    let end = text::offset(source, range.end)?;
+    let typed = source.get(start..position)?;
+    let own = names_of_items(source);
+    let is_in_path = source.get(..start)?.trim_end().ends_with("::");
+    let mut wanted: Vec<(CompletionItem, TextEdit)> = items
+        .into_iter()
+        .filter(|item| is_wanted(item, typed))
+        .filter_map(|item| edit(&item).cloned().map(|edit| (item, edit)))
+        .filter(|(_, edit)| edit.range == range)
+        .collect();
+    wanted.sort_by_cached_key(|(item, _)| {
+        let is_other_case = !name(item).starts_with(typed);
+        // The server's own order, by how well the item fits here.
+        let fit = item.sort_text.clone();
+        let is_no_field = item.kind != Some(Kind::FIELD);
+        (is_other_case, rank(item, &own, is_in_path), is_no_field, fit, name(item).to_owned())
+    });
+    let mut seen = HashSet::new();
+    let completions = wanted
+        .iter()
+        .map(|(item, edit)| completion(item, edit))
+        .filter(|completion| seen.insert(completion.code.clone()))
+        .take(MOST)
+        .collect();
+    Some((start, end, completions))
+}
+
+/// What the item would write, and over what.
+fn edit(item: &CompletionItem) -> Option<&TextEdit> {
+    match item.text_edit.as_ref()? {
+        CompletionTextEdit::Edit(edit) => Some(edit),
+        CompletionTextEdit::InsertAndReplace(_) => None,
+    }
+}
+
+/// What is compared with what was typed.
+fn name(item: &CompletionItem) -> &str {
+    item.filter_text.as_deref().unwrap_or(&item.label)
+}
+
 fn is_wanted(item: &CompletionItem, typed: &str) -> bool {
-    let name = item.lookup();
+    let name = name(item);
     let start: String = name.chars().take(typed.chars().count()).collect();
     start.to_lowercase() == typed.to_lowercase()
         && !HIDDEN.iter().any(|prefix| name.starts_with(prefix))
-        && item.kind != CompletionItemKind::Snippet
-        && item.text_edit.len() == 1
+        && item.kind != Some(Kind::SNIPPET)
+        // The same thing once more, with a reference to it.
+        && !item.label.starts_with('&')
+        && item.additional_text_edits.as_ref().is_none_or(Vec::is_empty)
 }
 
-/// What the file itself defines: the notebook's own functions and types.
-fn names_of_items(file: &ast::SourceFile) -> HashSet<String> {
-    file.items()
+/// What the source itself defines: the notebook's own functions and types.
+fn names_of_items(source: &str) -> HashSet<String> {
+    SourceFile::parse(source, Edition::CURRENT)
+        .tree()
+        .items()
         .flat_map(|item| item.syntax().children().filter_map(ast::Name::cast).next())
         .map(|name| name.text().to_string())
         .collect()
 }
 
+fn is_deprecated(item: &CompletionItem) -> bool {
+    item.tags.iter().flatten().any(|tag| *tag == CompletionItemTag::DEPRECATED)
+}
+
 /// The lower, the sooner a cell wants it.
 fn rank(item: &CompletionItem, own: &HashSet<String>, is_in_path: bool) -> u8 {
-    use CompletionItemKind as Kind;
-    if item.deprecated {
+    if is_deprecated(item) {
         return 9;
     }
-    match item.kind {
-        Kind::SymbolKind(SymbolKind::Local | SymbolKind::ValueParam | SymbolKind::SelfParam)
-        | Kind::Binding => 0,
-        _ if item.relevance.exact_name_match || item.relevance.is_missing => 0,
-        Kind::SymbolKind(SymbolKind::Field) => 1,
-        Kind::SymbolKind(
-            SymbolKind::Method | SymbolKind::Function | SymbolKind::Const | SymbolKind::TypeAlias,
-        ) if item.relevance.trait_.is_some() => rank_of_trait(item),
+    let name = name(item);
+    let is_constant = name.starts_with(|letter: char| letter.is_uppercase());
+    match item.kind.unwrap_or(Kind::TEXT) {
+        // A static is called a value as well.
+        Kind::VARIABLE | Kind::VALUE if !is_constant => 0,
+        Kind::FIELD => 1,
+        Kind::METHOD | Kind::FUNCTION | Kind::CONSTANT | Kind::STRUCT
+            if of_trait(item).is_some() =>
+        {
+            rank_of_trait(item)
+        }
         // Behind `Type::` a function that makes a value is meant, rather than a method.
-        Kind::SymbolKind(SymbolKind::Method) if is_in_path => 3,
-        Kind::SymbolKind(SymbolKind::Method | SymbolKind::Variant) => 1,
-        _ if own.contains(item.lookup()) => 1,
-        Kind::SymbolKind(
-            SymbolKind::Function
-            | SymbolKind::Struct
-            | SymbolKind::Enum
-            | SymbolKind::Trait
-            | SymbolKind::Const
-            | SymbolKind::Static
-            | SymbolKind::TypeAlias
-            | SymbolKind::Union,
-        ) => 2,
-        Kind::SymbolKind(SymbolKind::Module) => 3,
-        Kind::SymbolKind(SymbolKind::Macro | SymbolKind::ProcMacro) | Kind::BuiltinType => 4,
-        Kind::Keyword => 5,
+        Kind::METHOD if is_in_path => 3,
+        Kind::METHOD | Kind::ENUM_MEMBER => 1,
+        _ if own.contains(name) => 1,
+        Kind::FUNCTION if is_macro(item) => 4,
+        Kind::STRUCT if PRIMITIVE_TYPES.contains(&name) => 4,
+        Kind::FUNCTION
+        | Kind::STRUCT
+        | Kind::ENUM
+        | Kind::INTERFACE
+        | Kind::CONSTANT
+        | Kind::VALUE => 2,
+        Kind::MODULE => 3,
+        Kind::KEYWORD => 5,
         _ => 4,
     }
 }
 
-/// Among things of one rank: what has the type that is expected here, then what makes a value.
-fn fit(item: &CompletionItem) -> u8 {
-    use CompletionRelevanceReturnType as Returns;
-    let makes = item.relevance.function.filter(|function| !function.has_self_param);
-    match (item.relevance.type_match, makes.map(|function| function.return_type)) {
-        (Some(CompletionRelevanceTypeMatch::Exact), _) => 0,
-        (_, Some(Returns::DirectConstructor)) => 1,
-        (_, Some(Returns::Constructor)) => 2,
-        _ => 3,
-    }
+fn is_macro(item: &CompletionItem) -> bool {
+    item.label
+        .trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_')
+        .starts_with('!')
+}
+
+/// The trait that brings it, which stands behind the label.
+fn of_trait(item: &CompletionItem) -> Option<&str> {
+    let behind = item.label_details.as_ref()?.detail.as_deref()?;
+    Some(behind.rsplit_once("(as ")?.1.trim_end_matches(')'))
 }
 
 fn rank_of_trait(item: &CompletionItem) -> u8 {
-    let named = item.label.detail_left.as_deref().unwrap_or_default();
-    let name = named.rsplit_once("(as ").map(|(_, name)| name.trim_end_matches(')'));
-    let is_universal = name.is_some_and(|name| UNIVERSAL_TRAITS.contains(&name));
-    let is_operator = item.relevance.trait_.is_some_and(|of| of.is_op_method);
-    if is_universal || is_operator { 8 } else { 2 }
+    let is_in = |names: &[&str]| of_trait(item).is_some_and(|name| names.contains(&name));
+    if is_in(&UNIVERSAL_TRAITS) || is_in(&OPERATOR_TRAITS) { 8 } else { 2 }
 }
 
-fn completion(item: &CompletionItem, range: TextRange) -> Option<Completion> {
-    let edit = item.text_edit.iter().next().filter(|edit| edit.delete == range)?;
-    let is_keyword = item.kind == CompletionItemKind::Keyword;
+fn completion(item: &CompletionItem, edit: &TextEdit) -> Completion {
     // Up to where the first argument goes: the cursor stands at the end.
-    let code = match edit.insert.split_once('$') {
-        _ if is_keyword => item.lookup(),
-        Some((before, _)) if item.is_snippet => before,
-        _ => &edit.insert,
+    let code = match edit.new_text.split_once('$') {
+        _ if item.kind == Some(Kind::KEYWORD) => name(item),
+        Some((before, _)) if item.insert_text_format == Some(InsertTextFormat::SNIPPET) => before,
+        _ => &edit.new_text,
     };
     let signature = match &item.detail {
-        Some(detail) => format!("{}: {detail}", item.lookup()),
-        None => item.label.primary.to_string(),
+        Some(detail) => format!("{}: {detail}", name(item)),
+        None => item.label.clone(),
     };
-    let kind = word_of(item.kind).to_owned();
-    Some(Completion { code: code.to_owned(), kind, signature })
+    let kind = word_of(item.kind.unwrap_or(Kind::TEXT)).to_owned();
+    Completion { code: code.to_owned(), kind, signature }
 }
 
 /// The word that Jupyter front ends know for this kind of thing.
-fn word_of(kind: CompletionItemKind) -> &'static str {
-    use CompletionItemKind as Kind;
+fn word_of(kind: Kind) -> &'static str {
     match kind {
-        Kind::SymbolKind(
-            SymbolKind::Function
-            | SymbolKind::Method
-            | SymbolKind::Macro
-            | SymbolKind::ProcMacro
-            | SymbolKind::Derive
-            | SymbolKind::DeriveHelper
-            | SymbolKind::Attribute
-            | SymbolKind::BuiltinAttr,
-        ) => "function",
-        Kind::SymbolKind(
-            SymbolKind::Struct
-            | SymbolKind::Enum
-            | SymbolKind::Union
-            | SymbolKind::Trait
-            | SymbolKind::TypeAlias
-            | SymbolKind::TypeParam
-            | SymbolKind::SelfType,
-        ) => "class",
-        Kind::SymbolKind(SymbolKind::Module | SymbolKind::CrateRoot | SymbolKind::ToolModule) => {
-            "module"
-        }
-        Kind::Keyword => "keyword",
+        Kind::FUNCTION | Kind::METHOD => "function",
+        Kind::STRUCT | Kind::ENUM | Kind::INTERFACE | Kind::TYPE_PARAMETER => "class",
+        Kind::MODULE => "module",
+        Kind::KEYWORD => "keyword",
         _ => "instance",
     }
 }

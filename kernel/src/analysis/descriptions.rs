@@ -1,43 +1,55 @@
 //! What a name is, or the function whose call the cursor is in: signature and documentation.
 
+use lsp_types::{Hover, HoverContents};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
-use ra_ap_ide::{
-    Analysis, Cancellable, FileId, FileRange, HoverConfig, HoverDocFormat, RaFixtureConfig,
-    SubstTyLen, TextRange,
+use ra_ap_syntax::{
+    AstNode, Direction, Edition, SourceFile, SyntaxKind, SyntaxToken, TextRange, TextSize, algo,
+    ast,
 };
-use ra_ap_syntax::{AstNode, Direction, Edition, SourceFile, SyntaxKind, SyntaxToken, TextSize};
-use ra_ap_syntax::{algo, ast};
+use std::ops::Range;
 
 /// The module path that rust-analyzer writes over things of the notebook itself.
 const OWN_CRATE: &str = "ctx";
-/// How many fields, variants or methods a description lists.
-const MOST_FIELDS: usize = 12;
 
-/// Plain text and HTML that describe what stands at a position.
-pub fn describe(
-    analysis: &Analysis,
-    file_id: FileId,
-    source: &str,
-    position: usize,
-) -> Cancellable<Option<(String, String)>> {
-    let Some(range) = described(source, position) else { return Ok(None) };
-    // An empty range asks what the name is; a longer one would ask for an expression's type.
-    let range = FileRange { file_id, range: TextRange::empty(range.start()) };
-    let hover = |fields| {
-        let found = analysis.hover(&config(fields), range)?;
-        Ok(found.map(|found| found.info.markup.as_str().to_owned()))
-    };
-    let Some(mut markdown) = hover(Some(MOST_FIELDS))? else { return Ok(None) };
+/// Plain text and HTML of what the server says of a name.
+pub fn description(hover: &Hover) -> Option<(String, String)> {
+    let HoverContents::Markup(markup) = &hover.contents else { return None };
     let heading = format!("```rust\n{OWN_CRATE}\n```\n");
-    match markdown.trim_start().strip_prefix(&heading) {
-        Some(own) => markdown = own.to_owned(),
-        // Fields of other crates' types are mostly private.
-        None => markdown = hover(None)?.unwrap_or(markdown),
-    }
+    let markdown = match markup.value.trim_start().strip_prefix(&heading) {
+        Some(own) => own.to_owned(),
+        None => without_private_fields(&markup.value),
+    };
     let markdown = without_hidden_lines(&markdown);
     let mut html = String::new();
     pulldown_cmark::html::push_html(&mut html, Parser::new(&markdown));
-    Ok(Some((plain(&markdown), html)))
+    Some((plain(&markdown), html))
+}
+
+/// Leaves out the fields of other crates' types that a cell cannot use, and braces around none.
+fn without_private_fields(markdown: &str) -> String {
+    let mut shown: Vec<&str> = Vec::new();
+    let mut is_in_type = false;
+    let mut is_first_block = true;
+    for line in markdown.lines() {
+        // The documentation's own examples stay as they are.
+        is_first_block &= line.trim() != "---";
+        let is_type = ["struct ", "union "].iter().any(|word| line.contains(word));
+        if is_first_block && is_type && line.ends_with('{') {
+            is_in_type = true;
+        } else if is_in_type && line == "}" {
+            is_in_type = false;
+            if let Some(last) = shown.last_mut()
+                && last.ends_with('{')
+            {
+                *last = last.trim_end_matches('{').trim_end();
+                continue;
+            }
+        } else if is_in_type && !line.trim_start().starts_with("pub ") {
+            continue;
+        }
+        shown.push(line);
+    }
+    shown.join("\n")
 }
 
 /// Leaves out the lines of examples that documentation hides.
@@ -71,27 +83,15 @@ fn plain(markdown: &str) -> String {
     text.trim().to_owned()
 }
 
-fn config(fields: Option<usize>) -> HoverConfig<'static> {
-    HoverConfig {
-        links_in_hover: false,
-        memory_layout: None,
-        documentation: true,
-        keywords: true,
-        format: HoverDocFormat::Markdown,
-        max_trait_assoc_items_count: Some(MOST_FIELDS),
-        max_fields_count: fields,
-        max_enum_variants_count: Some(MOST_FIELDS),
-        max_subst_ty_len: SubstTyLen::Unlimited,
-        show_drop_glue: false,
-        ra_fixture: RaFixtureConfig::default(),
-    }
-}
-
 /// Where the name stands that a description at `position` is of: the name that the cursor touches;
 /// else, within a call's parentheses, that of the function called; else the name before the cursor.
-pub fn described(source: &str, position: usize) -> Option<TextRange> {
+pub fn described(source: &str, position: usize) -> Option<Range<usize>> {
     let file = SourceFile::parse(source, Edition::CURRENT).tree();
     let offset = TextSize::try_from(position).ok().filter(|at| *at <= TextSize::of(source))?;
+    Some(name_at(&file, offset)?.into())
+}
+
+fn name_at(file: &SourceFile, offset: TextSize) -> Option<TextRange> {
     let touched = file.syntax().token_at_offset(offset);
     // `f(|x)` is about `x`, `f|(x)` about `f`.
     if let Some(name) = touched.clone().find(is_name) {
@@ -166,7 +166,7 @@ fn last_name(path: &ra_ap_syntax::SyntaxNode) -> Option<TextRange> {
 
 #[cfg(test)]
 mod tests {
-    use super::{described, plain, without_hidden_lines};
+    use super::{described, plain, without_hidden_lines, without_private_fields};
 
     /// What is described where `|` stands.
     fn at(code: &str) -> String {
@@ -200,6 +200,22 @@ mod tests {
         let markdown = "# Examples\n```\n# use a;\n#\nlet a = 1;\n```\n# End\n";
         let shown = "# Examples\n```\nlet a = 1;\n```\n# End\n";
         assert_eq!(without_hidden_lines(markdown), shown);
+    }
+
+    #[test]
+    fn private_fields_are_left_out() {
+        let of = |fields: &str| {
+            let end = "```\n\n---\n\nWords.\n```\nstruct A {\n    a: u8,\n}\n```";
+            let before = "```rust\nm\n```\n\n```rust\npub struct S";
+            (format!("{before} {{\n{fields}}}\n{end}"), before.to_owned(), end)
+        };
+        let (both, before, end) = of("    a: u8,\n    pub b: u8,\n    pub(crate) c: u8,\n");
+        assert_eq!(
+            without_private_fields(&both),
+            format!("{before} {{\n    pub b: u8,\n}}\n{end}")
+        );
+        let (none, before, end) = of("    a: u8,\n");
+        assert_eq!(without_private_fields(&none), format!("{before}\n{end}"));
     }
 
     #[test]

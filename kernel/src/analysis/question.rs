@@ -1,9 +1,7 @@
-//! Questions to the analyser's process and its answers, one JSON object a line.
-
-use serde::{Deserialize, Serialize};
+//! What the kernel asks its analyser, and what it hears.
 
 /// A question; `source` is all the notebook's definitions, then the cell.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Question {
     pub number: u64,
     pub kind: QuestionKind,
@@ -11,14 +9,12 @@ pub struct Question {
     /// Bytes from the start of `source`.
     pub position: usize,
     /// To load: what the cells' package depends on, lines of a manifest.
-    #[serde(default)]
     pub dependencies: Vec<String>,
     /// To load and to warm up: positions in `source` that completions may soon be asked at.
-    #[serde(default)]
     pub warm: Vec<usize>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum QuestionKind {
     /// Reads the dependencies' sources, then warms up.
     #[default]
@@ -29,12 +25,11 @@ pub enum QuestionKind {
     Describe,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// The question's.
     pub number: u64,
     /// The dependencies of this question are loaded.
-    #[serde(default)]
     pub is_loaded: bool,
     /// Best first.
     pub completions: Vec<Completion>,
@@ -46,7 +41,7 @@ pub struct Answer {
 }
 
 /// One way to complete what stands before the cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
     pub code: String,
     /// A word that Jupyter front ends have pictures for.
