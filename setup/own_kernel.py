@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 
+import forecast
 from locations import CHECKOUT, LOGS, PYTHON_HOME, kernel_home, user_cache
-from progress import run_step, say
+from progress import compile_step, say
 from rust_toolchain import rust_version
 
 NAME = "neural-composer"
@@ -58,23 +58,14 @@ def _ensure_program():
         say("Rust kernel (kernel/): only what changed is compiled again.")
     else:
         say("Rust kernel (kernel/), about a minute, once for all checkouts.")
-    crates = 0
-
-    def status_of(line):
-        nonlocal crates
-        if compiling := re.match(r"\s*Compiling (\S+)", line):
-            crates += 1
-            return f"{crates} crates, now {compiling[1]}"
-        return ""
-
-    run_step(
+    compile_step(
         "compiling",
         [
             "cargo", "build", "--locked", "--profile", PROFILE, "--package", PROGRAM,
             "--manifest-path", CHECKOUT / "Cargo.toml", "--target-dir", folder,
         ],
         LOGS / "kernel.log",
-        status_of=status_of,
+        forecast.KERNEL,
     )  # fmt: skip
     binary().parent.mkdir(parents=True, exist_ok=True)
     # A running kernel keeps the file it was started from.
@@ -93,4 +84,5 @@ def _ensure_library(features):
         f"Library for notebooks ({', '.join(features) or 'no extra features'}): about 5 minutes on "
         "two cores the first time; later only what changed is compiled again."
     )
-    run_step("compiling", command, LOGS / "notebook-library.log", environment=environment)
+    log = LOGS / "notebook-library.log"
+    compile_step("compiling", command, log, forecast.LIBRARY, environment)

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from forecast import ENVIRONMENT
+
 PLAIN_INTERVAL_SECONDS = 30
 TAIL_LINES = 25
 
@@ -102,8 +104,10 @@ class Step:
 
     def _read(self):
         for line in self._process.stdout:
-            self._log.write(line)
-            self._log.flush()
+            # Lines that a terminal would show over each other are no part of the log.
+            if "Building [" not in line:
+                self._log.write(line)
+                self._log.flush()
             self.latest = self._status_of(line) or self.latest
 
     def finish(self, status=None):
@@ -115,6 +119,18 @@ class Step:
             code = self._process.wait()
             if code != 0:
                 raise failure(self.title, f"exit status {code}", self._log_path)
+
+
+def compile_step(title, command, log_path, forecast, environment=None):
+    """Runs `command`, which calls cargo, to its end, and says how much longer it takes."""
+    begun = time.monotonic()
+    run_step(
+        title,
+        command,
+        log_path,
+        environment={**(environment or os.environ), **ENVIRONMENT},
+        status_of=lambda line: forecast.words(line, time.monotonic() - begun),
+    )
 
 
 def run_step(title, command, log_path, environment=None, status_of=str.strip, status=None):
