@@ -64,7 +64,7 @@ def without_names(text):
     with contextlib.suppress(OSError, KeyError):
         names.add(getpass.getuser())
     for name in names - {""}:
-        text = re.sub(rf"(?<=/){re.escape(name)}(?![\w.-])", "USER", text)
+        text = re.sub(rf"(?<=/){re.escape(name)}(?!\w)", "USER", text)
     return text
 
 

@@ -265,7 +265,7 @@ class Doctor(unittest.TestCase):
 
     def test_nothing_printed_tells_who_or_what_is_secret(self):
         self.make_lab()
-        self.register("/data/wolfgang/kernel")
+        self.register("/data/wolfgang/of-wolfgang/wolfgang-2/kernel")
         found, _ = self.doctor(
             https_proxy="http://wolfgang:hunter2@proxy.example:3128",
             HTTP_PROXY="",
@@ -273,11 +273,11 @@ class Doctor(unittest.TestCase):
             RUSTFLAGS="-C link-arg=/secret/place",
         )
         text = self.printed.decode("utf-8")
-        for secret in ("wolfgang", "hunter2", "proxy.example", "t0ken", "/secret", str(self.home)):
+        for secret in ("/wolfgang", "hunter2", "proxy.example", "t0ken", "/secret", str(self.home)):
             self.assertNotIn(secret, text)
         self.assertEqual(found["proxies"], [("ok", "set: https_proxy")])
         self.assertEqual(found["variables"][0][1], "set: NEURAL_COMPOSER_KEY, RUSTFLAGS")
-        self.assertIn("/data/USER/kernel", found["kernel's registration"][0][1])
+        self.assertIn("/data/USER/of-wolfgang/USER-2/kernel", found["kernel's registration"][0][1])
 
     def test_a_program_that_commands_the_terminal_is_not_obeyed(self):
         self.program("cc", r"printf 'cc \033]0;title\007 12\n'")
