@@ -8,9 +8,8 @@ from pathlib import Path
 
 import evcxr_kernel
 import own_kernel
-import prebuilt_library
 from findings import NOTE, OK, Finding, ask, first_line, in_words, size_of
-from locations import CHECKOUT, PYTHON, PYTHON_HOME, user_cache
+from locations import CHECKOUT, PYTHON, PYTHON_HOME, kernel_home, user_cache
 from progress import StepFailed
 from python_environment import ENVIRONMENT_FILE, read_environment
 
@@ -92,10 +91,12 @@ def kernel_program():
 
 
 def library():
-    if not prebuilt_library.FEATURES_FILE.exists() or not own_kernel.binary().exists():
+    # What the lab was last prepared with; the module that writes it asks for a newer Python.
+    prepared = kernel_home() / "features.json"
+    if not prepared.exists() or not own_kernel.binary().exists():
         yield Finding(NOTE, "library for notebooks", "not compiled yet", MAKES)
         return
-    features = ",".join(prebuilt_library.saved_features())
+    features = ",".join(json.loads(prepared.read_text(encoding="utf-8")))
     said = f"features: {features or 'none'}"
     question = [own_kernel.binary(), "prepare", "--home", CHECKOUT, "--check"]
     if ask(*question, environment={"NEURAL_COMPOSER_FEATURES": features}) is not None:

@@ -217,6 +217,17 @@ class Doctor(unittest.TestCase):
         self.program("python3", f'{without}\nexec "{sys.executable}" "$@"')
         self.assert_problem("Python", "venv module is missing", "python3-venv")
 
+    def test_with_an_old_python(self):
+        packages = self.checkout / "environment.yml"
+        text = packages.read_text(encoding="utf-8")
+        packages.write_text(text.replace("python>=3.11,<3.15", "python>=3.98,<3.99"), "utf-8")
+        # Up to 3.10 there is no tomllib: the doctor has to say what it needs all the same.
+        older = self.programs.parent / "older"
+        older.mkdir()
+        (older / "tomllib.py").write_text("raise ModuleNotFoundError('tomllib')\n")
+        fact = r"expected >=3\.98,<3\.99 \(environment\.yml\), found 3\."
+        self.assert_problem("Python", fact, "first in PATH", PYTHONPATH=str(older))
+
     def test_without_alsas_headers_the_speaker_alone_is_missing(self):
         self.program("pkg-config", "exit 1")
         found, problems = self.doctor()
