@@ -83,20 +83,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Tell Jupyter about this kernel.
-    Install {
-        /// Install for the Python installation or environment at this folder instead of for the
-        /// user.
-        #[arg(long, alias = "sys-prefix", value_name = "DIR")]
-        prefix: Option<PathBuf>,
-        /// The checkout of the library that notebooks use.
-        #[arg(long, value_name = "DIR")]
-        home: Option<PathBuf>,
-        /// The features to build the library with, separated by commas, instead of its default
-        /// ones.
-        #[arg(long, value_name = "LIST")]
-        features: Option<String>,
-    },
+    /// Tell Jupyter about this kernel; it works from any folder.
+    Install(kernelspec::Install),
+    /// Take back what `install` told.
+    Uninstall(kernelspec::Place),
 }
 
 fn main() -> Result<()> {
@@ -114,12 +104,8 @@ fn main() -> Result<()> {
             library::provide(&home, &mut |step| eprintln!("{step}"))?;
             Ok(())
         }
-        Command::Install { prefix, home, features } => {
-            let data = kernelspec::data_folder(prefix.as_deref())?;
-            let folder = kernelspec::install(&data, home.as_deref(), features.as_deref())?;
-            println!("Installed the kernel in {}.", folder.display());
-            Ok(())
-        }
+        Command::Install(install) => install.run(),
+        Command::Uninstall(place) => kernelspec::uninstall(&place),
     }
 }
 

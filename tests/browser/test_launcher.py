@@ -1,0 +1,108 @@
+"""JupyterLab's launcher: our kernel comes first, and makes notebooks in notebooks/."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+
+from browser import CHECKOUT, SHOTS, BrowserTest, until
+from test_lab import START_SECONDS, TOKEN, free_port
+
+CARD = ".jp-LauncherCard"
+
+
+class Launcher(BrowserTest):
+    allowed_requests = r"^(file|data|blob):|^http://localhost:\d+/"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.port = free_port()
+        own = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.log = cls.enterClassContext(tempfile.TemporaryFile("w+", encoding="utf-8"))
+        cls.server = subprocess.Popen(
+            [CHECKOUT / "lab", "--no-browser", f"--port={cls.port}",
+             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"],
+            env={**os.environ, "JUPYTERLAB_SETTINGS_DIR": f"{own}/settings",
+                 "JUPYTERLAB_WORKSPACES_DIR": f"{own}/workspaces"},
+            stdin=subprocess.DEVNULL, stdout=cls.log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        cls.addClassCleanup(cls.stop)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and cls.server.poll() is None:
+            with contextlib.suppress(OSError):
+                cls.ask("api")
+                return
+            time.sleep(0.3)
+        cls.log.seek(0)
+        raise AssertionError(f"the lab did not start:\n{cls.log.read()[-2000:]}")
+
+    @classmethod
+    def stop(cls):
+        os.killpg(cls.server.pid, signal.SIGTERM)
+        cls.server.wait(timeout=30)
+
+    @classmethod
+    def ask(cls, path):
+        address = f"http://localhost:{cls.port}/{path}?token={TOKEN}"
+        with urllib.request.urlopen(address) as answer:
+            return json.load(answer)
+
+    def notebooks(self):
+        return {entry["name"] for entry in self.ask("api/contents/notebooks")["content"]}
+
+    def test_our_kernel_comes_first_and_makes_notebooks_beside_the_others(self):
+        before = self.notebooks()
+        # The address that ./lab itself opens.
+        address = f"http://localhost:{self.port}/?token={TOKEN}"
+        page = self.open(address, offline=False, width=1360)
+        files = page.locator(".jp-DirListing-item")
+        until(page, "the files of notebooks/", 120, lambda: files.count() >= len(before))
+        listed = {
+            name.strip() for name in files.locator(".jp-DirListing-itemText").all_inner_texts()
+        }
+        self.assertLessEqual(before, listed)
+        section = page.locator(".jp-Launcher-section", has_text="Notebook").first
+        until(page, "the launcher is open", 60, section.locator(CARD).count)
+        first = section.locator(CARD).first
+        self.assertIn("Rust (NeuralComposer)", first.inner_text())
+        logo = first.locator("img")
+        self.assertIn("/kernelspecs/neural-composer/logo-svg.svg", logo.get_attribute("src"))
+        loaded = "image => image.complete && image.naturalWidth > 0"
+        until(page, "our logo is shown", 30, lambda: logo.evaluate(loaded))
+        page.screenshot(path=SHOTS / "lab-launcher.png")
+
+        first.click()
+        name = until(page, "there is a new notebook", 60, lambda: self.notebooks() - before).pop()
+        path = CHECKOUT / "notebooks" / name
+        self.addCleanup(path.unlink, missing_ok=True)
+        toolbar = page.locator(".jp-NotebookPanel-toolbar")
+        kernel = toolbar.get_by_text("Rust (NeuralComposer)", exact=True)
+        until(page, "its kernel is ours", 120, kernel.count)
+
+        def session():
+            sessions = [s for s in self.ask("api/sessions") if s["path"] == f"notebooks/{name}"]
+            return sessions and sessions[0]["kernel"]["name"]
+
+        self.assertEqual(until(page, "its kernel runs", 120, session), "neural-composer")
+        idle = page.get_by_text("Rust (NeuralComposer) | Idle")
+        until(page, "its kernel is ready", 120, idle.count)
+        page.keyboard.press("Control+S")
+        # The first time it asks for a name, and offers the one that the file has.
+        page.locator(".jp-Dialog .jp-mod-accept").click()
+
+        def saved():
+            written = json.loads(path.read_text(encoding="utf-8"))
+            return written["metadata"].get("kernelspec", {}).get("name")
+
+        self.assertEqual(until(page, "the file names it", 30, saved), "neural-composer")
+
+
+if __name__ == "__main__":
+    unittest.main()
