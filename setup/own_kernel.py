@@ -1,5 +1,6 @@
 """The lab's own Rust kernel: the program from kernel/, and the library it runs notebooks with."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 
 import forecast
 from locations import CHECKOUT, LOGS, PYTHON_HOME, kernel_home, user_cache
-from progress import compile_step, say
+from progress import compilation, say
 from rust_toolchain import rust_version
 
 NAME = "neural-composer"
@@ -24,12 +25,6 @@ def build_folder():
     """Cargo's target folder for the kernel: its 180 crates are compiled once for all checkouts."""
     facts = dict(line.split(": ", 1) for line in rust_version().splitlines() if ": " in line)
     return user_cache() / f"kernel-rust-{facts['release']}-{facts['host']}"
-
-
-def ensure_own_kernel(features):
-    """Compiles the kernel and the library for notebooks, unless that is done."""
-    _ensure_program()
-    _ensure_library(features)
 
 
 def register_own_kernel(features):
@@ -49,24 +44,27 @@ def _sources_digest():
     return digest.hexdigest()
 
 
-def _ensure_program():
+@contextlib.contextmanager
+def program_compiled():
+    """Compiles the kernel, unless that is done, while the `with` block does other things; the end
+    of the block is that of both."""
     stamp, wanted = binary().with_suffix(".sources"), _sources_digest()
     if binary().exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        yield
         return
     folder = build_folder()
     if folder.exists():
         say("Rust kernel (kernel/): only what changed is compiled again.")
     else:
-        say("Rust kernel (kernel/), about a minute, once for all checkouts.")
-    compile_step(
-        "compiling",
-        [
-            "cargo", "build", "--locked", "--profile", PROFILE, "--package", PROGRAM,
-            "--manifest-path", CHECKOUT / "Cargo.toml", "--target-dir", folder,
-        ],
-        LOGS / "kernel.log",
-        forecast.KERNEL,
-    )  # fmt: skip
+        say("Rust kernel (kernel/), about a minute and a half, once for all checkouts.")
+    command = [
+        "cargo", "build", "--locked", "--profile", PROFILE, "--package", PROGRAM,
+        "--manifest-path", CHECKOUT / "Cargo.toml", "--target-dir", folder,
+    ]  # fmt: skip
+    step = compilation("compiling the kernel", command, LOGS / "kernel.log", forecast.KERNEL)
+    with step:
+        yield
+        step.finish()
     binary().parent.mkdir(parents=True, exist_ok=True)
     # A running kernel keeps the file it was started from.
     copy = binary().with_suffix(".new")
@@ -75,7 +73,8 @@ def _ensure_program():
     stamp.write_text(wanted, encoding="utf-8")
 
 
-def _ensure_library(features):
+def ensure_library(features):
+    """Compiles the library for notebooks, unless that is done: the kernel's program does it."""
     command = [binary(), "prepare", "--home", CHECKOUT]
     environment = {**os.environ, "NEURAL_COMPOSER_FEATURES": ",".join(features)}
     if subprocess.run([*command, "--check"], env=environment, check=False).returncode == 0:
@@ -85,4 +84,5 @@ def _ensure_library(features):
         "two cores the first time; later only what changed is compiled again."
     )
     log = LOGS / "notebook-library.log"
-    compile_step("compiling", command, log, forecast.LIBRARY, environment)
+    with compilation("compiling", command, log, forecast.LIBRARY, environment) as step:
+        step.finish()

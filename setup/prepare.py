@@ -9,7 +9,7 @@ from file_lock import locked
 from jupyter_settings import write_default_settings
 from kernelspecs import register_kernels
 from locations import LAB
-from own_kernel import ensure_own_kernel
+from own_kernel import ensure_library, program_compiled
 from prebuilt_library import ensure_template, save_features
 from progress import StepFailed
 from python_environment import ensure_python_environment
@@ -23,11 +23,13 @@ def main():
     options = parser.parse_args()
     features = sorted(name for name in options.features.split(",") if name)
     with locked(LAB / "prepare.lock", "Another ./lab prepares this checkout: waiting for it."):
-        ensure_python_environment()
         write_default_settings()
         ensure_components()
         with evcxr_compiled() if options.stock else contextlib.nullcontext():
-            ensure_own_kernel(features)
+            # Packages come from afar, while the kernel keeps the processor busy.
+            with program_compiled():
+                ensure_python_environment()
+            ensure_library(features)
         if options.stock:
             ensure_template(features)
         save_features(features)

@@ -27,12 +27,12 @@ def say(text):
 
 
 class Ticker:
-    """Shows `title`, the elapsed time and what `status()` says, until the `with` block ends."""
+    """Shows `title`, the time since it began and what `status()` says, until its block ends."""
 
-    def __init__(self, title, status):
+    def __init__(self, title, status, started=None):
         self.title = title
         self.status = status
-        self.started = time.monotonic()
+        self.started = started or time.monotonic()
         self._terminal = sys.stdout.isatty()
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -81,6 +81,7 @@ class Step:
         self._log = self._log_path.open("w", encoding="utf-8")
         self._log.write(f"$ {' '.join(map(str, self._command))}\n")
         self._log.flush()
+        self._started = time.monotonic()
         self._process = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -114,17 +115,17 @@ class Step:
         """Waits for the command's end and shows meanwhile what `status()` returns, or else
         `status_of(line)` of the latest line of output for which that is not empty. Raises
         `StepFailed` with the end of the output when the command failed."""
-        with Ticker(self.title, status or (lambda: self.latest)):
+        with Ticker(self.title, status or (lambda: self.latest), self._started):
             self._reader.join()
             code = self._process.wait()
             if code != 0:
                 raise failure(self.title, f"exit status {code}", self._log_path)
 
 
-def compile_step(title, command, log_path, forecast, environment=None):
-    """Runs `command`, which calls cargo, to its end, and says how much longer it takes."""
+def compilation(title, command, log_path, forecast, environment=None):
+    """A `Step` that calls cargo and says how much longer it takes."""
     begun = time.monotonic()
-    run_step(
+    return Step(
         title,
         command,
         log_path,
