@@ -80,7 +80,7 @@ def kernel_program():
         return
     try:
         stamp = program.with_suffix(".sources").read_text(encoding="utf-8")
-        is_of_these = stamp == own_kernel._sources_digest()
+        is_of_these = stamp == own_kernel.sources_digest()
     except (OSError, StepFailed):
         is_of_these = False
     if is_of_these:

@@ -33,10 +33,12 @@ def register_own_kernel(features):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _sources_digest():
+def sources_digest():
+    """Names what the program is compiled from, and by which Rust."""
     digest = hashlib.sha256(rust_version().encode())
     files = [CHECKOUT / "Cargo.toml", CHECKOUT / "Cargo.lock", CHECKOUT / "kernel" / "Cargo.toml"]
     files += sorted((CHECKOUT / "kernel" / "src").rglob("*.rs"))
+    files += sorted((CHECKOUT / "kernel" / "logo").glob("logo-*"))
     # Of the library, the one file that the kernel compiles, too.
     files.append(CHECKOUT / "src" / "display" / "protocol" / "terms.rs")
     for file in files:
@@ -48,7 +50,7 @@ def _sources_digest():
 def program_compiled():
     """Compiles the kernel, unless that is done, while the `with` block does other things; the end
     of the block is that of both."""
-    stamp, wanted = binary().with_suffix(".sources"), _sources_digest()
+    stamp, wanted = binary().with_suffix(".sources"), sources_digest()
     if binary().exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         yield
         return

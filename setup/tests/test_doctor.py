@@ -128,7 +128,7 @@ class Doctor(unittest.TestCase):
         )
         digest = subprocess.run(
             [sys.executable, "-B", "-c",
-             "import own_kernel; print(own_kernel._sources_digest(), end='')"],
+             "import own_kernel; print(own_kernel.sources_digest(), end='')"],
             cwd=self.checkout / "setup", env=self.environment,
             capture_output=True, text=True, check=True,
         )  # fmt: skip
