@@ -106,3 +106,37 @@ pub fn output(command: &mut Command) -> Result<String> {
     }
     String::from_utf8(output.stdout).context("a tool's output is not text")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Toolchain, is_rustup};
+
+    #[test]
+    fn the_toolchain_s_own_analyser_comes_first() {
+        let place = tempfile::tempdir().unwrap();
+        let toolchain = Toolchain {
+            cargo: "cargo".into(),
+            rustc: "rustc".into(),
+            sysroot: place.path().to_owned(),
+            host: String::new(),
+            version: String::new(),
+        };
+        let own = place.path().join("bin/rust-analyzer");
+        assert_ne!(toolchain.analyser(), Some(own.clone()));
+        std::fs::create_dir(place.path().join("bin")).unwrap();
+        std::fs::write(&own, "").unwrap();
+        assert_eq!(toolchain.analyser(), Some(own));
+    }
+
+    #[test]
+    fn rustup_s_other_names_are_known() {
+        let place = tempfile::tempdir().unwrap();
+        let [rustup, linked, same, other] =
+            ["rustup", "linked", "same", "other"].map(|name| place.path().join(name));
+        std::fs::write(&rustup, "").unwrap();
+        std::fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&rustup, &linked).unwrap();
+        std::fs::hard_link(&rustup, &same).unwrap();
+        assert_eq!([&linked, &same, &other].map(|path| is_rustup(path)), [true, true, false]);
+    }
+}

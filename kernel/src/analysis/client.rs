@@ -351,3 +351,6 @@ fn uri_of(path: &std::path::Path) -> Result<Uri> {
     }
     address.parse().with_context(|| format!("{} has no address", path.display()))
 }
+
+#[cfg(test)]
+mod tests;
