@@ -4,6 +4,7 @@ Builds and runs spectra.rs beside it; run by ./test with the lab's Python.
 """
 
 import json
+import os
 import subprocess
 import tempfile
 import unittest
@@ -41,7 +42,9 @@ def numpys_rows(samples, layout):
 class Features(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        build = ["cargo", "build", "--example", "spectra", "--message-format=json"]
+        # As `./test` compiles it, or a notebook.
+        options = os.environ.get("NEURAL_COMPOSER_CARGO_OPTIONS", "--release").split()
+        build = ["cargo", "build", *options, "--example", "spectra", "--message-format=json"]
         lines = subprocess.run(build, cwd=CHECKOUT, check=True, capture_output=True).stdout
         messages = [json.loads(line) for line in lines.splitlines()]
         cls.program = next(
