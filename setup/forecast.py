@@ -51,5 +51,5 @@ def about(seconds):
     return f"about {minutes} minute{'s' if minutes > 1 else ''}"
 
 
-KERNEL = Forecast([0, 0.07, 0.10, 0.14, 0.17, 0.24, 0.33, 0.46, 0.51, 0.57, 0.75], 80)
+KERNEL = Forecast([0, 0.07, 0.10, 0.14, 0.17, 0.24, 0.33, 0.46, 0.51, 0.57, 0.75], 120)
 LIBRARY = Forecast([0, 0.02, 0.05, 0.14, 0.18, 0.22, 0.27, 0.37, 0.42, 0.51, 0.77], 300)

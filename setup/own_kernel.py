@@ -58,7 +58,7 @@ def program_compiled():
     if folder.exists():
         say("Rust kernel (kernel/): only what changed is compiled again.")
     else:
-        say("Rust kernel (kernel/), about a minute and a half, once for all checkouts.")
+        say("Rust kernel (kernel/), about two minutes, once for all checkouts.")
     command = [
         "cargo", "build", "--locked", "--profile", PROFILE, "--package", PROGRAM,
         "--manifest-path", CHECKOUT / "Cargo.toml", "--target-dir", folder,

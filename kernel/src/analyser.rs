@@ -8,6 +8,7 @@ use crate::analyser_folder::AnalyserFolder;
 use crate::analysis::{Answer, Client, Event, Question, QuestionKind};
 use anyhow::{Context, Result};
 use lsp_server::Message;
+use rustix::process::{Pid, setpriority_process};
 use std::io::BufReader;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 /// How soon after an analyser was started another one may be.
 const RESTART_PAUSE: Duration = Duration::from_secs(3);
 
+/// By how much it gives way to cells, in Unix's niceness.
+const NICENESS: i32 = 5;
 /// Parsers recurse.
 const STACK_BYTES: usize = 64 << 20;
 
@@ -49,6 +52,12 @@ pub struct Heard {
     pub from: u64,
     /// None where the analyser ended.
     pub answer: Option<Answer>,
+}
+
+/// Makes cells come first: what the process has not begun yet, its threads, are as nice as it is.
+fn give_way(process: &Child) {
+    let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+    let _ = id.map(|id| setpriority_process(Some(id), NICENESS));
 }
 
 /// The analyser's process, if there is one.
@@ -94,6 +103,7 @@ impl Analyser {
             .stderr(Stdio::null())
             .spawn()
             .context("the analyser could not be started")?;
+        give_way(&process);
         let stdin = process.stdin.take().context("the analyser has no standard input")?;
         let stdout = process.stdout.take().context("the analyser has no standard output")?;
         self.started += 1;
