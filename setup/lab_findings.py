@@ -9,6 +9,7 @@ from pathlib import Path
 import evcxr_kernel
 import own_kernel
 from findings import NOTE, OK, Finding, ask, first_line, in_words, size_of
+from kernelspecs import STOCK
 from locations import CHECKOUT, PYTHON, PYTHON_HOME, kernel_home, user_cache
 from progress import StepFailed
 from python_environment import ENVIRONMENT_FILE, read_environment
@@ -148,7 +149,7 @@ def stock_kernel():
     if not is_compiled:
         fact = f"{version} is not compiled; only ./lab --stock uses it"
         yield Finding(OK, "stock kernel", fact)
-    elif not (KERNELS / "neural-composer-stock" / "kernel.json").exists():
+    elif not (KERNELS / STOCK / "kernel.json").exists():
         fact = f"{version}, not registered in this checkout"
         yield Finding(OK, "stock kernel", fact)
     else:

@@ -14,12 +14,12 @@ def rust_version():
 
 def standard_library_sources():
     """Where rustup's component rust-src puts them; they need not be there."""
-    return Path(_ask("--print", "sysroot").strip(), "lib", "rustlib", "src", "rust", "library")
+    return _sysroot() / "lib" / "rustlib" / "src" / "rust" / "library"
 
 
 def analyser():
     """The toolchain's own rust-analyzer; it need not be there."""
-    return Path(_ask("--print", "sysroot").strip(), "bin", "rust-analyzer")
+    return _sysroot() / "bin" / "rust-analyzer"
 
 
 def ensure_components():
@@ -36,6 +36,10 @@ def ensure_components():
             f"  rustup could not: cells work, but Tab knows names only until `{' '.join(command)}` "
             "succeeds."
         )
+
+
+def _sysroot():
+    return Path(_ask("--print", "sysroot").strip())
 
 
 def _ask(*question):

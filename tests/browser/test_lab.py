@@ -9,25 +9,19 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 import unittest
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from browser import CHECKOUT, SHOTS, BrowserTest, until
+from browser import CHECKOUT, SHOTS, until
+from lab_server import TOKEN, LabServerTest
 from player import PlayerCheck
 
 NAME = "browser-test.ipynb"
 # One that was executed before and is trusted, as ./lab does it with those that came with it.
 EXECUTED = "browser-test-executed.ipynb"
 TRUST = "import sys, trusted_notebooks as t; t.trust(sys.argv[1:2], sys.argv[2])"
-TOKEN = "browser-test"
-# The library is compiled first where its sources are newer.
-START_SECONDS = 1800
 # A slash would be a folder.
 HOSTILE = "<img src=x onerror=alert(1)>\\u{202e}\u05e9\u05dc\u05d5\u05dd"
 CELLS = [
@@ -88,12 +82,6 @@ def notebook(sources):
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
 def evaluators(server):
     """The processes that run cells, below the process `server`."""
     parents, running = {}, set()
@@ -114,15 +102,13 @@ def evaluators(server):
     return [process_id for process_id in running if is_below(process_id)]
 
 
-class Lab(BrowserTest):
-    allowed_requests = r"^(file|data|blob):|^http://localhost:\d+/"
+class Lab(LabServerTest):
     # The wait for a result that a stopped cell no longer has is JupyterLab's own affair.
     allowed_complaints = r"Canceled future for execute_request"
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.port = free_port()
         own = cls.enterClassContext(tempfile.TemporaryDirectory())
         # All cells stay on the page, seen or not.
         tracker = Path(own, "settings/@jupyterlab/notebook-extension")
@@ -144,34 +130,7 @@ class Lab(BrowserTest):
              executed, CHECKOUT / ".lab/jupyter/data"],
             cwd=CHECKOUT / "setup", check=True,
         )  # fmt: skip
-        cls.log = cls.enterClassContext(tempfile.TemporaryFile("w+", encoding="utf-8"))
-        cls.server = subprocess.Popen(
-            [CHECKOUT / "lab", "--no-browser", f"--port={cls.port}",
-             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"],
-            env={**os.environ, "JUPYTERLAB_SETTINGS_DIR": f"{own}/settings",
-                 "JUPYTERLAB_WORKSPACES_DIR": f"{own}/workspaces"},
-            stdin=subprocess.DEVNULL, stdout=cls.log, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-        cls.addClassCleanup(cls.stop)
-        cls.wait_for_server()
-
-    @classmethod
-    def stop(cls):
-        os.killpg(cls.server.pid, signal.SIGTERM)
-        cls.server.wait(timeout=30)
-
-    @classmethod
-    def wait_for_server(cls):
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and cls.server.poll() is None:
-            try:
-                urllib.request.urlopen(f"http://localhost:{cls.port}/api?token={TOKEN}").close()
-                return
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.3)
-        cls.log.seek(0)
-        raise AssertionError(f"the lab did not start:\n{cls.log.read()[-2000:]}")
+        cls.start_lab(own)
 
     def open_notebook(self, name):
         # A workspace of its own: what another test opened is not opened again.

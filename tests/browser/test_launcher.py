@@ -1,52 +1,21 @@
 """JupyterLab's launcher: our kernel comes first, and makes notebooks in notebooks/."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import tempfile
-import time
 import unittest
 import urllib.request
 
-from browser import CHECKOUT, SHOTS, BrowserTest, until
-from test_lab import START_SECONDS, TOKEN, free_port
+from browser import CHECKOUT, SHOTS, until
+from lab_server import TOKEN, LabServerTest
 
 CARD = ".jp-LauncherCard"
 
 
-class Launcher(BrowserTest):
-    allowed_requests = r"^(file|data|blob):|^http://localhost:\d+/"
-
+class Launcher(LabServerTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.port = free_port()
-        own = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.log = cls.enterClassContext(tempfile.TemporaryFile("w+", encoding="utf-8"))
-        cls.server = subprocess.Popen(
-            [CHECKOUT / "lab", "--no-browser", f"--port={cls.port}",
-             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"],
-            env={**os.environ, "JUPYTERLAB_SETTINGS_DIR": f"{own}/settings",
-                 "JUPYTERLAB_WORKSPACES_DIR": f"{own}/workspaces"},
-            stdin=subprocess.DEVNULL, stdout=cls.log, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-        cls.addClassCleanup(cls.stop)
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and cls.server.poll() is None:
-            with contextlib.suppress(OSError):
-                cls.ask("api")
-                return
-            time.sleep(0.3)
-        cls.log.seek(0)
-        raise AssertionError(f"the lab did not start:\n{cls.log.read()[-2000:]}")
-
-    @classmethod
-    def stop(cls):
-        os.killpg(cls.server.pid, signal.SIGTERM)
-        cls.server.wait(timeout=30)
+        cls.start_lab(cls.enterClassContext(tempfile.TemporaryDirectory()))
 
     @classmethod
     def ask(cls, path):
