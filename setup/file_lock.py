@@ -16,6 +16,14 @@ def try_lock(path):
 
 
 @contextlib.contextmanager
+def shared(path):
+    """Keeps others from locking the file for themselves during the `with` block."""
+    with path.open(encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
 def locked(path, waiting):
     """Holds the lock for the `with` block; says `waiting` once when somebody else has it."""
     path.parent.mkdir(parents=True, exist_ok=True)

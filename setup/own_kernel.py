@@ -5,10 +5,11 @@ import hashlib
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import forecast
 from locations import CHECKOUT, LOGS, PYTHON_HOME, kernel_home, user_cache
-from progress import compilation, say
+from progress import StepFailed, compilation, say
 from rust_toolchain import rust_version
 
 NAME = "neural-composer"
@@ -76,11 +77,20 @@ def program_compiled():
 
 
 def ensure_library(features):
-    """Compiles the library for notebooks, unless that is done: the kernel's program does it."""
+    """Compiles the library for notebooks, unless that is done: the kernel's program does it.
+    Returns the folder of the build."""
     command = [binary(), "prepare", "--home", CHECKOUT]
     environment = {**os.environ, "NEURAL_COMPOSER_FEATURES": ",".join(features)}
-    if subprocess.run([*command, "--check"], env=environment, check=False).returncode == 0:
-        return
+
+    def build_that_is_there():
+        check = [*command, "--check"]
+        found = subprocess.run(
+            check, env=environment, check=False, text=True, stdout=subprocess.PIPE
+        )
+        return Path(found.stdout.strip()) if found.returncode == 0 else None
+
+    if build := build_that_is_there():
+        return build
     say(
         f"Library for notebooks ({', '.join(features) or 'no extra features'}): about 5 minutes on "
         "two cores the first time; later only what changed is compiled again."
@@ -88,3 +98,6 @@ def ensure_library(features):
     log = LOGS / "notebook-library.log"
     with compilation("compiling", command, log, forecast.LIBRARY, environment) as step:
         step.finish()
+    if build := build_that_is_there():
+        return build
+    raise StepFailed("the library's sources changed while they were compiled: start again")

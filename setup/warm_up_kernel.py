@@ -9,8 +9,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 FIRST_CELL = "use neural_composer::prelude::*;"
-# evcxr answers a variable of unknown type, such as a misspelt name gives, with `cargo check`,
-# which compiles all dependencies a second time, in its own way. Better now than in a lesson.
+# evcxr answers a variable of unknown type, such as a misspelt name gives, with `cargo check`, which
+# compiles what a cell depends on in its own way.
 MISTAKEN_CELL = "let unknown = no_such_name();"
 
 

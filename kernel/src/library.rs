@@ -51,7 +51,8 @@ pub struct Library {
     pub shared_crates: BTreeMap<String, SharedCrate>,
     /// `cargo metadata` of a cell that depends on the library.
     pub metadata: PathBuf,
-    folder: PathBuf,
+    /// Where all of it is.
+    pub folder: PathBuf,
 }
 
 /// A build in use; others may not delete it meanwhile.
@@ -76,7 +77,7 @@ fn wanted_features() -> Option<String> {
 /// The library as `home` stands now, built if it has to be. `progress` is told each step.
 pub fn provide(home: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryInUse> {
     let builds = builds_folder(home);
-    if let Some(library) = current(home, &builds) {
+    if let Some(library) = current(home) {
         return Ok(library);
     }
     std::fs::create_dir_all(&builds)
@@ -87,7 +88,7 @@ pub fn provide(home: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryInU
         flock(&lock, FlockOperation::LockExclusive)?;
     }
     // Another kernel may have built it meanwhile.
-    if let Some(library) = current(home, &builds) {
+    if let Some(library) = current(home) {
         return Ok(library);
     }
     let toolchain = Toolchain::discover(home)?;
@@ -95,19 +96,15 @@ pub fn provide(home: &Path, progress: &mut dyn FnMut(&str)) -> Result<LibraryInU
     let fingerprint = fingerprint(home, &toolchain, features.as_deref())?;
     build(home, &builds, toolchain, features, &fingerprint, progress)?;
     remember(&builds, &fingerprint)?;
-    let library = current(home, &builds)
+    let library = current(home)
         .context("the library's sources changed while they were compiled: start again")?;
     remove_unused(&builds, &fingerprint);
     Ok(library)
 }
 
-/// Whether a kernel started now would find the library built.
-pub fn is_built(home: &Path) -> bool {
-    current(home, &builds_folder(home)).is_some()
-}
-
 /// The build that was made last, if it still is what would be built.
-fn current(home: &Path, builds: &Path) -> Option<LibraryInUse> {
+pub fn current(home: &Path) -> Option<LibraryInUse> {
+    let builds = builds_folder(home);
     let name = std::fs::read_to_string(builds.join("current")).ok()?;
     let folder = builds.join(name.trim());
     let lock = File::open(folder.join(USE_LOCK)).ok()?;

@@ -74,7 +74,7 @@ enum Command {
         #[arg(long)]
         connection_file: PathBuf,
     },
-    /// Build the library for notebooks, if it is not built yet.
+    /// Build the library for notebooks, if it is not built yet, and print the build's folder.
     Prepare {
         /// The checkout of the library.
         #[arg(long, value_name = "DIR")]
@@ -98,10 +98,11 @@ fn main() -> Result<()> {
         Command::Run { connection_file } => run(&connection_file),
         Command::Prepare { home, check } => {
             let home = home.canonicalize().context("there is no checkout there")?;
-            if check {
-                std::process::exit(i32::from(!library::is_built(&home)));
+            if check && library::current(&home).is_none() {
+                std::process::exit(1);
             }
-            library::provide(&home, &mut |step| eprintln!("{step}"))?;
+            let built = library::provide(&home, &mut |step| eprintln!("{step}"))?;
+            println!("{}", built.library.folder.display());
             Ok(())
         }
         Command::Install(install) => install.run(),

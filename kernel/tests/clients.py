@@ -30,10 +30,13 @@ REQUESTS = {
     "comm_open": {"comm_id": "c", "target_name": "none", "data": {}},
     "input_reply": {"value": "stray"},
 }
+# A cell that does not compile would take others' cells with it that wait behind it: the protocol's
+# `stop_on_error` is for the whole queue.
 WRONG_CONTENTS = [
     *[None, [], 7, "text"],
     *[{"code": 5}, {"code": None}, {"code": "1", "silent": "no"}],
-    *[{"cursor_pos": -1, "code": "é"}, {"hist_access_type": 3, "n": "many"}],
+    {"cursor_pos": -1, "code": "é", "stop_on_error": False},
+    {"hist_access_type": 3, "n": "many"},
 ]
 WRONG_HEADERS = [None, [], "x", {}, {"msg_id": 5}, {"msg_type": ["shutdown_request"]}]
 # ZeroMQ's greeting, version 3.0, no security.

@@ -1,3 +1,4 @@
+import errno
 import os
 import tempfile
 import tomllib
@@ -7,11 +8,11 @@ from unittest import mock
 
 import prebuilt_library
 from locations import CHECKOUT
-from prebuilt_library import copy_linked, library_files, library_manifest, template_key
+from prebuilt_library import copy_linked, library_manifest, template_files, template_key
 
 
 class LibraryManifest(unittest.TestCase):
-    def test_keeps_what_the_library_needs_and_nothing_of_the_workspace(self):
+    def test_keeps_what_types_need_and_nothing_of_the_workspace(self):
         original = tomllib.loads((CHECKOUT / "Cargo.toml").read_text(encoding="utf-8"))
         made = tomllib.loads(library_manifest((CHECKOUT / "Cargo.toml").read_text("utf-8")))
         for section in ("package", "features"):
@@ -19,30 +20,34 @@ class LibraryManifest(unittest.TestCase):
         for_compilers = made["target"]["cfg(not(types_only))"]["dependencies"]
         self.assertEqual(for_compilers, original["dependencies"])
         self.assertNotIn("dependencies", made)
-        self.assertEqual(made["lib"]["crate-type"], ["dylib"])
         self.assertFalse({"workspace", "profile", "dev-dependencies", "bin"} & set(made))
 
-    def test_a_lib_section_that_is_there_is_added_to(self):
-        made = tomllib.loads(library_manifest('[lib]\nname = "x"\n[[bench]]\nname = "b"\n'))
-        self.assertEqual(made, {"lib": {"name": "x", "crate-type": ["dylib"]}})
+
+class TemplateFiles(unittest.TestCase):
+    def test_cells_depend_on_the_library_by_its_own_name(self):
+        shared = tomllib.loads(template_files(["playback"])["shared/Cargo.toml"].decode())
+        self.assertEqual(shared["lib"]["name"], "neural_composer")
+        seen = shared["target"]["cfg(types_only)"]["dependencies"]["neural-composer"]
+        self.assertEqual((seen["path"], seen["features"]), ("../library", ["playback"]))
+        self.assertNotIn("dependencies", shared)
+
+    def test_the_library_is_its_sources_and_nothing_else_of_the_checkout(self):
+        names = set(template_files([]))
+        self.assertIn("library/src/lib.rs", names)
+        self.assertFalse([name for name in names if "notebooks" in name or "songs/" in name])
 
 
 class TemplateKey(unittest.TestCase):
-    def test_another_key_exactly_when_sources_features_or_compiler_differ(self):
-        files = library_files()
-        key = template_key(files, ["playback"])
-        self.assertEqual(key, template_key(dict(reversed(files.items())), ["playback"]))
-        self.assertNotEqual(key, template_key(files, []))
-        self.assertNotEqual(key, template_key(files, ["cuda", "playback"]))
+    def test_another_key_exactly_when_files_build_or_compiler_differ(self):
+        files, build = template_files(["playback"]), Path("target/notebook/1f")
+        key = template_key(files, build)
+        self.assertEqual(key, template_key(dict(reversed(files.items())), build))
+        self.assertNotEqual(key, template_key(files, Path("target/notebook/2f")))
+        self.assertNotEqual(key, template_key(template_files([]), build))
         edited = {**files, "library/src/lib.rs": files["library/src/lib.rs"] + b"\n"}
-        self.assertNotEqual(key, template_key(edited, ["playback"]))
+        self.assertNotEqual(key, template_key(edited, build))
         with mock.patch.object(prebuilt_library, "rust_version", lambda: "rustc 9.9.9"):
-            self.assertNotEqual(key, template_key(files, ["playback"]))
-
-    def test_the_library_is_its_sources_and_nothing_else_of_the_checkout(self):
-        names = set(library_files())
-        self.assertIn("library/src/lib.rs", names)
-        self.assertFalse([name for name in names if "notebooks" in name or "songs/" in name])
+            self.assertNotEqual(key, template_key(files, build))
 
 
 class CopyLinked(unittest.TestCase):
@@ -75,6 +80,14 @@ class CopyLinked(unittest.TestCase):
         cell = self.write("deps/libctx.so", 200_000)
         copy_linked(self.source, self.copy)
         self.assertFalse(os.path.samefile(cell, self.copy / "deps/libctx.so"))
+
+    def test_another_file_system_gets_copies(self):
+        large = self.write("deps/libbig.rlib", 200_000)
+        with mock.patch("os.link", side_effect=OSError(errno.EXDEV, "another device")):
+            copy_linked(self.source, self.copy)
+        copied = self.copy / "deps/libbig.rlib"
+        self.assertEqual(copied.read_bytes(), large.read_bytes())
+        self.assertFalse(os.path.samefile(large, copied))
 
 
 if __name__ == "__main__":
