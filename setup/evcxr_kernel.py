@@ -62,7 +62,6 @@ def evcxr_compiled():
         # measures it sets 3, its authors' level.
         environment = {
             "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",
-            "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "1",
             **os.environ,
             "CARGO_TARGET_DIR": str(build),
         }
