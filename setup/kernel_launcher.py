@@ -7,13 +7,13 @@ import sys
 
 import prebuilt_library as library
 from evcxr_kernel import binary
+from features import saved_features
 from progress import StepFailed
 
 
 def main(connection_file):
     # Standard output is the server's log: what takes long is said there.
-    features = library.saved_features()
-    session, alive = library.new_session(library.ensure_template(features))
+    session, alive = library.new_session(library.ensure_template(saved_features()))
     watcher = os.path.join(os.path.dirname(__file__), "kernel_watcher.py")
     subprocess.Popen(
         [sys.executable, watcher, session.name, str(os.getpid()), str(os.getppid())],

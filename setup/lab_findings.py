@@ -8,9 +8,10 @@ from pathlib import Path
 
 import evcxr_kernel
 import own_kernel
+from features import saved_features
 from findings import NOTE, OK, Finding, ask, first_line, in_words, size_of
 from kernelspecs import STOCK
-from locations import CHECKOUT, PYTHON, PYTHON_HOME, kernel_home, user_cache
+from locations import CHECKOUT, PYTHON, PYTHON_HOME, user_cache
 from progress import StepFailed
 from python_environment import ENVIRONMENT_FILE, read_environment
 
@@ -92,12 +93,11 @@ def kernel_program():
 
 
 def library():
-    # What the lab was last prepared with; the module that writes it asks for a newer Python.
-    prepared = kernel_home() / "features.json"
-    if not prepared.exists() or not own_kernel.binary().exists():
+    saved = saved_features()
+    if saved is None or not own_kernel.binary().exists():
         yield Finding(NOTE, "library for notebooks", "not compiled yet", MAKES)
         return
-    features = ",".join(json.loads(prepared.read_text(encoding="utf-8")))
+    features = ",".join(saved)
     said = f"features: {features or 'none'}"
     question = [own_kernel.binary(), "prepare", "--home", CHECKOUT, "--check"]
     if ask(*question, environment={"NEURAL_COMPOSER_FEATURES": features}) is not None:

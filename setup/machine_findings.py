@@ -18,7 +18,7 @@ from python_environment import (
     python_is_accepted,
     read_environment,
 )
-from rust_toolchain import rust_version, standard_library_sources
+from rust_toolchain import missing_components, rust_version
 
 # What a whole set-up takes on the disk, measured on 2026-11-26: the Python environment and the
 # library; the kernel; the sources of crates.
@@ -165,24 +165,16 @@ def rust():
 
 
 def _components():
-    rustup = shutil.which("rustup")
-    installed = (ask("rustup", "component", "list", "--installed") if rustup else None) or ""
     try:
-        has_sources = standard_library_sources().is_dir()
+        missing = missing_components()
     except StepFailed:
-        has_sources = False
-    analyser = re.search(r"^rust-analyzer", installed, re.MULTILINE)
-    # Rustup leaves a program of that name in PATH that may have nothing to start.
-    there = {
-        "rust-src": has_sources,
-        "rust-analyzer": analyser or ask("rust-analyzer", "--version"),
-    }
-    missing = [name for name, found in there.items() if not found]
+        return  # of a rustc that does not answer more is said above
     if not missing:
-        yield Finding(OK, "Rust's components", " and ".join(there))
+        yield Finding(OK, "Rust's components", "rust-src and rust-analyzer")
         return
     fact = f"no {' and no '.join(missing)}: completion and descriptions lack what they tell"
-    how = "rustup component add " if rustup else "install, as you installed Rust, "
+    has_rustup = shutil.which("rustup")
+    how = "rustup component add " if has_rustup else "install, as you installed Rust, "
     yield Finding(NOTE, "Rust's components", fact, how + " ".join(missing))
 
 

@@ -98,7 +98,6 @@ edition = "2024"
 crate-type = ["cdylib"]
 """
 
-FEATURES_FILE = kernel_home() / "features.json"
 TEMPLATES = kernel_home() / "templates"
 SESSIONS = kernel_home() / "sessions"
 
@@ -149,16 +148,6 @@ def template_key(files, build):
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()[:16]
-
-
-def save_features(features):
-    """Remembers the cargo features the lab was last prepared with; kernels start with these."""
-    FEATURES_FILE.parent.mkdir(parents=True, exist_ok=True)
-    FEATURES_FILE.write_text(json.dumps(features), encoding="utf-8")
-
-
-def saved_features():
-    return json.loads(FEATURES_FILE.read_text(encoding="utf-8"))
 
 
 def ensure_template(features):

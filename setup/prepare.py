@@ -5,12 +5,13 @@ import contextlib
 import sys
 
 from evcxr_kernel import evcxr_compiled
+from features import save_features
 from file_lock import locked
 from jupyter_settings import write_default_settings
 from kernelspecs import register_kernels
 from locations import LAB
 from own_kernel import ensure_library, program_compiled
-from prebuilt_library import ensure_template, save_features
+from prebuilt_library import ensure_template
 from progress import StepFailed
 from python_environment import ensure_python_environment
 from rust_toolchain import ensure_components

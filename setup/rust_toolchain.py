@@ -22,11 +22,15 @@ def analyser():
     return _sysroot() / "bin" / "rust-analyzer"
 
 
-def ensure_components():
+def missing_components():
     """Completion and descriptions come from rust-analyzer, which reads the standard library's
     sources; the stock kernel learns from them what types variables have."""
     there = {"rust-src": standard_library_sources().is_dir(), "rust-analyzer": analyser().exists()}
-    missing = [name for name, is_there in there.items() if not is_there]
+    return [name for name, is_there in there.items() if not is_there]
+
+
+def ensure_components():
+    missing = missing_components()
     if not missing or not shutil.which("rustup"):
         return
     command = ["rustup", "component", "add", *missing]

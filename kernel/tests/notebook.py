@@ -1,6 +1,5 @@
 """A notebook without a front end: starts a kernel, runs cells, keeps what they show and when."""
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "setup"))
 
 import own_kernel  # noqa: E402
-from locations import kernel_home  # noqa: E402
+from features import saved_features  # noqa: E402
 
 KERNEL = "neural-composer"
 START_SECONDS = 600
@@ -34,10 +33,8 @@ def program() -> Path:
 
 def features() -> list[str]:
     """`--features` as the lab was prepared with, so that its build of the library is used."""
-    prepared = kernel_home() / "features.json"
-    if not prepared.exists():
-        return []
-    return ["--features", ",".join(json.loads(prepared.read_text(encoding="utf-8")))]
+    saved = saved_features()
+    return [] if saved is None else ["--features", ",".join(saved)]
 
 
 def install(prefix: Path, home: Path | None = ROOT) -> KernelSpecManager:
