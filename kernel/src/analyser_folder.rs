@@ -5,8 +5,6 @@ use crate::library_metadata;
 use crate::toolchain::Toolchain;
 use crate::tools::{self, SETUP_ENV, Setup};
 use anyhow::{Context, Result};
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,10 +49,6 @@ impl AnalyserFolder {
         self.folder.join("dependency")
     }
 
-    fn program_file(&self) -> PathBuf {
-        self.folder.join("program")
-    }
-
     /// Makes everything that the analyser finds when it starts.
     pub fn prepare(
         &self,
@@ -89,10 +83,6 @@ impl AnalyserFolder {
             _ => String::new(),
         };
         std::fs::write(self.dependency_file(), dependency)?;
-        // Where there is none, cells work, and completion knows names only.
-        if let Some(program) = toolchain.analyser() {
-            std::fs::write(self.program_file(), program.as_os_str().as_encoded_bytes())?;
-        }
         self.write_manifest(&[])
     }
 
@@ -112,9 +102,12 @@ impl AnalyserFolder {
 
     /// The command that starts the analyser, once the session is prepared.
     pub fn command(&self) -> Result<Command> {
-        let program = std::fs::read(self.program_file())
+        let toolchain = Setup::read(&self.setup_file())?.toolchain;
+        // Where there is none, cells work, and completion knows names only.
+        let program = toolchain
+            .analyser()
             .context("there is no rust-analyzer: `rustup component add rust-analyzer`")?;
-        let mut command = Command::new(OsString::from_vec(program));
+        let mut command = Command::new(program);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path);
         let first = std::iter::once(self.tools().join("bin"));

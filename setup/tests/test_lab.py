@@ -48,6 +48,10 @@ class Lab:
         self.addCleanup((self.results / f"{name}.html").unlink, missing_ok=True)
         return path
 
+    def execute(self, path):
+        """With a folder for temporary files that other kernels on this machine do not use."""
+        return lab("--execute", path, environment={"TMPDIR": str(self.folder)})
+
     def outputs(self, name):
         notebook = nbformat.read(self.results / f"{name}.ipynb", as_version=4)
         return [
@@ -142,7 +146,7 @@ class Lab:
         ]
         answers = []
         threads = [
-            threading.Thread(target=lambda path=path: answers.append(lab("--execute", path)))
+            threading.Thread(target=lambda path=path: answers.append(self.execute(path)))
             for path in paths
         ]
         for thread in threads:
@@ -197,7 +201,7 @@ class OnOwnKernel(Lab, unittest.TestCase):
     kernel = "neural-composer"
 
     def sessions(self):
-        return set(Path(tempfile.gettempdir()).glob("neural-composer-kernel-*"))
+        return set(self.folder.glob("neural-composer-kernel-*"))
 
     def test_the_same_notebook_runs_on_the_stock_kernel(self):
         path = self.notebook("lab-test-both", "let a = 1;", 'println!("{a}");')

@@ -33,6 +33,10 @@ impl Setup {
     /// Reads the file that [`SETUP_ENV`] names.
     pub fn load() -> Result<Self> {
         let path = std::env::var_os(SETUP_ENV).context("called outside of a kernel")?;
+        Self::read(Path::new(&path))
+    }
+
+    pub fn read(path: &Path) -> Result<Self> {
         Ok(serde_json::from_slice(&std::fs::read(path)?)?)
     }
 
