@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import forecast
+from file_lock import locked
 from locations import CHECKOUT, LOGS, PYTHON_HOME, kernel_home, user_cache
 from progress import StepFailed, compilation, say
 from rust_toolchain import rust_version
@@ -60,20 +61,37 @@ def program_compiled():
         say("Rust kernel (kernel/): only what changed is compiled again.")
     else:
         say("Rust kernel (kernel/), about two minutes, once for all checkouts.")
-    command = [
-        "cargo", "build", "--locked", "--profile", PROFILE, "--package", PROGRAM,
-        "--manifest-path", CHECKOUT / "Cargo.toml", "--target-dir", folder,
-    ]  # fmt: skip
-    step = compilation("compiling the kernel", command, LOGS / "kernel.log", forecast.KERNEL)
-    with step:
-        yield
-        step.finish()
-    binary().parent.mkdir(parents=True, exist_ok=True)
-    # A running kernel keeps the file it was started from.
-    copy = binary().with_suffix(".new")
-    shutil.copy2(folder / PROFILE / PROGRAM, copy)
+    with locked(folder.with_name(folder.name + ".lock"), "Another ./lab compiles it: waiting."):
+        forget_other_checkouts(folder)
+        command = ["cargo", "build", "--locked", *of_the_program(folder)]
+        step = compilation("compiling the kernel", command, LOGS / "kernel.log", forecast.KERNEL)
+        with step:
+            yield
+            step.finish()
+        binary().parent.mkdir(parents=True, exist_ok=True)
+        # A running kernel keeps the file it was started from.
+        copy = binary().with_suffix(".new")
+        shutil.copy2(folder / PROFILE / PROGRAM, copy)
     copy.replace(binary())
     stamp.write_text(wanted, encoding="utf-8")
+
+
+def of_the_program(folder):
+    """Cargo's options for compiling the kernel in this target folder."""
+    manifest = CHECKOUT / "Cargo.toml"
+    return [
+        "--profile", PROFILE, "--package", PROGRAM, "--manifest-path", manifest,
+        "--target-dir", folder,
+    ]  # fmt: skip
+
+
+def forget_other_checkouts(folder):
+    """Removes the kernel's own crate from its target folder; those that it is made of stay.
+
+    Cargo goes by the time stamps of sources and does not ask whose they are: what another checkout
+    compiled later than these were written would pass for these."""
+    command = ["cargo", "clean", "--locked", *of_the_program(folder)]
+    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 
 def ensure_library(features):

@@ -101,6 +101,8 @@ class Step:
         self._process.wait()
         # What the command started may hold its output open a little longer.
         self._reader.join(timeout=10)
+        if not self._reader.is_alive():
+            self._process.stdout.close()
         self._log.close()
 
     def _read(self):

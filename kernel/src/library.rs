@@ -219,6 +219,9 @@ fn compile(
     features: Option<&str>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Value>> {
+    if target_folder(home) != home.join("target") {
+        forget_other_checkouts(home, toolchain)?;
+    }
     let rpath = toolchain.library_folder();
     let mut cargo = Command::new(&toolchain.cargo);
     let mut cargo = toolchain
@@ -281,6 +284,18 @@ fn compile(
         bail!("the library does not compile:\n{}", complaint.trim());
     }
     Ok(artifacts)
+}
+
+/// Removes the library's own crate from a target folder that other checkouts may use, too. Cargo goes
+/// by the time stamps of sources and does not ask whose they are: what another checkout compiled
+/// later than these were written would pass for these.
+fn forget_other_checkouts(home: &Path, toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = Command::new(&toolchain.cargo);
+    let cargo = toolchain.choose(&mut cargo).current_dir(home);
+    let cargo = cargo.args(["clean", "--quiet", "--release", "--package", PACKAGE, "--target-dir"]);
+    let status = cargo.arg(target_folder(home)).stdin(Stdio::null()).status();
+    status.context("could not run cargo")?;
+    Ok(())
 }
 
 /// Ends a build that is going on in this process, if one is.
