@@ -90,6 +90,8 @@ def forget_other_checkouts(folder):
 
     Cargo goes by the time stamps of sources and does not ask whose they are: what another checkout
     compiled later than these were written would pass for these."""
+    if not folder.exists():
+        return
     command = ["cargo", "clean", "--locked", *of_the_program(folder)]
     subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
