@@ -8,6 +8,7 @@ program runs as cargo would run it, and its output is printed when it has ended.
 longest the last time come first. The exit status is 1 when something failed.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -44,10 +45,14 @@ def programs(options):
     return found
 
 
+@functools.cache
+def sysroot():
+    return subprocess.check_output(["rustc", "--print", "sysroot"], text=True).strip()
+
+
 def environment_of(folder):
     """What cargo tells a program that it runs, as far as tests ask for it."""
-    sysroot = subprocess.check_output(["rustc", "--print", "sysroot"], text=True).strip()
-    libraries = [f"{sysroot}/lib", os.environ.get("LD_LIBRARY_PATH", "")]
+    libraries = [f"{sysroot()}/lib", os.environ.get("LD_LIBRARY_PATH", "")]
     return {
         **os.environ,
         "CARGO_MANIFEST_DIR": str(folder),

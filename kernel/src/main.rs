@@ -98,10 +98,11 @@ fn main() -> Result<()> {
         Command::Run { connection_file } => run(&connection_file),
         Command::Prepare { home, check } => {
             let home = home.canonicalize().context("there is no checkout there")?;
-            if check && library::current(&home).is_none() {
-                std::process::exit(1);
-            }
-            let built = library::provide(&home, &mut |step| eprintln!("{step}"))?;
+            let built = match library::current(&home) {
+                Some(built) => built,
+                None if check => std::process::exit(1),
+                None => library::provide(&home, &mut |step| eprintln!("{step}"))?,
+            };
             println!("{}", built.library.folder.display());
             Ok(())
         }
