@@ -3,24 +3,40 @@
 use base64::Engine;
 use neural_composer::audio::{Audio, Song};
 use neural_composer::display::Player;
+use neural_composer::features::{Spectrogram, StftSettings};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The FLAC files of a player's pieces, decoded.
-fn heard(player: &Player) -> Vec<Audio> {
+/// How the sound of each piece of a player is coded, and that sound, decoded.
+fn coded(player: &Player) -> Vec<(String, Audio)> {
     let bundle = player.bundle().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut pieces = Vec::new();
-    for part in bundle.html().split("data:audio/flac;base64,").skip(1) {
-        let text = &part[..part.find('"').unwrap()];
+    for part in bundle.html().split("src=\"data:audio/").skip(1) {
+        let source = &part[..part.find('"').unwrap()];
+        let (kind, text) = source.split_once(";base64,").unwrap();
         let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
-        let path = folder.path().join("preview.flac");
+        let path = folder.path().join("sound");
         std::fs::write(&path, bytes).unwrap();
         let song = Song::open(&path).unwrap();
         assert!(song.warnings().is_empty(), "{:?}", song.warnings());
-        pieces.push(song.audio().clone());
+        pieces.push((kind.to_owned(), song.audio().clone()));
     }
     pieces
+}
+
+/// The sound of a player's pieces, decoded.
+fn heard(player: &Player) -> Vec<Audio> {
+    coded(player).into_iter().map(|(_, audio)| audio).collect()
+}
+
+/// The sound of a player of one piece, which has to be Opus.
+fn heard_of_opus(player: &Player) -> Audio {
+    let pieces = coded(player);
+    let [(kind, audio)] = &pieces[..] else { panic!("one piece") };
+    assert_eq!(kind, "ogg;codecs=opus");
+    assert_eq!(audio.sample_rate_hz(), 48_000);
+    audio.clone()
 }
 
 fn as_16_bits(audio: &Audio) -> Vec<Vec<i32>> {
@@ -83,27 +99,149 @@ fn both_channels_and_many_frames_are_kept_where_they_fit() {
     assert_eq!(as_16_bits(&back[0]), as_16_bits(&audio));
 }
 
-#[test]
-fn what_is_reduced_still_sounds_alike_and_says_so() {
-    let audio = Audio::mono(chords(20.0, 22_050), 22_050).unwrap();
-    let ratio_db = |limit: usize| {
-        let player = Player::new("", &audio).limit_bytes(limit);
-        let bundle = player.bundle().unwrap();
-        assert!(bundle.html().contains("Preview of limited size: reduced precision."));
-        let [back] = &heard(&player)[..] else { panic!("one piece") };
-        assert_eq!(back.frames(), audio.frames());
-        let (original, back) = (&audio.channels()[0], &back.channels()[0]);
-        let power =
-            |samples: &mut dyn Iterator<Item = f32>| samples.map(|v| f64::from(v * v)).sum::<f64>();
-        let signal = power(&mut original.iter().copied());
-        let error = power(&mut original.iter().zip(back).map(|(a, b)| a - b));
-        10.0 * (signal / error).log10()
+/// Stereo up to the highest frequencies: chords on the left, others on the right, drums on both.
+fn band(seconds: f64, rate: u32) -> Audio {
+    let (left, late) = (chords(seconds, rate), chords(seconds + 0.7, rate));
+    let right = &late[late.len() - left.len()..];
+    let beat = |n: usize| (-((n as f64 / f64::from(rate) * 4.0).fract()) * 12.0).exp() as f32;
+    let with_drums = |channel: &[f32], drum: Vec<f32>| {
+        channel.iter().zip(drum).enumerate().map(|(n, (c, d))| c + 0.3 * beat(n) * d).collect()
     };
-    // The noise follows the music's spectrum, so it may be louder than evenly spread noise. A bit
-    // more for each of the 441,000 samples takes 6 dB of it away.
-    let (small, large) = (ratio_db(250_000), ratio_db(250_000 + 2 * 441_000 / 8 * 4 / 3));
-    assert!(small > 15.0, "{small:.1} dB");
-    assert!(large > small + 9.0, "{small:.1} and {large:.1} dB");
+    let drums = |seed| noise(left.len(), seed);
+    Audio::new(vec![with_drums(&left, drums(11)), with_drums(right, drums(12))], rate).unwrap()
+}
+
+fn energy(samples: impl IntoIterator<Item = f32>) -> f64 {
+    samples.into_iter().map(|v| f64::from(v) * f64::from(v)).sum()
+}
+
+fn decibels(energy: f64, of: f64) -> f64 {
+    10.0 * (energy / of).log10()
+}
+
+fn side(audio: &Audio) -> Vec<f32> {
+    audio.channels()[0].iter().zip(&audio.channels()[1]).map(|(l, r)| l - r).collect()
+}
+
+/// The energy between two frequencies.
+fn energy_between(audio: &Audio, low_hz: f64, high_hz: f64) -> f64 {
+    let spectrogram = Spectrogram::of(audio, StftSettings::default()).unwrap();
+    let bin = |hz: f64| (hz / spectrogram.bin_hz()).round() as usize;
+    let rows = spectrogram.power_db().chunks_exact(spectrogram.bins());
+    let powers = rows.flat_map(|row| &row[bin(low_hz)..bin(high_hz)]);
+    powers.map(|db| 10f64.powf(f64::from(*db) / 10.0)).sum()
+}
+
+#[test]
+fn a_long_song_is_stereo_at_full_bandwidth_and_in_its_place() {
+    let song = band(40.0, 44_100);
+    let back = heard_of_opus(&Player::new("", &song));
+    let song = song.resample(48_000).unwrap();
+    assert_eq!((back.channel_count(), back.frames()), (2, song.frames()));
+    for (original, back) in song.channels().iter().zip(back.channels()) {
+        let change = decibels(energy(back.iter().copied()), energy(original.iter().copied()));
+        assert!(change.abs() < 0.5, "{change:.2} dB");
+        // As far as a sound a millisecond off would be.
+        let likeness = |late: usize| -> f64 {
+            let (early, rest) = (&original[100..original.len() - 100], &back[late..]);
+            early.iter().zip(rest).map(|(a, b)| f64::from(a * b)).sum()
+        };
+        let best = (0..=200).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap();
+        assert_eq!(best, 100, "frames from its place, and 100");
+    }
+    let (between, between_back) = (side(&song), side(&back));
+    let product: f64 = between.iter().zip(&between_back).map(|(a, b)| f64::from(a * b)).sum();
+    let correlation = product / (energy(between) * energy(between_back)).sqrt();
+    assert!(correlation > 0.8, "what tells left from right: {correlation:.3}");
+    for (low_hz, high_hz) in [(100.0, 2e3), (2e3, 8e3), (8e3, 12e3), (12e3, 16e3)] {
+        let (original, back) = (song.to_mono(), back.to_mono());
+        let change = decibels(
+            energy_between(&back, low_hz, high_hz),
+            energy_between(&original, low_hz, high_hz),
+        );
+        assert!(change.abs() < 1.0, "{low_hz} to {high_hz} Hz: {change:.2} dB");
+    }
+}
+
+#[test]
+fn what_is_coded_side_by_side_is_joined_without_a_seam() {
+    // Steady, so that what the code changes is steady, too: chords of noise and tones.
+    let frames = 30 * 48_000;
+    let channel = |seed: u64, hz: f32| -> Vec<f32> {
+        let tone = |n: usize| {
+            (n as f32 * hz / 48_000.0 * std::f32::consts::TAU % std::f32::consts::TAU).sin()
+        };
+        let noise = noise(frames, seed);
+        noise.iter().enumerate().map(|(n, v)| 0.05 * v + 0.3 * tone(n)).collect()
+    };
+    let song = Audio::new(vec![channel(21, 200.0), channel(22, 300.0)], 48_000).unwrap();
+    let back = heard_of_opus(&Player::new("", &song));
+    let (original, back) = (&song.channels()[0], &back.channels()[0]);
+    let errors: Vec<f64> = original
+        .chunks_exact(960)
+        .zip(back.chunks_exact(960))
+        .map(|(a, b)| energy(a.iter().zip(b).map(|(a, b)| a - b)))
+        .collect();
+    // Stretches are 8 s long; the beginning and the end have their own errors.
+    let joins: Vec<usize> = (1..4).flat_map(|join| [400 * join - 1, 400 * join]).collect();
+    let elsewhere: Vec<f64> = (50..errors.len() - 50)
+        .filter(|index| !joins.contains(index))
+        .map(|index| errors[index])
+        .collect();
+    let largest = elsewhere.iter().copied().fold(0.0, f64::max);
+    for join in joins {
+        assert!(errors[join] < 1.2 * largest, "{join}: {} and {largest}", errors[join]);
+    }
+}
+
+#[test]
+fn the_sound_in_a_page_is_the_same_with_any_number_of_threads() {
+    let song = band(20.0, 44_100);
+    let html = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| Player::new("", &song).bundle().unwrap().html().to_owned())
+    };
+    assert!(html(1) == html(3), "the pages differ");
+}
+
+#[test]
+fn odd_sounds_that_do_not_fit_losslessly_are_played_whole() {
+    let rates = [500, 8_000, 11_025, 48_000, 192_000, 384_000, 1_000_000];
+    for (rate, channels) in rates.into_iter().flat_map(|rate| [(rate, 1), (rate, 2), (rate, 6)]) {
+        let frames = 2 * rate as usize;
+        let of = |seed| noise(frames, seed).iter().map(|v| 0.3 * v).collect();
+        let audio = Audio::new((0..channels).map(of).collect(), rate).unwrap();
+        let player = Player::new("", &audio).limit_bytes(20_000);
+        let back = heard_of_opus(&player);
+        assert!((back.duration_seconds() - 2.0).abs() < 1e-3, "{rate} Hz: {back:?}");
+        assert_eq!(back.channel_count(), if channels == 2 { 2 } else { 1 });
+        let html = player.bundle().unwrap().html().to_owned();
+        assert_eq!(html.contains("6 channels mixed into one"), channels == 6);
+        assert!(!html.contains("only the first"));
+    }
+    let samples = |of: &dyn Fn(usize) -> f32| (0..96_000).map(of).collect::<Vec<_>>();
+    let hidden = noise(96_000, 31);
+    for (name, samples) in [
+        ("beyond full scale", samples(&|n| 20.0 * hidden[n])),
+        ("not numbers", samples(&|n| if n % 100 == 0 { f32::NAN } else { 0.3 * hidden[n] })),
+        ("without end", samples(&|n| if n % 100 == 0 { f32::INFINITY } else { 0.3 * hidden[n] })),
+        (
+            "a burst in silence",
+            samples(&|n| if n / 100 == 300 { hidden[n] } else { 1e-4 * hidden[n] }),
+        ),
+    ] {
+        let audio = Audio::mono(samples, 48_000).unwrap();
+        let back = heard_of_opus(&Player::new("", &audio).limit_bytes(30_000));
+        assert_eq!(back.frames(), 96_000, "{name}");
+        let loudest = back.channels()[0].iter().fold(0f32, |m, v| m.max(v.abs()));
+        assert!((0.3..3.0).contains(&loudest), "{name}: {loudest}");
+    }
+    // A limit below the smallest file leaves nothing to hear, and a page.
+    for limit in [0, 1, 100, 1_000] {
+        let audio = Audio::mono(noise(96_000, 32), 48_000).unwrap();
+        let html = Player::new("", &audio).limit_bytes(limit).bundle().unwrap().html().to_owned();
+        assert!(html.contains("only the first"), "{limit}");
+    }
 }
 
 #[test]
@@ -114,13 +252,13 @@ fn the_size_stays_within_its_limit() {
     let bundle = Player::new("Three minutes", &audio).bundle().unwrap();
     let size: usize = bundle.data().values().map(String::len).sum();
     assert!(size < 3_000_000, "{size} bytes");
-    assert!(bundle.html().contains("one channel, 22"));
+    assert!(bundle.html().contains("In this page: Opus, 79 kbit/s."));
     for limit in [20_000, 100_000, 600_000] {
         let player = Player::new("", &audio).limit_bytes(limit);
         let html = player.bundle().unwrap();
-        let sound = html.html().split("data:audio/flac;base64,").nth(1).unwrap();
+        let sound = html.html().split(";codecs=opus;base64,").nth(1).unwrap();
         let size = sound.find('"').unwrap();
-        assert!(size <= limit + 100, "{size} of {limit}");
+        assert!(size <= limit + 4, "{size} of {limit}");
         assert!(html.html().contains("only the first"));
     }
 }
@@ -150,4 +288,8 @@ fn file_names_for_download_are_harmless() {
         let html = Player::new(title, &tone).bundle().unwrap();
         assert!(html.html().contains(&format!("data-file=\"{name}\"")), "{title}");
     }
+    let long = Audio::mono(noise(20 * 44_100, 41), 44_100).unwrap();
+    assert!(
+        Player::new("long", &long).bundle().unwrap().html().contains("data-file=\"long.opus\"")
+    );
 }

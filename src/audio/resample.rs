@@ -3,6 +3,7 @@
 use super::{Audio, as_heard};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
+use rayon::prelude::*;
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{Fft, FixedSync, Resampler as _};
 
@@ -214,7 +215,7 @@ impl Audio {
         interrupt::check()?;
         let channels: Result<Vec<_>> = self
             .channels()
-            .iter()
+            .par_iter()
             .map(|channel| {
                 let mut resampler = Resampler::new(self.sample_rate_hz(), to_hz, 1)?;
                 let mut samples = resampler.push(std::slice::from_ref(channel))?[0].clone();

@@ -1,8 +1,7 @@
 //! A small FLAC encoder (RFC 9639): enough for previews that browsers play.
 //!
 //! It does what matters for size and seeking: linear prediction, partitioned Rice codes, wasted
-//! bits (which carry the reduced precision of long previews) and a seek table. Channels are coded
-//! one by one.
+//! bits and a seek table. Channels are coded one by one.
 
 use super::prediction::{self, Predictor};
 use rayon::prelude::*;

@@ -2,6 +2,7 @@
 //! compare.
 
 mod flac;
+mod opus;
 mod playable;
 mod prediction;
 mod preview;
@@ -31,8 +32,10 @@ const SPECTROGRAM: (usize, usize) = (800, 160);
 
 /// A player for one piece of audio, or for several on one time axis with instant switching.
 ///
-/// The sound is inside the page as FLAC. Its size is limited: audio that does not fit is given as
-/// one channel, at 22,050 Hz or with reduced precision, and the player says so.
+/// The sound is inside the page, and its size is limited: short audio is there as FLAC, lossless at
+/// 16 bits, longer audio as Ogg Opus, stereo at full bandwidth, and of audio that does not fit at
+/// 48 kbit/s (32 of one channel) only the beginning. The player says which. More than two channels are
+/// mixed into one.
 ///
 /// ```
 /// use neural_composer::{audio::Audio, display::Player};
@@ -129,11 +132,11 @@ impl Player {
             picture.png_base64(),
             sound
         );
-        if let Some(given_up) = self.said(&tracks, |track| &track.given_up) {
+        if let Some(instead) = self.said(&tracks, |track| &track.instead) {
             let _ = write!(
                 body,
-                "<p class=\"nc-note\">Preview of limited size: {given_up}. The variable holds the \
-                 full quality; save it to a file to hear that.</p>"
+                "<p class=\"nc-note\">In this page: {instead}. The variable holds the sound as it \
+                 is; save it to a file to hear that.</p>"
             );
         }
         if let Some(resampled) = self.said(&tracks, |track| &track.resampled) {
@@ -228,8 +231,8 @@ fn nothing_to_play((title, audio): &(String, Audio)) -> Error {
 struct Track {
     /// The plain audio element that works everywhere, and what the script draws.
     html: String,
-    /// What the preview lacks; empty where it lacks nothing.
-    given_up: String,
+    /// What the page holds instead of the sound as it is; empty where it holds that.
+    instead: String,
     /// Between which rates it was resampled; empty where it was not.
     resampled: String,
 }
@@ -261,13 +264,14 @@ fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<Track> {
         .collect();
     let mean = envelopes.iter().map(|e| e.loudness().powi(2)).sum::<f64>() / channels.len() as f64;
     let html = format!(
-        "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.flac\" data-seconds=\"{:.4}\" \
+        "<div class=\"nc-track\" data-title=\"{}\" data-file=\"{}.{}\" data-seconds=\"{:.4}\" \
          data-channels=\"{}\" data-rate=\"{}\" data-peak=\"{peak:.5}\" data-loudness=\"{:.1}\" data-top-hz=\"{top_hz}\" \
          data-peaks=\"{}\" data-levels=\"{}\" data-spectrogram=\"{}\">\
-         <audio controls preload=\"metadata\" aria-label=\"{}\" src=\"data:audio/flac;base64,{}\">\
+         <audio controls preload=\"metadata\" aria-label=\"{}\" src=\"data:{};base64,{}\">\
          </audio></div>",
         escape(title),
         file_name(title),
+        preview.format.extension(),
         audio.duration_seconds(),
         channels.len(),
         preview.sample_rate_hz,
@@ -276,9 +280,10 @@ fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<Track> {
         BASE64.encode(levels),
         BASE64.encode(raster.png()?),
         escape(title),
-        BASE64.encode(&preview.flac),
+        preview.format.mime(),
+        BASE64.encode(&preview.file),
     );
-    Ok(Track { html, given_up: preview.given_up, resampled: preview.resampled })
+    Ok(Track { html, instead: preview.instead, resampled: preview.resampled })
 }
 
 /// An audio element alone, for a table; the sound takes at most `limit_bytes` in the page. What cannot
@@ -290,9 +295,10 @@ pub(crate) fn short_audio(audio: &Audio, label: &str, limit_bytes: usize) -> Res
     let preview = Preview::of(audio, &audio.to_mono(), limit_bytes / 4 * 3)?;
     Ok(format!(
         "<audio controls preload=\"metadata\" aria-label=\"{}\" \
-         src=\"data:audio/flac;base64,{}\"></audio>",
+         src=\"data:{};base64,{}\"></audio>",
         escape(label),
-        BASE64.encode(&preview.flac)
+        preview.format.mime(),
+        BASE64.encode(&preview.file)
     ))
 }
 

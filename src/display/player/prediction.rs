@@ -4,7 +4,7 @@
 pub(super) const PRECISION: u32 = 12;
 
 /// Coefficients of the adaptive predictor.
-pub(super) const ORDER: usize = 8;
+const ORDER: usize = 8;
 
 /// How a block of samples is predicted.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ fn best_fixed_order(samples: &[i32]) -> (usize, u64) {
 
 /// The coefficients a with x\[n\] ≈ Σ a\[i\] x\[n−1−i\], from the autocorrelation of the windowed samples
 /// by the Levinson-Durbin recursion. Nothing for silence or very short blocks.
-pub(super) fn coefficients(samples: &[i32]) -> Option<[f64; ORDER]> {
+fn coefficients(samples: &[i32]) -> Option<[f64; ORDER]> {
     let n = samples.len();
     if n < 4 * ORDER {
         return None;
