@@ -54,6 +54,7 @@ fn main() -> Result<()> {
     let losses = history.epochs.iter().map(|epoch| epoch.train_loss).collect::<Vec<_>>();
     let displays: Vec<(&str, Bundle)> = vec![
         ("song", song.bundle()?),
+        ("long song", Player::new(HOSTILE, &in_stereo(&chords()?)?).bundle()?),
         ("piece", piece.bundle()?),
         (
             "comparison",
@@ -126,6 +127,13 @@ fn chords() -> Result<Audio> {
         (0.25 * sound * (-3.0 * within).exp()) as f32
     };
     Audio::mono((0..60 * rate).map(sample).collect(), rate)
+}
+
+/// What one channel plays, and the same later and softer.
+fn in_stereo(audio: &Audio) -> Result<Audio> {
+    let left = &audio.channels()[0];
+    let later = std::iter::repeat_n(0.0, 11_025).chain(left.iter().map(|sample| 0.7 * sample));
+    Audio::new(vec![left.clone(), later.take(left.len()).collect()], audio.sample_rate_hz())
 }
 
 /// A WAV file with a title and an artist in its LIST chunk.

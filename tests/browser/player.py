@@ -20,6 +20,29 @@ DRAWN = """canvas => {
   return painted / (data.length / 4);
 }"""
 
+# What the browser decodes of the first track below an element, and what the page says of it.
+DECODED = """async selector => {
+  const track = document.querySelector(selector).querySelector(".nc-track");
+  const { source } = track.closest(".nc-player").ncPlayer.tracks[0];
+  const file = Uint8Array.from(atob(source.split(",")[1]), c => c.charCodeAt(0));
+  const { rate, seconds, channels, loudness } = track.dataset;
+  const sound = await new OfflineAudioContext(1, 1, Number(rate)).decodeAudioData(file.buffer);
+  let power = 0;
+  for (let channel = 0; channel < sound.numberOfChannels; channel++)
+    for (const sample of sound.getChannelData(channel)) power += sample ** 2;
+  return { frames: sound.length, channels: sound.numberOfChannels, mime: source.split(";base64")[0],
+    loudness: 10 * Math.log10(power / sound.length / sound.numberOfChannels),
+    said: { frames: seconds * rate, channels: Number(channels), loudness: Number(loudness) } };
+}"""
+
+
+def check_decoded(test, sound):
+    """The page says the length to a ten-thousandth of a second, the level to a tenth of a dB."""
+    said = sound["said"]
+    test.assertAlmostEqual(sound["frames"], said["frames"], delta=3)
+    test.assertEqual(sound["channels"], said["channels"])
+    test.assertAlmostEqual(sound["loudness"], said["loudness"], delta=0.5)
+
 
 class PlayerCheck:
     """Uses one player of a page as a person would."""

@@ -7,7 +7,7 @@ and tags are markup, right-to-left text and emoji.
 import unittest
 
 from browser import PAGE, SHOTS, BrowserTest, until
-from player import PlayerCheck
+from player import DECODED, PlayerCheck, check_decoded
 
 URL = (PAGE / "displays.html").as_uri()
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -27,7 +27,7 @@ DARK = """() => {
 class Displays(BrowserTest):
     def test_players_play_seek_loop_and_switch(self):
         page = self.open(URL)
-        for name in ["song", "comparison"]:
+        for name in ["song", "long song", "comparison"]:
             with self.subTest(name):
                 player = page.locator(f"section[data-display={name}] .nc-player")
                 check = PlayerCheck(self, page, player)
@@ -91,10 +91,18 @@ class Displays(BrowserTest):
                     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                     self.assertLessEqual(wide, 0, "the page is wider than the window")
 
+    def test_the_sound_is_as_long_and_as_loud_as_the_page_says(self):
+        page = self.open(URL)
+        for name in ["song", "long song"]:
+            with self.subTest(name):
+                sound = page.evaluate(DECODED, f"section[data-display='{name}']")
+                check_decoded(self, sound)
+        self.assertEqual((sound["mime"], sound["channels"]), ("data:audio/ogg;codecs=opus", 2))
+
     def test_plain_audio_plays_to_its_end(self):
         """What a page without scripts has to offer: the browser's own player."""
         page = self.open(URL, scripts=False)
-        for name in ["song", "piece", "dataset", "sample", "low rate"]:
+        for name in ["song", "long song", "piece", "dataset", "sample", "low rate"]:
             with self.subTest(name):
                 audio = page.locator(f"section[data-display='{name}'] audio").first
                 audio.evaluate("a => { a.currentTime = a.duration - 0.6; return a.play() }")

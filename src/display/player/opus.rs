@@ -19,7 +19,7 @@ const PAGE_PACKETS: usize = 50;
 const STRETCH_PACKETS: usize = 400;
 
 /// Packets that an encoder codes before its stretch, and that nobody gets: it then knows the sound.
-const PRE_ROLL_PACKETS: usize = 10;
+const PRE_ROLL_PACKETS: usize = 5;
 
 /// No packet is longer (RFC 6716, 3.4).
 const MOST_PACKET_BYTES: usize = 1275;
