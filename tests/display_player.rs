@@ -141,9 +141,9 @@ fn a_long_song_is_stereo_at_full_bandwidth_and_in_its_place() {
     for (original, back) in song.channels().iter().zip(back.channels()) {
         let change = decibels(energy(back.iter().copied()), energy(original.iter().copied()));
         assert!(change.abs() < 0.5, "{change:.2} dB");
-        // As far as a sound a millisecond off would be.
+        // A second of it beside the original, up to 2 ms early or late.
         let likeness = |late: usize| -> f64 {
-            let (early, rest) = (&original[100..original.len() - 100], &back[late..]);
+            let (early, rest) = (&original[480_100..528_100], &back[480_000 + late..]);
             early.iter().zip(rest).map(|(a, b)| f64::from(a * b)).sum()
         };
         let best = (0..=200).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap();
@@ -212,7 +212,8 @@ fn odd_sounds_that_do_not_fit_losslessly_are_played_whole() {
         let of = |seed| noise(frames, seed).iter().map(|v| 0.3 * v).collect();
         let audio = Audio::new((0..channels).map(of).collect(), rate).unwrap();
         let player = Player::new("", &audio).limit_bytes(20_000);
-        let back = heard_of_opus(&player);
+        // 500 samples a second are few enough to be kept as they are.
+        let back = if rate == 500 { heard(&player).remove(0) } else { heard_of_opus(&player) };
         assert!((back.duration_seconds() - 2.0).abs() < 1e-3, "{rate} Hz: {back:?}");
         assert_eq!(back.channel_count(), if channels == 2 { 2 } else { 1 });
         let html = player.bundle().unwrap().html().to_owned();

@@ -29,7 +29,7 @@ class Displays(BrowserTest):
         page = self.open(URL)
         for name in ["song", "long song", "comparison"]:
             with self.subTest(name):
-                player = page.locator(f"section[data-display={name}] .nc-player")
+                player = page.locator(f"section[data-display='{name}'] .nc-player")
                 check = PlayerCheck(self, page, player)
                 check.plays()
                 playing = page.locator("audio").evaluate_all(
