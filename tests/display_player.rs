@@ -184,13 +184,11 @@ fn what_is_coded_side_by_side_is_joined_without_a_seam() {
         .collect();
     // Stretches are 8 s long; the beginning and the end have their own errors.
     let joins: Vec<usize> = (1..4).flat_map(|join| [400 * join - 1, 400 * join]).collect();
-    let elsewhere: Vec<f64> = (50..errors.len() - 50)
-        .filter(|index| !joins.contains(index))
-        .map(|index| errors[index])
-        .collect();
-    let largest = elsewhere.iter().copied().fold(0.0, f64::max);
+    let mut elsewhere = errors[50..errors.len() - 50].to_vec();
+    elsewhere.sort_by(f64::total_cmp);
+    let usual = elsewhere[elsewhere.len() / 2];
     for join in joins {
-        assert!(errors[join] < 1.2 * largest, "{join}: {} and {largest}", errors[join]);
+        assert!(errors[join] < 1.3 * usual, "{join}: {} and {usual}", errors[join]);
     }
 }
 
