@@ -9,6 +9,7 @@ use neural_composer::Error;
 use neural_composer::audio::Audio;
 use neural_composer::dataset::SongSource;
 use neural_composer::dataset::grains::{GrainPool, GrainSettings};
+use neural_composer::evaluate::copies;
 use neural_composer::features::{Beats, LogMel, MelSettings, PrincipalComponents};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 use neural_composer::train::Silent;
@@ -180,6 +181,70 @@ fn runs_in_the_original_order_keep_their_limit() {
         }
         let run = placed[index + 1].at_seconds - placed[began].at_seconds;
         assert!(run < options.longest_run_seconds + 0.3, "{run} at {}", placed[index].at_seconds);
+    }
+}
+
+/// Struck notes of a theme without a beat, when they begin and what they are drawn from a seed.
+fn theme(seconds: f64) -> (Vec<f32>, Vec<f64>) {
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let mut samples = vec![0.0f32; (seconds * f64::from(RATE)) as usize];
+    let (mut begins, mut at) = (Vec::new(), 0.1);
+    while at < seconds - 0.5 {
+        begins.push(at);
+        let hz = 220.0 * 2f32.powf(random.random_range(0..24) as f32 / 12.0);
+        let first = (at * f64::from(RATE)) as usize;
+        for (index, sample) in samples[first..].iter_mut().enumerate() {
+            let within = index as f32 / RATE as f32;
+            let turn = std::f32::consts::TAU * hz * within;
+            *sample += 0.25 * (turn.sin() + 0.5 * (2.0 * turn).sin()) * (-4.0 * within).exp();
+        }
+        at += random.random_range(0.3..0.9);
+    }
+    (samples, begins)
+}
+
+#[test]
+fn what_repeats_in_a_song_is_not_followed_from_one_time_to_the_next() {
+    let (theme, _) = theme(9.0);
+    let song: Vec<f32> = theme.iter().cycle().take(4 * theme.len()).copied().collect();
+    let song = Audio::mono(song, RATE).unwrap();
+    let composer = GrainComposer::learn(&[source(song.clone())], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions { pieces: 1, ..GrainOptions::default() };
+    let piece = composer.compose(16.0, 1, &options, &mut |_, _| ()).unwrap();
+    let found = copies(piece.audio(), &[&song]).unwrap();
+    assert!(found.longest_run_seconds < 2.0, "{found}");
+}
+
+#[test]
+fn grains_of_a_song_without_a_beat_begin_where_its_notes_do() {
+    let (song, begins) = theme(20.0);
+    let song = source(Audio::mono(song, RATE).unwrap());
+    let pool = GrainPool::of(&[song], GrainSettings::default(), &mut |_, _| ()).unwrap();
+    assert_eq!(pool.songs()[0].beats_per_minute, None);
+    let is_cut = |time: &&f64| {
+        let before = pool.grains().iter().map(|grain| **time - grain.start_seconds);
+        before.into_iter().any(|before| (-0.02..0.05).contains(&before))
+    };
+    let cut = begins.iter().filter(is_cut).count();
+    assert!(cut as f64 > 0.9 * begins.len() as f64, "{cut} of {}", begins.len());
+    for grain in pool.grains() {
+        assert!((0.05..0.4).contains(&grain.seconds()), "{grain:?}");
+    }
+}
+
+#[test]
+fn pieces_of_other_seeds_differ_within_three_seconds() {
+    let song = source(Audio::mono(theme(30.0).0, RATE).unwrap());
+    let composer = GrainComposer::learn(&[song], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions { pieces: 1, ..GrainOptions::default() };
+    let beginnings: Vec<Vec<f32>> = (1..=5)
+        .map(|seed| {
+            let piece = composer.compose(10.0, seed, &options, &mut |_, _| ()).unwrap();
+            piece.audio().channels()[0][..3 * RATE as usize].to_vec()
+        })
+        .collect();
+    for (index, one) in beginnings.iter().enumerate() {
+        assert!(beginnings[..index].iter().all(|other| other != one), "seed {}", index + 1);
     }
 }
 

@@ -185,7 +185,9 @@ impl Part<'_> {
         let inner = spread.columns;
         let panel = 2 * S::F32_LANES;
         let padded = |width: usize| width.next_multiple_of(S::F32_LANES);
-        let whole_fits = inner * padded(columns).min(8 * panel) <= BLOCK;
+        // Sums that are put together from parts are rounded otherwise: whether they are does not depend
+        // on the task, and so not on the number of threads.
+        let whole_fits = inner * padded(ordered.columns).min(8 * panel) <= BLOCK;
         let depth = if whole_fits { inner } else { DEPTH };
         let width = (BLOCK / depth / panel * panel).max(panel).min(columns);
         let band = if whole_fits { BAND.min(rows) } else { rows };
@@ -408,6 +410,31 @@ mod tests {
                         }
                         assert_eq!(destination[row * stride + columns..][..3], [1.; 3]);
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_the_same_for_every_number_of_threads() {
+        // The ordered operand of a task fits into a block, or does not, as the threads are many or few.
+        for (rows, inner, columns) in [(256, 1500, 256), (768, 1100, 200), (64, 2100, 500)] {
+            let (left, right) = (filled(rows * inner, 1), filled(inner * columns, 2));
+            for layout in 0..4 {
+                let left = laid(&left, rows, inner, layout & 1 > 0);
+                let right = laid(&right, inner, columns, layout & 2 > 0);
+                let with_threads = |threads: usize| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                    let mut destination = vec![0f32; rows * columns];
+                    pool.unwrap().install(|| {
+                        product(&mut destination, columns, left, right, Into::Overwrite);
+                    });
+                    destination
+                };
+                let one = with_threads(1);
+                for threads in [2, 3, 5, 8] {
+                    let name = format!("{rows}x{inner}x{columns}, layout {layout}");
+                    assert!(with_threads(threads) == one, "{name}, {threads} threads");
                 }
             }
         }

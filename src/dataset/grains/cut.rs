@@ -1,5 +1,6 @@
 //! Cutting songs into grains along the beat.
 
+use super::onset_cut;
 use crate::features::{Beats, LogMel};
 
 /// A short piece of a song.
@@ -73,8 +74,8 @@ pub(super) fn cut(
     let cuts = if has_beat {
         on_beats(seconds, mel, beats, grain_seconds)
     } else {
-        let count = (seconds / grain_seconds).floor().max(1.0) as usize;
-        (0..=count).map(|i| (i as f64 * grain_seconds, Phase::NONE)).collect()
+        let cuts = onset_cut::cuts(seconds, beats, grain_seconds, BEFORE_ONSET_SECONDS);
+        cuts.into_iter().map(|cut| (cut, Phase::NONE)).collect()
     };
     cuts.windows(2)
         .map(|pair| Grain {

@@ -6,7 +6,7 @@ use crate::features::{Chroma, LogMel, PITCH_CLASSES, PitchBands};
 /// Slices of a grain over which the mel bands are averaged.
 const SLICES: usize = 6;
 /// One unit of loudness in a description: the usual deviation of a band.
-const DB_PER_UNIT: f32 = 12.0;
+pub(super) const DB_PER_UNIT: f32 = 12.0;
 /// The weight of a pitch class against that of a mel band.
 const CHROMA_WEIGHT: f32 = 6.0;
 /// Bands are not told apart below this much under the song's loudest.

@@ -1,7 +1,7 @@
 //! What sounds around the cuts: how well one candidate goes on from another.
 
 use super::cut::Grain;
-use super::describe::Described;
+use super::describe::{DB_PER_UNIT, Described};
 use crate::features::{PITCH_CLASSES, PitchBands};
 
 /// What sounds around the two cuts of each candidate.
@@ -24,7 +24,7 @@ const BANDS: usize = PitchBands::BANDS;
 /// A change of the spectrum that is not heard, 1 being 12 dB: 1.2 dB.
 const UNHEARD_CHANGE: f32 = 0.1;
 /// What a join counts at which the spectrum changes twice as much as it does in the songs.
-const CHANGE_WEIGHT: f32 = 0.5;
+const CHANGE_WEIGHT: f32 = 3.0;
 /// More change than this many times the natural one is all the same.
 const MOST_CHANGE: f32 = 4.0;
 
@@ -101,6 +101,11 @@ impl Edges {
             let excess = (change - 1.0).clamp(0.0, MOST_CHANGE);
             *roughness = apart(end, before) + CHANGE_WEIGHT * excess;
         }
+    }
+
+    /// How much the song changes where `candidate` begins, in decibels.
+    pub(super) fn natural_change_db(&self, candidate: usize) -> f32 {
+        self.naturals[candidate] * DB_PER_UNIT
     }
 
     /// The notes that sound up to the end of `candidate`, each with its share: of length 1, or all 0

@@ -8,6 +8,7 @@ mod building;
 mod cut;
 mod describe;
 mod edges;
+mod onset_cut;
 mod pool;
 mod settings;
 mod song;

@@ -163,6 +163,12 @@ impl GrainPool {
         }
     }
 
+    /// How much the spectrum of the song changes where `candidate` begins: the root mean square over
+    /// semitones, in decibels.
+    pub fn natural_change_db(&self, candidate: usize) -> f32 {
+        self.edges.natural_change_db(candidate)
+    }
+
     /// The notes that sound in `candidate`: a direction in the space of pitch classes.
     pub fn notes(&self, candidate: usize) -> [f32; PITCH_CLASSES] {
         self.edges.notes(candidate)

@@ -8,19 +8,40 @@ use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-/// Tells how much the last seconds of a piece sound like some place of the songs.
+/// Tells how much the end of a piece sounds like some place of the songs, and for how long it has done so.
 ///
 /// The grains of a piece keep the pitch bands that they have in their songs; how well a row of grains
 /// fits a place is therefore the sum of how well each grain fits there, and what one grain fits is
 /// computed once. Transposed grains count as they are in the song: a transposed copy is a copy.
+///
+/// A place that only sounds like the one that goes on is followed, too: where a song repeats itself, a
+/// piece that jumps from one time to the other plays on in the song's order all the same.
 pub(super) struct CopyGuard {
     songs: Vec<SongBands>,
     /// By grain: its products with every place of every song.
     products: LruCache<usize, Rc<Vec<Vec<f32>>>>,
+    /// What the last windows correlate with, place by place; kept for its memory.
+    fits: Vec<f32>,
+}
+
+/// How long a piece has sounded like the songs in their own order: for every frame of every song the
+/// frames up to it that the piece has followed.
+#[derive(Clone, Default)]
+pub(super) struct Followed {
+    frames: Rc<Vec<Vec<u16>>>,
+}
+
+/// How much the end of a piece sounds like the songs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Likeness {
+    /// The largest correlation of the last two seconds with any place; none while there are fewer.
+    pub(super) closest: Option<f64>,
+    /// The longest time that the end has sounded like the songs in their own order.
+    pub(super) followed_seconds: f64,
 }
 
 struct SongBands {
-    /// Rows with the mean of all songs taken away: (frames, bands).
+    /// Rows less the mean of each band over all songs: (frames, bands).
     rows: Tensor,
     values: Vec<f32>,
     /// Sums and sums of squares of all rows before each.
@@ -30,6 +51,12 @@ struct SongBands {
 
 /// How much of a piece is looked at, in seconds.
 const WINDOW_SECONDS: f64 = 2.0;
+/// How much of it is looked at to see whether it follows a song …
+const FOLLOWING_SECONDS: f64 = 1.0;
+/// … which it does where that correlates better.
+const FOLLOWS: f64 = 0.65;
+/// A window whose values deviate less than this from their means holds nothing.
+const FLAT_DB: f64 = 1.5;
 /// Memory for products, in bytes.
 const KEPT_BYTES: usize = 96 << 20;
 /// Grains whose products are kept, however much that is.
@@ -41,13 +68,19 @@ impl CopyGuard {
         let mut all: Vec<Vec<f32>> =
             pool.songs().iter().map(|song| song.bands.levels_db().to_vec()).collect();
         let count: usize = all.iter().map(Vec::len).sum();
-        let mean = all.iter().flatten().map(|db| f64::from(*db)).sum::<f64>() / count as f64;
+        let mut means = [0.0f64; BANDS];
+        for row in all.iter().flat_map(|values| values.chunks_exact(BANDS)) {
+            means.iter_mut().zip(row).for_each(|(mean, db)| *mean += f64::from(*db));
+        }
+        means.iter_mut().for_each(|mean| *mean *= BANDS as f64 / count.max(1) as f64);
         let kept = KEPT_BYTES / (count / BANDS * size_of::<f32>()).max(1);
         let kept = NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT));
         let songs = all
             .iter_mut()
             .map(|values| {
-                values.iter_mut().for_each(|db| *db -= mean as f32);
+                for row in values.chunks_exact_mut(BANDS) {
+                    row.iter_mut().zip(&means).for_each(|(db, mean)| *db -= *mean as f32);
+                }
                 let (mut sums, mut squares) = (vec![0.0], vec![0.0]);
                 let (mut sum, mut square) = (0.0, 0.0);
                 for row in values.chunks_exact(BANDS) {
@@ -61,19 +94,71 @@ impl CopyGuard {
                 Ok(SongBands { rows, values: std::mem::take(values), sums, squares })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { songs, products: LruCache::new(kept) })
+        Ok(Self { songs, products: LruCache::new(kept), fits: Vec::new() })
     }
 
-    /// The largest correlation of the end of `piece`, grains of the pool one after the other, with any
-    /// place of the songs; `None` while the piece is shorter than the window. A guest that it goes on
-    /// from is not looked at.
-    pub(super) fn closest(&mut self, pool: &GrainPool, piece: &[usize]) -> Result<Option<f64>> {
-        let mut frames = 0;
-        let least = (WINDOW_SECONDS / PitchBands::HOP_SECONDS).round() as usize;
-        let mut window = Vec::new();
+    /// How much the end of `piece`, grains of the pool one after the other, sounds like the songs, when
+    /// up to its last grain it has `followed` them. A guest that it goes on from is not looked at.
+    pub(super) fn look(
+        &mut self,
+        pool: &GrainPool,
+        piece: &[usize],
+        followed: &Followed,
+    ) -> Result<Likeness> {
+        let mut likeness = Likeness::default();
+        if let Some(window) = self.last(pool, piece, WINDOW_SECONDS)? {
+            let mut closest = -1.0f64;
+            for song in 0..self.songs.len() {
+                let fits = self.fits_in(song, &window);
+                closest = fits.iter().fold(closest, |closest, fit| closest.max(f64::from(*fit)));
+            }
+            likeness.closest = Some(closest);
+        }
+        if let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS)? {
+            let mut longest = 0;
+            for song in 0..self.songs.len() {
+                let before = followed.frames.get(song).map_or(&[][..], Vec::as_slice);
+                let fits = self.fits_in(song, &window);
+                longest = window.ends(fits).fold(longest, |longest, end| {
+                    longest.max(window.followed(before, end) + window.frames - window.last)
+                });
+            }
+            likeness.followed_seconds = longest as f64 * PitchBands::HOP_SECONDS;
+        }
+        Ok(likeness)
+    }
+
+    /// What a piece has followed with its last grain, when before it was `followed`.
+    pub(super) fn follow(
+        &mut self,
+        pool: &GrainPool,
+        piece: &[usize],
+        followed: &Followed,
+    ) -> Result<Followed> {
+        let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS)? else {
+            return Ok(Followed::default());
+        };
+        let mut frames = Vec::with_capacity(self.songs.len());
+        for song in 0..self.songs.len() {
+            let before = followed.frames.get(song).map_or(&[][..], Vec::as_slice);
+            let mut now = vec![0; self.songs[song].sums.len()];
+            let fits = self.fits_in(song, &window);
+            for end in window.ends(fits) {
+                now[end] = u16::try_from(window.followed(before, end)).unwrap_or(u16::MAX);
+            }
+            frames.push(now);
+        }
+        Ok(Followed { frames: Rc::new(frames) })
+    }
+
+    /// The grains at the end of `piece` that are at least `seconds` long; none while there are fewer.
+    fn last(&mut self, pool: &GrainPool, piece: &[usize], seconds: f64) -> Result<Option<Window>> {
+        let least = (seconds / PitchBands::HOP_SECONDS).round() as usize;
         let is_own = |grain: &&usize| pool.grains()[**grain].song < pool.own_songs().len();
+        let mut frames = 0;
+        let mut count = 0;
         for grain in piece.iter().rev().take_while(is_own) {
-            window.push(*grain);
+            count += 1;
             frames += self.frames_of(pool, *grain).len();
             if frames >= least {
                 break;
@@ -82,38 +167,42 @@ impl CopyGuard {
         if frames < least {
             return Ok(None);
         }
-        window.reverse();
         let (mut sum, mut squares, mut parts, mut offset) = (0.0, 0.0, Vec::new(), 0);
-        for grain in window {
-            let (song, range) = (pool.grains()[grain].song, self.frames_of(pool, grain));
-            let mel = &self.songs[song];
-            sum += mel.sums[range.end] - mel.sums[range.start];
-            squares += mel.squares[range.end] - mel.squares[range.start];
-            parts.push((offset, self.products_of(pool, grain)?));
+        for grain in &piece[piece.len() - count..] {
+            let (song, range) = (pool.grains()[*grain].song, self.frames_of(pool, *grain));
+            let bands = &self.songs[song];
+            sum += bands.sums[range.end] - bands.sums[range.start];
+            squares += bands.squares[range.end] - bands.squares[range.start];
+            parts.push((offset, self.products_of(pool, *grain)?));
             offset += range.len();
         }
+        let last = parts.last().map_or(0, |(offset, _)| frames - offset);
         let count = (frames * BANDS) as f64;
         let deviation = (squares / count - (sum / count).powi(2)).max(0.0).sqrt();
-        let mut closest = -1.0f64;
-        let mut fits = Vec::new();
-        for (index, song) in self.songs.iter().enumerate() {
-            let places = (song.sums.len()).saturating_sub(frames);
-            fits.clear();
-            fits.resize(places, 0.0f32);
-            for (offset, products) in &parts {
-                for (fit, product) in fits.iter_mut().zip(&products[index][*offset..]) {
-                    *fit += product;
-                }
-            }
-            for (place, fit) in fits.iter().enumerate() {
-                let there = song.sums[place + frames] - song.sums[place];
-                let there_squares = song.squares[place + frames] - song.squares[place];
-                let spread = (there_squares / count - (there / count).powi(2)).max(0.0).sqrt();
-                let common = f64::from(*fit) / count - sum / count * (there / count);
-                closest = closest.max(common / (spread * deviation).max(1e-9));
+        Ok(Some(Window { frames, last, mean: sum / count, deviation, parts }))
+    }
+
+    /// The correlation of `window` with every place of a song.
+    fn fits_in(&mut self, song: usize, window: &Window) -> &[f32] {
+        let bands = &self.songs[song];
+        self.fits.clear();
+        self.fits.resize(bands.sums.len().saturating_sub(window.frames), 0.0);
+        for (offset, products) in &window.parts {
+            for (fit, product) in self.fits.iter_mut().zip(&products[song][*offset..]) {
+                *fit += product;
             }
         }
-        Ok(Some(closest))
+        let count = (window.frames * BANDS) as f64;
+        for (place, fit) in self.fits.iter_mut().enumerate() {
+            let there = bands.sums[place + window.frames] - bands.sums[place];
+            let squares = bands.squares[place + window.frames] - bands.squares[place];
+            let spread = (squares / count - (there / count).powi(2)).max(0.0).sqrt();
+            let common = f64::from(*fit) / count - window.mean * (there / count);
+            let holds_something = spread.min(window.deviation) > FLAT_DB;
+            *fit =
+                if holds_something { (common / (spread * window.deviation)) as f32 } else { 0.0 };
+        }
+        &self.fits
     }
 
     /// The frames of a grain in its song.
@@ -145,10 +234,42 @@ impl CopyGuard {
                     *product += pair;
                 }
             }
-            all.push(products);
+            all.push(elastic(&products));
         }
         let all = Rc::new(all);
         self.products.put(grain, all.clone());
         Ok(all)
+    }
+}
+
+/// The largest of each product and its neighbours: a place fits, too, where a grain comes a frame earlier
+/// or later than there.
+fn elastic(products: &[f32]) -> Vec<f32> {
+    let near = |place: usize| place.saturating_sub(1)..(place + 2).min(products.len());
+    let largest = |place| products[near(place)].iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    (0..products.len()).map(largest).collect()
+}
+
+/// The grains at the end of a piece, to be compared with places.
+struct Window {
+    frames: usize,
+    /// Frames of the last grain.
+    last: usize,
+    mean: f64,
+    deviation: f64,
+    /// By grain: its first frame in the window, and its products with every place of every song.
+    parts: Vec<(usize, Rc<Vec<Vec<f32>>>)>,
+}
+
+impl Window {
+    /// Where in a song the places end that this window follows.
+    fn ends(&self, fits: &[f32]) -> impl Iterator<Item = usize> {
+        let follows = fits.iter().enumerate().filter(|(_, fit)| f64::from(**fit) > FOLLOWS);
+        follows.map(|(place, _)| place + self.frames)
+    }
+
+    /// The frames that are followed up to `end`, when `before` were up to where the last grain begins.
+    fn followed(&self, before: &[u16], end: usize) -> usize {
+        self.last + before.get(end - self.last).map_or(0, |frames| usize::from(*frames))
     }
 }

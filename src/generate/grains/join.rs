@@ -9,14 +9,20 @@ use crate::features::transposed;
 use crate::{Error, Result, interrupt};
 use std::collections::BTreeSet;
 
-/// A crossfade, which ends where the new run begins.
+/// A crossfade, which ends where the new run begins: where something begins …
 const FADE_SECONDS: f64 = 0.030;
+/// … and where what sounds goes on.
+const LONG_FADE_SECONDS: f64 = 0.250;
+/// Below the first of these changes of the spectrum, in decibels, a sound goes on; above the second one
+/// something begins.
+const GOES_ON_DB: f32 = 3.5;
+const BEGINS_DB: f32 = 6.0;
 /// How far the new run may be moved for its waves to meet those of the old one.
 const ALIGN_SECONDS: f64 = 0.012;
 /// How much before a join is compared in loudness.
 const LEVEL_SECONDS: f64 = 0.100;
 /// Sound that is kept around a run, for all of these; and more, for the phase vocoder to get going.
-const MARGIN_SECONDS: f64 = 0.160;
+const MARGIN_SECONDS: f64 = 0.380;
 const WARM_UP_SECONDS: f64 = 0.200;
 /// A step in loudness that is left as it is, and the most that is taken away and added, in decibels.
 const FREE_STEP_DB: f32 = 1.0;
@@ -36,6 +42,8 @@ struct Run {
     source_seconds: f64,
     at_seconds: f64,
     seconds: f64,
+    /// How long it is faded in.
+    fade_seconds: f64,
     /// Its sound with margins on both sides.
     clip: Vec<Vec<f32>>,
     /// The largest step from one sample to the next in its song: more is heard as a click.
@@ -80,6 +88,8 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
                 source_seconds: grain.start_seconds,
                 at_seconds: place.at_seconds,
                 seconds: 0.0,
+                fade_seconds: before
+                    .map_or(0.0, |before| fade_seconds(pool, before, place.candidate)),
                 clip: Vec::new(),
                 largest_step: 0.0,
             }),
@@ -92,6 +102,15 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
         end_seconds = run.at_seconds;
     }
     runs
+}
+
+/// How long the crossfade from the end of one candidate to another one is: long where the songs go on at
+/// both places, short where something begins.
+fn fade_seconds(pool: &GrainPool, from: usize, to: usize) -> f64 {
+    let left = pool.next_of(from).map_or(0.0, |next| pool.natural_change_db(next));
+    let change = left.max(pool.natural_change_db(to));
+    let begins = ((change - GOES_ON_DB) / (BEGINS_DB - GOES_ON_DB)).clamp(0.0, 1.0);
+    LONG_FADE_SECONDS + (FADE_SECONDS - LONG_FADE_SECONDS) * f64::from(begins)
 }
 
 /// Reads the sound of all runs, one song at a time.
@@ -177,7 +196,7 @@ impl<'a> Joiner<'a> {
             self.sounding = Some((run, begin - margin, Gain { decibels: 0.0, since: 0 }));
             return;
         };
-        let fade = self.samples(FADE_SECONDS).min(begin);
+        let fade = self.samples(run.fade_seconds).min(begin - self.written as isize).max(0);
         self.write_until((begin - fade).max(0) as usize);
         let first = self.aligned(old, old_first, run, begin, fade);
         let gain = self.matched(old, old_first, old_gain, run, first, begin);
@@ -250,7 +269,7 @@ impl<'a> Joiner<'a> {
 
     /// The most decibels that may be added to a run whose steps shall not be larger than its song's.
     fn loudest(&self, run: &Run, first: isize, begin: isize) -> f32 {
-        let from = (begin - first - self.samples(FADE_SECONDS)).max(0) as usize;
+        let from = (begin - first - self.samples(run.fade_seconds)).max(0) as usize;
         let most = run.clip.iter().flat_map(|channel| {
             let steps = channel.windows(2).enumerate().skip(from);
             steps.map(|(at, pair)| {

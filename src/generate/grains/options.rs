@@ -40,10 +40,11 @@ pub struct GrainOptions {
     pub key: f32,
     /// How much the planned form counts: sections that return. 0 walks without a plan. Usual: 2.
     pub form: f32,
-    /// The song's own order is never followed for longer, in seconds. Usual: 1.8.
+    /// The song's own order is never followed for longer, in seconds, nor what sounds like it: where a
+    /// song repeats itself, the piece does not go on from one time to the other. Usual: 1.2.
     pub longest_run_seconds: f64,
     /// The last 2 s may not be more alike to any place of the songs than this, as a correlation of
-    /// pitch bands; 1 lets copies pass. Usual: 0.92.
+    /// pitch bands less their means; 1 lets copies pass. Usual: 0.75.
     pub copy_limit: f64,
     /// Ways to go on that are tried for each phrase of 3 s before the one with the smoothest joins, the
     /// least copied and the most of the songs' sound is taken. Usual: 8.
@@ -77,8 +78,8 @@ impl Default for GrainOptions {
             variety: 1.5,
             key: 0.5,
             form: 2.0,
-            longest_run_seconds: 1.8,
-            copy_limit: 0.92,
+            longest_run_seconds: 1.2,
+            copy_limit: 0.75,
             drafts: 8,
             pieces: 3,
             network: 1.0,

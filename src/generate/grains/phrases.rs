@@ -101,7 +101,7 @@ pub(super) fn recompose(
     let keep = placed.partition_point(|place| place.at_seconds < from_seconds).max(1);
     let resume = placed.partition_point(|place| place.at_seconds < to_seconds);
     let (head, tail) = (&placed[..keep], &placed[resume.max(keep)..]);
-    let walk = Walk::along(terrain, head, random(seed, 0, 0))?;
+    let walk = Walk::along(terrain, guard, head, random(seed, 0, 0))?;
     let end = tail.first().map_or(to_seconds, |place| place.at_seconds);
     let mut best: Option<(f64, Vec<Placed>)> = None;
     let mut roughness = Vec::new();

@@ -9,7 +9,7 @@ use crate::dataset::grains::{Grain, Phase};
 /// this.
 const SAME_RUN_SECONDS: f64 = 0.3;
 /// The beginning is known best: it is left sooner than other places.
-const FIRST_RUN_SHORTER_SECONDS: f64 = 0.6;
+const FIRST_RUN_SHORTER_SECONDS: f64 = 0.3;
 
 /// The grains that a walk has left behind, in the order of the piece.
 #[derive(Clone, Default)]

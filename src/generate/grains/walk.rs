@@ -1,6 +1,6 @@
 //! A walk through the grains, each step drawn from what fits.
 
-use super::copy_guard::CopyGuard;
+use super::copy_guard::{CopyGuard, Followed};
 use super::ending;
 use super::listener::Listener;
 use super::moment::{FORBIDDEN, Moment};
@@ -15,6 +15,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// How strongly a candidate is shunned per unit of correlation above the copy limit.
 const COPY_WEIGHT: f64 = 400.0;
+/// What a second too much in the songs' own order counts, in units of correlation.
+const TOO_LONG: f64 = 0.1;
 /// Candidates that are drawn and checked for copying before others are looked at in their order …
 const TRIES: usize = 24;
 /// … and how many of those, before the least bad one is taken.
@@ -28,12 +30,19 @@ pub(super) struct Walk {
     random: ChaCha8Rng,
     listener: Listener,
     trail: Trail,
+    /// What the piece has followed of the songs so far.
+    followed: Followed,
 }
 
 impl Walk {
     /// A walk that has not left its first grain.
     pub(super) fn begin(terrain: &Terrain, random: ChaCha8Rng) -> Result<Self> {
-        let mut walk = Self { random, listener: Listener::default(), trail: Trail::default() };
+        let mut walk = Self {
+            random,
+            listener: Listener::default(),
+            trail: Trail::default(),
+            followed: Followed::default(),
+        };
         let pool = terrain.pool;
         let first = pool.candidate(terrain.form.first_grain, 0);
         match (terrain.options.opening, pool.guest()) {
@@ -68,16 +77,23 @@ impl Walk {
     }
 
     /// A walk that has gone the way of `placed`.
-    pub(super) fn along(terrain: &Terrain, placed: &[Placed], random: ChaCha8Rng) -> Result<Self> {
+    pub(super) fn along(
+        terrain: &Terrain,
+        guard: &mut CopyGuard,
+        placed: &[Placed],
+        random: ChaCha8Rng,
+    ) -> Result<Self> {
         let (mut listener, mut trail) = (Listener::default(), Trail::default());
+        let mut followed = Followed::default();
         for (index, place) in placed.iter().enumerate() {
             if index > 0 {
                 listener.hear(terrain, placed[index - 1].candidate)?;
             }
             trail.seconds_done = place.at_seconds;
             trail.place(terrain, place.candidate);
+            followed = guard.follow(terrain.pool, &trail.grains, &followed)?;
         }
-        Ok(Self { random, listener, trail })
+        Ok(Self { random, listener, trail, followed })
     }
 
     /// The same walk, to go on with other random numbers.
@@ -111,6 +127,9 @@ impl Walk {
                 self.trail.account.copied_seconds += terrain.pool.grains()[grain].seconds();
             }
             self.trail.go_to(terrain, next, roughness[next]);
+            if terrain.options.copy_limit < 1.0 {
+                self.followed = guard.follow(terrain.pool, &self.trail.grains, &self.followed)?;
+            }
         }
         Ok(())
     }
@@ -179,20 +198,23 @@ impl Walk {
         Ok(least_bad)
     }
 
-    /// How much more than allowed the last 2 s would be like some place of the songs if `candidate`
-    /// came next.
+    /// How much more than allowed the end would be like some place of the songs if `candidate` came next.
     fn surplus_of(
         &mut self,
         terrain: &Terrain,
         guard: &mut CopyGuard,
         candidate: usize,
     ) -> Result<f64> {
-        if terrain.options.copy_limit >= 1.0 {
+        let options = terrain.options;
+        if options.copy_limit >= 1.0 {
             return Ok(0.0);
         }
         self.trail.grains.push(terrain.pool.grain_of(candidate));
-        let closest = guard.closest(terrain.pool, &self.trail.grains);
+        let likeness = guard.look(terrain.pool, &self.trail.grains, &self.followed);
         self.trail.grains.pop();
-        Ok(closest?.unwrap_or(0.0) - terrain.options.copy_limit)
+        let likeness = likeness?;
+        let too_alike = likeness.closest.unwrap_or(0.0) - options.copy_limit;
+        let too_long = likeness.followed_seconds - options.longest_run_seconds;
+        Ok(too_alike.max(TOO_LONG * too_long))
     }
 }
