@@ -111,6 +111,16 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
             "share": copies.share,
             "longest_run_seconds": copies.longest_run_seconds,
             "passages": passages,
+            "mel": {
+                "share": copies.mel.share,
+                "longest_run_seconds": copies.mel.longest_run_seconds,
+                "own_share": copies.mel.own_share,
+                "own_run_seconds": copies.mel.own_run_seconds,
+                "excess": copies.mel.excess,
+                "semitones": copies.mel.semitones,
+                "speed": copies.mel.speed,
+                "taken": copies.mel.is_taken(),
+            },
         },
         "joins": {
             "count": joins.seconds.len(),

@@ -1,6 +1,7 @@
 //! Sound as frames of bands whose windows can be correlated.
 
-use crate::features::PitchBands;
+use crate::features::{LogMel, PitchBands};
+use std::ops::Range;
 
 /// Frames × bands, with what every correlation needs of each frame.
 pub(super) struct Frames {
@@ -35,6 +36,56 @@ impl Frames {
             }
         }
         Self::new(values, high - low)
+    }
+
+    /// Those `bands` of `mel` as if it were `semitones` higher, with every `group` frames averaged.
+    pub fn of_mel(mel: &LogMel, group: usize, semitones: i32, bands: Range<usize>) -> Self {
+        let settings = mel.settings();
+        let last = mel.bands() - 1;
+        // The places that the bands' sound comes from, most of them between two bands.
+        let places: Vec<(usize, f32)> = bands
+            .map(|band| {
+                let hz = settings.center_hz(band) / ratio(semitones);
+                let place = settings.band_at(hz).clamp(0.0, last as f64);
+                (place as usize, place.fract() as f32)
+            })
+            .collect();
+        let loudest = mel.db().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut values = Vec::with_capacity(mel.frames() / group * places.len());
+        let mut mean = vec![0.0; mel.bands()];
+        for rows in mel.db().chunks_exact(group * mel.bands()) {
+            mean.fill(0.0);
+            for row in rows.chunks_exact(mel.bands()) {
+                for (sum, level) in mean.iter_mut().zip(row) {
+                    // Around the middle of the range, as above.
+                    let level = (level - loudest).max(-PitchBands::RANGE_DB);
+                    *sum += (level + PitchBands::RANGE_DB / 2.0) / group as f32;
+                }
+            }
+            values.extend(places.iter().map(|(below, part)| {
+                mean[*below] + (mean[(below + 1).min(last)] - mean[*below]) * part
+            }));
+        }
+        Self::new(values, places.len())
+    }
+
+    /// The mel bands that a sound still has when it is `semitones` higher.
+    pub fn mel_bands_left(mel: &LogMel, semitones: i32) -> Range<usize> {
+        let settings = mel.settings();
+        let has = |band: &usize| {
+            let before = settings.band_at(settings.center_hz(*band) / ratio(semitones));
+            (-1e-6..=(mel.bands() - 1) as f64 + 1e-6).contains(&before)
+        };
+        let left: Vec<usize> = (0..mel.bands()).filter(has).collect();
+        left.first().copied().unwrap_or(0)..left.last().map_or(0, |last| last + 1)
+    }
+
+    /// The frames in `range`.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Self::new(
+            self.values[range.start * self.bands..range.end * self.bands].to_vec(),
+            self.bands,
+        )
     }
 
     /// The same sound played `speed` times as fast: frames interpolated between their neighbours.
@@ -74,6 +125,11 @@ impl Frames {
         let flat = (window * self.bands) as f64 * FLAT_DB * FLAT_DB;
         Scale { mean, inverse_length: if squares < flat { 0.0 } else { squares.sqrt().recip() } }
     }
+}
+
+/// How many times the frequency is that is `semitones` higher.
+fn ratio(semitones: i32) -> f64 {
+    2f64.powf(f64::from(semitones) / 12.0)
 }
 
 /// A window whose values deviate less than this from their mean holds nothing.

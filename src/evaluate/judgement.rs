@@ -1,10 +1,11 @@
 //! Everything that can be said of a piece without listening.
 
 use super::{
-    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, joins, style,
+    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, joins, mel_copies,
+    style,
 };
 use crate::audio::Audio;
-use crate::features::PitchBands;
+use crate::features::{LogMel, PitchBands};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use std::fmt;
@@ -67,13 +68,15 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
     }
     let textures: Vec<Texture> = songs.iter().map(Heard::texture).collect();
     let piece_bands = &piece.bands;
-    let song_bands: Vec<PitchBands> = songs.into_iter().map(|song| song.bands).collect();
+    let (song_bands, song_mels): (Vec<PitchBands>, Vec<LogMel>) =
+        songs.into_iter().map(|song| (song.bands, song.mel)).unzip();
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     let middle = form::average(&song_bands);
     Ok(Judgement {
         style: style::of_bands(piece_bands, &song_bands)?,
-        copies: copies::of_bands(piece_bands, &song_bands)?,
+        copies: copies::of_bands(piece_bands, &song_bands)?
+            .beside(mel_copies::of_mel(&piece.mel, &song_mels)?),
         joins: joins::of_bands(piece_bands, &song_bands),
         texture: piece.texture(),
         song_texture: Texture {

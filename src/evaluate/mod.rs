@@ -1,5 +1,6 @@
 //! How near a piece is to its songs, and whether it is one of its own.
 
+mod changes;
 mod copies;
 mod form;
 mod frames;
@@ -7,6 +8,7 @@ mod heard;
 mod joins;
 mod judgement;
 mod matching;
+mod mel_copies;
 mod rank;
 mod similarity;
 mod style;
@@ -17,6 +19,7 @@ pub use form::SelfSimilarity;
 pub use heard::Heard;
 pub use joins::{Joins, joins};
 pub use judgement::{Judgement, judge, judge_heard};
+pub use mel_copies::{MelCopies, mel_copies};
 pub(crate) use rank::{BEYOND_LIMITS, flaws};
 pub use similarity::{Moments, Similarity, similarity};
 pub use style::{StyleDistance, style_distance};
