@@ -38,8 +38,15 @@ impl Frames {
         Self::new(values, high - low)
     }
 
-    /// Those `bands` of `mel` as if it were `semitones` higher, with every `group` frames averaged.
-    pub fn of_mel(mel: &LogMel, group: usize, semitones: i32, bands: Range<usize>) -> Self {
+    /// Those `bands` of `mel` as if it were `semitones` higher, with every `group` frames averaged; what
+    /// is more than `range_db` below the loudest point counts as silence.
+    pub fn of_mel(
+        mel: &LogMel,
+        group: usize,
+        semitones: i32,
+        bands: Range<usize>,
+        range_db: f32,
+    ) -> Self {
         let settings = mel.settings();
         let last = mel.bands() - 1;
         // The places that the bands' sound comes from, most of them between two bands.
@@ -58,8 +65,8 @@ impl Frames {
             for row in rows.chunks_exact(mel.bands()) {
                 for (sum, level) in mean.iter_mut().zip(row) {
                     // Around the middle of the range, as above.
-                    let level = (level - loudest).max(-PitchBands::RANGE_DB);
-                    *sum += (level + PitchBands::RANGE_DB / 2.0) / group as f32;
+                    let level = (level - loudest).max(-range_db);
+                    *sum += (level + range_db / 2.0) / group as f32;
                 }
             }
             values.extend(places.iter().map(|(below, part)| {

@@ -15,6 +15,10 @@ pub const COPY_SHARE_LIMIT: f64 = 0.03;
 /// A longer run in the original order is too long.
 pub const RUN_LIMIT_SECONDS: f64 = 2.5;
 
+/// What is so many times as far from the songs as their excerpts are, and farther than all of them, is
+/// far from the style.
+const FAR_RATIO: f64 = 3.0;
+
 /// What the judge says of a piece. See [`judge`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
@@ -74,7 +78,7 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     let middle = form::average(&song_bands);
     Ok(Judgement {
-        style: style::of_bands(piece_bands, &song_bands)?,
+        style: style::of_bands((piece_bands, &piece.mel), (&song_bands, &song_mels))?,
         copies: copies::of_bands(piece_bands, &song_bands)?
             .beside(mel_copies::of_mel(&piece.mel, &song_mels)?),
         joins: joins::of_bands(piece_bands, &song_bands),
@@ -118,9 +122,9 @@ impl Judgement {
         if piece.largest_step > song.largest_step * 1.2 {
             faults.push("clicks: it has steps between samples that the songs have not".into());
         }
-        if self.style.ratio() > 3.0 {
+        if self.style.ratio() > FAR_RATIO && self.style.distance > self.style.excerpts.most {
             faults.push(format!(
-                "is far from the style: {:.1} times as far as the songs' halves from each other",
+                "is far from the style: {:.1} times as far as excerpts of the songs",
                 self.style.ratio()
             ));
         }

@@ -1,8 +1,9 @@
 //! The second detector of copies: mel bands, which no composer listens to.
 
 use super::changes::Change;
+use super::dynamics::best_of_dynamics;
 use super::frames::Frames;
-use super::matching::{Runs, best_matches, best_matches_and_run};
+use super::matching::{Runs, best_matches_and_run};
 use crate::audio::Audio;
 use crate::features::{LogMel, MelSettings};
 use crate::interrupt::{self, Listener};
@@ -27,18 +28,26 @@ const RUN_WINDOW_SECONDS: f64 = 1.0;
 /// … how well they have to correlate, and for how many frames they need not: 0.1 s.
 const IN_ORDER: f32 = 0.9;
 const DIP_FRAMES: u8 = 6;
-/// Frames averaged when transpositions and speeds are searched: 48 ms.
-const COARSE_FRAMES: usize = 3;
-/// Seconds of the piece whose fit is held against how well the song fits itself: longer than what a
-/// composer of grains may take at a time.
+/// Frames averaged, and what so many dB below the loudest point counts as silence, when correlations
+/// and when movements are looked at: every 16 ms, and every 48.
+const FINE: (usize, f32) = (1, 60.0);
+const COARSE: (usize, f32) = (3, 80.0);
+/// Seconds of the piece whose movement is held against how alike the song moves elsewhere: longer than
+/// what a composer of grains may take at a time.
 const FIT_SECONDS: f64 = 2.5;
 /// The song is compared with itself in parts of this length, …
 const PART_SECONDS: f64 = 10.0;
 /// … which are not compared with what is nearer than this.
 const APART_SECONDS: f64 = 2.0;
-/// How well a song fits itself is taken to be within these limits: little is known of a short song,
-/// and one that repeats itself to the sample would hide every copy.
-const OWN_FIT: std::ops::RangeInclusive<f64> = 0.8..=0.97;
+/// How alike a song moves elsewhere is taken to be at least this where nothing is changed, and where it
+/// is a little faster or slower; …
+const OWN_FIT: f64 = 0.94;
+/// … at another speed; …
+const OWN_FIT_AT_SPEED: f64 = 0.9;
+/// … and transposed: little is known of a short song.
+const OWN_FIT_TRANSPOSED: f64 = 0.87;
+/// More is taken for this: a song that repeats itself to the sample would hide every copy.
+const MOST_OWN_FIT: f64 = 0.96;
 
 /// What the detector on mel bands found. See [`mel_copies`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,8 +62,8 @@ pub struct MelCopies {
     pub own_share: f64,
     /// The longest run of parts of the songs, up to ten seconds long, at other places of them.
     pub own_run_seconds: f64,
-    /// How much better some 2.5 s of the piece fit the songs than the songs fit themselves elsewhere, as
-    /// they are, transposed or at another speed: a difference of correlations, at most 0.2.
+    /// How much more some 2.5 s of the piece move like a place of the songs than other places of the
+    /// songs do, as they are, transposed or at another speed: a difference of correlations.
     pub excess: f64,
     /// How much higher than the song the piece is there, in semitones.
     pub semitones: i32,
@@ -81,8 +90,10 @@ impl MelCopies {
 /// what is found here. Transpositions are read between the bands, as mel bands do not shift.
 ///
 /// Music repeats itself, and what correlates at 0.9 in one song is a copy, in another one the style.
-/// So the songs are compared with themselves in the same way, elsewhere and under the same changes:
-/// what fits better than that is [`excess`](MelCopies::excess).
+/// So the songs are compared with themselves in the same way, elsewhere and under the same changes.
+/// For that, the mean of each band over the window is taken away on both sides: what is left is how the
+/// bands rise and fall, whatever filter the sound went through. What is more alike than a song is to
+/// itself elsewhere is [`excess`](MelCopies::excess).
 ///
 /// # Errors
 /// [`Error::Data`] when `piece` is shorter than two seconds; [`Error::Interrupted`] on a request to
@@ -134,11 +145,6 @@ pub(super) fn of_mel(piece: &LogMel, songs: &[LogMel]) -> Result<MelCopies> {
     })
 }
 
-/// How much better the piece fits than the song itself.
-fn over(fit: f64, own_fit: f64) -> f64 {
-    fit - own_fit.clamp(*OWN_FIT.start(), *OWN_FIT.end())
-}
-
 /// A piece and a song that it is compared with.
 #[derive(Clone, Copy)]
 struct Pair<'a> {
@@ -148,31 +154,44 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// `sound` and the song as they are compared.
-    fn frames(self, sound: &LogMel, change: Change, group: usize) -> (Frames, Frames) {
+    fn frames(
+        self,
+        sound: &LogMel,
+        change: Change,
+        (group, range_db): (usize, f32),
+    ) -> (Frames, Frames) {
         let bands = Frames::mel_bands_left(self.song, change.semitones);
-        let song = Frames::of_mel(self.song, group, change.semitones, bands.clone());
+        let song = Frames::of_mel(self.song, group, change.semitones, bands.clone(), range_db);
         let song = if change.speed == 1.0 { song } else { song.at_speed(change.speed) };
-        (Frames::of_mel(sound, group, 0, bands), song)
+        (Frames::of_mel(sound, group, 0, bands, range_db), song)
     }
 
-    /// For each change how much better the piece fits than the song itself, on coarse frames.
+    /// For each change how much more alike the piece and the song move than the song and itself.
     fn excesses(self) -> Result<Vec<(f64, Change)>> {
-        let window = frames_in(FIT_SECONDS, COARSE_FRAMES);
         let stop = Listener::here();
         let excess = |change: Change| {
             go_on(&stop)?;
-            let (piece, song) = self.frames(self.piece, change, COARSE_FRAMES);
-            let best = |piece: &Frames, song: &Frames| {
-                let matches = best_matches(piece, song, window);
-                matches.iter().fold(0f64, |best, found| best.max(f64::from(found.correlation)))
-            };
-            let (plain, _) = self.frames(self.song, change, COARSE_FRAMES);
-            let own = parts(&plain, &song, piece.len(), COARSE_FRAMES, change.speed);
-            let own = own.iter().map(|(part, rest)| best(part, rest)).fold(0f64, f64::max);
-            Ok((over(best(&piece, &song), own), change))
+            let window = frames_in(FIT_SECONDS, COARSE.0);
+            let (piece, song) = self.frames(self.piece, change, COARSE);
+            let (plain, _) = self.frames(self.song, change, COARSE);
+            let own = parts(&plain, &song, piece.len(), COARSE.0, change.speed)
+                .iter()
+                .map(|(part, rest)| best_of_dynamics(part, rest, window))
+                .fold(0f32, f32::max);
+            let own = f64::from(own).clamp(least_own_fit(change), MOST_OWN_FIT);
+            Ok((f64::from(best_of_dynamics(&piece, &song, window)) - own, change))
         };
         let changes: Vec<Change> = std::iter::once(Change::NONE).chain(Change::all()).collect();
         changes.into_par_iter().map(excess).collect()
+    }
+}
+
+/// How alike a song is taken to move elsewhere, however little it does.
+fn least_own_fit(change: Change) -> f64 {
+    match change {
+        Change { semitones: 0, speed } if (speed - 1.0).abs() < 0.06 => OWN_FIT,
+        Change { semitones: 0, .. } => OWN_FIT_AT_SPEED,
+        _ => OWN_FIT_TRANSPOSED,
     }
 }
 
@@ -215,7 +234,7 @@ impl Tally {
 
     /// Compares the piece with the song, changed.
     fn take(&mut self, pair: Pair<'_>, change: Change) {
-        let (piece, song) = pair.frames(pair.piece, change, 1);
+        let (piece, song) = pair.frames(pair.piece, change, FINE);
         let (best, run) = matched(&piece, &song);
         self.longest_run = self.longest_run.max(run);
         self.best.iter_mut().zip(best).for_each(|(best, found)| *best = best.max(found));
@@ -223,7 +242,7 @@ impl Tally {
 
     /// Compares parts of the song with the rest of it.
     fn take_own(&mut self, pair: Pair<'_>) {
-        let (plain, song) = pair.frames(pair.song, Change::NONE, 1);
+        let (plain, song) = pair.frames(pair.song, Change::NONE, FINE);
         for sides in parts(&plain, &song, pair.piece.frames(), 1, 1.0).chunks_exact(2) {
             let [(before, before_run), (after, after_run)] =
                 [0, 1].map(|side| matched(&sides[side].0, &sides[side].1));

@@ -2,11 +2,14 @@
 
 mod changes;
 mod copies;
+mod dynamics;
+mod excerpts;
 mod form;
 mod frames;
 mod heard;
 mod joins;
 mod judgement;
+mod kernel_distance;
 mod matching;
 mod mel_copies;
 mod rank;
@@ -22,7 +25,7 @@ pub use judgement::{Judgement, judge, judge_heard};
 pub use mel_copies::{MelCopies, mel_copies};
 pub(crate) use rank::{BEYOND_LIMITS, flaws};
 pub use similarity::{Moments, Similarity, similarity};
-pub use style::{StyleDistance, style_distance};
+pub use style::{Spread, StyleDistance, style_distance};
 pub use texture::{Texture, texture};
 
 use crate::Result;
