@@ -39,13 +39,14 @@ impl Frames {
     }
 
     /// Those `bands` of `mel` as if it were `semitones` higher, with every `group` frames averaged; what
-    /// is more than `range_db` below the loudest point counts as silence.
+    /// is more than `range_db` below the loudest point counts as silence, and the first `late` frames are
+    /// left out.
     pub fn of_mel(
         mel: &LogMel,
-        group: usize,
+        (group, range_db): (usize, f32),
+        late: usize,
         semitones: i32,
         bands: Range<usize>,
-        range_db: f32,
     ) -> Self {
         let settings = mel.settings();
         let last = mel.bands() - 1;
@@ -60,7 +61,8 @@ impl Frames {
         let loudest = mel.db().iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut values = Vec::with_capacity(mel.frames() / group * places.len());
         let mut mean = vec![0.0; mel.bands()];
-        for rows in mel.db().chunks_exact(group * mel.bands()) {
+        let levels = mel.db().get(late * mel.bands()..).unwrap_or_default();
+        for rows in levels.chunks_exact(group * mel.bands()) {
             mean.fill(0.0);
             for row in rows.chunks_exact(mel.bands()) {
                 for (sum, level) in mean.iter_mut().zip(row) {

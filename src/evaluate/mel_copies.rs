@@ -32,6 +32,8 @@ const DIP_FRAMES: u8 = 6;
 /// and when movements are looked at: every 16 ms, and every 48.
 const FINE: (usize, f32) = (1, 60.0);
 const COARSE: (usize, f32) = (3, 80.0);
+/// Changes that are looked at with the song from every frame on, not every third.
+const CLOSELY: usize = 8;
 /// Seconds of the piece whose movement is held against how alike the song moves elsewhere: longer than
 /// what a composer of grains may take at a time.
 const FIT_SECONDS: f64 = 2.5;
@@ -39,16 +41,6 @@ const FIT_SECONDS: f64 = 2.5;
 const PART_SECONDS: f64 = 10.0;
 /// … which are not compared with what is nearer than this.
 const APART_SECONDS: f64 = 2.0;
-/// How alike a song moves elsewhere is taken to be at least this where nothing is changed, and where it
-/// is a little faster or slower; …
-const OWN_FIT: f64 = 0.94;
-/// … at another speed; …
-const OWN_FIT_AT_SPEED: f64 = 0.9;
-/// … and transposed: little is known of a short song.
-const OWN_FIT_TRANSPOSED: f64 = 0.87;
-/// More is taken for this: a song that repeats itself to the sample would hide every copy.
-const MOST_OWN_FIT: f64 = 0.96;
-
 /// What the detector on mel bands found. See [`mel_copies`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MelCopies {
@@ -73,7 +65,7 @@ pub struct MelCopies {
 
 impl MelCopies {
     /// An excess above this means that a passage of 2.5 s or more was taken from a song.
-    pub const TAKEN: f64 = 0.02;
+    pub const TAKEN: f64 = 0.012;
 
     /// Whether a passage of 2.5 s or more was taken from a song: [`excess`](Self::excess) is above
     /// [`TAKEN`](Self::TAKEN).
@@ -121,8 +113,7 @@ pub(super) fn of_mel(piece: &LogMel, songs: &[LogMel]) -> Result<MelCopies> {
         let pair = Pair { piece, song };
         found.take(pair, Change::NONE);
         own.take_own(pair);
-        let none = (f64::NEG_INFINITY, Change::NONE);
-        let best = pair.excesses()?.into_iter().fold(none, |a, b| if b.0 > a.0 { b } else { a });
+        let best = pair.excess()?;
         if best.1 != Change::NONE && best.0 > MelCopies::TAKEN {
             let stop = Listener::here();
             for change in best.1.closer() {
@@ -139,7 +130,7 @@ pub(super) fn of_mel(piece: &LogMel, songs: &[LogMel]) -> Result<MelCopies> {
         longest_run_seconds: found.longest_run as f64 * SETTINGS.hop_seconds(),
         own_share: own.share(),
         own_run_seconds: own.longest_run as f64 * SETTINGS.hop_seconds(),
-        excess: excess.0,
+        excess: excess.0.max(-1.0),
         semitones: excess.1.semitones,
         speed: excess.1.speed,
     })
@@ -153,45 +144,96 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// `sound` and the song as they are compared.
+    /// `sound` and the song as they are compared, the song from a few frames on.
     fn frames(
         self,
         sound: &LogMel,
         change: Change,
-        (group, range_db): (usize, f32),
+        grain: (usize, f32),
+        late: usize,
     ) -> (Frames, Frames) {
         let bands = Frames::mel_bands_left(self.song, change.semitones);
-        let song = Frames::of_mel(self.song, group, change.semitones, bands.clone(), range_db);
+        let song = Frames::of_mel(self.song, grain, late, change.semitones, bands.clone());
         let song = if change.speed == 1.0 { song } else { song.at_speed(change.speed) };
-        (Frames::of_mel(sound, group, 0, bands, range_db), song)
+        (Frames::of_mel(sound, grain, 0, 0, bands), song)
     }
 
-    /// For each change how much more alike the piece and the song move than the song and itself.
-    fn excesses(self) -> Result<Vec<(f64, Change)>> {
-        let stop = Listener::here();
-        let excess = |change: Change| {
-            go_on(&stop)?;
-            let window = frames_in(FIT_SECONDS, COARSE.0);
-            let (piece, song) = self.frames(self.piece, change, COARSE);
-            let (plain, _) = self.frames(self.song, change, COARSE);
-            let own = parts(&plain, &song, piece.len(), COARSE.0, change.speed)
-                .iter()
-                .map(|(part, rest)| best_of_dynamics(part, rest, window))
-                .fold(0f32, f32::max);
-            let own = f64::from(own).clamp(least_own_fit(change), MOST_OWN_FIT);
-            Ok((f64::from(best_of_dynamics(&piece, &song, window)) - own, change))
-        };
+    /// How much more alike the piece and the song move than the song and itself, under the change that
+    /// shows it best.
+    fn excess(self) -> Result<(f64, Change)> {
         let changes: Vec<Change> = std::iter::once(Change::NONE).chain(Change::all()).collect();
-        changes.into_par_iter().map(excess).collect()
+        let mut fits = self.fits(&changes, &[0])?;
+        let excesses = |fits: &[Fit], of: &[Fit]| -> Vec<(f64, Change)> {
+            let own = |kind: Kind| {
+                let same = fits.iter().filter(|fit| Kind::of(fit.change) == kind);
+                kind.bounded(same.map(|fit| fit.own).fold(0.0, f32::max))
+            };
+            let excess = |fit: &Fit| (f64::from(fit.piece) - own(Kind::of(fit.change)), fit.change);
+            let mut found: Vec<(f64, Change)> = of.iter().map(excess).collect();
+            found.sort_by(|a, b| b.0.total_cmp(&a.0));
+            found
+        };
+        let promising = excesses(&fits, &fits).into_iter().take(CLOSELY).map(|(_, change)| change);
+        let every: Vec<usize> = (0..COARSE.0).collect();
+        let closely = self.fits(&promising.collect::<Vec<_>>(), &every)?;
+        fits.extend_from_slice(&closely);
+        Ok(excesses(&fits, &closely).first().copied().unwrap_or((-1.0, Change::NONE)))
+    }
+
+    /// How alike piece and song move under each of `changes`, and song and song, with the song from each
+    /// of so many frames on.
+    fn fits(self, changes: &[Change], late: &[usize]) -> Result<Vec<Fit>> {
+        let (stop, window) = (Listener::here(), frames_in(FIT_SECONDS, COARSE.0));
+        let fit = |change: Change| {
+            go_on(&stop)?;
+            let mut fit = Fit { change, piece: 0.0, own: 0.0 };
+            for late in late {
+                let (piece, song) = self.frames(self.piece, change, COARSE, *late);
+                let (plain, _) = self.frames(self.song, change, COARSE, 0);
+                fit.piece = fit.piece.max(best_of_dynamics(&piece, &song, window));
+                for (part, rest) in parts(&plain, &song, piece.len(), COARSE.0, change.speed) {
+                    fit.own = fit.own.max(best_of_dynamics(&part, &rest, window));
+                }
+            }
+            Ok(fit)
+        };
+        changes.par_iter().map(|change| fit(*change)).collect()
     }
 }
 
-/// How alike a song is taken to move elsewhere, however little it does.
-fn least_own_fit(change: Change) -> f64 {
-    match change {
-        Change { semitones: 0, speed } if (speed - 1.0).abs() < 0.06 => OWN_FIT,
-        Change { semitones: 0, .. } => OWN_FIT_AT_SPEED,
-        _ => OWN_FIT_TRANSPOSED,
+/// The most alike movements of piece and song, and of the song and itself, under a change.
+#[derive(Clone, Copy)]
+struct Fit {
+    change: Change,
+    piece: f32,
+    own: f32,
+}
+
+/// What kind of change it is: songs repeat themselves as they are more often than transposed.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// None, or a speed that is hardly another.
+    Same,
+    Speed,
+    Transposed,
+}
+
+impl Kind {
+    fn of(change: Change) -> Self {
+        match change {
+            Change { semitones: 0, speed } if (speed - 1.0).abs() < 0.06 => Self::Same,
+            Change { semitones: 0, .. } => Self::Speed,
+            _ => Self::Transposed,
+        }
+    }
+
+    /// How alike a song moves elsewhere, as far as that is believed: little is known of a short song,
+    /// and one that repeats itself to the sample would hide every copy.
+    fn bounded(self, own: f32) -> f64 {
+        match self {
+            Self::Same => f64::from(own).clamp(0.943, 0.97),
+            Self::Speed | Self::Transposed => f64::from(own).clamp(0.908, 0.96),
+        }
     }
 }
 
@@ -234,7 +276,7 @@ impl Tally {
 
     /// Compares the piece with the song, changed.
     fn take(&mut self, pair: Pair<'_>, change: Change) {
-        let (piece, song) = pair.frames(pair.piece, change, FINE);
+        let (piece, song) = pair.frames(pair.piece, change, FINE, 0);
         let (best, run) = matched(&piece, &song);
         self.longest_run = self.longest_run.max(run);
         self.best.iter_mut().zip(best).for_each(|(best, found)| *best = best.max(found));
@@ -242,7 +284,7 @@ impl Tally {
 
     /// Compares parts of the song with the rest of it.
     fn take_own(&mut self, pair: Pair<'_>) {
-        let (plain, song) = pair.frames(pair.song, Change::NONE, FINE);
+        let (plain, song) = pair.frames(pair.song, Change::NONE, FINE, 0);
         for sides in parts(&plain, &song, pair.piece.frames(), 1, 1.0).chunks_exact(2) {
             let [(before, before_run), (after, after_run)] =
                 [0, 1].map(|side| matched(&sides[side].0, &sides[side].1));
