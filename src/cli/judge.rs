@@ -123,10 +123,12 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
                 "longest_run_seconds": copies.mel.longest_run_seconds,
                 "own_share": copies.mel.own_share,
                 "own_run_seconds": copies.mel.own_run_seconds,
-                "excess": copies.mel.excess,
-                "semitones": copies.mel.semitones,
-                "speed": copies.mel.speed,
-                "taken": copies.mel.is_taken(),
+            },
+            "taken": {
+                "found": copies.taken.is_found(),
+                "excess": copies.taken.excess,
+                "semitones": copies.taken.semitones,
+                "speed": copies.taken.speed,
             },
         },
         "joins": {

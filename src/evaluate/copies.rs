@@ -5,6 +5,7 @@ use super::changes::Change;
 use super::frames::Frames;
 use super::matching::{Match, Runs, best_matches, best_matches_and_run};
 use super::mel_copies::{MelCopies, mel_copies};
+use super::taken::{Taken, taken};
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::interrupt::{self, Listener};
@@ -45,7 +46,7 @@ pub struct CopiedPassage {
     pub correlation: f32,
 }
 
-/// How much of a piece is copied, by two detectors. See [`copies`].
+/// How much of a piece is copied, by independent detectors. See [`copies`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copies {
     /// Share of the piece's two-second windows that are copied, from 0 to 1: a correlation of semitones
@@ -58,6 +59,8 @@ pub struct Copies {
     pub passages: Vec<CopiedPassage>,
     /// What the second detector found, on mel bands.
     pub mel: MelCopies,
+    /// Whether a passage was taken from the songs, by how bands move.
+    pub taken: Taken,
 }
 
 /// What the first detector finds: the part of [`Copies`] that composers may look at.
@@ -68,10 +71,10 @@ pub(super) struct BandCopies {
 }
 
 impl BandCopies {
-    /// With what the second detector found.
-    pub fn beside(self, mel: MelCopies) -> Copies {
+    /// With what the others found.
+    pub fn beside(self, mel: MelCopies, taken: Taken) -> Copies {
         let Self { share, longest_run_seconds, passages } = self;
-        Copies { share, longest_run_seconds, passages, mel }
+        Copies { share, longest_run_seconds, passages, mel, taken }
     }
 }
 
@@ -109,7 +112,8 @@ fn changed(
 /// Windows of two seconds of [`PitchBands`] are correlated (Pearson) with every place of the songs, at
 /// a grid of 16 ms: what music has in common by style stays below 0.9, a verbatim copy is near 1. A
 /// song that repeats itself makes a piece that follows it look copied in more than one place.
-/// [`mel_copies`](super::mel_copies()) does it again on mel bands.
+/// [`mel_copies`](super::mel_copies()) does it again on mel bands, and [`taken`](super::taken()) says
+/// whether it is more than the songs repeat of themselves.
 ///
 /// # Errors
 /// [`Error::Data`] when `piece` is shorter than two seconds or a song cannot be used;
@@ -117,7 +121,7 @@ fn changed(
 pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
     let _job = interrupt::begin()?;
     let by_bands = of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)?;
-    Ok(by_bands.beside(mel_copies(piece, songs)?))
+    Ok(by_bands.beside(mel_copies(piece, songs)?, taken(piece, songs)?))
 }
 
 /// What the first detector says, of what was computed already.

@@ -26,9 +26,15 @@ impl Frames {
     /// `bands` with every `group` frames averaged, `shift` bands left out below (or above, if
     /// negative).
     pub fn of(bands: &PitchBands, group: usize, shift: i32) -> Self {
+        Self::later(bands, group, shift, 0)
+    }
+
+    /// As [`of`](Self::of), from frame `late` on.
+    pub fn later(bands: &PitchBands, group: usize, shift: i32, late: usize) -> Self {
         let (low, high) = kept_bands(shift);
         let mut values = Vec::with_capacity(bands.frames() / group * (high - low));
-        for rows in bands.levels_db().chunks_exact(group * PitchBands::BANDS) {
+        let levels = bands.levels_db().get(late * PitchBands::BANDS..).unwrap_or_default();
+        for rows in levels.chunks_exact(group * PitchBands::BANDS) {
             for band in low..high {
                 let sum: f32 = rows.iter().skip(band).step_by(PitchBands::BANDS).sum();
                 // Around the middle of the range, so that sums of products keep their precision.
@@ -38,55 +44,21 @@ impl Frames {
         Self::new(values, high - low)
     }
 
-    /// Those `bands` of `mel` as if it were `semitones` higher, with every `group` frames averaged; what
-    /// is more than `range_db` below the loudest point counts as silence, and the first `late` frames are
-    /// left out.
-    pub fn of_mel(
-        mel: &LogMel,
-        (group, range_db): (usize, f32),
-        late: usize,
-        semitones: i32,
-        bands: Range<usize>,
-    ) -> Self {
-        let settings = mel.settings();
-        let last = mel.bands() - 1;
-        // The places that the bands' sound comes from, most of them between two bands.
-        let places: Vec<(usize, f32)> = bands
-            .map(|band| {
-                let hz = settings.center_hz(band) / ratio(semitones);
-                let place = settings.band_at(hz).clamp(0.0, last as f64);
-                (place as usize, place.fract() as f32)
-            })
-            .collect();
+    /// `mel` from frame `late` on, with every `group` frames averaged; what is more than `range_db` below
+    /// the loudest point counts as silence.
+    pub fn of_mel(mel: &LogMel, group: usize, late: usize, range_db: f32) -> Self {
         let loudest = mel.db().iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut values = Vec::with_capacity(mel.frames() / group * places.len());
-        let mut mean = vec![0.0; mel.bands()];
+        let mut values = Vec::with_capacity(mel.frames() / group * mel.bands());
         let levels = mel.db().get(late * mel.bands()..).unwrap_or_default();
         for rows in levels.chunks_exact(group * mel.bands()) {
-            mean.fill(0.0);
-            for row in rows.chunks_exact(mel.bands()) {
-                for (sum, level) in mean.iter_mut().zip(row) {
-                    // Around the middle of the range, as above.
-                    let level = (level - loudest).max(-range_db);
-                    *sum += (level + range_db / 2.0) / group as f32;
-                }
+            for band in 0..mel.bands() {
+                // Around the middle of the range, as above.
+                let level = |level: &f32| (level - loudest).max(-range_db) + range_db / 2.0;
+                let sum: f32 = rows.iter().skip(band).step_by(mel.bands()).map(level).sum();
+                values.push(sum / group as f32);
             }
-            values.extend(places.iter().map(|(below, part)| {
-                mean[*below] + (mean[(below + 1).min(last)] - mean[*below]) * part
-            }));
         }
-        Self::new(values, places.len())
-    }
-
-    /// The mel bands that a sound still has when it is `semitones` higher.
-    pub fn mel_bands_left(mel: &LogMel, semitones: i32) -> Range<usize> {
-        let settings = mel.settings();
-        let has = |band: &usize| {
-            let before = settings.band_at(settings.center_hz(*band) / ratio(semitones));
-            (-1e-6..=(mel.bands() - 1) as f64 + 1e-6).contains(&before)
-        };
-        let left: Vec<usize> = (0..mel.bands()).filter(has).collect();
-        left.first().copied().unwrap_or(0)..left.last().map_or(0, |last| last + 1)
+        Self::new(values, mel.bands())
     }
 
     /// The frames in `range`.
@@ -134,11 +106,6 @@ impl Frames {
         let flat = (window * self.bands) as f64 * FLAT_DB * FLAT_DB;
         Scale { mean, inverse_length: if squares < flat { 0.0 } else { squares.sqrt().recip() } }
     }
-}
-
-/// How many times the frequency is that is `semitones` higher.
-fn ratio(semitones: i32) -> f64 {
-    2f64.powf(f64::from(semitones) / 12.0)
 }
 
 /// A window whose values deviate less than this from their mean holds nothing.

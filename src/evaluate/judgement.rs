@@ -1,8 +1,8 @@
 //! Everything that can be said of a piece without listening.
 
 use super::{
-    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, joins, mel_copies,
-    style,
+    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, heard_of, joins,
+    mel_copies, style, taken,
 };
 use crate::audio::Audio;
 use crate::features::{LogMel, PitchBands};
@@ -57,8 +57,7 @@ pub struct Judgement {
 /// [`Error::Argument`] without songs; [`Error::Data`] when a sound is too short or silent.
 pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
     let _job = interrupt::begin()?;
-    let songs: Vec<Heard> = songs.iter().map(|song| Heard::of(song)).collect::<Result<_>>()?;
-    judge_heard(&Heard::of(piece)?, songs)
+    judge_heard(&Heard::of(piece)?, heard_of(songs)?)
 }
 
 /// As [`judge`], of what was kept of the sounds, which may be longer than fits into memory.
@@ -71,6 +70,7 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
         return Err(Error::argument("songs", "at least one", 0));
     }
     let textures: Vec<Texture> = songs.iter().map(Heard::texture).collect();
+    let taken = taken::of_heard(piece, &songs)?;
     let piece_bands = &piece.bands;
     let (song_bands, song_mels): (Vec<PitchBands>, Vec<LogMel>) =
         songs.into_iter().map(|song| (song.bands, song.mel)).unzip();
@@ -80,7 +80,7 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
     Ok(Judgement {
         style: style::of_bands((piece_bands, &piece.mel), (&song_bands, &song_mels))?,
         copies: copies::of_bands(piece_bands, &song_bands)?
-            .beside(mel_copies::of_mel(&piece.mel, &song_mels)?),
+            .beside(mel_copies::of_mel(&piece.mel, &song_mels)?, taken),
         joins: joins::of_bands(piece_bands, &song_bands),
         texture: piece.texture(),
         song_texture: Texture {
@@ -109,6 +109,11 @@ impl Judgement {
         if self.copies.longest_run_seconds > RUN_LIMIT_SECONDS {
             let run = self.copies.longest_run_seconds;
             faults.push(format!("follows the original order for {run:.1} s"));
+        }
+        if self.copies.taken.is_found() {
+            faults.push(
+                "has 2.5 s or more that move as its songs do and as they do nowhere else".into(),
+            );
         }
         if piece.stillness > 0.5 && piece.stillness > song.stillness + 0.3 {
             faults.push(format!("stands still for {:.0} % of the time", piece.stillness * 100.0));

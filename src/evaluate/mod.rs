@@ -3,6 +3,7 @@
 mod changes;
 mod copies;
 mod dynamics;
+mod elsewhere;
 mod excerpts;
 mod form;
 mod frames;
@@ -15,6 +16,7 @@ mod mel_copies;
 mod rank;
 mod similarity;
 mod style;
+mod taken;
 mod texture;
 
 pub use copies::{CopiedPassage, Copies, copies};
@@ -26,6 +28,7 @@ pub use mel_copies::{MelCopies, mel_copies};
 pub(crate) use rank::{BEYOND_LIMITS, flaws};
 pub use similarity::{Moments, Similarity, similarity};
 pub use style::{Spread, StyleDistance, style_distance};
+pub use taken::{Taken, taken};
 pub use texture::{Texture, texture};
 
 use crate::Result;
@@ -35,4 +38,9 @@ use crate::features::PitchBands;
 /// What every part of the judge looks at.
 fn bands_of(songs: &[&Audio]) -> Result<Vec<PitchBands>> {
     songs.iter().map(|song| PitchBands::of(song)).collect()
+}
+
+/// What the judge keeps of each song.
+fn heard_of(songs: &[&Audio]) -> Result<Vec<Heard>> {
+    songs.iter().map(|song| Heard::of(song)).collect()
 }

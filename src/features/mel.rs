@@ -67,21 +67,6 @@ impl MelSettings {
     pub fn hop_seconds(&self) -> f64 {
         self.hop_samples as f64 / f64::from(self.sample_rate_hz)
     }
-
-    /// The band in whose middle `hz` lies, counted from 0; between two bands a number between theirs.
-    pub fn band_at(&self, hz: f64) -> f64 {
-        (hz_to_mel(hz) - hz_to_mel(self.low_hz)) / self.band_mel() - 1.0
-    }
-
-    /// The frequency in the middle of a band.
-    pub fn center_hz(&self, band: usize) -> f64 {
-        mel_to_hz(hz_to_mel(self.low_hz) + self.band_mel() * (band + 1) as f64)
-    }
-
-    /// From the middle of one band to that of the next.
-    fn band_mel(&self) -> f64 {
-        (hz_to_mel(self.high_hz) - hz_to_mel(self.low_hz)) / (self.bands + 1) as f64
-    }
 }
 
 /// The strength of mel bands over time, in decibels: frames × bands.

@@ -3,7 +3,7 @@
     cargo build --release --example replicas
     python3 tests/campaigns/replication.py target/release/examples/replicas RESULTS SONG...
 
-lets the judge's second detector compare pieces of 60 s with the first 60 s of a song that is in them
+lets the judge (`evaluate::taken`) compare pieces of 60 s with the first 60 s of a song that is in them
 by 5 to 50 %: in passages of 3 s from anywhere in the song, anywhere in another song, as they are and
 changed in six ways. Real second halves of the songs, against the first ones, are what must not be
 found. Each finding is a line of RESULTS, which a second call goes on from. The first, third, … song
@@ -185,7 +185,7 @@ def main():
                 continue
             results[name] = (number, judge.judged(*make()))
             print(json.dumps([name, *results[name]]), file=file, flush=True)
-    for name, (found, count) in table(results, lambda found: found["taken"]).items():
+    for name, (found, count) in table(results, lambda found: found["found"]).items():
         print(f"{name}: {found} of {count}")
     return 0
 
