@@ -72,7 +72,7 @@ fn main() -> Result<()> {
         text.parse::<u32>().map_err(|_| Error::argument(name, "a whole number", text))
     };
     let (seconds, seeds) = (f64::from(number(seconds, "SECONDS")?), number(seeds, "SEEDS")?);
-    println!("| song | way | style (halves) | copied | longest run | joins | spectral change |");
+    println!("| song | way | style (excerpts) | copied | longest run | joins | spectral change |");
     println!("|---|---|---|---|---|---|---|");
     for path in songs {
         let song = Song::open(path)?;
@@ -89,7 +89,7 @@ fn main() -> Result<()> {
                 let judged = evaluate::judge(piece.audio(), &[song.audio()])?;
                 let values = [
                     judged.style.distance,
-                    judged.style.between_halves,
+                    judged.style.excerpts.median,
                     100.0 * judged.copies.share,
                     judged.copies.longest_run_seconds,
                     piece.joins_seconds().len() as f64,
@@ -103,10 +103,10 @@ fn main() -> Result<()> {
                     draw(piece.audio(), &file("png"))?;
                 }
             }
-            let [style, halves, copied, run, joins, change] =
+            let [style, excerpts, copied, run, joins, change] =
                 sums.map(|sum| sum / f64::from(seeds));
             println!(
-                "| {name} | {way} | {style:.1} ({halves:.1}) | {copied:.0} % | {run:.1} s | {joins:.0} | \
+                "| {name} | {way} | {style:.1} ({excerpts:.1}) | {copied:.0} % | {run:.1} s | {joins:.0} | \
                  {change:.2} |"
             );
         }

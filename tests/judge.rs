@@ -2,7 +2,9 @@
 
 use neural_composer::audio::{Audio, Song};
 use neural_composer::display::Show;
-use neural_composer::evaluate::{SelfSimilarity, copies, joins, judge, style_distance, texture};
+use neural_composer::evaluate::{
+    SelfSimilarity, copies, joins, judge, mel_copies, style_distance, taken, texture,
+};
 use neural_composer::features::PitchBands;
 use neural_composer::notebook::Verdict;
 use rand::{Rng, SeedableRng};
@@ -61,6 +63,73 @@ fn a_copy_among_several_songs_names_the_right_one() {
     let (a, b) = (song("canon.ogg"), song("greensleeves.flac"));
     let found = copies(&b.excerpt(5.0, 12.0), &[&a, &b]).unwrap();
     assert_eq!((found.share, found.passages[0].song), (1.0, 1));
+}
+
+/// `host` with three seconds of `passage` laid over it from `seconds` on.
+fn implanted(host: &Audio, passage: &Audio, seconds: f64) -> Audio {
+    let mut samples = host.channels()[0].clone();
+    let start = (seconds * f64::from(RATE)) as usize;
+    samples[start..start + 3 * RATE as usize]
+        .copy_from_slice(&passage.channels()[0][..3 * RATE as usize]);
+    Audio::mono(samples, RATE).unwrap()
+}
+
+#[test]
+fn three_seconds_of_another_song_are_found_in_a_piece() {
+    let (song, host) = (song("prelude.mp3"), song("greensleeves.flac").excerpt(5.0, 35.0));
+    let clean = taken(&host, &[&song]).unwrap();
+    assert!(!clean.is_found(), "{clean:?}");
+    // As they are, and a tone higher as a tape does it.
+    let piece = implanted(&host, &song.excerpt(31.0, 34.0), 12.0);
+    let plain = taken(&piece, &[&song]).unwrap();
+    assert!(plain.is_found() && plain.semitones == 0, "{plain:?}");
+    let mel = mel_copies(&piece, &[&song]).unwrap();
+    assert!(mel.longest_run_seconds > 2.8 && (0.02..0.1).contains(&mel.share), "{mel:?}");
+    assert!(judge(&piece, &[&song]).unwrap().faults().join(" ").contains("nowhere else"));
+    let higher = tape(&song.excerpt(31.0, 35.0), 2f64.powf(2.0 / 12.0));
+    let higher = taken(&implanted(&host, &higher, 12.0), &[&song]).unwrap();
+    assert!(higher.is_found() && higher.semitones == 2, "{higher:?}");
+}
+
+#[test]
+fn a_real_second_half_is_not_taken_from_the_first() {
+    for name in ["prelude.mp3", "canon.ogg"] {
+        let song = song(name);
+        let half = song.duration_seconds() / 2.0;
+        let (first, second) = (song.excerpt(0.0, half), song.excerpt(half, 2.0 * half));
+        let found = taken(&second, &[&first]).unwrap();
+        assert!(!found.is_found(), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_run_with_short_dips_is_one_run_to_the_second_detector() {
+    let song = song("prelude.mp3");
+    let mut samples = song.excerpt(20.0, 30.0).channels()[0].clone();
+    // Every second a tenth of another place.
+    let other = song.excerpt(50.0, 60.0).channels()[0].clone();
+    for second in 1..10 {
+        let place = second * RATE as usize..second * RATE as usize + RATE as usize / 10;
+        samples[place.clone()].copy_from_slice(&other[place]);
+    }
+    let found = copies(&Audio::mono(samples, RATE).unwrap(), &[&song]).unwrap();
+    assert!(found.mel.longest_run_seconds > 9.0, "{found:?}");
+}
+
+#[test]
+fn real_excerpts_tell_what_a_piece_can_be_held_against() {
+    let (prelude, lantern) = (song("prelude.mp3"), song("lantern-street.mp3"));
+    let own = style_distance(&prelude.excerpt(20.0, 30.0), &[&prelude]).unwrap();
+    assert!(own.excerpts.count >= 10 && own.kernel_excerpts.count >= 10, "{own:?}");
+    assert!(own.excerpts.least <= own.excerpts.median && own.excerpts.median <= own.excerpts.most);
+    assert!(own.is_within(), "{own:?}");
+    let other = style_distance(&lantern.excerpt(20.0, 30.0), &[&prelude]).unwrap();
+    assert!(other.kernel > own.kernel_excerpts.most && !other.is_within(), "{other:?}");
+    // A piece nearly as long as the song leaves nothing but the song's halves.
+    let long = style_distance(&prelude.excerpt(0.0, 60.0), &[&prelude]).unwrap();
+    assert_eq!(long.excerpts.count, 2);
+    // The same sound on both sides: no bias keeps the estimate away from nothing.
+    assert!(style_distance(&prelude, &[&prelude]).unwrap().kernel.abs() < 1.0);
 }
 
 #[test]

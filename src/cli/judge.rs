@@ -97,6 +97,7 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
             })
         })
         .collect();
+    let spread = |s: &evaluate::Spread| json!({ "least": s.least, "median": s.median, "most": s.most, "count": s.count });
     let texture = |t: &evaluate::Texture| {
         json!({
             "stillness": t.stillness,
@@ -106,11 +107,29 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
         })
     };
     json!({
-        "style": { "distance": style.distance, "between_halves": style.between_halves },
+        "style": {
+            "distance": style.distance,
+            "excerpts": spread(&style.excerpts),
+            "kernel": style.kernel,
+            "kernel_excerpts": spread(&style.kernel_excerpts),
+            "within": style.is_within(),
+        },
         "copies": {
             "share": copies.share,
             "longest_run_seconds": copies.longest_run_seconds,
             "passages": passages,
+            "mel": {
+                "share": copies.mel.share,
+                "longest_run_seconds": copies.mel.longest_run_seconds,
+                "own_share": copies.mel.own_share,
+                "own_run_seconds": copies.mel.own_run_seconds,
+            },
+            "taken": {
+                "found": copies.taken.is_found(),
+                "excess": copies.taken.excess,
+                "semitones": copies.taken.semitones,
+                "speed": copies.taken.speed,
+            },
         },
         "joins": {
             "count": joins.seconds.len(),

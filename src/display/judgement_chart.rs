@@ -9,7 +9,7 @@ use crate::evaluate::{Judgement, SelfSimilarity};
 use crate::words::counted;
 use plotters::prelude::*;
 
-/// Draws a judgement: the distance of style beside that of the songs' halves, where the piece copies
+/// Draws a judgement: the distance of style beside that of excerpts of the songs, where the piece copies
 /// and where it jumps, and its form beside that of the first song.
 ///
 /// # Errors
@@ -44,11 +44,10 @@ impl Chart<'_> {
 
     fn draw_style<DB: DrawingBackend>(&self, paper: &Paper<'_, DB>) -> Result<()> {
         let style = self.0.style;
-        let longest = style.distance.max(style.between_halves).max(1e-9);
-        let halves = if self.0.song_forms.len() == 1 { "song's halves" } else { "songs' halves" };
+        let longest = style.distance.max(style.excerpts.median).max(1e-9);
         let bars = [
             ("style: the piece", style.distance, theme::series(0)),
-            (halves, style.between_halves, theme::MUTED),
+            ("real excerpts", style.excerpts.median, theme::MUTED),
         ];
         let height = STYLE.height() / 2;
         for (index, (label, distance, color)) in bars.into_iter().enumerate() {

@@ -1,8 +1,11 @@
 //! How much of a piece is copied, and from where.
 
 use super::bands_of;
+use super::changes::Change;
 use super::frames::Frames;
 use super::matching::{Match, Runs, best_matches, best_matches_and_run};
+use super::mel_copies::{MelCopies, mel_copies};
+use super::taken::{Taken, taken};
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::interrupt::{self, Listener};
@@ -43,66 +46,64 @@ pub struct CopiedPassage {
     pub correlation: f32,
 }
 
-/// How much of a piece is copied. See [`copies`].
+/// How much of a piece is copied, by independent detectors. See [`copies`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copies {
-    /// Share of the piece's two-second windows that are copied, from 0 to 1: a correlation above
-    /// 0.95 with some window of a song, at some transposition or speed.
+    /// Share of the piece's two-second windows that are copied, from 0 to 1: a correlation of semitones
+    /// above 0.95 with some window of a song, at some transposition or speed.
     pub share: f64,
     /// The longest stretch in the order of the original, in seconds. Runs under a second are not
     /// seen.
     pub longest_run_seconds: f64,
     /// The copied passages, the longest first.
     pub passages: Vec<CopiedPassage>,
+    /// What the second detector found, on mel bands.
+    pub mel: MelCopies,
+    /// Whether a passage was taken from the songs, by how bands move.
+    pub taken: Taken,
+}
+
+/// What the first detector finds: the part of [`Copies`] that composers may look at.
+pub(super) struct BandCopies {
+    pub share: f64,
+    pub longest_run_seconds: f64,
+    passages: Vec<CopiedPassage>,
+}
+
+impl BandCopies {
+    /// With what the others found.
+    pub fn beside(self, mel: MelCopies, taken: Taken) -> Copies {
+        let Self { share, longest_run_seconds, passages } = self;
+        Copies { share, longest_run_seconds, passages, mel, taken }
+    }
 }
 
 impl fmt::Display for Copies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.0} % copied, longest run in the original order {:.1} s",
+            "{:.0} % copied, longest run in the original order {:.1} s (on mel bands {:.0} %, {:.1} s; \
+             the songs themselves {:.0} %, {:.1} s)",
             self.share * 100.0,
-            self.longest_run_seconds
+            self.longest_run_seconds,
+            self.mel.share * 100.0,
+            self.mel.longest_run_seconds,
+            self.mel.own_share * 100.0,
+            self.mel.own_run_seconds
         )
     }
 }
 
-/// A way to change a song before it is compared.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Change {
-    semitones: i32,
-    speed: f64,
-}
-
-impl Change {
-    const NONE: Self = Self { semitones: 0, speed: 1.0 };
-
-    /// Transpositions by up to six semitones, speeds from 0.8 to 1.25, and both at once as a tape
-    /// does it.
-    fn all() -> Vec<Self> {
-        let shifts = (-6..=6).filter(|semitones| *semitones != 0);
-        let speeds = (-9..=9).filter(|step| *step != 0).map(|step| 1.025f64.powi(step));
-        let tape = |semitones: i32| 2f64.powf(f64::from(semitones) / 12.0);
-        speeds
-            .map(|speed| Self { semitones: 0, speed })
-            .chain(shifts.clone().map(|semitones| Self { semitones, speed: 1.0 }))
-            .chain(shifts.map(|semitones| Self { semitones, speed: tape(semitones) }))
-            .collect()
-    }
-
-    /// This one, and neighbours between it and the next.
-    fn closer(self) -> Vec<Self> {
-        let steps: &[f64] =
-            if self.speed == 1.0 { &[1.0] } else { &[0.988, 0.994, 1.0, 1.006, 1.012] };
-        steps.iter().map(|step| Self { speed: self.speed * step, ..self }).collect()
-    }
-
-    /// Piece and song as they are compared.
-    fn frames(self, piece: &PitchBands, song: &PitchBands, group: usize) -> (Frames, Frames) {
-        let song = Frames::of(song, group, -self.semitones);
-        let song = if self.speed == 1.0 { song } else { song.at_speed(self.speed) };
-        (Frames::of(piece, group, self.semitones), song)
-    }
+/// Piece and song as they are compared.
+fn changed(
+    change: Change,
+    piece: &PitchBands,
+    song: &PitchBands,
+    group: usize,
+) -> (Frames, Frames) {
+    let song = Frames::of(song, group, -change.semitones);
+    let song = if change.speed == 1.0 { song } else { song.at_speed(change.speed) };
+    (Frames::of(piece, group, change.semitones), song)
 }
 
 /// Looks for everything in `piece` that is in `songs`: as it is, transposed by up to six semitones,
@@ -111,17 +112,20 @@ impl Change {
 /// Windows of two seconds of [`PitchBands`] are correlated (Pearson) with every place of the songs, at
 /// a grid of 16 ms: what music has in common by style stays below 0.9, a verbatim copy is near 1. A
 /// song that repeats itself makes a piece that follows it look copied in more than one place.
+/// [`mel_copies`](super::mel_copies()) does it again on mel bands, and [`taken`](super::taken()) says
+/// whether it is more than the songs repeat of themselves.
 ///
 /// # Errors
 /// [`Error::Data`] when `piece` is shorter than two seconds or a song cannot be used;
 /// [`Error::Interrupted`] on a request to stop.
 pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
     let _job = interrupt::begin()?;
-    of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)
+    let by_bands = of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)?;
+    Ok(by_bands.beside(mel_copies(piece, songs)?, taken(piece, songs)?))
 }
 
-/// As [`copies`], of what was computed already.
-pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copies> {
+/// What the first detector says, of what was computed already.
+pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<BandCopies> {
     let window = frames_in(WINDOW_SECONDS, 1);
     if piece.frames() < window {
         return Err(Error::Data(format!(
@@ -130,7 +134,7 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copie
             piece.frames() as f64 * PitchBands::HOP_SECONDS
         )));
     }
-    let runs = Runs { window: frames_in(RUN_WINDOW_SECONDS, 1), least: COPIED };
+    let runs = Runs { window: frames_in(RUN_WINDOW_SECONDS, 1), least: COPIED, dips: 0 };
     let mut best = vec![Found::default(); piece.frames() + 1 - window];
     let mut longest_run = 0;
     for (index, song) in songs.iter().enumerate() {
@@ -138,7 +142,7 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copie
         let stop = Listener::here();
         let searched = changes.par_iter().map(|change| {
             go_on(&stop)?;
-            let (piece, source) = change.frames(piece, song, 1);
+            let (piece, source) = changed(*change, piece, song, 1);
             Ok(best_matches_and_run(&piece, &source, window, runs))
         });
         let searched = searched.collect::<Result<Vec<_>>>()?;
@@ -152,7 +156,7 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<Copie
         }
     }
     let copied = best.iter().filter(|found| found.at.correlation > COPIED).count();
-    Ok(Copies {
+    Ok(BandCopies {
         share: copied as f64 / best.len() as f64,
         longest_run_seconds: longest_run as f64 * PitchBands::HOP_SECONDS,
         passages: passages(&best),
@@ -183,7 +187,7 @@ fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Chang
     let stop = Listener::here();
     let best = all.par_iter().map(|change| {
         go_on(&stop)?;
-        let (piece, source) = change.frames(piece, song, COARSE_FRAMES);
+        let (piece, source) = changed(*change, piece, song, COARSE_FRAMES);
         let matches = best_matches(&piece, &source, window);
         Ok(matches.iter().fold(0f32, |best, found| best.max(found.correlation)))
     });

@@ -1,6 +1,7 @@
 //! Sound as frames of bands whose windows can be correlated.
 
-use crate::features::PitchBands;
+use crate::features::{LogMel, PitchBands};
+use std::ops::Range;
 
 /// Frames × bands, with what every correlation needs of each frame.
 pub(super) struct Frames {
@@ -25,9 +26,15 @@ impl Frames {
     /// `bands` with every `group` frames averaged, `shift` bands left out below (or above, if
     /// negative).
     pub fn of(bands: &PitchBands, group: usize, shift: i32) -> Self {
+        Self::later(bands, group, shift, 0)
+    }
+
+    /// As [`of`](Self::of), from frame `late` on.
+    pub fn later(bands: &PitchBands, group: usize, shift: i32, late: usize) -> Self {
         let (low, high) = kept_bands(shift);
         let mut values = Vec::with_capacity(bands.frames() / group * (high - low));
-        for rows in bands.levels_db().chunks_exact(group * PitchBands::BANDS) {
+        let levels = bands.levels_db().get(late * PitchBands::BANDS..).unwrap_or_default();
+        for rows in levels.chunks_exact(group * PitchBands::BANDS) {
             for band in low..high {
                 let sum: f32 = rows.iter().skip(band).step_by(PitchBands::BANDS).sum();
                 // Around the middle of the range, so that sums of products keep their precision.
@@ -35,6 +42,31 @@ impl Frames {
             }
         }
         Self::new(values, high - low)
+    }
+
+    /// `mel` from frame `late` on, with every `group` frames averaged; what is more than `range_db` below
+    /// the loudest point counts as silence.
+    pub fn of_mel(mel: &LogMel, group: usize, late: usize, range_db: f32) -> Self {
+        let loudest = mel.db().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut values = Vec::with_capacity(mel.frames() / group * mel.bands());
+        let levels = mel.db().get(late * mel.bands()..).unwrap_or_default();
+        for rows in levels.chunks_exact(group * mel.bands()) {
+            for band in 0..mel.bands() {
+                // Around the middle of the range, as above.
+                let level = |level: &f32| (level - loudest).max(-range_db) + range_db / 2.0;
+                let sum: f32 = rows.iter().skip(band).step_by(mel.bands()).map(level).sum();
+                values.push(sum / group as f32);
+            }
+        }
+        Self::new(values, mel.bands())
+    }
+
+    /// The frames in `range`.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Self::new(
+            self.values[range.start * self.bands..range.end * self.bands].to_vec(),
+            self.bands,
+        )
     }
 
     /// The same sound played `speed` times as fast: frames interpolated between their neighbours.

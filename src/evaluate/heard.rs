@@ -1,13 +1,15 @@
 //! What the judge keeps of a sound, without its samples.
 
+use super::mel_copies::SETTINGS;
 use crate::audio::{Audio, Decoder, MonoMix, Need, Take, as_heard};
-use crate::features::PitchBands;
+use crate::features::{LogMel, PitchBands};
 use crate::{Result, interrupt};
 
-/// What the judge keeps of a sound: its bands and its largest step, not its samples.
+/// What the judge keeps of a sound: its bands of both kinds and its largest step, not its samples.
 #[derive(Clone, Debug)]
 pub struct Heard {
     pub(super) bands: PitchBands,
+    pub(super) mel: LogMel,
     pub(super) largest_step: f32,
     pub(super) duration_seconds: f64,
 }
@@ -49,17 +51,24 @@ impl Heard {
     fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<f64>) -> Result<Self> {
         let (mut largest_step, mut last) = (0f32, None);
         let mut duration_seconds = 0.0;
+        let mut mel = None;
         let bands = PitchBands::of_stream(&mut |take| {
-            duration_seconds = source(&mut |samples| {
-                take(samples);
-                for sample in samples {
-                    let sample = as_heard(*sample);
-                    largest_step = largest_step.max((sample - last.unwrap_or(sample)).abs());
-                    last = Some(sample);
-                }
+            let both = LogMel::of_stream(SETTINGS, &mut |take_too| {
+                duration_seconds = source(&mut |samples| {
+                    take(samples);
+                    take_too(samples);
+                    for sample in samples {
+                        let sample = as_heard(*sample);
+                        largest_step = largest_step.max((sample - last.unwrap_or(sample)).abs());
+                        last = Some(sample);
+                    }
+                })?;
+                Ok(())
             })?;
+            mel = Some(both);
             Ok(())
         })?;
-        Ok(Self { bands, largest_step, duration_seconds })
+        let mel = mel.expect("the bands' source is called once");
+        Ok(Self { bands, mel, largest_step, duration_seconds })
     }
 }

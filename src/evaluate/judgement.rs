@@ -1,10 +1,11 @@
 //! Everything that can be said of a piece without listening.
 
 use super::{
-    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, joins, style,
+    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, heard_of, joins,
+    mel_copies, style, taken,
 };
 use crate::audio::Audio;
-use crate::features::PitchBands;
+use crate::features::{LogMel, PitchBands};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use std::fmt;
@@ -13,6 +14,10 @@ use std::fmt;
 pub const COPY_SHARE_LIMIT: f64 = 0.03;
 /// A longer run in the original order is too long.
 pub const RUN_LIMIT_SECONDS: f64 = 2.5;
+
+/// What is so many times as far from the songs as their excerpts are, and farther than all of them, is
+/// far from the style.
+const FAR_RATIO: f64 = 3.0;
 
 /// What the judge says of a piece. See [`judge`].
 #[derive(Clone, Debug, PartialEq)]
@@ -52,8 +57,7 @@ pub struct Judgement {
 /// [`Error::Argument`] without songs; [`Error::Data`] when a sound is too short or silent.
 pub fn judge(piece: &Audio, songs: &[&Audio]) -> Result<Judgement> {
     let _job = interrupt::begin()?;
-    let songs: Vec<Heard> = songs.iter().map(|song| Heard::of(song)).collect::<Result<_>>()?;
-    judge_heard(&Heard::of(piece)?, songs)
+    judge_heard(&Heard::of(piece)?, heard_of(songs)?)
 }
 
 /// As [`judge`], of what was kept of the sounds, which may be longer than fits into memory.
@@ -66,14 +70,17 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
         return Err(Error::argument("songs", "at least one", 0));
     }
     let textures: Vec<Texture> = songs.iter().map(Heard::texture).collect();
+    let taken = taken::of_heard(piece, &songs)?;
     let piece_bands = &piece.bands;
-    let song_bands: Vec<PitchBands> = songs.into_iter().map(|song| song.bands).collect();
+    let (song_bands, song_mels): (Vec<PitchBands>, Vec<LogMel>) =
+        songs.into_iter().map(|song| (song.bands, song.mel)).unzip();
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     let middle = form::average(&song_bands);
     Ok(Judgement {
-        style: style::of_bands(piece_bands, &song_bands)?,
-        copies: copies::of_bands(piece_bands, &song_bands)?,
+        style: style::of_bands((piece_bands, &piece.mel), (&song_bands, &song_mels))?,
+        copies: copies::of_bands(piece_bands, &song_bands)?
+            .beside(mel_copies::of_mel(&piece.mel, &song_mels)?, taken),
         joins: joins::of_bands(piece_bands, &song_bands),
         texture: piece.texture(),
         song_texture: Texture {
@@ -103,6 +110,11 @@ impl Judgement {
             let run = self.copies.longest_run_seconds;
             faults.push(format!("follows the original order for {run:.1} s"));
         }
+        if self.copies.taken.is_found() {
+            faults.push(
+                "has 2.5 s or more that move as its songs do and as they do nowhere else".into(),
+            );
+        }
         if piece.stillness > 0.5 && piece.stillness > song.stillness + 0.3 {
             faults.push(format!("stands still for {:.0} % of the time", piece.stillness * 100.0));
         }
@@ -115,9 +127,9 @@ impl Judgement {
         if piece.largest_step > song.largest_step * 1.2 {
             faults.push("clicks: it has steps between samples that the songs have not".into());
         }
-        if self.style.ratio() > 3.0 {
+        if self.style.ratio() > FAR_RATIO && self.style.distance > self.style.excerpts.most {
             faults.push(format!(
-                "is far from the style: {:.1} times as far as the songs' halves from each other",
+                "is far from the style: {:.1} times as far as excerpts of the songs",
                 self.style.ratio()
             ));
         }

@@ -21,7 +21,7 @@ pub(super) fn best_matches(piece: &Frames, source: &Frames, window: usize) -> Ve
 }
 
 /// As [`best_matches`], and the longest stretch, in frames, along which the windows of `runs.window`
-/// frames all correlate better than `runs.least` at one distance in time.
+/// frames correlate better than `runs.least` at one distance in time, but for short dips.
 pub(super) fn best_matches_and_run(
     piece: &Frames,
     source: &Frames,
@@ -36,8 +36,10 @@ pub(super) fn best_matches_and_run(
 pub(super) struct Runs {
     /// Frames that are compared at a time.
     pub window: usize,
-    /// What correlates no better ends a run.
+    /// What correlates no better ends a run …
     pub least: f32,
+    /// … unless it goes on after so many windows, or fewer; 255 at most.
+    pub dips: u8,
 }
 
 /// Windows of the source, and frames of the piece, whose products are held at a time.
@@ -58,8 +60,8 @@ fn sweep(
     let mut along_runs = runs.map(|runs| Along::new(piece, source, runs.window));
     let widest = window.max(runs.map_or(0, |runs| runs.window));
     let places = along_best.places().max(along_runs.as_ref().map_or(0, Along::places));
-    // How long a run is that reaches the tile's last window, for each window of the piece.
-    let mut carried = vec![0u32; piece.len()];
+    // The run that reaches the tile's last window, for each window of the piece.
+    let mut carried = vec![Run::default(); piece.len()];
     let mut products = vec![0f32; (TILE + widest) * (TILE + widest - 1)];
     for tile in (0..places).step_by(TILE) {
         let columns = (TILE + widest - 1).min(source.len() - tile);
@@ -67,8 +69,8 @@ fn sweep(
         if let Some(along) = &mut along_runs {
             along.enter(tile, columns);
         }
-        let mut lengths = vec![0u32; piece.len() + TILE];
-        let mut reached = vec![0u32; piece.len()];
+        let mut open = vec![Run::default(); piece.len() + TILE];
+        let mut reached = vec![Run::default(); piece.len()];
         for band in (0..piece.len()).step_by(TILE) {
             let rows = TILE.min(piece.len() - band);
             // What the windows leave behind in this band entered them in the one before.
@@ -86,8 +88,8 @@ fn sweep(
                 vectorised(Longest {
                     along,
                     products,
-                    least: runs.least,
-                    lengths: &mut lengths,
+                    runs,
+                    open: &mut open,
                     carried: &carried,
                     reached: &mut reached,
                     longest: &mut longest,
@@ -232,32 +234,55 @@ impl Loop for Best<'_> {
     }
 }
 
+/// The windows of a run so far and, below them in eight bits, those of the dip that it is in.
+#[derive(Clone, Copy, Default)]
+struct Run(u32);
+
+impl Run {
+    #[inline(always)]
+    fn windows(self) -> u32 {
+        self.0 >> 8
+    }
+
+    /// With one more window, that correlates better than what ends a run or not.
+    #[inline(always)]
+    fn next(self, holds: bool, dips: u8) -> Self {
+        let dip = self.0 & 255;
+        let goes_on = self.0 > 255 && dip < u32::from(dips);
+        match holds {
+            true => Self((self.windows() + dip + 1) << 8),
+            false => Self(if goes_on { self.0 + 1 } else { 0 }),
+        }
+    }
+}
+
 struct Longest<'a> {
     along: &'a mut Along,
     products: Products<'a>,
-    least: f32,
-    /// Of the run that ends on each diagonal.
-    lengths: &'a mut [u32],
-    carried: &'a [u32],
-    reached: &'a mut [u32],
+    runs: Runs,
+    /// The run on each diagonal.
+    open: &'a mut [Run],
+    carried: &'a [Run],
+    reached: &'a mut [Run],
     longest: &'a mut u32,
 }
 
 impl Loop for Longest<'_> {
     #[inline(always)]
     fn run(self) {
+        let Runs { least, dips, .. } = self.runs;
         for frame in self.products.band..self.products.band + self.products.rows {
             let Some((start, row)) = self.along.step(&self.products, frame) else { continue };
             let first = self.carried.len() - 1 - start;
-            let lengths = &mut self.lengths[first..first + row.len()];
-            lengths[0] = start.checked_sub(1).map_or(0, |before| self.carried[before]);
+            let open = &mut self.open[first..first + row.len()];
+            open[0] = start.checked_sub(1).map_or(Run::default(), |before| self.carried[before]);
             let mut longest = 0;
-            for (length, correlation) in lengths.iter_mut().zip(row) {
-                *length = if *correlation > self.least { *length + 1 } else { 0 };
-                longest = longest.max(*length);
+            for (run, correlation) in open.iter_mut().zip(row) {
+                *run = run.next(*correlation > least, dips);
+                longest = longest.max(run.windows());
             }
             *self.longest = longest.max(*self.longest);
-            self.reached[start] = lengths[lengths.len() - 1];
+            self.reached[start] = open[open.len() - 1];
         }
     }
 }

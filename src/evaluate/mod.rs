@@ -1,15 +1,22 @@
 //! How near a piece is to its songs, and whether it is one of its own.
 
+mod changes;
 mod copies;
+mod dynamics;
+mod elsewhere;
+mod excerpts;
 mod form;
 mod frames;
 mod heard;
 mod joins;
 mod judgement;
+mod kernel_distance;
 mod matching;
+mod mel_copies;
 mod rank;
 mod similarity;
 mod style;
+mod taken;
 mod texture;
 
 pub use copies::{CopiedPassage, Copies, copies};
@@ -17,9 +24,11 @@ pub use form::SelfSimilarity;
 pub use heard::Heard;
 pub use joins::{Joins, joins};
 pub use judgement::{Judgement, judge, judge_heard};
+pub use mel_copies::{MelCopies, mel_copies};
 pub(crate) use rank::{BEYOND_LIMITS, flaws};
 pub use similarity::{Moments, Similarity, similarity};
-pub use style::{StyleDistance, style_distance};
+pub use style::{Spread, StyleDistance, style_distance};
+pub use taken::{Taken, taken};
 pub use texture::{Texture, texture};
 
 use crate::Result;
@@ -29,4 +38,9 @@ use crate::features::PitchBands;
 /// What every part of the judge looks at.
 fn bands_of(songs: &[&Audio]) -> Result<Vec<PitchBands>> {
     songs.iter().map(|song| PitchBands::of(song)).collect()
+}
+
+/// What the judge keeps of each song.
+fn heard_of(songs: &[&Audio]) -> Result<Vec<Heard>> {
+    songs.iter().map(|song| Heard::of(song)).collect()
 }

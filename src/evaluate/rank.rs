@@ -6,13 +6,13 @@ use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;
 
-/// What is not held against a piece: half of what is between the songs' halves, a little change at
+/// What is not held against a piece: a third of what excerpts of the songs have, a little change at
 /// joins, next to no copies.
-const FREE_STYLE: f64 = 0.5;
+const FREE_STYLE: f64 = 0.33;
 const FREE_CHANGE: f64 = 1.1;
 const FREE_SHARE: f64 = 0.01;
 const FREE_RUN_SECONDS: f64 = 2.1;
-/// What copying everything counts, in distances between the songs' halves.
+/// What copying everything counts, in distances of excerpts.
 const COPIED: f64 = 25.0;
 /// What a copy beyond the judge's limits counts: more than anything else can.
 pub(crate) const BEYOND_LIMITS: f64 = 100.0;
@@ -26,7 +26,7 @@ const COPIES_SECONDS: f64 = 900.0;
 /// What [`style_distance`](super::style_distance) and [`copies`](super::copies()) report.
 pub(crate) fn flaws(piece: &Audio, songs: &[PitchBands]) -> Result<f64> {
     let piece = PitchBands::of(piece)?;
-    let style = style::of_bands(&piece, songs)?.ratio();
+    let style = style::frechet_ratio(&piece, songs)?;
     let change = joins::of_bands(&piece, songs).spectral_change.unwrap_or(1.0);
     let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
     let frames: usize = songs.iter().map(PitchBands::frames).sum();

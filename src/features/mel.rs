@@ -3,9 +3,10 @@
 use super::StftSettings;
 use super::stft::Stft;
 use super::triangle::Triangle;
-use crate::audio::Audio;
+use crate::audio::{Audio, Take};
 use crate::numbers::Numbers;
 use crate::{Error, Result, interrupt};
+use realfft::num_complex::Complex;
 
 /// How to compute a [`LogMel`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +53,14 @@ impl MelSettings {
             ));
         }
         Ok(())
+    }
+
+    fn transform(&self) -> Result<Stft> {
+        self.check()?;
+        Stft::new(StftSettings {
+            window_samples: self.window_samples,
+            hop_samples: self.hop_samples,
+        })
     }
 
     /// Seconds from one frame to the next.
@@ -104,19 +113,24 @@ impl LogMel {
         settings: MelSettings,
         semitones: i32,
     ) -> Result<Self> {
-        settings.check()?;
-        let stft = Stft::new(StftSettings {
-            window_samples: settings.window_samples,
-            hop_samples: settings.hop_samples,
-        })?;
-        let triangles = triangles(&settings, 2f64.powf(f64::from(semitones) / 12.0));
-        let scale = stft.scale() * stft.scale();
-        let db = stft.map_frames(samples, settings.bands, |spectrum, row| {
-            for (to, triangle) in row.iter_mut().zip(&triangles) {
-                *to = triangle.level_db(spectrum, scale, Self::FLOOR_DB);
-            }
-        });
-        Ok(Self { db: db.into(), settings })
+        let stft = settings.transform()?;
+        let levels = levels(&stft, &settings, 2f64.powf(f64::from(semitones) / 12.0));
+        Ok(Self { db: stft.map_frames(samples, settings.bands, levels).into(), settings })
+    }
+
+    /// The bands of sound that is given bit by bit: `source` calls what it is given with samples of one
+    /// channel at the settings' rate. The samples are not kept.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for settings that are impossible together; those of `source`.
+    pub fn of_stream(
+        settings: MelSettings,
+        source: &mut dyn FnMut(&mut Take<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let stft = settings.transform()?;
+        let mut frames = stft.stream(settings.bands, levels(&stft, &settings, 1.0));
+        source(&mut |samples| frames.push(samples))?;
+        Ok(Self { db: frames.finish().into(), settings })
     }
 
     /// Decibels of all frames one after the other, [`bands`](Self::bands) numbers each.
@@ -147,6 +161,20 @@ impl LogMel {
     /// How it was computed.
     pub fn settings(&self) -> MelSettings {
         self.settings
+    }
+}
+
+/// Writes the levels of all bands, given a spectrum whose frequencies are all multiplied by `ratio`.
+fn levels(
+    stft: &Stft,
+    settings: &MelSettings,
+    ratio: f64,
+) -> impl Fn(&[Complex<f32>], &mut [f32]) + Sync + use<> {
+    let (triangles, scale) = (triangles(settings, ratio), stft.scale() * stft.scale());
+    move |spectrum, row| {
+        for (to, triangle) in row.iter_mut().zip(&triangles) {
+            *to = triangle.level_db(spectrum, scale, LogMel::FLOOR_DB);
+        }
     }
 }
 

@@ -171,6 +171,7 @@ fn facts(judgement: &Judgement) -> Facts {
     let Judgement { style, copies, joins, texture: piece, song_texture: songs, .. } = judgement;
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let beside = |own: String, other: String| format!("{own} (songs: {other})");
+    let (mel, seconds) = (&copies.mel, |seconds: f64| format!("{seconds:.1} s"));
     let decibels = |level: f64| format!("{level:.1} dB");
     let returns = |form: &evaluate::SelfSimilarity| {
         form.returns().map_or("too short to say".into(), |value| format!("{value:.2}"))
@@ -190,15 +191,28 @@ fn facts(judgement: &Judgement) -> Facts {
     Facts::default()
         .with(
             "distance of style",
+            format!("{:.1} (real excerpts: {})", style.distance, style.excerpts),
+        )
+        .with(
+            "distance of timbre",
+            format!("{:.1} (real excerpts: {})", style.kernel, style.kernel_excerpts),
+        )
+        .with(
+            "copied",
             format!(
-                "{:.1} (songs' halves: {:.1}, {:.1} times)",
-                style.distance,
-                style.between_halves,
-                style.ratio()
+                "{}; on mel bands {}",
+                percent(copies.share),
+                beside(percent(mel.share), percent(mel.own_share))
             ),
         )
-        .with("copied", percent(copies.share))
-        .with("longest run", format!("{:.1} s", copies.longest_run_seconds))
+        .with(
+            "longest run",
+            format!(
+                "{}; on mel bands {}",
+                seconds(copies.longest_run_seconds),
+                beside(seconds(mel.longest_run_seconds), seconds(mel.own_run_seconds))
+            ),
+        )
         .with("joins", joined)
         .with(
             "spectrum at joins",
