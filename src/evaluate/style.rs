@@ -40,7 +40,7 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(0.0);
         let (middle, last) = (values.len() / 2, values.len().saturating_sub(1));
-        let median = if values.len() % 2 == 0 && middle > 0 {
+        let median = if values.len().is_multiple_of(2) && middle > 0 {
             0.5 * (at(middle - 1) + at(middle))
         } else {
             at(middle)
