@@ -15,8 +15,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// What judging takes: the bands, and copies of them that are transposed or at another speed.
-    pub const NEED: Need = Need { work: "to judge by", bytes_per_second: 120_000 };
+    /// What judging takes: bands of both kinds, and copies of them that are transposed or at another speed.
+    pub const NEED: Need = Need { work: "to judge by", bytes_per_second: 150_000 };
 
     /// What is kept of `audio`.
     ///

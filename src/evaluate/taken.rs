@@ -171,6 +171,8 @@ enum Kind {
     /// None, or a speed that is hardly another.
     Same,
     Speed,
+    /// By a semitone: neighbouring bands share what is low and what is noise.
+    Neighbour,
     Transposed,
 }
 
@@ -179,17 +181,21 @@ impl Kind {
         match change {
             Change { semitones: 0, speed } if (speed - 1.0).abs() < 0.06 => Self::Same,
             Change { semitones: 0, .. } => Self::Speed,
+            Change { semitones: -1 | 1, .. } => Self::Neighbour,
             _ => Self::Transposed,
         }
     }
 
     /// How alike a song moves elsewhere, as far as that is believed: little is known of a short song,
-    /// and one that repeats itself to the sample would hide every copy.
+    /// and one that repeats itself to the sample would hide every copy. Chosen such that second halves
+    /// of real songs stay below, see docs/QUALITY.md.
     fn bounded(self, own: f32) -> f64 {
-        match self {
-            Self::Same => f64::from(own).clamp(0.943, 0.97),
-            Self::Speed => f64::from(own).clamp(0.908, 0.96),
-            Self::Transposed => f64::from(own).clamp(0.85, 0.96),
-        }
+        let (least, most) = match self {
+            Self::Same => (0.943, 0.97),
+            Self::Speed => (0.908, 0.96),
+            Self::Neighbour => (0.9, 0.97),
+            Self::Transposed => (0.88, 0.96),
+        };
+        f64::from(own).clamp(least, most)
     }
 }
