@@ -8,9 +8,9 @@ from . import files, held_out, training
 
 
 def _training(job):
-    folder, seed, number, seconds = job
-    samples, beats = training.piece(seed, number, seconds)
-    files.write(folder, f"{number:04}", samples, beats, training.RATE_HZ)
+    folder, seed, number, seconds, scores = job
+    samples, beats = training.piece(seed, number, seconds, scores)
+    files.write(folder, f"{scores}-{number:04}", samples, beats, training.RATE_HZ)
 
 
 def _held_out(job):
@@ -25,15 +25,17 @@ def main():
     parser.add_argument("which", choices=["training", "held-out"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="held-out pieces to make (all when none is named)")
-    parser.add_argument("--count", type=int, default=800, help="training pieces")
+    parser.add_argument("--count", type=int, default=1500, help="training pieces")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of a training piece")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--scores", choices=training.SCORES, default="random", help="of training")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     with ProcessPoolExecutor(options.processes) as pool:
         if options.which == "training":
             jobs = [
-                (options.folder, options.seed, i, options.seconds) for i in range(options.count)
+                (options.folder, options.seed, i, options.seconds, options.scores)
+                for i in range(options.count)
             ]
             for number, _ in enumerate(pool.map(_training, jobs, chunksize=8), 1):
                 if number % 50 == 0:

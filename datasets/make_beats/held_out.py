@@ -17,6 +17,7 @@ from scipy.signal import resample_poly
 
 from .effects import at_level, faded, with_noise
 from .held_out_beatless import SOUNDS
+from .last_scores import SCORES as LAST_SCORES
 from .score import Part, Timing, played, truth
 from .written_scores import SCORES
 
@@ -47,6 +48,8 @@ _VARIATIONS = {
     },
 }
 NAMES = [f"{score}-{variation}" for score in SCORES for variation in _VARIATIONS] + list(SOUNDS)
+# Measured once, when all was decided.
+LAST_NAMES = [f"{score}-{variation}" for score in LAST_SCORES for variation in _VARIATIONS]
 
 
 def _single_line(notes):
@@ -102,7 +105,7 @@ def _varied(
     wet_db=-13.0,
     enter=0.0,
 ):
-    score = SCORES[score](pace)
+    score = {**SCORES, **LAST_SCORES}[score](pace)
     if not drums:
         score.parts = [part for part in score.parts if part.role != "drums"]
     if melody is None:

@@ -69,7 +69,7 @@ def random_metre(rng):
     return Metre(beats, division, groups), float(tempo)
 
 
-class _Harmony:
+class Harmony:
     """Which chord sounds at a beat."""
 
     def __init__(self, rng, metre, bars):
@@ -406,7 +406,7 @@ def random_score(rng, seconds):
         fine //= 2
     coarse = fine if fine % 2 or rng.random() < 0.5 else max(1, fine // 2)
     bars = max(3, int(np.ceil(seconds * tempo / 60.0 / metre.beats)) + 1)
-    harmony = _Harmony(rng, metre, bars)
+    harmony = Harmony(rng, metre, bars)
     either = lambda: int(rng.choice([fine, coarse]))  # noqa: E731
     makers = {
         "bass": (_bass, 0.6),

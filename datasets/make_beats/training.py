@@ -5,6 +5,7 @@ import numpy as np
 from . import beatless
 from .cheap_instruments import RandomDrums, RandomInstrument
 from .effects import sent
+from .patterned_score import patterned_score
 from .random_score import random_score
 from .score import Timing, played, truth
 
@@ -12,14 +13,18 @@ RATE_HZ = 22050
 _WITHOUT_BEAT = 0.16
 
 
-def piece(seed, number, seconds):
+# How scores are drawn: any rhythm, or the manners that are usual.
+SCORES = {"random": random_score, "patterned": patterned_score}
+
+
+def piece(seed, number, seconds, scores="random"):
     """`(samples, truth)` of a piece: `seconds` out of a longer one."""
     rng = np.random.default_rng([seed, number])
     length = int(seconds * RATE_HZ)
     if rng.random() < _WITHOUT_BEAT:
         kind = beatless.KINDS[rng.integers(len(beatless.KINDS))]
         return sent(kind(rng, RATE_HZ, seconds)[:length], RATE_HZ, rng), []
-    score = random_score(rng, seconds + 8.0)
+    score = SCORES[scores](rng, seconds + 8.0)
     free = rng.random()
     timing = Timing(
         score,

@@ -15,7 +15,7 @@ def _prelude(pace):
     return Score(4, 72.0 * pace, end, [Part("chords", notes)])
 
 
-def _compound(beats_per_minute, beats, parts):
+def compound(beats_per_minute, beats, parts):
     """A score in eighths, six to the bar, counted in six or in two."""
     if beats_per_minute < _COUNTED_EIGHTHS_PER_MINUTE:
         return Score(6, beats_per_minute, beats, parts)
@@ -39,7 +39,7 @@ def _greensleeves(pace):
     low = [(at, 3.0, midi, 0.6 * weight) for at, midi, weight in greensleeves.accompaniment()]
     tune = sorted({(at, midi) for at, midi, _ in greensleeves.melody()})
     tune = [(at, 1.5, midi, 0.6) for at, midi in tune]
-    return _compound(146.0 * pace, 108.0, [Part("chords", low), Part("chords", tune)])
+    return compound(146.0 * pace, 108.0, [Part("chords", low), Part("chords", tune)])
 
 
 def _canon(pace):
@@ -86,12 +86,12 @@ def _lantern_street(pace):
     return Score(4, 104.0 * pace, 4.0 * bars, parts, 0.57, 1.0)
 
 
-def _song(beats_in_bar, tempo, tune, unit, chords, manner, drums=None, swing=0.5):
+def song(beats_in_bar, tempo, tune, unit, chords, manner, drums=None, swing=0.5, upbeat=0.0):
     """A tune, a chord for each bar, and a manner of accompaniment `(place, beats, voice, velocity)`.
 
     Voice 0 is the bass, the others the chord from below; `"all"` is all but the bass.
     """
-    melody = [(beat, 0.95 * beats, midi, 0.62) for beat, beats, midi in phrase(tune, 0.0, unit)]
+    melody = [(beat, 0.95 * beats, midi, 0.62) for beat, beats, midi in phrase(tune, -upbeat, unit)]
     low, middle, strokes = [], [], []
     names = chords.replace("|", " ").split()
     for bar, name in enumerate(names):
@@ -122,7 +122,7 @@ def _joy(pace):
     E4:1 E4:1 F4:1 G4:1 | G4:1 F4:1 E4:1 D4:1 | C4:1 C4:1 D4:1 E4:1 | D4:1.5 C4:.5 C4:2"""
     c, g = "C3,E3,G3,C4", "G2,F3,G3,B3"
     chords = " ".join([c, g, c, g, c, g, c, c, g, g, g, g, c, g, c, c])
-    return _song(
+    return song(
         4,
         116.0 * pace,
         tune,
@@ -161,7 +161,7 @@ def _minuet(pace):
             g,
         ]
     )
-    return _song(
+    return song(
         3,
         126.0 * pace,
         tune,
@@ -179,7 +179,7 @@ def _folia(pace):
     F5:1 F5:1.5 G5:.5 | E5:2 C5:1 | D5:1 D5:.5 C#5:.5 C#5:1 | D5:3"""
     dm, a, c, f = "D3,A3,D4,F4", "A2,A3,C#4,E4", "C3,G3,C4,E4", "F2,A3,C4,F4"
     chords = " ".join([dm, a, dm, c, f, c, dm, a, dm, a, dm, c, f, c, a, dm])
-    return _song(
+    return song(
         3,
         78.0 * pace,
         tune,
@@ -201,8 +201,8 @@ def _jig(pace):
     g, d, c = "G2,D3,G3,B3", "D3,A3,C4,F#4", "C3,G3,C4,E4"
     chords = " ".join([g, g, d, d, g, g, d, g, g, g, d, d, g, c, d, g] * 2)
     manner = [(0, 2, 0, 0.6), (3, 2, 0, 0.5), (2, 0.8, "all", 0.38), (5, 0.8, "all", 0.38)]
-    score = _song(6, 330.0 * pace, f"{tune} {tune}", 1.0, chords, manner)
-    return _compound(score.beats_per_minute, score.beats, score.parts)
+    score = song(6, 330.0 * pace, f"{tune} {tune}", 1.0, chords, manner)
+    return compound(score.beats_per_minute, score.beats, score.parts)
 
 
 def _tango(pace):
@@ -218,7 +218,7 @@ def _tango(pace):
         (1.5, 0.4, 0, 0.5),
         (1.5, 0.4, "all", 0.35),
     ]
-    return _song(2, 62.0 * pace, " ".join([tune] * 3), 1.0, chords, manner)
+    return song(2, 62.0 * pace, " ".join([tune] * 3), 1.0, chords, manner)
 
 
 def _five(pace):
@@ -240,7 +240,7 @@ def _five(pace):
         (1.5, 1.2, "all", 0.4),
         (3, 0.9, "all", 0.4),
     ]
-    return _song(5, 150.0 * pace, " ".join([tune] * 2), 1.0, chords, manner, drums, 0.6)
+    return song(5, 150.0 * pace, " ".join([tune] * 2), 1.0, chords, manner, drums, 0.6)
 
 
 def _seven(pace):
@@ -260,7 +260,7 @@ def _seven(pace):
         (5, 0.8, "all", 0.4),
         (6, 0.8, "all", 0.35),
     ]
-    return _song(7, 170.0 * pace, " ".join([tune] * 2), 1.0, chords, manner, drums)
+    return song(7, 170.0 * pace, " ".join([tune] * 2), 1.0, chords, manner, drums)
 
 
 def _blues(pace):
@@ -276,7 +276,7 @@ def _blues(pace):
         (b / 2, "ride", 0.6 if b % 2 == 0 else 0.4) for b in range(8)
     ]
     manner = [(b, 0.9, 0, 0.6) for b in range(4)] + [(1.5, 0.4, "all", 0.4), (3.5, 0.4, "all", 0.4)]
-    return _song(4, 122.0 * pace, " ".join([tune] * 2), 1.0, chords, manner, drums, 0.64)
+    return song(4, 122.0 * pace, " ".join([tune] * 2), 1.0, chords, manner, drums, 0.64)
 
 
 def _loop(pace):
@@ -302,7 +302,7 @@ def _loop(pace):
         (1.5, 0.4, "all", 0.4),
         (2.75, 0.4, "all", 0.4),
     ]
-    return _song(4, 96.0 * pace, " ".join([tune] * 5), 1.0, chords, manner, drums)
+    return song(4, 96.0 * pace, " ".join([tune] * 5), 1.0, chords, manner, drums)
 
 
 SCORES = {
