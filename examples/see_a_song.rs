@@ -28,10 +28,17 @@ fn main() -> Result<()> {
         }
     }
 
-    // Features are matrices of numbers, from which beat and key are estimated.
+    // Features are matrices of numbers, from which beats, bars and key are estimated.
     let mel = LogMel::of(song.audio(), MelSettings::default())?;
-    let beats = Beats::of(&mel);
-    println!("{:.1} beats a minute, confidence {:.2}", beats.per_minute(), beats.confidence());
+    let beats = Beats::of(&mel)?;
+    match beats.is_clear() {
+        true => println!(
+            "{:.1} beats a minute, {} to the bar",
+            beats.per_minute(),
+            beats.beats_in_bar()
+        ),
+        false => println!("no clear beat"),
+    }
     let chroma = Chroma::of(song.audio(), ChromaSettings::default())?;
     match Key::of(&chroma) {
         Some(key) => println!("in {key}"),

@@ -1,8 +1,10 @@
 //! The grain composer: cutting, learning, walking and joining.
 
+mod counted;
 mod tunes;
 
 use candle_core::{Device as Cpu, Tensor, Var};
+use counted::counted;
 use tunes::tune;
 
 use neural_composer::Error;
@@ -112,7 +114,7 @@ fn quick() -> GrainLearning {
 
 #[test]
 fn beats_fall_on_the_notes_of_a_steady_tune() {
-    let beats = Beats::of(&LogMel::of(&tune(20.0, RATE), MelSettings::default()).unwrap());
+    let beats = Beats::of(&LogMel::of(&tune(20.0, RATE), MelSettings::default()).unwrap()).unwrap();
     assert!(beats.confidence() > 0.35, "{}", beats.confidence());
     assert!((beats.per_minute() - 120.0).abs() < 4.0, "{}", beats.per_minute());
     assert!(beats.times_seconds().len() > 30);
@@ -120,7 +122,8 @@ fn beats_fall_on_the_notes_of_a_steady_tune() {
         let off = (time * 2.0).round() / 2.0 - time;
         assert!(off.abs() < 0.05, "{time}");
     }
-    let of_noise = Beats::of(&LogMel::of(&noise(20.0, 0.3), MelSettings::default()).unwrap());
+    let of_noise =
+        Beats::of(&LogMel::of(&noise(20.0, 0.3), MelSettings::default()).unwrap()).unwrap();
     assert!(of_noise.confidence() < 0.2, "{}", of_noise.confidence());
 }
 
@@ -144,6 +147,25 @@ fn grains_of_a_tune_cover_it_and_keep_the_beat() {
     assert_eq!(rough[next], 0.0);
     let others = rough.iter().enumerate().filter(|(candidate, _)| *candidate != next);
     assert!(others.map(|(_, rough)| *rough).fold(f32::INFINITY, f32::min) > 0.0);
+}
+
+#[test]
+fn grains_know_where_in_the_bar_they_stand() {
+    for (beats_in_bar, per_minute) in [(3, 120.0), (4, 110.0)] {
+        let audio = source(counted(24.0, per_minute, beats_in_bar));
+        let pool = GrainPool::of(&[audio], GrainSettings::default(), &mut |_, _| ()).unwrap();
+        assert_eq!(pool.songs()[0].beats_in_bar, Some(beats_in_bar));
+        let told = format!("{beats_in_bar} to the bar");
+        assert!(pool.to_string().contains(&told), "{pool}");
+        let bar = 60.0 / per_minute * beats_in_bar as f64;
+        let first = pool.grains().iter().filter(|grain| grain.phase.index() == 0);
+        let starts: Vec<f64> = first.map(|grain| grain.start_seconds).collect();
+        assert!(starts.len() as f64 >= 20.0 / bar, "{starts:?}");
+        for start in starts {
+            let off = (start / bar).round() * bar - start;
+            assert!(off.abs() < 0.07, "{beats_in_bar} in a bar: {start}");
+        }
+    }
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn everything_else_that_takes_sound_takes_unhappy_sound() {
         let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
         match LogMel::of(&audio, MelSettings::default()) {
             Ok(mel) => {
-                let beats = Beats::of(&mel);
+                let beats = Beats::of(&mel).unwrap();
                 assert!(beats.confidence().is_finite() && beats.per_minute().is_finite(), "{name}");
             }
             Err(error) => assert_sentence(name, &error),

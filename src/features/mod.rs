@@ -3,7 +3,8 @@
 //! [`Blocks`] cuts a song into blocks and turns each into its spectrum, as the course did;
 //! [`Normaliser`] brings every number of a block to mean 0 and deviation 1; [`Spectrogram`] is for
 //! eyes, and for comparing sounds; [`PitchBands`] is the same in semitones. [`LogMel`] is what the
-//! ear makes of it, in few numbers, and [`Chroma`] tells which notes sound.
+//! ear makes of it, in few numbers; [`Chroma`] tells which notes sound, and [`Beats`] when one would
+//! tap.
 
 mod beats;
 mod blocks;
@@ -21,7 +22,7 @@ mod stft;
 mod transpose;
 mod triangle;
 
-pub use beats::Beats;
+pub use beats::{BeatNetwork, BeatProbabilities, Beats};
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
 pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
 pub(crate) use correlation::correlation;

@@ -13,9 +13,6 @@ use std::fmt::Write as _;
 /// Tempo and key are estimated from so much of a song, around its middle.
 const LISTENED_SECONDS: f64 = 60.0;
 
-/// Below this the onsets are too irregular for a tempo.
-const LEAST_CONFIDENCE: f64 = 0.35;
-
 /// Below this no key fits better than others.
 const LEAST_CORRELATION: f64 = 0.5;
 
@@ -35,7 +32,7 @@ fn song_facts(song: &Song) -> Result<Facts> {
         || Levels::of(audio),
         || {
             rayon::join(
-                || Ok::<_, Error>(Beats::of(&LogMel::of(&heard, MelSettings::default())?)),
+                || Beats::of(&LogMel::of(&heard, MelSettings::default())?),
                 || Ok::<_, Error>(Key::of(&Chroma::of(&heard, ChromaSettings::default())?)),
             )
         },
@@ -56,9 +53,12 @@ fn song_facts(song: &Song) -> Result<Facts> {
             .with("peak", format!("{:.1} dB", 20.0 * levels.peak.max(1e-6).log10()));
     }
     if let (Ok(beats), Ok(key)) = (&beats, key) {
-        let tempo = match beats.confidence() {
-            sure if sure >= LEAST_CONFIDENCE => format!("about {:.0} a minute", beats.per_minute()),
-            _ => "no steady beat found".into(),
+        let tempo = match beats.is_clear() {
+            true => {
+                let bar = beats.beats_in_bar();
+                format!("about {:.0} a minute, {bar} to the bar", beats.per_minute())
+            }
+            false => "no clear beat found".into(),
         };
         let key = key
             .filter(|key| key.correlation >= LEAST_CORRELATION)

@@ -5,7 +5,7 @@ use super::drawn::{DrawnLoss, descend};
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::objective::Place;
 use super::{CodeTraining, History, InTraining, Observer};
-use crate::dataset::codes::{CodedSongs, input_row};
+use crate::dataset::codes::{BarPlace, CodedSongs, input_row};
 use crate::model::{CODES, CodeNetwork, Device, Dropout, ModelFile, ModelKind};
 use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor, Var};
@@ -24,8 +24,8 @@ struct Lesson {
     heard: Vec<u32>,
     /// The codes that follow.
     next: Vec<u32>,
-    /// Where in the beat what follows lies.
-    beats: Vec<Option<f32>>,
+    /// Where in beat and bar what follows lies.
+    places: Vec<Option<BarPlace>>,
     /// The songs they are from, one number for each sequence.
     songs: Vec<usize>,
 }
@@ -175,7 +175,7 @@ impl NextCodes<'_> {
                 let next = after(part, frame, block, block);
                 lesson.heard.extend(song.codes_at(frame, stages));
                 lesson.next.extend(song.codes_at(next, stages));
-                lesson.beats.push(song.beat_at(next));
+                lesson.places.push(song.place_at(next));
                 frame = next;
             }
         }
@@ -186,13 +186,13 @@ impl NextCodes<'_> {
     fn rows(&self, lesson: &Lesson) -> Result<Tensor> {
         let heard = self.songs.heard(&lesson.heard)?;
         let width = self.network.config().width;
-        let mut input = Vec::with_capacity(lesson.beats.len() * width);
+        let mut input = Vec::with_capacity(lesson.places.len() * width);
         let rows = heard.chunks_exact(self.songs.codebook().width());
-        for (row, beat) in rows.zip(&lesson.beats) {
-            input_row(row, *beat, &mut input);
+        for (row, place) in rows.zip(&lesson.places) {
+            input_row(row, *place, &mut input);
         }
         let batch = self.settings.descent.batch_size;
-        let shape = (batch, lesson.beats.len() / batch, width);
+        let shape = (batch, lesson.places.len() / batch, width);
         Ok(Tensor::from_vec(input, shape, self.network.device().candle())?)
     }
 
@@ -226,7 +226,7 @@ impl NextCodes<'_> {
         let network = self.network;
         let steps = self.settings.sequence_blocks;
         // What follows row r is heard at row r + 1 of the same sequence.
-        let chosen: Vec<u32> = (0..lesson.beats.len() as u32)
+        let chosen: Vec<u32> = (0..lesson.places.len() as u32)
             .filter(|row| {
                 !(*row as usize).is_multiple_of(steps) && random.random_bool(share.min(1.0))
             })

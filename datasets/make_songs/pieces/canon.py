@@ -9,7 +9,7 @@ from ..plucked import HARPSICHORD, PluckedStrings
 from ..score import Note, Tempo, dynamics, humanised, phrase, pitch, pitches
 
 # Each variation lasts one ground: eight quarter notes. Lengths in the unit at its side.
-_VARIATIONS = [
+VARIATIONS = [
     (1.0, "F#5:1 E5:1 D5:1 C#5:1 B4:1 A4:1 B4:1 C#5:1"),
     (1.0, "D5:1 C#5:1 B4:1 A4:1 G4:1 F#4:1 G4:1 E4:1"),
     (0.5, "D4:1 F#4:1 A4:1 G4:1 F#4:1 D4:1 F#4:1 E4:1 D4:1 B3:1 D4:1 A4:1 G4:1 B4:1 A4:1 G4:1"),
@@ -23,8 +23,8 @@ _VARIATIONS = [
             " G4:2 B4:1 A4:1 G4:2 F#4:1 E4:1 F#4:1 E4:1 D4:1 E4:1 F#4:1 G4:1 A4:1 B4:1"
             " G4:2 B4:1 A4:1 B4:2 C#5:1 D5:1 A4:1 B4:1 C#5:1 D5:1 E5:1 F#5:1 G5:1 A5:1"),
 ]
-_GROUND = pitches("D3 A2 B2 F#2 G2 D2 G2 A2")
-_CHORDS = ["F#4 A4 D5", "E4 A4 C#5", "D4 F#4 B4", "C#4 F#4 A4", "B3 D4 G4", "A3 D4 F#4", "B3 D4 G4",
+GROUND = pitches("D3 A2 B2 F#2 G2 D2 G2 A2")
+CHORDS = ["F#4 A4 D5", "E4 A4 C#5", "D4 F#4 B4", "C#4 F#4 A4", "B3 D4 G4", "A3 D4 F#4", "B3 D4 G4",
            "C#4 E4 A4"]
 _FINAL = ["F#5", "A4", "D4"]
 _GROUNDS = 8
@@ -39,7 +39,7 @@ def _voice(number, rng):
     """Violin group `number` enters one ground after the one before it."""
     shift = humanised(rng, seconds=0.005, velocity=0.02)
     notes = []
-    for place, (unit, text) in enumerate(_VARIATIONS):
+    for place, (unit, text) in enumerate(VARIATIONS):
         entry = 8.0 * (1 + number + place)
         if entry >= _END:
             break
@@ -70,7 +70,7 @@ def _ground(rng):
     for beat in range(int(_END)):
         start, level = shift(_TEMPO.seconds(beat) + _START, _LOUDNESS(beat))
         length = 0.93 * (_TEMPO.seconds(beat + 1) - _TEMPO.seconds(beat))
-        notes.append(Note(start, length, _GROUND[beat % 8], level * (1.06 if beat % 4 == 0 else 1.0)))
+        notes.append(Note(start, length, GROUND[beat % 8], level * (1.06 if beat % 4 == 0 else 1.0)))
     notes.append(Note(_TEMPO.seconds(_END) + _START, 4.0, pitch("D2"), 0.66))
     return _without_overlap(notes)
 
@@ -80,7 +80,7 @@ def _continuo(rng):
     shift = humanised(rng, seconds=0.006, velocity=0.04)
     notes = []
     for beat in range(int(_END)):
-        chord = [_GROUND[beat % 8] + 12, *pitches(_CHORDS[beat % 8])]
+        chord = [GROUND[beat % 8] + 12, *pitches(CHORDS[beat % 8])]
         length = 0.92 * (_TEMPO.seconds(beat + 1) - _TEMPO.seconds(beat))
         for number, midi in enumerate(chord):
             start, level = shift(_TEMPO.seconds(beat) + _START + 0.022 * number, 0.5)

@@ -41,7 +41,7 @@ _LOUDNESS = dynamics([
 _VERSE_AT, _CHORUS_AT, _END = 12, 60, 108
 
 
-def _accompaniment():
+def accompaniment():
     """`(eighth, midi, weight)`: intro on all six eighths, then bass and inner voices."""
     events = []
     for half, chord in enumerate(_INTRO_CHORDS):
@@ -57,7 +57,7 @@ def _accompaniment():
     return events
 
 
-def _melody():
+def melody():
     """The tune; long notes of the chorus get a lower third or sixth under them."""
     events = [(at, midi, 1.0) for at, _, midi in phrase(_VERSE, start=_VERSE_AT - 1)]
     events += [(at, midi, 1.0) for at, _, midi in phrase(_CHORUS, start=_CHORUS_AT)]
@@ -75,8 +75,8 @@ def _until_next(at, midi, events):
 
 def _notes(rng):
     shift = humanised(rng, seconds=0.007, velocity=0.025)
-    events = sorted(_accompaniment() + _melody())
-    tune = {(at, midi) for at, midi, _ in _melody()}
+    events = sorted(accompaniment() + melody())
+    tune = {(at, midi) for at, midi, _ in melody()}
     notes = []
     for at, midi, weight in events:
         start, velocity = shift(_TEMPO.seconds(at) + 0.1, _LOUDNESS(at) * weight)

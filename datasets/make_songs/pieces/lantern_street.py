@@ -15,7 +15,7 @@ _BPM = 104.0
 _SWING = 0.57
 _INTRO_BARS = 2
 # Voicings for the left and right hand together, and the bass note.
-_VOICING = {
+VOICING = {
     "Fmaj9": ("A3 C4 E4 G4", "F1"), "Em7b5": ("G3 Bb3 D4 E4", "E1"), "A7b13": ("G3 C#4 F4 A4", "A1"),
     "Dm9": ("F3 A3 C4 E4", "D2"), "Cm9": ("Eb3 G3 Bb3 D4", "C2"), "F13": ("Eb3 A3 D4 G4", "F1"),
     "Bbmaj9": ("D3 A3 C4 F4", "Bb1"), "Am7": ("G3 C4 E4 A4", "A1"), "D7b9": ("F#3 C4 Eb4 A4", "D2"),
@@ -27,20 +27,20 @@ _VOICING = {
 _A = ["Fmaj9", "Em7b5 A7b13", "Dm9", "Cm9 F13", "Bbmaj9", "Am7 D7b9", "Gm9", "C13sus C13"]
 _B = ["Bbmaj9", "Bbm9 Eb9", "Am9", "D9", "Gm9", "A7b13", "Dm9 G13", "Gm9 C13sus"]
 _A_LAST = ["Fmaj9", "Em7b5 A7b13", "Dm9", "Cm9 F13", "Bbmaj9", "Am7 D7b9", "Gm9 C13", "Fmaj9"]
-_BARS = ["Fmaj9", "Gm9 C13", *_A, *_B, *_A_LAST]
+BARS = ["Fmaj9", "Gm9 C13", *_A, *_B, *_A_LAST]
 
 # Lengths in eighths, eight to the bar.
-_TUNE_A = """
+TUNE_A = """
 r:1 A4:1 C5:1 E5:2 D5:1 C5:1 A4:1 | Bb4:3 A4:1 G4:1 C#5:3
 r:1 D5:1 F5:1 E5:2 D5:1 A4:2 | G4:2 Bb4:1 D5:2 C5:1 A4:2
 r:1 F4:1 A4:1 C5:2 D5:1 F5:2 | E5:3 D5:1 C5:1 Eb5:1 D5:2
 r:1 Bb4:1 D5:1 A5:2 G5:1 F5:1 D5:1 | F5:3 D5:1 E5:2 r:2
 """
-_TUNE_B = """
+TUNE_B = """
 D5:4 r:1 C5:1 D5:1 F5:1 | G5:3 F5:2 Db5:3 | C5:1 E5:3 r:1 B4:1 C5:1 E5:1 | F#5:3 E5:2 C5:3
 Bb4:1 D5:3 r:1 A4:1 Bb4:1 D5:1 | F5:3 E5:1 C#5:4 | D5:1 E5:1 F5:2 E5:2 D5:1 B4:1 | A4:1 Bb4:1 D5:2 C5:2 r:2
 """
-_TUNE_A_LAST = """
+TUNE_A_LAST = """
 r:1 A4:.5 Bb4:.5 C5:1 E5:2 G5:1 E5:1 C5:1 | Bb4:2 D5:1 A4:1 G4:1 C#5:3
 r:1 D5:.5 E5:.5 F5:1 A5:2 G5:1 E5:2 | D5:2 Eb5:1 G5:2 F5:1 D5:1 A4:1
 r:1 F4:1 A4:1 C5:1 D5:1 F5:1 A5:2 | G5:3 E5:1 C5:1 Eb5:1 D5:2
@@ -60,9 +60,9 @@ def _note(shift, beat, beats, midi, velocity, late=0.0):
     return Note(start, _seconds(beat + beats) + late - start, midi, level)
 
 
-def _halves():
+def halves():
     """Every half bar as `(first_beat, chord, is_whole_bar)`."""
-    for number, bar in enumerate(_BARS):
+    for number, bar in enumerate(BARS):
         chords = bar.split()
         yield 4.0 * number, chords[0], len(chords) == 1
         if len(chords) == 2:
@@ -72,7 +72,7 @@ def _halves():
 def _lead(rng):
     shift = humanised(rng, seconds=0.005, velocity=0.03)
     notes = []
-    for first_bar, text, level in ((2, _TUNE_A, 0.66), (10, _TUNE_B, 0.74), (18, _TUNE_A_LAST, 0.78)):
+    for first_bar, text, level in ((2, TUNE_A, 0.66), (10, TUNE_B, 0.74), (18, TUNE_A_LAST, 0.78)):
         for beat, beats, midi in phrase(text, start=4.0 * first_bar, unit=0.5):
             stress = 1.0 + 0.008 * (midi - 72) + (0.05 if beats >= 1.0 else -0.04)
             share = 0.96 if beats >= 0.75 else 0.88
@@ -88,8 +88,8 @@ def _keys(rng):
     """Chords that push: on the beat, and the eighth before the third beat."""
     shift = humanised(rng, seconds=0.006, velocity=0.035)
     notes = []
-    for number, (beat, chord, whole_bar) in enumerate(_halves()):
-        final = beat >= 4.0 * (len(_BARS) - 1)
+    for number, (beat, chord, whole_bar) in enumerate(halves()):
+        final = beat >= 4.0 * (len(BARS) - 1)
         if final:
             hits = [(0.0, 6.0, 0.62)]
         elif whole_bar:
@@ -98,7 +98,7 @@ def _keys(rng):
         else:
             hits = [(0.0, 1.2, 0.56), (1.5, 0.45, 0.44)]
         for offset, beats, level in hits:
-            for voice, midi in enumerate(pitches(_VOICING[chord][0])):
+            for voice, midi in enumerate(pitches(VOICING[chord][0])):
                 spread = 0.03 * voice if final else 0.004 * voice
                 notes.append(_note(shift, beat + offset, beats, midi, level * (0.9 + 0.05 * voice), spread))
     return notes
@@ -106,15 +106,15 @@ def _keys(rng):
 
 def _bass(rng):
     shift = humanised(rng, seconds=0.005, velocity=0.03)
-    halves = list(_halves())
+    halves = list(halves())
     notes = []
     for index, (beat, chord, whole_bar) in enumerate(halves):
-        root = pitches(_VOICING[chord][1])[0]
+        root = pitches(VOICING[chord][1])[0]
         root = root + 12 if root < 28 else root
         if index + 1 == len(halves):
             notes.append(_note(shift, beat, 5.5, root, 0.72))
             break
-        coming = pitches(_VOICING[halves[index + 1][1]][1])[0]
+        coming = pitches(VOICING[halves[index + 1][1]][1])[0]
         coming = coming + 12 if coming < 28 else coming
         fifth = root + (6 if chord.endswith("b5") else 7)
         approach = coming - 1 if root < coming else coming + 1
@@ -127,7 +127,7 @@ def _bass(rng):
     return notes
 
 
-def _bar_of_drums(number):
+def bar_of_drums(number):
     """Strokes of one bar as `(beat_in_bar, name, velocity)`."""
     bar = number - _INTRO_BARS
     section_start = bar in (0, 8, 16)
@@ -162,9 +162,9 @@ def _bar_of_drums(number):
 def _drums(rng):
     shift = humanised(rng, seconds=0.004, velocity=0.04)
     strokes = []
-    last = len(_BARS) - 1
+    last = len(BARS) - 1
     for number in range(last):
-        for beat, name, level in _bar_of_drums(number):
+        for beat, name, level in bar_of_drums(number):
             at, velocity = shift(_seconds(4.0 * number + beat), level)
             strokes.append((at, name, velocity))
     end = _seconds(4.0 * last)
@@ -173,7 +173,7 @@ def _drums(rng):
 
 def _render(sample_rate_hz):
     rng = np.random.default_rng(104)
-    seconds = _seconds(4.0 * len(_BARS)) + 4.0
+    seconds = _seconds(4.0 * len(BARS)) + 4.0
     bass = PluckedStrings(BASS, sample_rate_hz, seed=62).play(_bass(rng), seconds)
     # Each stem at its own loudness, then the room that suits it.
     stems = [

@@ -36,7 +36,7 @@ _LOUDNESS = dynamics([
 _STRESS = [1.12, 0.88, 0.92, 0.98, 1.10, 0.86, 0.92, 1.00]
 
 
-def _sixteenths():
+def sixteenths():
     """Every sixteenth as `(beat, midi, stress)`, then the final chord's first beat."""
     bars = [pitches(bar) for bar in _BARS.replace("\n", "/").split("/") if bar.strip()]
     events = []
@@ -53,7 +53,7 @@ def _sixteenths():
 
 def _notes(rng):
     shift = humanised(rng, seconds=0.005, velocity=0.018)
-    events, final_beat = _sixteenths()
+    events, final_beat = sixteenths()
     notes = []
     for beat, midi, stress in events:
         start, velocity = shift(_TEMPO.seconds(beat), _LOUDNESS(beat) * stress)

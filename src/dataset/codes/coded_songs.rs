@@ -1,10 +1,10 @@
 //! Songs as codes of overlapping spectra.
 
+use super::along_beats::{BarPlace, Frames, PLACE_WIDTH};
 use super::codebook::Codebook;
 use super::settings::CodeSettings;
-use crate::audio::Audio;
 use crate::dataset::{Gathered, Mono, Skipped, SongSource, gather, too_short, unusable};
-use crate::features::{Beats, LogMel, MelSettings, PrincipalComponents, Stft};
+use crate::features::{PrincipalComponents, Stft};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
 
@@ -15,8 +15,10 @@ pub struct CodedSong {
     pub title: String,
     /// Codes of the block that starts at each frame: blocks overlap.
     pub(super) codes: Vec<u32>,
-    /// Beats since the beginning at each frame; nothing where there is no steady beat.
+    /// Beats since the first bar's beginning at each frame; nothing where there is no clear beat.
     pub(super) beats: Option<Vec<f32>>,
+    /// The metre.
+    pub(super) beats_in_bar: usize,
     /// Samples from one frame to the next when it is played.
     pub(super) hop_samples: usize,
     /// What magnitudes were divided by.
@@ -39,10 +41,6 @@ pub struct CodedSongs {
     pub(super) skipped: Vec<Skipped>,
 }
 
-/// Numbers that tell where in beat and bar a block lies.
-const PLACE_WIDTH: usize = 6;
-/// Below this the onsets are too irregular for a beat.
-const LEAST_CONFIDENCE: f64 = 0.35;
 /// Frames that principal components are fitted to at most.
 const MOST_FRAMES: usize = 6_000;
 /// Frames whose spectra are held at a time.
@@ -99,6 +97,7 @@ impl CodedSongs {
                 codes: codebook.encode(rows)?,
                 title: song.title,
                 beats: song.beats,
+                beats_in_bar: song.beats_in_bar,
                 hop_samples: song.hop_samples,
                 loudest: song.loudest,
                 warnings: song.warnings,
@@ -187,9 +186,10 @@ impl CodedSong {
         self.hop_samples
     }
 
-    /// Beats since the beginning of the song at `frame`.
-    pub fn beat_at(&self, frame: usize) -> Option<f32> {
-        self.beats.as_ref().and_then(|beats| beats.get(frame).copied())
+    /// Where in beat and bar `frame` lies; nothing in a song without a clear beat.
+    pub fn place_at(&self, frame: usize) -> Option<BarPlace> {
+        let beat = self.beats.as_ref()?.get(frame).copied()?;
+        Some(BarPlace { beat, beats_in_bar: self.beats_in_bar })
     }
 
     /// Beats from one frame to the next.
@@ -204,18 +204,10 @@ pub(crate) fn input_width(width: usize) -> usize {
     width + PLACE_WIDTH
 }
 
-/// Adds an input row: a block, and where in beat and bar the next one lies.
-pub(crate) fn input_row(block: &[f32], next_beat: Option<f32>, to: &mut Vec<f32>) {
+/// Adds an input row: a block, and where in beat and bar the next one lies; zeros without a beat.
+pub(crate) fn input_row(block: &[f32], next: Option<BarPlace>, to: &mut Vec<f32>) {
     to.extend_from_slice(block);
-    to.extend(place(next_beat));
-}
-
-/// Where in beat and bar `beat` is: circles of one, two and four beats; zeros without a beat.
-fn place(beat: Option<f32>) -> [f32; PLACE_WIDTH] {
-    let Some(beat) = beat else { return [0.0; PLACE_WIDTH] };
-    let circle = |beats: f32| (beat / beats * std::f32::consts::TAU).sin_cos();
-    let (one, two, four) = (circle(1.0), circle(2.0), circle(4.0));
-    [one.0, one.1, two.0, two.1, four.0, four.1]
+    to.extend(next.map_or([0.0; PLACE_WIDTH], BarPlace::circles));
 }
 
 /// Multiplies each number of frames of components by its deviation to the power of `power`.
@@ -237,6 +229,7 @@ struct Heard {
     samples: Vec<f32>,
     centres: Vec<isize>,
     beats: Option<Vec<f32>>,
+    beats_in_bar: usize,
     hop_samples: usize,
     loudest: f32,
     warnings: Vec<String>,
@@ -249,7 +242,7 @@ impl Heard {
         warnings
             .iter_mut()
             .for_each(|warning| *warning = format!("{}: {warning}", source.short_name()));
-        let (centres, beats, hop_samples) = frames_of(&audio, settings)?;
+        let Frames { centres, beats, beats_in_bar, hop_samples } = Frames::of(&audio, settings)?;
         let least = LEAST_BLOCKS * settings.frames_per_block;
         if centres.len() < least {
             let needed =
@@ -283,7 +276,8 @@ impl Heard {
         let from = from.min(to - least);
         let (centres, beats) =
             (centres[from..to].to_vec(), beats.map(|beats| beats[from..to].to_vec()));
-        Ok(Self { title: source.title(), samples, centres, beats, hop_samples, loudest, warnings })
+        let title = source.title();
+        Ok(Self { title, samples, centres, beats, beats_in_bar, hop_samples, loudest, warnings })
     }
 
     fn compressed(&self, stft: &Stft, centres: &[isize], settings: &CodeSettings) -> Vec<f32> {
@@ -293,49 +287,6 @@ impl Heard {
         }
         rows
     }
-}
-
-/// The centres of frames, the beats at these, and the hop at which they are played again: along the
-/// beat, where there is one.
-type Frames = (Vec<isize>, Option<Vec<f32>>, usize);
-
-fn frames_of(audio: &Audio, settings: &CodeSettings) -> Result<Frames> {
-    let rate = f64::from(settings.sample_rate_hz);
-    let hop = settings.stft.hop_samples.max(1);
-    let end = audio.frames() as f64;
-    let steady = || ((0..audio.frames()).step_by(hop).map(|at| at as isize).collect(), None, hop);
-    if audio.duration_seconds() < 3.0 {
-        return Ok(steady());
-    }
-    let beats = Beats::of(&LogMel::of(audio, MelSettings::default())?);
-    let times = beats.times_seconds();
-    let period = beats.period_seconds();
-    if beats.confidence() < LEAST_CONFIDENCE || times.len() < 8 || !(0.2..2.0).contains(&period) {
-        return Ok(steady());
-    }
-    let block = hop * settings.frames_per_block;
-    let blocks_per_beat = (period * rate / block as f64).round().max(1.0) as usize;
-    let per_beat = blocks_per_beat * settings.frames_per_block;
-    // Before the first beat and after the last the tempo is the usual one.
-    let before = (times[0] / period).floor() as usize;
-    let last = times[times.len() - 1];
-    let after = ((end / rate - last) / period).floor().max(0.0) as usize;
-    let grid: Vec<f64> = (1..=before)
-        .rev()
-        .map(|count| times[0] - count as f64 * period)
-        .chain(times.iter().copied())
-        .chain((1..=after).map(|count| last + count as f64 * period))
-        .collect();
-    let (mut centres, mut counted) = (Vec::new(), Vec::new());
-    for (beat, pair) in grid.windows(2).enumerate() {
-        for part in 0..per_beat {
-            let share = part as f64 / per_beat as f64;
-            centres.push(((pair[0] + share * (pair[1] - pair[0])) * rate).round() as isize);
-            counted.push((beat as f64 + share) as f32);
-        }
-    }
-    let played = (period * rate / per_beat as f64).round().max(1.0) as usize;
-    Ok((centres, Some(counted), played))
 }
 
 impl std::fmt::Display for CodedSongs {

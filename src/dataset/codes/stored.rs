@@ -1,5 +1,6 @@
 //! Blocks in a model file: the songs' codes, what these stand for, and nothing of the songs' sound.
 
+use super::along_beats::UNKNOWN_BAR;
 use super::codebook::Codebook;
 use super::coded_songs::{CodedSong, CodedSongs};
 use super::settings::CodeSettings;
@@ -22,8 +23,14 @@ struct StoredSong {
     hop_samples: usize,
     loudest: f32,
     has_beats: bool,
+    #[serde(default = "unknown_bar")]
+    beats_in_bar: usize,
     #[serde(default)]
     warnings: Vec<String>,
+}
+
+fn unknown_bar() -> usize {
+    UNKNOWN_BAR
 }
 
 /// Names of the components' tensors: mean, directions, deviations.
@@ -66,6 +73,7 @@ impl StoredCodes {
             hop_samples: song.hop_samples,
             loudest: song.loudest,
             has_beats: song.beats.is_some(),
+            beats_in_bar: song.beats_in_bar,
             warnings: song.warnings.clone(),
         });
         Ok(Self { settings: blocks.settings.clone(), songs: songs.collect() })
@@ -100,12 +108,13 @@ impl StoredCodes {
                 && codes.iter().all(|code| (*code as usize) < codebook.codes())
                 && beats.as_ref().is_none_or(|beats| !beats.is_empty())
                 && song.hop_samples > 0
+                && (1..=12).contains(&song.beats_in_bar)
                 && song.loudest.is_finite();
             if !fit {
                 return Err(unfit(&format!("the codes of the song \"{}\"", song.title)));
             }
-            let StoredSong { title, hop_samples, loudest, warnings, .. } = song;
-            Ok(CodedSong { title, codes, beats, hop_samples, loudest, warnings })
+            let StoredSong { title, beats_in_bar, hop_samples, loudest, warnings, .. } = song;
+            Ok(CodedSong { title, codes, beats, beats_in_bar, hop_samples, loudest, warnings })
         });
         let songs: Vec<CodedSong> = songs.collect::<Result<_>>()?;
         if songs.is_empty() {

@@ -55,10 +55,10 @@ impl Building {
             return Err(unusable(source, "is silent: there is nothing to compose from"));
         }
         let seconds = samples.len() as f64 / f64::from(mel_settings.sample_rate_hz);
-        let beats = Beats::of(&mel);
+        let beats = Beats::of(&mel)?;
         let least = settings.least_beat_confidence;
         let song = self.before.0 + self.songs.len();
-        let mut grains = cut::cut(song, seconds, &mel, &beats, settings.grain_seconds, least);
+        let mut grains = cut::cut(song, seconds, &beats, settings.grain_seconds, least);
         let has_beat = grains.first().is_some_and(|grain| grain.phase.in_beat().is_some());
         leave_out_silence(&mut grains, &mel, loudest_db);
         if grains.len() < FEWEST_GRAINS {
@@ -93,6 +93,7 @@ impl Building {
             sample_rate_hz: read.sample_rate_hz,
             channel_count: read.channel_count,
             beats_per_minute: has_beat.then(|| beats.per_minute()),
+            beats_in_bar: has_beat.then(|| beats.beats_in_bar()),
             grains: first..self.before.1 + self.grains.len(),
             sections: Vec::new(),
             bands,

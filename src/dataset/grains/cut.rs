@@ -29,14 +29,15 @@ impl Grain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
     /// The beat of the bar, from 0, and the twelfths of the beat that have gone by; `None` in a song
-    /// without a beat.
+    /// without a beat. In longer bars than of four, the beats after the fourth count as the second to
+    /// fourth again.
     place: Option<(u8, u8)>,
 }
 
 const TWELFTHS: usize = 12;
-const LONGEST_BAR: usize = 4;
+const COUNTED_BEATS: usize = 4;
 /// How many different phases there are: each twelfth of four beats, and no beat at all.
-pub const PHASES: usize = LONGEST_BAR * TWELFTHS + 1;
+pub const PHASES: usize = COUNTED_BEATS * TWELFTHS + 1;
 
 impl Phase {
     const NONE: Self = Self { place: None };
@@ -59,20 +60,22 @@ impl Phase {
 
 /// Cuts lie before the onset that a beat is heard by, so that a crossfade is over when it comes.
 const BEFORE_ONSET_SECONDS: f64 = 0.012;
+/// A song with fewer beats is cut on a grid.
+const FEWEST_BEATS: usize = 4;
 
 /// Cuts `seconds` of song number `song` at its beats, or on a grid where they are no surer than
 /// `least_confidence`.
 pub(super) fn cut(
     song: usize,
     seconds: f64,
-    mel: &LogMel,
     beats: &Beats,
     grain_seconds: f64,
     least_confidence: f64,
 ) -> Vec<Grain> {
-    let has_beat = beats.confidence() >= least_confidence && beats.times_seconds().len() >= 4;
+    let has_beat =
+        beats.confidence() >= least_confidence && beats.times_seconds().len() >= FEWEST_BEATS;
     let cuts = if has_beat {
-        on_beats(seconds, mel, beats, grain_seconds)
+        on_beats(seconds, beats, grain_seconds)
     } else {
         let cuts = onset_cut::cuts(seconds, beats, grain_seconds, BEFORE_ONSET_SECONDS);
         cuts.into_iter().map(|cut| (cut, Phase::NONE)).collect()
@@ -89,13 +92,13 @@ pub(super) fn cut(
         .collect()
 }
 
-fn on_beats(seconds: f64, mel: &LogMel, beats: &Beats, grain_seconds: f64) -> Vec<(f64, Phase)> {
-    let times = covering(seconds, beats);
+fn on_beats(seconds: f64, beats: &Beats, grain_seconds: f64) -> Vec<(f64, Phase)> {
+    let (times, places) = covering(seconds, beats);
     let parts = parts_of_a_beat(beats, &times, grain_seconds);
-    let (bar, first_downbeat) = bars(mel, &times);
     let mut cuts = Vec::new();
-    for (index, pair) in times.windows(2).enumerate() {
-        let beat = (index + bar - first_downbeat) % bar;
+    for (pair, place) in times.windows(2).zip(places) {
+        let beat =
+            if place < COUNTED_BEATS { place } else { (place - 1) % (COUNTED_BEATS - 1) + 1 };
         for part in 0..parts {
             let at = pair[0] + (pair[1] - pair[0]) * part as f64 / parts as f64;
             let phase = Phase { place: Some((beat as u8, (part * TWELFTHS / parts) as u8)) };
@@ -107,9 +110,10 @@ fn on_beats(seconds: f64, mel: &LogMel, beats: &Beats, grain_seconds: f64) -> Ve
     cuts
 }
 
-/// The beats, carried on at the same pace to both ends of the song.
-fn covering(seconds: f64, beats: &Beats) -> Vec<f64> {
-    let period = beats.period_seconds();
+/// The beats and their places in the bar, carried on at the same pace to both ends of the song.
+fn covering(seconds: f64, beats: &Beats) -> (Vec<f64>, Vec<usize>) {
+    let (period, bar) = (beats.period_seconds(), beats.beats_in_bar());
+    let (found, last) = (beats.places_in_bar(), beats.places_in_bar().len() - 1);
     let mut times = beats.times_seconds().to_vec();
     let first = times[0];
     let before = (first / period).ceil() as usize;
@@ -119,7 +123,13 @@ fn covering(seconds: f64, beats: &Beats) -> Vec<f64> {
         all.push(all[all.len() - 1] + period);
     }
     all.push(seconds.max(all[all.len() - 1] + 1e-3));
-    all
+    let places = (0..all.len()).map(|index| match index.checked_sub(before) {
+        None => (found[0] + bar * before - (before - index)) % bar,
+        Some(beat) if beat <= last => found[beat],
+        Some(beat) => (found[last] + beat - last) % bar,
+    });
+    let places = places.collect();
+    (all, places)
 }
 
 /// Into how many grains to cut a beat: of lengths near the wished one, the number at whose places most
@@ -141,29 +151,6 @@ fn parts_of_a_beat(beats: &Beats, times: &[f64], grain_seconds: f64) -> usize {
     };
     let best = [1, 2, 3, 4, 6].into_iter().max_by(|a, b| fitness(*a).total_cmp(&fitness(*b)));
     best.unwrap_or(2)
-}
-
-/// Beats in a bar, 3 or 4, and which of the first ones begins one.
-fn bars(mel: &LogMel, times: &[f64]) -> (usize, usize) {
-    let rows: Vec<Vec<f32>> =
-        times.windows(2).map(|pair| mean_rows(mel, pair[0].max(0.0), pair[1])).collect();
-    let distance = |a: &[f32], b: &[f32]| -> f32 {
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len().max(1) as f32
-    };
-    let apart = |lag: usize| {
-        let pairs = rows.iter().zip(rows.iter().skip(lag));
-        let (sum, count) =
-            pairs.fold((0.0, 0usize), |(sum, count), (a, b)| (sum + distance(a, b), count + 1));
-        if count == 0 { f32::INFINITY } else { sum / count as f32 }
-    };
-    let bar = if apart(3) + apart(6) < 0.97 * (apart(4) + apart(8)) { 3 } else { LONGEST_BAR };
-    let change = |offset: usize| {
-        let places = (offset.max(1)..rows.len()).filter(|beat| beat % bar == offset);
-        let changes: Vec<f32> = places.map(|b| distance(&rows[b - 1], &rows[b])).collect();
-        changes.iter().sum::<f32>() / changes.len().max(1) as f32
-    };
-    let first = (0..bar).max_by(|a, b| change(*a).total_cmp(&change(*b))).unwrap_or(0);
-    (bar, first)
 }
 
 /// The mean of the rows between two times.

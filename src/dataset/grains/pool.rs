@@ -255,10 +255,10 @@ impl fmt::Display for GrainPool {
             self.candidates()
         )?;
         for song in &self.songs {
-            let beat =
-                song.beats_per_minute.map_or("no clear beat: a fixed grid".into(), |beats| {
-                    format!("{beats:.0} beats a minute")
-                });
+            let beat = match song.beats_per_minute.zip(song.beats_in_bar) {
+                Some((beats, bar)) => format!("{beats:.0} beats a minute, {bar} to the bar"),
+                None => "no clear beat: a fixed grid".into(),
+            };
             write!(f, "\n  {}: {beat}, {}", song.title, counted(song.sections.len(), "section"))?;
             song.warnings.iter().try_for_each(|warning| write!(f, "\n    note: {warning}"))?;
         }

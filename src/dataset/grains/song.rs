@@ -23,6 +23,8 @@ pub struct PoolSong {
     pub channel_count: usize,
     /// Its beats in a minute, or `None` where a fixed grid was cut.
     pub beats_per_minute: Option<f64>,
+    /// The beats of its bars, likewise.
+    pub beats_in_bar: Option<usize>,
     /// Which grains of the pool are its.
     pub grains: Range<usize>,
     /// Its sections, as ranges of grains of the pool.

@@ -2,7 +2,7 @@
 
 use super::copy_guard::CopyGuard;
 use crate::dataset::SongSource;
-use crate::dataset::codes::{CodeSettings, CodedSongs, input_row, input_width};
+use crate::dataset::codes::{BarPlace, CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
 use crate::generate::ending::ended;
 use crate::generate::{Piece, check_length};
@@ -202,7 +202,7 @@ struct Writer<'a> {
     state: Vec<State>,
     /// What the network made of all it heard: (1, units).
     hidden: Tensor,
-    beat: Option<f32>,
+    place: Option<BarPlace>,
     beats_per_block: f32,
     guard: CopyGuard<'a>,
 }
@@ -229,7 +229,7 @@ impl<'a> Writer<'a> {
         let rows = blocks.heard(&codes)?;
         let mut input = Vec::new();
         for (step, row) in rows.chunks_exact(blocks.codebook().width()).enumerate() {
-            input_row(row, song.beat_at(first + (step + 1) * frames), &mut input);
+            input_row(row, song.place_at(first + (step + 1) * frames), &mut input);
         }
         let width = composer.network.config().width;
         let device = composer.network.device().candle();
@@ -243,7 +243,7 @@ impl<'a> Writer<'a> {
             origin: format!("{}, from {seconds:.1} s", song.title),
             state,
             hidden: hidden.narrow(1, heard - 1, 1)?.flatten(0, 1)?.detach(),
-            beat: song.beat_at(first + heard * frames),
+            place: song.place_at(first + heard * frames),
             guard: CopyGuard::new(
                 blocks,
                 (options.longest_run_seconds / blocks.block_seconds(number)).round() as usize,
@@ -271,9 +271,9 @@ impl<'a> Writer<'a> {
             codes.push(chosen);
             drawn.push(Tensor::from_vec(vec![chosen], 1, device)?);
         }
-        self.beat = self.beat.map(|beat| beat + self.beats_per_block);
+        self.place = self.place.map(|place| place.later(self.beats_per_block));
         let mut input = Vec::new();
-        input_row(&self.composer.blocks.heard(&codes)?, self.beat, &mut input);
+        input_row(&self.composer.blocks.heard(&codes)?, self.place, &mut input);
         let input = Tensor::from_vec(input, (1, 1, network.config().width), device)?;
         let (hidden, state) = network.forward(&input, Some(&self.state), &Dropout::NONE)?;
         self.state = state;

@@ -1,0 +1,298 @@
+//! The recipe of the beat network's weights: trains it on rendered music whose beats are known.
+//!
+//! `cargo run --release --example learn_beats -- FOLDER EPOCHS OUTPUT.safetensors` reads pieces that
+//! `python -m make_beats training` wrote (each NAME.wav with its NAME.beats), keeps one in ten to see how
+//! well it does on pieces it does not learn from, and writes the weights after each epoch. The same
+//! folder gives the same weights. Those of the library were learned in 18 epochs, half an hour on two
+//! cores with other work beside, from the folder that
+//!
+//! ```text
+//! python -m make_beats training FOLDER --scores random --count 1500 --seed 2
+//! python -m make_beats training FOLDER --scores patterned --count 1300 --seed 3
+//! ```
+//!
+//! make. The constants of `src/features/beats` were chosen on the pieces kept aside.
+
+use candle_core::{DType, Device, Tensor, Var};
+use neural_composer::audio::Song;
+use neural_composer::features::{BeatNetwork, LogMel, MelSettings};
+use neural_composer::model::dense::Dense;
+use neural_composer::model::recurrent::{Cell, Recurrent};
+use neural_composer::train::optimizer::{Optimizer, Rule};
+use neural_composer::{Error, Result, atomic_file};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const BATCH: usize = 8;
+/// Frames of an excerpt: 12 s.
+const STEPS: usize = 752;
+const PEAK_RATE: f64 = 3e-3;
+/// Hops in samples that a piece is heard at: at another than 352 it is slower or faster.
+const HOPS: [usize; 3] = [318, 352, 390];
+/// How much more frames with a beat and with a downbeat count than others.
+const POSITIVE_WEIGHTS: [f32; 2] = [2.0, 4.0];
+const BANDS: usize = 64;
+
+/// A piece at one tempo: decibels of its bands, and the two targets of each frame.
+struct Piece {
+    db: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+impl Piece {
+    fn read(wav: &Path, hop_samples: usize) -> Result<Self> {
+        let truth = wav.with_extension("beats");
+        let text = std::fs::read_to_string(&truth).map_err(Error::io(&truth, "read the beats"))?;
+        let settings = MelSettings { hop_samples, ..MelSettings::default() };
+        let mel = LogMel::of(Song::open(wav)?.audio(), settings)?;
+        let mut targets = vec![0.0f32; 2 * mel.frames()];
+        for line in text.lines() {
+            let wrong = || Error::Data(format!("{}: no beat: {line:?}", truth.display()));
+            let (seconds, place) = line.split_once('\t').ok_or_else(wrong)?;
+            let seconds: f64 = seconds.parse().map_err(|_| wrong())?;
+            let centre = (seconds / mel.hop_seconds()).round() as isize;
+            for output in 0..if place == "1" { 2 } else { 1 } {
+                for (away, value) in [(-2, 0.25f32), (-1, 0.5), (0, 1.0), (1, 0.5), (2, 0.25)] {
+                    let frame = usize::try_from(centre + away).unwrap_or(usize::MAX);
+                    if let Some(target) =
+                        targets.get_mut(frame.saturating_mul(2).saturating_add(output))
+                    {
+                        *target = target.max(value);
+                    }
+                }
+            }
+        }
+        Ok(Self { db: mel.db().to_vec(), targets })
+    }
+
+    fn frames(&self) -> usize {
+        self.targets.len() / 2
+    }
+
+    /// The network's input and the targets of `STEPS` frames from `first` on; `random` colours them.
+    fn excerpt(&self, first: usize, random: Option<&mut ChaCha8Rng>) -> (Vec<f32>, Vec<f32>) {
+        let end = (first + STEPS).min(self.frames());
+        let mut db = self.db[first * BANDS..end * BANDS].to_vec();
+        if let Some(random) = random {
+            coloured(&mut db, random);
+        }
+        let mut input = BeatNetwork::input(&db, BANDS);
+        let mut targets = self.targets[2 * first..2 * end].to_vec();
+        input.resize(STEPS * BeatNetwork::INPUTS, -2.0);
+        targets.resize(STEPS * 2, 0.0);
+        (input, targets)
+    }
+}
+
+/// The sound through a random filter, a little higher or lower, over a random noise floor.
+#[expect(clippy::approx_constant, reason = "the weights were learned with 6.28")]
+fn coloured(db: &mut [f32], random: &mut ChaCha8Rng) {
+    let (tilt, wave) = (random.random_range(-8.0..8.0f32), random.random_range(0.0..6.0f32));
+    let (phase, length) = (random.random_range(0.0..6.28f32), random.random_range(8.0..40.0f32));
+    let move_by = random.random_range(-3i32..=3);
+    let loudest = db.iter().copied().fold(LogMel::FLOOR_DB, f32::max);
+    let floor = loudest - random.random_range(25.0..110.0f32);
+    let mut row_before = [0.0f32; BANDS];
+    for row in db.chunks_exact_mut(BANDS) {
+        row_before.copy_from_slice(row);
+        for (band, value) in row.iter_mut().enumerate() {
+            let from = (band as i32 + move_by).clamp(0, BANDS as i32 - 1) as usize;
+            let place = band as f32 / BANDS as f32 - 0.5;
+            let filter = tilt * place + wave * (phase + band as f32 * 6.28 / length).sin();
+            let powers = 10f32.powf((row_before[from] + filter) / 10.0) + 10f32.powf(floor / 10.0);
+            *value = 10.0 * powers.log10();
+        }
+    }
+}
+
+/// The network on Candle's tensors, to be trained.
+struct Trained {
+    variables: Vec<(String, Var)>,
+    dense: Dense,
+    fast: [Recurrent; 2],
+    slow: [[Recurrent; 2]; 2],
+    mix: Dense,
+    head: Dense,
+}
+
+impl Trained {
+    fn new(random: &mut ChaCha8Rng) -> Result<Self> {
+        let mut variables: Vec<(String, Var)> = Vec::new();
+        let mut drawn = |name: String, shape: &[usize], bound: f64| -> Result<Tensor> {
+            let count = shape.iter().product();
+            let numbers: Vec<f32> =
+                (0..count).map(|_| random.random_range(-1.0f32..=1.0) * bound as f32).collect();
+            let variable = Var::from_tensor(&Tensor::from_vec(numbers, shape, &Device::Cpu)?)?;
+            let tensor = variable.as_tensor().clone();
+            variables.push((name, variable));
+            Ok(tensor)
+        };
+        let units = BeatNetwork::UNITS;
+        let bound = |inputs: usize| 1.0 / (inputs as f64).sqrt();
+        let mut dense = |name: &str, inputs: usize, outputs: usize| -> Result<Dense> {
+            let weight = drawn(format!("{name}.weight"), &[outputs, inputs], bound(inputs))?;
+            Dense::new(weight, drawn(format!("{name}.bias"), &[outputs], bound(inputs))?)
+        };
+        let first = dense("dense", BeatNetwork::INPUTS, units)?;
+        let slow_units = BeatNetwork::SLOW_UNITS;
+        let mix = dense("mix", 2 * units + 2 * slow_units, units)?;
+        let head = dense("head", units, 2)?;
+        let mut one_way = |name: &str, inputs: usize, units: usize| -> Result<Recurrent> {
+            let mut part =
+                |what: &str, shape: &[usize]| drawn(name.replace('*', what), shape, bound(units));
+            Recurrent::new(
+                Cell::Gru,
+                part("weight_ih", &[3 * units, inputs])?,
+                part("weight_hh", &[3 * units, units])?,
+                part("bias_ih", &[3 * units])?,
+                part("bias_hh", &[3 * units])?,
+            )
+        };
+        let mut both_ways = |name: &str, inputs: usize, units: usize| -> Result<[Recurrent; 2]> {
+            Ok([one_way(name, inputs, units)?, one_way(&format!("{name}_reverse"), inputs, units)?])
+        };
+        let fast = both_ways("fast.*_l0", units, units)?;
+        let slow = [
+            both_ways("slow.*_l0", 2 * units, slow_units)?,
+            both_ways("slow.*_l1", 2 * slow_units, slow_units)?,
+        ];
+        Ok(Self { variables, dense: first, fast, slow, mix, head })
+    }
+
+    /// (batch, steps, inputs) to (batch, steps, 2), before the sigmoid.
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let both_ways = |[there, back]: &[Recurrent; 2], values: &Tensor| -> Result<Tensor> {
+            let forwards = there.forward(values, None)?.0;
+            let backwards = back.forward(&values.flip(&[1])?, None)?.0.flip(&[1])?;
+            Ok(Tensor::cat(&[forwards, backwards], 2)?)
+        };
+        let fast = both_ways(&self.fast, &self.dense.forward(input)?.tanh()?)?;
+        let (batch, steps, width) = fast.dims3()?;
+        let slower = BeatNetwork::SLOWER;
+        let mut slow = fast.reshape((batch, steps / slower, slower, width))?.mean(2)?;
+        for layer in &self.slow {
+            slow = both_ways(layer, &slow)?;
+        }
+        let (_, cells, slow_width) = slow.dims3()?;
+        let slow = slow.unsqueeze(2)?.broadcast_as((batch, cells, slower, slow_width))?;
+        let slow = slow.reshape((batch, steps, slow_width))?;
+        let both = Tensor::cat(&[fast, slow], 2)?;
+        self.head.forward(&self.mix.forward(&both)?.tanh()?)
+    }
+
+    fn write(&self, path: &Path) -> Result<()> {
+        let tensors: Vec<(String, Tensor)> = self
+            .variables
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
+            .collect();
+        let bytes = safetensors::serialize(tensors, None).map_err(|error| {
+            Error::Data(format!("the weights could not be put together: {error}"))
+        })?;
+        atomic_file::write(path, |file| {
+            file.write_all(&bytes).map_err(Error::io(path, "write the weights"))
+        })
+    }
+}
+
+/// Binary cross-entropy with weights, from values before the sigmoid: max(x, 0) − x·t + ln(1 + e^−|x|).
+fn loss(values: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let entropy =
+        ((values.relu()? - (values * targets)?)? + (values.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+    let extra: Vec<f32> = POSITIVE_WEIGHTS.iter().map(|weight| weight - 1.0).collect();
+    let weights = (targets.broadcast_mul(&Tensor::from_vec(extra, 2, &Device::Cpu)?)? + 1.0)?;
+    Ok((entropy * weights)?.mean_all()?)
+}
+
+fn batch(excerpts: Vec<(Vec<f32>, Vec<f32>)>) -> Result<(Tensor, Tensor)> {
+    let count = excerpts.len();
+    let (inputs, targets): (Vec<_>, Vec<_>) = excerpts.into_iter().unzip();
+    let input =
+        Tensor::from_vec(inputs.concat(), (count, STEPS, BeatNetwork::INPUTS), &Device::Cpu)?;
+    Ok((input, Tensor::from_vec(targets.concat(), (count, STEPS, 2), &Device::Cpu)?))
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, epochs, output] = &arguments[..] else {
+        return Err(Error::argument(
+            "arguments",
+            "FOLDER EPOCHS OUTPUT.safetensors",
+            arguments.join(" "),
+        ));
+    };
+    let epochs: usize =
+        epochs.parse().map_err(|_| Error::argument("EPOCHS", "a whole number", epochs))?;
+    let output = Path::new(output);
+    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "list"))?;
+    let mut wavs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    wavs.retain(|path| path.extension().is_some_and(|extension| extension == "wav"));
+    wavs.sort();
+    // A piece at all its tempi, so that none of them is learned from and judged by.
+    let pieces: Vec<Vec<Piece>> = wavs
+        .par_iter()
+        .enumerate()
+        .map(|(number, wav)| match number % 10 {
+            0 => Ok(vec![Piece::read(wav, MelSettings::default().hop_samples)?]),
+            _ => HOPS.iter().map(|hop| Piece::read(wav, *hop)).collect(),
+        })
+        .collect::<Result<_>>()?;
+    let (kept, learned): (Vec<_>, Vec<_>) =
+        pieces.iter().enumerate().partition(|(n, _)| n % 10 == 0);
+    println!("{} pieces to learn from, {} to look at", learned.len(), kept.len());
+
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let network = Trained::new(&mut random)?;
+    let rule = Rule::AdamW(Default::default());
+    let mut optimizer =
+        Optimizer::new(rule, network.variables.clone())?.with_clip_norm(Some(1.0))?;
+    let mut order: Vec<usize> = (0..learned.len()).collect();
+    let steps = epochs * order.len().div_ceil(BATCH);
+    let mut step = 0;
+    for epoch in 1..=epochs {
+        order.shuffle(&mut random);
+        let (mut sum, began) = (0.0, std::time::Instant::now());
+        for chosen in order.chunks(BATCH) {
+            let excerpts = chosen
+                .iter()
+                .map(|number| {
+                    let tempi = learned[*number].1;
+                    let piece = &tempi[random.random_range(0..tempi.len())];
+                    let first = random.random_range(0..=piece.frames().saturating_sub(STEPS));
+                    piece.excerpt(first, Some(&mut random))
+                })
+                .collect();
+            let (input, targets) = batch(excerpts)?;
+            let done = step as f64 / steps as f64;
+            // Up over the first twentieth, then down to nothing as a cosine.
+            let rate = PEAK_RATE
+                * (done * 20.0).min(1.0)
+                * (0.5 + 0.5 * (std::f64::consts::PI * done).cos());
+            sum += optimizer.minimize(&loss(&network.forward(&input)?, &targets)?, rate)?;
+            step += 1;
+        }
+        let mut validation = Vec::new();
+        for chosen in kept.chunks(BATCH) {
+            let (input, targets) =
+                batch(chosen.iter().map(|(_, p)| p[0].excerpt(400, None)).collect())?;
+            validation.push(
+                loss(&network.forward(&input)?.detach(), &targets)?
+                    .to_dtype(DType::F64)?
+                    .to_scalar::<f64>()?,
+            );
+        }
+        let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
+        println!(
+            "epoch {epoch}: loss {:.4}, on pieces kept aside {:.4}, {:.0} s",
+            mean(sum, order.len().div_ceil(BATCH)),
+            mean(validation.iter().sum(), validation.len()),
+            began.elapsed().as_secs_f64()
+        );
+        network.write(output)?;
+    }
+    Ok(())
+}

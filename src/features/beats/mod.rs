@@ -1,0 +1,154 @@
+//! Beats and bars, or that there are none.
+
+mod network;
+mod onsets;
+mod tracking;
+
+pub use network::{BeatNetwork, BeatProbabilities};
+
+use super::LogMel;
+use crate::Result;
+
+/// The beats and bars of a song: where one would tap, and where one would begin to count.
+///
+/// A recurrent network ([`BeatNetwork`]) hears how probable a beat and a downbeat are at each frame; the
+/// steadiest tempo and the metre that explain it best are found by a hidden Markov model. Both are an
+/// estimate: [`is_clear`](Self::is_clear) says whether there is a beat at all.
+///
+/// ```
+/// use neural_composer::audio::Audio;
+/// use neural_composer::features::{Beats, LogMel, MelSettings};
+/// let click = |i: usize| if i % 11_025 < 400 { (i as f32 * 0.3).sin() } else { 0.0 };
+/// let audio = Audio::mono((0..220_500).map(click).collect(), 22_050)?;
+/// let beats = Beats::of(&LogMel::of(&audio, MelSettings::default())?)?;
+/// assert!((beats.per_minute() - 120.0).abs() < 3.0);
+/// assert!(beats.is_clear());
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Beats {
+    times_seconds: Vec<f64>,
+    places: Vec<usize>,
+    beats_in_bar: usize,
+    period_seconds: f64,
+    confidence: f64,
+    onsets: Vec<f32>,
+    hop_seconds: f64,
+}
+
+/// The period of a song without beats.
+const USUAL_SECONDS: f64 = 0.5;
+/// Beats at the ends that are less probable are none: the song has not begun, or is over.
+const LEAST_AT_ENDS: f32 = 0.1;
+/// Frames around a beat's within which its probabilities are looked for.
+const AROUND: usize = 2;
+/// Fewer beats are not called clear.
+const FEWEST: usize = 4;
+
+impl Beats {
+    /// The confidence from which on a beat is called clear: on pieces that the network did not learn
+    /// from, it parts those with a beat from those without best.
+    pub const CLEAR: f64 = 0.26;
+
+    /// Finds the beats of a song.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument) for bands of other settings than
+    /// [`MelSettings::default`](super::MelSettings), which the network learned from.
+    pub fn of(mel: &LogMel) -> Result<Self> {
+        Ok(Self::heard(mel, &BeatNetwork::shipped()?.hear(mel)?))
+    }
+
+    /// The beats where a network heard them.
+    fn heard(mel: &LogMel, heard: &BeatProbabilities) -> Self {
+        let hop_seconds = mel.hop_seconds();
+        let counted = tracking::count(heard, hop_seconds);
+        let near = |frame: usize| {
+            let to = (frame + AROUND + 1).min(heard.beats.len());
+            heard.beats[frame.saturating_sub(AROUND)..to].iter().copied().fold(0.0, f32::max)
+        };
+        let is_heard = |beat: &(usize, usize)| near(beat.0) >= LEAST_AT_ENDS;
+        let from = counted.beats.iter().position(is_heard).unwrap_or(counted.beats.len());
+        let to = counted.beats.iter().rposition(is_heard).map_or(from, |last| last + 1);
+        let (frames, places): (Vec<usize>, Vec<usize>) =
+            counted.beats[from..to].iter().copied().unzip();
+        let sum = frames.iter().fold(0.0, |sum, frame| sum + f64::from(near(*frame)));
+        let times_seconds: Vec<f64> =
+            frames.iter().map(|frame| peak(&heard.beats, *frame) * hop_seconds).collect();
+        let mut periods: Vec<f64> =
+            times_seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        periods.sort_by(f64::total_cmp);
+        Self {
+            period_seconds: periods.get(periods.len() / 2).copied().unwrap_or(USUAL_SECONDS),
+            confidence: sum / frames.len().max(1) as f64,
+            times_seconds,
+            places,
+            beats_in_bar: counted.beats_in_bar,
+            onsets: onsets::onset_strength(mel),
+            hop_seconds,
+        }
+    }
+
+    /// When the beats are, first to last.
+    pub fn times_seconds(&self) -> &[f64] {
+        &self.times_seconds
+    }
+
+    /// Which beat of its bar each of the beats is, from 0.
+    pub fn places_in_bar(&self) -> &[usize] {
+        &self.places
+    }
+
+    /// When the bars begin, first to last.
+    pub fn downbeats_seconds(&self) -> Vec<f64> {
+        let beats = self.times_seconds.iter().zip(&self.places);
+        beats.filter(|(_, place)| **place == 0).map(|(time, _)| *time).collect()
+    }
+
+    /// The metre: how many beats most bars have, 2 to 7.
+    pub fn beats_in_bar(&self) -> usize {
+        self.beats_in_bar
+    }
+
+    /// The usual time from one beat to the next.
+    pub fn period_seconds(&self) -> f64 {
+        self.period_seconds
+    }
+
+    /// The tempo.
+    pub fn per_minute(&self) -> f64 {
+        60.0 / self.period_seconds
+    }
+
+    /// How probable the network holds the beats on average, 0 to 1.
+    pub fn confidence(&self) -> f64 {
+        self.confidence
+    }
+
+    /// Whether there is a beat to tap to.
+    pub fn is_clear(&self) -> bool {
+        self.confidence >= Self::CLEAR && self.times_seconds.len() >= FEWEST
+    }
+
+    /// How strongly something begins around a time, 1 being an ordinary amount.
+    pub fn onset_strength_at(&self, seconds: f64) -> f32 {
+        let frame = (seconds / self.hop_seconds).round().max(0.0) as usize;
+        let from = frame.saturating_sub(1).min(self.onsets.len());
+        let to = (frame + 2).min(self.onsets.len());
+        self.onsets[from..to].iter().copied().fold(0.0, f32::max)
+    }
+}
+
+/// Where the highest point near a frame lies, between frames: the top of the parabola through three.
+fn peak(probabilities: &[f32], frame: usize) -> f64 {
+    let to = (frame + AROUND + 1).min(probabilities.len());
+    let near = frame.saturating_sub(AROUND)..to;
+    let top = near.max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap_or(frame);
+    let at = |place: Option<usize>| place.and_then(|p| probabilities.get(p)).copied();
+    let (Some(before), Some(after)) = (at(top.checked_sub(1)), at(Some(top + 1))) else {
+        return top as f64;
+    };
+    let bend = 2.0 * probabilities[top] - before - after;
+    let away = if bend > 1e-6 { 0.5 * (after - before) / bend } else { 0.0 };
+    top as f64 + f64::from(away.clamp(-0.5, 0.5))
+}

@@ -1,0 +1,196 @@
+//! Where beats and bars are, from how probable each frame is to be a beat and a downbeat.
+
+use super::network::BeatProbabilities;
+use rayon::prelude::*;
+
+/// Beats per minute considered, and the ratio of one tempo to the next.
+const SLOWEST: f64 = 40.0;
+const FASTEST: f64 = 220.0;
+const STEP: f64 = 1.025;
+/// How much a change of the tempo from a beat to the next counts: its logarithm, times this; larger ones
+/// than `LARGEST_CHANGE` are not looked for.
+const TIGHTNESS: f64 = 25.0;
+const LARGEST_CHANGE: f64 = 0.15;
+/// Tempi so many octaves around the usual one are as good; what a beat costs that is an octave further.
+const USUAL_PER_MINUTE: f64 = 105.0;
+const USUAL_OCTAVES: f64 = 0.3;
+const TEMPO_COST: f64 = 2.0;
+/// Added to the logarithm of the odds that a frame is a beat, or a downbeat: how readily one is believed.
+const BELIEF_IN_BEATS: f64 = 1.5;
+const BELIEF_IN_DOWNBEATS: f64 = 1.5;
+/// No beat is surer than this to be a downbeat, nor surer not to be one.
+const LEAST_SHARE: f64 = 0.02;
+/// Beats in a bar, and what such a metre costs: how unusual it is.
+const METRES: [(usize, f64); 6] = [(2, 4.0), (3, 2.0), (4, 0.0), (5, 6.0), (6, 4.0), (7, 6.0)];
+/// A longer song is taken in parts of about so many frames, ten minutes, each with a metre of its own.
+const FRAMES_AT_ONCE: usize = 37_500;
+
+/// Beats of bars.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub beats_in_bar: usize,
+    /// Each beat's frame, and which beat of its bar it is, from 0.
+    pub beats: Vec<(usize, usize)>,
+}
+
+/// The beats and bars that explain the probabilities best.
+///
+/// A hidden Markov model whose state is the place in the bar and the tempo, which may change at beats only
+/// (the "bar pointer" of Whiteley, Cemgil and Godsill 2006, in the form of Krebs, Böck and Widmer, "An
+/// efficient state-space model for joint tempo and meter tracking", 2015); of a model for each metre the
+/// likeliest is taken, as Böck, Krebs and Widmer do ("Joint beat and downbeat tracking with recurrent neural
+/// networks", 2016). Between two beats nothing is decided, so Viterbi's algorithm goes from beat to beat.
+pub(super) fn count(heard: &BeatProbabilities, hop_seconds: f64) -> Counted {
+    let frames = heard.beats.len();
+    let tempi = Tempi::new(hop_seconds);
+    if frames < 2 * tempi.periods[0] {
+        return Counted { beats_in_bar: 4, beats: Vec::new() };
+    }
+    let evidence = evidence(heard);
+    let length = frames.div_ceil(frames.div_ceil(FRAMES_AT_ONCE));
+    let mut metres = [0; 8];
+    let mut beats = Vec::new();
+    for (part, evidence) in evidence.chunks(length).enumerate() {
+        let (beats_in_bar, found) = likeliest(evidence, &tempi);
+        metres[beats_in_bar] += found.len();
+        for (frame, place) in found {
+            let frame = part * length + frame;
+            // The last beat of a part and the first of the next may be one.
+            if beats.last().is_none_or(|(last, _)| last + tempi.periods[0] <= frame) {
+                beats.push((frame, place));
+            }
+        }
+    }
+    let beats_in_bar = (2..metres.len()).max_by_key(|metre| metres[*metre]).unwrap_or(4);
+    Counted { beats_in_bar, beats }
+}
+
+/// What a frame says for a downbeat there, and for another beat: logarithms of odds.
+struct Evidence {
+    downbeat: f64,
+    beat: f64,
+}
+
+fn evidence(heard: &BeatProbabilities) -> Vec<Evidence> {
+    // A beat may be a frame beside the likeliest, at less.
+    let near = |probabilities: &[f32], frame: usize| {
+        let to = (frame + 2).min(probabilities.len());
+        let around = probabilities[frame.saturating_sub(1)..to].iter().copied();
+        f64::from(0.5 * (around.fold(0.0, f32::max) + probabilities[frame]))
+    };
+    (0..heard.beats.len())
+        .map(|frame| {
+            let beat = near(&heard.beats, frame).clamp(0.002, 0.97);
+            let share = near(&heard.downbeats, frame) / beat;
+            let share = share.clamp(LEAST_SHARE, 1.0 - LEAST_SHARE);
+            let odds = (beat / (1.0 - beat)).ln();
+            Evidence {
+                downbeat: odds + share.ln() + BELIEF_IN_DOWNBEATS,
+                beat: odds + (1.0 - share).ln() + BELIEF_IN_BEATS,
+            }
+        })
+        .collect()
+}
+
+/// The tempi that are considered.
+struct Tempi {
+    /// Frames from beat to beat, rising.
+    periods: Vec<usize>,
+    /// What a beat at each tempo costs.
+    costs: Vec<f64>,
+    /// Of each tempo, those that may come before it, and what these changes cost.
+    before: Vec<Vec<(usize, f64)>>,
+}
+
+impl Tempi {
+    fn new(hop_seconds: f64) -> Self {
+        let frames = |per_minute: f64| 60.0 / per_minute / hop_seconds;
+        let steps = (FASTEST / SLOWEST).ln() / STEP.ln();
+        let mut periods: Vec<usize> = (0..=steps as i32)
+            .map(|step| ((frames(FASTEST) * STEP.powi(step)).round() as usize).max(2))
+            .collect();
+        periods.dedup();
+        let apart = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
+        let before = |period: &usize| {
+            let changes = periods.iter().map(|other| apart(*period, *other)).enumerate();
+            let near = changes.filter(|(_, change)| *change <= LARGEST_CHANGE);
+            near.map(|(other, change)| (other, TIGHTNESS * change)).collect()
+        };
+        let cost = |period: &usize| {
+            let octaves = (frames(USUAL_PER_MINUTE) / *period as f64).log2().abs();
+            TEMPO_COST * (octaves - USUAL_OCTAVES).max(0.0).powi(2)
+        };
+        Self {
+            before: periods.iter().map(before).collect(),
+            costs: periods.iter().map(cost).collect(),
+            periods,
+        }
+    }
+}
+
+/// The metre that explains the evidence best, and its beats.
+fn likeliest(evidence: &[Evidence], tempi: &Tempi) -> (usize, Vec<(usize, usize)>) {
+    let paths: Vec<_> = METRES
+        .par_iter()
+        .map(|(beats_in_bar, cost)| {
+            let (score, beats) = path(evidence, tempi, *beats_in_bar);
+            (score - cost, *beats_in_bar, beats)
+        })
+        .collect();
+    let best = paths.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map_or((4, Vec::new()), |(_, beats_in_bar, beats)| (beats_in_bar, beats))
+}
+
+/// The best path through bars of so many beats: its score, and its beats with their places.
+fn path(evidence: &[Evidence], tempi: &Tempi, beats_in_bar: usize) -> (f64, Vec<(usize, usize)>) {
+    let count = tempi.periods.len();
+    // A state is a place in the bar, and the tempo of the beat that begins there.
+    let states = beats_in_bar * count;
+    let remembered = tempi.periods[count - 1] + 1;
+    let mut scores = vec![f64::NEG_INFINITY; remembered * states];
+    // The tempo of the beat before; none where the path begins.
+    let mut before: Vec<Option<u8>> = vec![None; evidence.len() * states];
+    let mut arriving = vec![f64::NEG_INFINITY; count];
+    let mut last = (f64::NEG_INFINITY, 0, 0);
+    for (frame, heard) in evidence.iter().enumerate() {
+        for place in 0..beats_in_bar {
+            let place_before = (place + beats_in_bar - 1) % beats_in_bar;
+            for (tempo, score) in arriving.iter_mut().enumerate() {
+                let from = frame.checked_sub(tempi.periods[tempo]);
+                *score = from.map_or(f64::NEG_INFINITY, |from| {
+                    scores[from % remembered * states + place_before * count + tempo]
+                });
+            }
+            let evidence_here = if place == 0 { heard.downbeat } else { heard.beat };
+            for tempo in 0..count {
+                // The song may begin anywhere within a beat.
+                let begins = frame < tempi.periods[tempo];
+                let mut best = (if begins { 0.0 } else { f64::NEG_INFINITY }, None);
+                for (other, cost) in &tempi.before[tempo] {
+                    let score = arriving[*other] - cost;
+                    if score > best.0 {
+                        best = (score, Some(*other as u8));
+                    }
+                }
+                let state = place * count + tempo;
+                let score = best.0 + evidence_here - tempi.costs[tempo];
+                scores[frame % remembered * states + state] = score;
+                before[frame * states + state] = best.1;
+                // The last beat ends with the song or beyond it.
+                if frame + tempi.periods[tempo] >= evidence.len() && score > last.0 {
+                    last = (score, frame, state);
+                }
+            }
+        }
+    }
+    let (score, mut frame, mut state) = last;
+    let mut beats = vec![(frame, state / count)];
+    while let Some(tempo) = before[frame * states + state] {
+        frame -= tempi.periods[usize::from(tempo)];
+        let place = (state / count + beats_in_bar - 1) % beats_in_bar;
+        state = place * count + usize::from(tempo);
+        beats.push((frame, place));
+    }
+    beats.reverse();
+    (score, beats)
+}
