@@ -76,18 +76,19 @@ fn implanted(host: &Audio, passage: &Audio, seconds: f64) -> Audio {
 
 #[test]
 fn three_seconds_of_another_song_are_found_in_a_piece() {
-    let (song, host) = (song("prelude.mp3"), song("greensleeves.flac").excerpt(5.0, 35.0));
+    let song_and_host = (song("prelude.mp3"), song("greensleeves.flac"));
+    let (song, host) = (song_and_host.0.excerpt(10.0, 50.0), song_and_host.1.excerpt(5.0, 20.0));
     let clean = taken(&host, &[&song]).unwrap();
     assert!(!clean.is_found(), "{clean:?}");
     // As they are, and a tone higher as a tape does it.
-    let piece = implanted(&host, &song.excerpt(31.0, 34.0), 12.0);
+    let piece = implanted(&host, &song.excerpt(21.0, 24.0), 6.0);
     let plain = taken(&piece, &[&song]).unwrap();
     assert!(plain.is_found() && plain.semitones == 0, "{plain:?}");
     let mel = mel_copies(&piece, &[&song]).unwrap();
-    assert!(mel.longest_run_seconds > 2.8 && (0.02..0.1).contains(&mel.share), "{mel:?}");
+    assert!(mel.longest_run_seconds > 2.8 && (0.02..0.2).contains(&mel.share), "{mel:?}");
     assert!(judge(&piece, &[&song]).unwrap().faults().join(" ").contains("nowhere else"));
-    let higher = tape(&song.excerpt(31.0, 35.0), 2f64.powf(2.0 / 12.0));
-    let higher = taken(&implanted(&host, &higher, 12.0), &[&song]).unwrap();
+    let higher = tape(&song.excerpt(21.0, 25.0), 2f64.powf(2.0 / 12.0));
+    let higher = taken(&implanted(&host, &higher, 6.0), &[&song]).unwrap();
     assert!(higher.is_found() && higher.semitones == 2, "{higher:?}");
 }
 

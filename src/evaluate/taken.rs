@@ -36,7 +36,7 @@ pub struct Taken {
 
 impl Taken {
     /// An excess above this means that a passage of 2.5 s or more was taken from a song.
-    pub const LIMIT: f64 = 0.012;
+    pub const LIMIT: f64 = 0.016;
 
     /// Whether a passage of 2.5 s or more was taken from a song: [`excess`](Self::excess) is above
     /// [`LIMIT`](Self::LIMIT).
