@@ -60,11 +60,11 @@ impl Phase {
 
 /// Cuts lie before the onset that a beat is heard by, so that a crossfade is over when it comes.
 const BEFORE_ONSET_SECONDS: f64 = 0.012;
-/// A song with fewer beats is cut on a grid.
+/// A song with fewer beats is cut where something begins.
 const FEWEST_BEATS: usize = 4;
 
-/// Cuts `seconds` of song number `song` at its beats, or on a grid where they are no surer than
-/// `least_confidence`.
+/// Cuts `seconds` of song number `song` at its beats, or where something begins when they are no surer
+/// than `least_confidence`.
 pub(super) fn cut(
     song: usize,
     seconds: f64,

@@ -257,7 +257,7 @@ impl fmt::Display for GrainPool {
         for song in &self.songs {
             let beat = match song.beats_per_minute.zip(song.beats_in_bar) {
                 Some((beats, bar)) => format!("{beats:.0} beats a minute, {bar} to the bar"),
-                None => "no clear beat: a fixed grid".into(),
+                None => "no clear beat: cut where something begins".into(),
             };
             write!(f, "\n  {}: {beat}, {}", song.title, counted(song.sections.len(), "section"))?;
             song.warnings.iter().try_for_each(|warning| write!(f, "\n    note: {warning}"))?;

@@ -15,7 +15,7 @@ pub struct GrainSettings {
     pub shifts: Vec<i32>,
     /// Numbers that describe a grain to the network. Usual: 48.
     pub components: usize,
-    /// Beats less sure than this are not heeded, and a fixed grid is cut instead; 0 to 1. Usual:
+    /// Beats less sure than this are not heeded, and cuts are made at onsets instead; 0 to 1. Usual:
     /// [`Beats::CLEAR`].
     pub least_beat_confidence: f64,
     /// Candidates that one step of training chooses among, at most: what a step costs.

@@ -21,7 +21,7 @@ pub struct PoolSong {
     pub sample_rate_hz: u32,
     /// Its channels.
     pub channel_count: usize,
-    /// Its beats in a minute, or `None` where a fixed grid was cut.
+    /// Its beats in a minute, or `None` where it was cut at onsets.
     pub beats_per_minute: Option<f64>,
     /// The beats of its bars, likewise.
     pub beats_in_bar: Option<usize>,
