@@ -1,10 +1,10 @@
-"""What a detector of its own finds of songs in pieces: log-mel bands that nothing in the library uses.
+"""What a detector of its own finds of songs in pieces: bands that nothing in the library uses.
 
     python tests/campaigns/outside_copies.py SONG PIECE...
 
-Of two-second windows of a piece the share that correlates above 0.95 with any place of the song, and the
-longest stretch along which windows of a second stay above 0.9, with the song's second half against its
-first as a measure. It needs ffmpeg, NumPy and librosa (`pip install librosa`).
+Of two-second windows of a piece the share that correlates above 0.95 with any place of the song,
+and the longest stretch along which windows of a second stay above 0.9; the song's second half
+against its first stands beside. It needs ffmpeg, NumPy and librosa (`pip install librosa`).
 """
 
 import subprocess
