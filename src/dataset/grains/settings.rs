@@ -1,7 +1,6 @@
 //! How songs become grains.
 
 use crate::audio::Need;
-use crate::features::Beats;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -15,8 +14,8 @@ pub struct GrainSettings {
     pub shifts: Vec<i32>,
     /// Numbers that describe a grain to the network. Usual: 48.
     pub components: usize,
-    /// Beats less sure than this are not heeded, and cuts are made at onsets instead; 0 to 1. Usual:
-    /// [`Beats::CLEAR`].
+    /// Beats less sure than this are not heeded, and cuts are made at onsets instead; 0 to 1. Usual: 0.1,
+    /// less than what is called clear: cuts along a beat that is only guessed join better than none.
     pub least_beat_confidence: f64,
     /// Candidates that one step of training chooses among, at most: what a step costs.
     pub chapter_candidates: usize,
@@ -28,7 +27,7 @@ impl Default for GrainSettings {
             grain_seconds: 0.21,
             shifts: vec![0, 1, -1, 2, -2],
             components: 48,
-            least_beat_confidence: Beats::CLEAR,
+            least_beat_confidence: 0.1,
             chapter_candidates: 4_096,
         }
     }
