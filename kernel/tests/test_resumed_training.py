@@ -73,7 +73,7 @@ def test_the_two_shown_lines_go_on_to_the_same_loss(specs, tmp_path):
         assert cell.status == "ok", cell.error
         assert "went on from" in shown(cell)
         assert notebook.run(LOSS).result == expected
-        assert notebook.run("history.epochs.len()").result == "60"
+        assert notebook.run("history.epochs.len()").result == "300"
 
 
 def test_the_same_cell_goes_on_by_itself_after_a_restart(specs, tmp_path):
@@ -112,7 +112,9 @@ def test_trainings_in_the_lab_keep_their_own_checkpoints(specs):
     """Without a word about it in the cell, the stop button and a restart lose nothing."""
     folder = Path(__file__).parents[2] / ".lab/checkpoints"
     before = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    settings = f"{SETTINGS}.learning_rate({1e-3 + (time.time() % 1000) * 1e-9})"
+    # Long enough to be stopped on a fast machine.
+    long = SETTINGS.replace("epochs(60)", "epochs(300)")
+    settings = f"{long}.learning_rate({1e-3 + (time.time() % 1000) * 1e-9})"
     with Notebook(specs) as notebook:
         for code in (DATA, NETWORK):
             assert notebook.run(code).status == "ok"
@@ -128,4 +130,4 @@ def test_trainings_in_the_lab_keep_their_own_checkpoints(specs):
             assert notebook.run(code).status == "ok"
         cell = notebook.run(TRAIN.format(settings=settings))
         assert "went on from" in shown(cell)
-        assert notebook.run("history.epochs.len()").result == "60"
+        assert notebook.run("history.epochs.len()").result == "300"
