@@ -73,7 +73,7 @@ def test_the_two_shown_lines_go_on_to_the_same_loss(specs, tmp_path):
         assert cell.status == "ok", cell.error
         assert "went on from" in shown(cell)
         assert notebook.run(LOSS).result == expected
-        assert notebook.run("history.epochs.len()").result == "300"
+        assert notebook.run("history.epochs.len()").result == "60"
 
 
 def test_the_same_cell_goes_on_by_itself_after_a_restart(specs, tmp_path):
