@@ -1,24 +1,21 @@
 //! How much of a piece is copied, and from where.
 
-use super::bands_of;
 use super::changes::Change;
 use super::frames::Frames;
 use super::matching::{Match, Runs, best_matches, best_matches_and_run};
-use super::mel_copies::{MelCopies, mel_copies};
-use super::taken::{Taken, taken};
+use super::mel_copies::{self, MelCopies};
+use super::taken::{self, Taken};
+use super::windows::{COPIED, RUN_WINDOW_SECONDS, WINDOW_SECONDS, go_on, too_short};
+use super::{Heard, heard_of};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use crate::audio::Audio;
-use crate::features::PitchBands;
+use crate::features::{LogMel, PitchBands};
 use crate::interrupt::{self, Listener};
-use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fmt;
 
-/// Seconds that are compared at a time.
-const WINDOW_SECONDS: f64 = 2.0;
-/// Seconds that are compared at a time when runs in the original order are measured.
-const RUN_WINDOW_SECONDS: f64 = 1.0;
-/// What correlates at least so well is called a copy.
-const COPIED: f32 = 0.95;
 /// Frames averaged when transpositions and speeds are searched: 64 ms.
 const COARSE_FRAMES: usize = 4;
 /// A transposition or speed whose best window correlates less, on coarse frames, is not looked at
@@ -120,19 +117,22 @@ fn changed(
 /// [`Error::Interrupted`] on a request to stop.
 pub fn copies(piece: &Audio, songs: &[&Audio]) -> Result<Copies> {
     let _job = interrupt::begin()?;
-    let by_bands = of_bands(&PitchBands::of(piece)?, &bands_of(songs)?)?;
-    Ok(by_bands.beside(mel_copies(piece, songs)?, taken(piece, songs)?))
+    of_heard(&Heard::of(piece)?, &heard_of(songs)?)
+}
+
+/// As [`copies`], of what was kept of the sounds.
+pub(super) fn of_heard(piece: &Heard, songs: &[Heard]) -> Result<Copies> {
+    let bands: Vec<PitchBands> = songs.iter().map(|song| song.bands.clone()).collect();
+    let mels: Vec<LogMel> = songs.iter().map(|song| song.mel.clone()).collect();
+    let by_bands = of_bands(&piece.bands, &bands)?;
+    Ok(by_bands.beside(mel_copies::of_mel(&piece.mel, &mels)?, taken::of_heard(piece, songs)?))
 }
 
 /// What the first detector says, of what was computed already.
 pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<BandCopies> {
     let window = frames_in(WINDOW_SECONDS, 1);
     if piece.frames() < window {
-        return Err(Error::Data(format!(
-            "the piece is {:.1} s long: copies are looked for in windows of {WINDOW_SECONDS} s, so \
-             judge a longer piece",
-            piece.frames() as f64 * PitchBands::HOP_SECONDS
-        )));
+        return Err(too_short(piece.frames() as f64 * PitchBands::HOP_SECONDS));
     }
     let runs = Runs { window: frames_in(RUN_WINDOW_SECONDS, 1), least: COPIED, dips: 0 };
     let mut best = vec![Found::default(); piece.frames() + 1 - window];
@@ -197,14 +197,6 @@ fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Chang
     promising.sort_by(|a, b| b.0.total_cmp(&a.0));
     let closely = promising.iter().take(CLOSELY).flat_map(|(_, change)| change.closer());
     Ok(std::iter::once(Change::NONE).chain(closely).collect())
-}
-
-/// An error when the user asked to stop.
-fn go_on(stop: &Listener) -> Result<()> {
-    match stop.requested() {
-        true => Err(Error::Interrupted("while copies were looked for".into())),
-        false => Ok(()),
-    }
 }
 
 /// Neighbouring copied windows of one song and change as passages, the longest first.

@@ -2,7 +2,7 @@
 
 use super::{
     Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, heard_of, joins,
-    mel_copies, style, taken,
+    style,
 };
 use crate::audio::Audio;
 use crate::features::{LogMel, PitchBands};
@@ -70,17 +70,15 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
         return Err(Error::argument("songs", "at least one", 0));
     }
     let textures: Vec<Texture> = songs.iter().map(Heard::texture).collect();
-    let taken = taken::of_heard(piece, &songs)?;
     let piece_bands = &piece.bands;
     let (song_bands, song_mels): (Vec<PitchBands>, Vec<LogMel>) =
-        songs.into_iter().map(|song| (song.bands, song.mel)).unzip();
+        songs.iter().map(|song| (song.bands.clone(), song.mel.clone())).unzip();
     let mean =
         |of: fn(&Texture) -> f64| textures.iter().map(of).sum::<f64>() / textures.len() as f64;
     let middle = form::average(&song_bands);
     Ok(Judgement {
         style: style::of_bands((piece_bands, &piece.mel), (&song_bands, &song_mels))?,
-        copies: copies::of_bands(piece_bands, &song_bands)?
-            .beside(mel_copies::of_mel(&piece.mel, &song_mels)?, taken),
+        copies: copies::of_heard(piece, &songs)?,
         joins: joins::of_bands(piece_bands, &song_bands),
         texture: piece.texture(),
         song_texture: Texture {

@@ -3,10 +3,13 @@
 use super::elsewhere::parts;
 use super::frames::Frames;
 use super::matching::{Runs, best_matches_and_run};
+use super::windows::{COPIED, RUN_WINDOW_SECONDS, WINDOW_SECONDS, go_on, too_short};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use crate::audio::Audio;
 use crate::features::{LogMel, MelSettings};
 use crate::interrupt::{self, Listener};
-use crate::{Error, Result};
 use rayon::prelude::*;
 
 /// What the detector looks at: 64 bands up to 11 kHz, every 16 ms.
@@ -20,13 +23,7 @@ pub(super) const SETTINGS: MelSettings = MelSettings {
 };
 /// Levels further below the loudest point count as silence.
 const RANGE_DB: f32 = 60.0;
-/// Seconds that are compared at a time.
-const WINDOW_SECONDS: f64 = 2.0;
-/// What correlates at least so well is called a copy.
-const COPIED: f32 = 0.95;
-/// Seconds that are compared at a time when runs in the original order are measured, …
-const RUN_WINDOW_SECONDS: f64 = 1.0;
-/// … how well they have to correlate, and for how many frames they need not: 0.1 s.
+/// How well windows have to correlate along a run, and for how many frames they need not: 0.1 s.
 const IN_ORDER: f32 = 0.9;
 const DIP_FRAMES: u8 = 6;
 
@@ -74,33 +71,25 @@ pub fn mel_copies(piece: &Audio, songs: &[&Audio]) -> Result<MelCopies> {
 /// As [`mel_copies`], of what was computed already.
 pub(super) fn of_mel(piece: &LogMel, songs: &[LogMel]) -> Result<MelCopies> {
     if piece.frames() < frames_in(WINDOW_SECONDS) {
-        return Err(Error::Data(format!(
-            "the piece is {:.1} s long: copies are looked for in windows of {WINDOW_SECONDS} s, so \
-             judge a longer piece",
-            piece.frames() as f64 * SETTINGS.hop_seconds()
-        )));
+        return Err(too_short(piece.frames() as f64 * SETTINGS.hop_seconds()));
     }
     let piece = Frames::of_mel(piece, 1, 0, RANGE_DB);
     let stop = Listener::here();
     let compared = songs.par_iter().map(|song| {
-        if stop.requested() {
-            return Err(Error::Interrupted("while copies were looked for".into()));
-        }
+        go_on(&stop)?;
         let song = Frames::of_mel(song, 1, 0, RANGE_DB);
         let mut own = Matched::default();
         for part in parts(&song, &song, 1.0, piece.len(), SETTINGS.hop_seconds()) {
             let mut found = Matched::of(&part.own, &part.before);
             found.join(Matched::of(&part.own, &part.after));
-            own.best.append(&mut found.best);
-            own.run = own.run.max(found.run);
+            own.append(found);
         }
         Ok((Matched::of(&piece, &song), own))
     });
     let (mut found, mut own) = (Matched::default(), Matched::default());
-    for (of_piece, mut of_song) in compared.collect::<Result<Vec<_>>>()? {
+    for (of_piece, of_song) in compared.collect::<Result<Vec<_>>>()? {
         found.join(of_piece);
-        own.best.append(&mut of_song.best);
-        own.run = own.run.max(of_song.run);
+        own.append(of_song);
     }
     Ok(MelCopies {
         share: found.share(),
@@ -129,6 +118,12 @@ impl Matched {
     fn join(&mut self, other: Self) {
         self.best.resize(self.best.len().max(other.best.len()), 0.0);
         self.best.iter_mut().zip(other.best).for_each(|(best, found)| *best = best.max(found));
+        self.run = self.run.max(other.run);
+    }
+
+    /// Further windows.
+    fn append(&mut self, mut other: Self) {
+        self.best.append(&mut other.best);
         self.run = self.run.max(other.run);
     }
 

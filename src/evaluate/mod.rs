@@ -18,6 +18,7 @@ mod similarity;
 mod style;
 mod taken;
 mod texture;
+mod windows;
 
 pub use copies::{CopiedPassage, Copies, copies};
 pub use form::SelfSimilarity;

@@ -4,11 +4,14 @@ use super::changes::Change;
 use super::dynamics::best_of_dynamics;
 use super::elsewhere::parts;
 use super::frames::Frames;
+use super::windows::go_on;
 use super::{Heard, heard_of};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::interrupt::{self, Listener};
-use crate::{Error, Result};
 use rayon::prelude::*;
 
 /// Seconds of the piece whose movement is held against how alike the song moves elsewhere: longer than
@@ -136,9 +139,7 @@ impl Pair<'_> {
         let stop = Listener::here();
         let window = (WINDOW_SECONDS / FRAME_SECONDS).round() as usize;
         let fit = |change: Change| {
-            if stop.requested() {
-                return Err(Error::Interrupted("while copies were looked for".into()));
-            }
+            go_on(&stop)?;
             let piece = Self::plain(self.piece, change);
             let plain = Self::plain(self.song, change);
             let mut fit = Fit { change, piece: 0.0, own: 0.0 };

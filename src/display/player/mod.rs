@@ -240,7 +240,7 @@ struct Track {
 fn track(title: &str, audio: &Audio, limit_bytes: usize) -> Result<Track> {
     let mono = audio.to_mono();
     let (preview, spectrogram) =
-        rayon::join(|| Preview::of(audio, &mono, limit_bytes), || small_spectrogram(&mono));
+        rayon::join(|| Preview::of(audio, limit_bytes), || small_spectrogram(&mono));
     let (preview, (raster, top_hz)) = (preview?, spectrogram?);
     let channels: Vec<&[f32]> = audio.channels().iter().take(2).map(Vec::as_slice).collect();
     let columns = COLUMNS.min(audio.frames());
@@ -292,7 +292,7 @@ pub(crate) fn short_audio(audio: &Audio, label: &str, limit_bytes: usize) -> Res
     if playable::frames(audio) == 0 {
         return Ok(String::new());
     }
-    let preview = Preview::of(audio, &audio.to_mono(), limit_bytes / 4 * 3)?;
+    let preview = Preview::of(audio, limit_bytes / 4 * 3)?;
     Ok(format!(
         "<audio controls preload=\"metadata\" aria-label=\"{}\" \
          src=\"data:{};base64,{}\"></audio>",

@@ -55,14 +55,14 @@ impl Preview {
     /// The sound as browsers play it, and small enough: lossless where that fits, then as Opus, then
     /// only its beginning.
     ///
-    /// `mono` is `audio` mixed to one channel, which is taken of more than two.
-    pub fn of(audio: &Audio, mono: &Audio, limit_bytes: usize) -> Result<Self> {
+    /// More than two channels are mixed into one.
+    pub fn of(audio: &Audio, limit_bytes: usize) -> Result<Self> {
         let mut instead = Vec::new();
         let audio = match audio.channel_count() {
-            1 | 2 => audio,
+            1 | 2 => audio.clone(),
             channels => {
                 instead.push(format!("{channels} channels mixed into one"));
-                mono
+                audio.to_mono()
             }
         };
         let from_hz = audio.sample_rate_hz();
@@ -74,12 +74,12 @@ impl Preview {
             Some(Self { file, format: Format::Flac, sample_rate_hz, instead, resampled })
         };
         if lossless_hz.is_none()
-            && let Some(preview) = flac(audio, instead.clone(), String::new())
+            && let Some(preview) = flac(&audio, instead.clone(), String::new())
         {
             return Ok(preview);
         }
         // What does not fit anyway need not be resampled.
-        let (audio, cut) = beginning(audio, limit_bytes);
+        let (audio, cut) = beginning(&audio, limit_bytes);
         instead.splice(0..0, cut);
         if let Some(to_hz) = lossless_hz {
             let audio = playable::resampled(&audio, to_hz)?;

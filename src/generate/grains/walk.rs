@@ -35,14 +35,19 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// A walk that has not left its first grain.
-    pub(super) fn begin(terrain: &Terrain, random: ChaCha8Rng) -> Result<Self> {
-        let mut walk = Self {
+    /// A walk that has not begun.
+    fn new(random: ChaCha8Rng) -> Self {
+        Self {
             random,
             listener: Listener::default(),
             trail: Trail::default(),
             followed: Followed::default(),
-        };
+        }
+    }
+
+    /// A walk that has not left its first grain.
+    pub(super) fn begin(terrain: &Terrain, random: ChaCha8Rng) -> Result<Self> {
+        let mut walk = Self::new(random);
         let pool = terrain.pool;
         let first = pool.candidate(terrain.form.first_grain, 0);
         match (terrain.options.opening, pool.guest()) {
@@ -83,17 +88,16 @@ impl Walk {
         placed: &[Placed],
         random: ChaCha8Rng,
     ) -> Result<Self> {
-        let (mut listener, mut trail) = (Listener::default(), Trail::default());
-        let mut followed = Followed::default();
+        let mut walk = Self::new(random);
         for (index, place) in placed.iter().enumerate() {
             if index > 0 {
-                listener.hear(terrain, placed[index - 1].candidate)?;
+                walk.listener.hear(terrain, placed[index - 1].candidate)?;
             }
-            trail.seconds_done = place.at_seconds;
-            trail.place(terrain, place.candidate);
-            followed = guard.follow(terrain.pool, &trail.grains, &followed)?;
+            walk.trail.seconds_done = place.at_seconds;
+            walk.trail.place(terrain, place.candidate);
+            walk.follow(terrain, guard)?;
         }
-        Ok(Self { random, listener, trail, followed })
+        Ok(walk)
     }
 
     /// The same walk, to go on with other random numbers.
@@ -127,9 +131,15 @@ impl Walk {
                 self.trail.account.copied_seconds += terrain.pool.grains()[grain].seconds();
             }
             self.trail.go_to(terrain, next, roughness[next]);
-            if terrain.options.copy_limit < 1.0 {
-                self.followed = guard.follow(terrain.pool, &self.trail.grains, &self.followed)?;
-            }
+            self.follow(terrain, guard)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what the songs' order has been followed with the last grain, where copies matter.
+    fn follow(&mut self, terrain: &Terrain, guard: &mut CopyGuard) -> Result<()> {
+        if terrain.options.copy_limit < 1.0 {
+            self.followed = guard.follow(terrain.pool, &self.trail.grains, &self.followed)?;
         }
         Ok(())
     }
