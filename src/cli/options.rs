@@ -52,7 +52,7 @@ pub struct TrainingOptions {
     /// Times through the data, instead of what the settings say (blocks)
     #[arg(long)]
     epochs: Option<usize>,
-    /// Optimizer steps [default: 300 for grains, 160 for codes] (grains, codes)
+    /// Optimizer steps [default: 300 for grains, 400 for codes] (grains, codes)
     #[arg(long)]
     steps: Option<usize>,
     /// Sequences per optimizer step

@@ -1,6 +1,6 @@
 //! Whether sound is fit to learn from: one place for all models.
 
-use crate::audio::peak_of;
+use crate::audio::{mix_to_mono, peak_of};
 use crate::{Error, Result};
 
 /// Below this a sound is silence, 80 dB under full scale.
@@ -31,12 +31,16 @@ impl Measured {
     }
 }
 
-/// Makes `mono`, the mix of the channels of the song `name`, fit to learn from; says what was put up with.
+/// Makes `channels`, those of the song `name` or their mix, fit to learn from; says what was put up with.
 ///
 /// # Errors
 /// [`Error::Data`] for silence, for channels that cancel each other when they are mixed, for samples
 /// that are all no numbers, and for such far beyond full scale.
-pub(crate) fn make_fit(name: &str, mono: &mut Vec<f32>, measured: Measured) -> Result<Vec<String>> {
+pub(crate) fn make_fit(
+    name: &str,
+    channels: &mut [Vec<f32>],
+    measured: Measured,
+) -> Result<Vec<String>> {
     let Measured { peak, not_finite } = measured;
     let refused = |problem: String| Error::Data(format!("{name}: {problem}"));
     if peak < AUDIBLE && not_finite > 0 {
@@ -51,8 +55,17 @@ pub(crate) fn make_fit(name: &str, mono: &mut Vec<f32>, measured: Measured) -> R
              no sound; convert it anew"
         )));
     }
-    mono.iter_mut().filter(|sample| !sample.is_finite()).for_each(|sample| *sample = 0.0);
-    if peak_of(std::slice::from_ref(mono)) < KEPT_BY_MIX * peak {
+    let samples = channels.iter_mut().flatten();
+    samples.filter(|sample| !sample.is_finite()).for_each(|sample| *sample = 0.0);
+    let peak_of_mix = match channels {
+        [mono] => peak_of(std::slice::from_ref(mono)),
+        _ => {
+            let mut mixed = Vec::new();
+            mix_to_mono(channels, &mut mixed);
+            peak_of(&[mixed])
+        }
+    };
+    if peak_of_mix < KEPT_BY_MIX * peak {
         return Err(refused(
             "its channels cancel each other in mono, where everything is learned; use one of them, for \
              example with `ffmpeg -i IN -af pan=mono|c0=c0 out.flac`"
@@ -68,10 +81,10 @@ pub(crate) fn make_fit(name: &str, mono: &mut Vec<f32>, measured: Measured) -> R
     if peak > FULL_SCALE {
         notes.push(format!("samples go beyond full scale, the peak is {peak:.2}"));
     }
-    if let Some(offset) = without_offset(std::slice::from_mut(mono)) {
+    if let Some(offset) = without_offset(channels) {
         // Resampling makes sound of the two ends of a constant.
-        let audible = mono.iter().filter(|sample| sample.abs() > AUDIBLE).count();
-        if audible < mono.len() / 100 {
+        let audible = channels.iter().flatten().filter(|sample| sample.abs() > AUDIBLE).count();
+        if audible < channels.iter().map(Vec::len).sum::<usize>() / 100 {
             return Err(refused(
                 "is silent but for a constant, there is nothing to learn from".into(),
             ));

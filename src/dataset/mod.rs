@@ -18,7 +18,7 @@ pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
 pub use settings::DatasetSettings;
 pub use source::SongSource;
-pub(crate) use source::{Mono, unusable};
+pub(crate) use source::{FitSong, unusable};
 
 use crate::audio::{self, Audio, Need, Song, SubFolders};
 use crate::features::{Blocks, Normaliser};
@@ -321,7 +321,7 @@ impl DatasetSettings {
     /// A song's blocks, not yet normalised.
     fn rows_of(&self, source: &SongSource) -> Result<(DatasetSong, Vec<f32>)> {
         let blocks = self.blocks;
-        let Mono { title, audio, warnings, .. } =
+        let FitSong { title, audio, warnings, .. } =
             source.mono_at(blocks.sample_rate_hz, self.need())?;
         let rows = blocks.spectra(&audio)?;
         let sequences = self.sequences_in(rows.len() / blocks.width());

@@ -1,7 +1,7 @@
 //! Where a song's samples are.
 
 use super::fitness::{Measured, make_fit, offset_of, without_offset};
-use crate::audio::{Audio, Decoder, MonoMix, Need, Song, extend};
+use crate::audio::{Audio, Decoder, Need, Resampler, Song, extend, mix_to_mono};
 use crate::words::{one_line, shown};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -23,9 +23,9 @@ pub enum SongSource {
 }
 
 /// A song as a dataset takes it in.
-pub(crate) struct Mono {
+pub(crate) struct FitSong {
     pub title: String,
-    /// One channel, fit to learn from.
+    /// Its channels, or their mix, fit to learn from.
     pub audio: Audio,
     /// The song's own rate and channels.
     pub sample_rate_hz: u32,
@@ -69,22 +69,41 @@ impl SongSource {
     /// # Errors
     /// What [`Song::open`] reports, for a file; [`Error::Memory`](crate::Error::Memory) for a sound that
     /// is too long; [`Error::Data`](crate::Error::Data) for one that nothing can be learned from.
-    pub(crate) fn mono_at(&self, rate: u32, need: Need) -> Result<Mono> {
+    pub(crate) fn mono_at(&self, rate: u32, need: Need) -> Result<FitSong> {
+        self.fit_at(rate, false, need)
+    }
+
+    /// As [`mono_at`](Self::mono_at), but a song of two channels keeps them with `stereo`.
+    ///
+    /// # Errors
+    /// As [`mono_at`](Self::mono_at).
+    pub(crate) fn fit_at(&self, rate: u32, stereo: bool, need: Need) -> Result<FitSong> {
         let (title, own_rate, channel_count);
-        let (mut samples, fingerprint, measured, mut warnings);
+        let (mut channels, fingerprint, measured, mut warnings);
         match self {
             Self::File(path) => {
                 let mut decoder = Decoder::open(path)?;
                 (title, own_rate) = (decoder.title(), decoder.sample_rate_hz());
                 channel_count = decoder.channel_count();
-                let mut mix = MonoMix::new(own_rate, rate)?;
+                let both = stereo && channel_count == 2;
                 let mut marks = Fingerprint::new(own_rate, channel_count);
-                samples = Vec::new();
+                let count = if both { 2 } else { 1 };
+                let mut resampler = Resampler::new(own_rate, rate, count)?;
+                let mut mixed = [Vec::new()];
+                channels = vec![Vec::new(); count];
+                let mut take = |new: &[Vec<f32>]| -> Result<()> {
+                    let pairs = channels.iter_mut().zip(new);
+                    pairs.into_iter().try_for_each(|(to, new)| extend(to, new, path))
+                };
                 decoder.each_chunk(Some(need), &mut |chunk| {
                     marks.push(chunk);
-                    extend(&mut samples, mix.push(chunk)?, path)
+                    if both {
+                        return take(resampler.push(chunk)?);
+                    }
+                    mix_to_mono(chunk, &mut mixed[0]);
+                    take(resampler.push(&mixed)?)
                 })?;
-                extend(&mut samples, &mix.finish()?, path)?;
+                take(&resampler.finish()?)?;
                 fingerprint = marks.finish();
                 // The decoder tells what it made silent.
                 measured = Measured { peak: decoder.peak(), not_finite: 0 };
@@ -95,7 +114,9 @@ impl SongSource {
                 need.check(self.name().as_ref(), audio.duration_seconds())?;
                 (title, own_rate) = (self.title(), audio.sample_rate_hz());
                 channel_count = audio.channel_count();
-                samples = audio.to_mono().resample(rate)?.channels()[0].clone();
+                let both = stereo && channel_count == 2;
+                let taken = if both { audio.clone() } else { audio.to_mono() };
+                channels = taken.resample(rate)?.channels().to_vec();
                 let mut marks = Fingerprint::new(own_rate, channel_count);
                 marks.push(audio.channels());
                 fingerprint = marks.finish();
@@ -106,9 +127,9 @@ impl SongSource {
                 };
             }
         }
-        warnings.extend(make_fit(&self.name(), &mut samples, measured)?);
-        let audio = Audio::mono(samples, rate)?;
-        Ok(Mono { title, audio, sample_rate_hz: own_rate, channel_count, fingerprint, warnings })
+        warnings.extend(make_fit(&self.name(), &mut channels, measured)?);
+        let audio = Audio::new(channels, rate)?;
+        Ok(FitSong { title, audio, sample_rate_hz: own_rate, channel_count, fingerprint, warnings })
     }
 
     /// How long it is, in seconds, without reading it; nothing where that is not known.

@@ -74,9 +74,74 @@ impl GriffinLim {
     /// [`Error::Argument`] when the magnitudes are not whole frames or not finite, or the settings are
     /// impossible; [`Error::Interrupted`] on a request to stop.
     pub fn samples(&self, magnitudes: &[f32]) -> Result<Vec<f32>> {
-        interrupt::check()?;
+        self.check(magnitudes)?;
+        let spectrum = match self.seed {
+            None => magnitudes.iter().map(|magnitude| Complex::new(*magnitude, 0.0)).collect(),
+            Some(seed) => {
+                let mut random = ChaCha8Rng::seed_from_u64(seed);
+                let turn = |magnitude: &f32| {
+                    Complex::from_polar(*magnitude, random.random::<f32>() * std::f32::consts::TAU)
+                };
+                magnitudes.iter().map(turn).collect()
+            }
+        };
+        self.go_on(magnitudes, spectrum, self.iterations)
+    }
+
+    /// The samples of two channels, for the magnitudes of their mix (their mean), of the left and of the
+    /// right one, each as [`samples`](Self::samples) takes them.
+    ///
+    /// Phases are found for the mix. Where in a bin the mix is softer than both channels would be together,
+    /// they are turned against each other by as much; then each is gone on with by itself, a quarter as
+    /// often.
+    ///
+    /// # Errors
+    /// As [`samples`](Self::samples), and when the three are not of one length.
+    pub fn stereo(&self, [mix, left, right]: [&[f32]; 3]) -> Result<[Vec<f32>; 2]> {
+        for channel in [left, right] {
+            self.check(channel)?;
+            if channel.len() != mix.len() {
+                let expected = format!("{} numbers, as of the mix", mix.len());
+                return Err(Error::argument("magnitudes", expected, channel.len()));
+            }
+        }
+        let samples = self.samples(mix)?;
         let stft = Stft::new(self.settings)?;
         let bins = stft.bins();
+        let hop = self.settings.hop_samples as isize;
+        let mut spectrum = vec![Complex::default(); mix.len()];
+        stft.each_frame(
+            &samples,
+            &mut spectrum,
+            bins,
+            |frame| frame as isize * hop,
+            |found, row| row.copy_from_slice(found),
+        );
+        let mut channels = [Vec::with_capacity(mix.len()), Vec::with_capacity(mix.len())];
+        for (index, found) in spectrum.iter().enumerate() {
+            let (left, right) = (left[index], right[index]);
+            let between = angle_between(mix[index], left, right);
+            // Which of the two is ahead is not told; it is the same for bins that a tone shares.
+            let between = if (index % bins / BINS_TURNED_ALIKE).is_multiple_of(2) {
+                between
+            } else {
+                -between
+            };
+            let of_mix =
+                if found.norm() > 1e-16 { found / found.norm() } else { Complex::new(1.0, 0.0) };
+            let ahead = (right * between.sin()).atan2(left + right * between.cos());
+            channels[0].push(of_mix * Complex::from_polar(left, ahead));
+            channels[1].push(of_mix * Complex::from_polar(right, ahead - between));
+        }
+        drop(spectrum);
+        let [on_left, on_right] = channels;
+        let iterations = self.iterations / 4;
+        Ok([self.go_on(left, on_left, iterations)?, self.go_on(right, on_right, iterations)?])
+    }
+
+    fn check(&self, magnitudes: &[f32]) -> Result<()> {
+        interrupt::check()?;
+        let bins = Stft::new(self.settings)?.bins();
         if magnitudes.is_empty() || !magnitudes.len().is_multiple_of(bins) {
             let found = format!("{} numbers", magnitudes.len());
             return Err(Error::argument("magnitudes", format!("frames of {bins} numbers"), found));
@@ -87,22 +152,24 @@ impl GriffinLim {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(Error::argument("momentum", "a number from 0 to 1", self.momentum));
         }
+        Ok(())
+    }
+
+    /// Goes back and forth from a spectrum of these magnitudes.
+    fn go_on(
+        &self,
+        magnitudes: &[f32],
+        mut spectrum: Vec<Complex<f32>>,
+        iterations: usize,
+    ) -> Result<Vec<f32>> {
+        let stft = Stft::new(self.settings)?;
+        let bins = stft.bins();
         let back = Inverse::new(self.settings, magnitudes.len() / bins);
-        let mut spectrum: Vec<Complex<f32>> = match self.seed {
-            None => magnitudes.iter().map(|magnitude| Complex::new(*magnitude, 0.0)).collect(),
-            Some(seed) => {
-                let mut random = ChaCha8Rng::seed_from_u64(seed);
-                let turn = |magnitude: &f32| {
-                    Complex::from_polar(*magnitude, random.random::<f32>() * std::f32::consts::TAU)
-                };
-                magnitudes.iter().map(turn).collect()
-            }
-        };
         let share = self.momentum / (1.0 + self.momentum);
         let hop = self.settings.hop_samples as isize;
         let mut last = vec![Complex::default(); spectrum.len()];
         let mut rebuilt = last.clone();
-        for _ in 0..self.iterations {
+        for _ in 0..iterations {
             if interrupt::requested() {
                 return Err(Error::Interrupted("while phases were looked for".into()));
             }
@@ -136,6 +203,19 @@ impl GriffinLim {
         }
         Ok(back.samples(&spectrum))
     }
+}
+
+/// Neighbouring bins in which the same channel is ahead.
+const BINS_TURNED_ALIKE: usize = 8;
+
+/// By how much two phasors of lengths `left` and `right` are turned against each other whose mean has
+/// the length `mix`: 0 to π.
+fn angle_between(mix: f32, left: f32, right: f32) -> f32 {
+    let both = 2.0 * left * right;
+    if both <= f32::MIN_POSITIVE {
+        return 0.0;
+    }
+    ((4.0 * mix * mix - left * left - right * right) / both).clamp(-1.0, 1.0).acos()
 }
 
 /// From a short-time Fourier transform back to samples.

@@ -29,7 +29,7 @@ const LAST_SHARE: f64 = 1.0 / 200.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Descent {
-    /// Optimizer steps. Usual: 300 for grains, 160 for codes.
+    /// Optimizer steps. Usual: 300 for grains, 400 for codes.
     pub steps: usize,
     /// Steps that are reported together as an epoch. Usual: 20.
     pub steps_per_epoch: usize,
@@ -215,7 +215,7 @@ impl CodeTraining {
 
 impl Default for CodeTraining {
     fn default() -> Self {
-        let descent = Descent { steps: 160, batch_size: 24, ..Descent::default() };
+        let descent = Descent { steps: 400, batch_size: 24, ..Descent::default() };
         Self { descent, sequence_blocks: 48, scheduled_sampling: 0.25 }
     }
 }

@@ -1,9 +1,13 @@
 //! Songs as codes of overlapping spectra.
 
 use super::along_beats::{BarPlace, Frames, PLACE_WIDTH};
+use super::bands::Bands;
 use super::codebook::Codebook;
 use super::settings::CodeSettings;
-use crate::dataset::{Gathered, Mono, Skipped, SongSource, gather, too_short, unusable};
+use crate::audio::mix_to_mono;
+use crate::dataset::{FitSong, Gathered, Skipped, SongSource, gather, too_short, unusable};
+#[cfg(doc)]
+use crate::features::GriffinLim;
 use crate::features::{PrincipalComponents, Stft};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
@@ -29,18 +33,30 @@ pub struct CodedSong {
 
 /// Songs as blocks of overlapping spectra, each block told by a few codes.
 ///
-/// Magnitudes are compressed, turned into principal components, stacked into blocks and quantised by a
-/// [`Codebook`]. Where a song has a steady beat the frames follow it, so that a block always lies at
+/// Magnitudes of bands are compressed, turned into principal components, stacked into blocks and
+/// quantised by a [`Codebook`]. Of songs in stereo there are three of each: of the mix of the channels and
+/// of both; that is enough to find the channels again ([`GriffinLim::stereo`]).
+/// Where a song has a steady beat the frames follow it, so that a block always lies at
 /// the same place of a beat.
 #[derive(Clone, Debug)]
 pub struct CodedSongs {
     pub(super) settings: CodeSettings,
+    pub(super) bands: Bands,
+    pub(super) views: usize,
+    /// The largest compressed magnitude that the songs have in each band of each view; nothing for
+    /// models from before it was kept.
+    pub(super) largest: Option<Vec<f32>>,
     pub(super) components: PrincipalComponents,
     pub(super) codebook: Codebook,
     pub(super) songs: Vec<CodedSong>,
     pub(super) skipped: Vec<Skipped>,
 }
 
+/// The views of a song in stereo: the mix of its channels, the left and the right one.
+pub(super) const STEREO_VIEWS: usize = 3;
+/// Blocks that codes are fitted to, about, and rows that are told by codes at a time.
+const FITTED_BLOCKS: usize = 16_384;
+const BLOCKS_AT_ONCE: usize = 4_096;
 /// Frames that principal components are fitted to at most.
 const MOST_FRAMES: usize = 6_000;
 /// Frames whose spectra are held at a time.
@@ -64,37 +80,56 @@ impl CodedSongs {
         let read = |song: &SongSource| Heard::of(song, &settings);
         let Gathered { used: heard, skipped } =
             gather(songs, settings.need(), &mut |_, _| (), read)?;
+        let bands = Bands::of(&settings);
+        let stereo = heard.iter().any(|song| song.channels.len() == 2);
+        let views = if stereo { STEREO_VIEWS } else { 1 };
         let total: usize = heard.iter().map(|song| song.centres.len()).sum();
         let step = total.div_ceil(MOST_FRAMES).max(1);
+        let looks = Looks { stft, bands, views, settings: &settings };
         let mut sample = Vec::new();
         for song in &heard {
             let some: Vec<isize> = song.centres.iter().copied().step_by(step).collect();
-            sample.extend(song.compressed(&stft, &some, &settings));
+            sample.extend(looks.compressed(song, &some));
         }
-        let components = PrincipalComponents::fit(&sample, stft.bins(), settings.components)?;
+        let components = PrincipalComponents::fit(&sample, looks.width(), settings.components)?;
         drop(sample);
 
         let (frames, width) = (settings.frames_per_block, components.count());
-        let mut rows = Vec::with_capacity(heard.len());
+        let mut places = Vec::with_capacity(heard.len());
+        let mut largest = vec![0.0f32; looks.width()];
         for song in &heard {
             // Part by part: the spectra of a whole song are many times as large as what is kept.
-            let mut places = Vec::with_capacity(song.centres.len() * width);
+            let mut of_song = Vec::with_capacity(song.centres.len() * width);
             for centres in song.centres.chunks(FRAMES_AT_ONCE) {
-                places.extend(components.project(&song.compressed(&stft, centres, &settings))?);
+                let rows = looks.compressed(song, centres);
+                for row in rows.chunks_exact(looks.width()) {
+                    largest.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(*value));
+                }
+                of_song.extend(components.project(&rows)?);
             }
-            scale(&mut places, &components, 1.0);
-            rows.push(stacked(&places, width, frames));
+            scale(&mut of_song, &components, 1.0);
+            places.push(of_song);
         }
-        let every = (rows.iter().map(Vec::len).sum::<usize>() / (frames * width) / 16_384).max(1);
-        let some: Vec<f32> = rows
+        let blocks = |places: &[f32]| (places.len() / width + 1).saturating_sub(frames);
+        let all: usize = places.iter().map(|places| blocks(places)).sum();
+        let every = all.div_ceil(FITTED_BLOCKS).max(1);
+        let some: Vec<f32> = places
             .iter()
-            .flat_map(|rows| rows.chunks_exact(frames * width).step_by(every).flatten())
+            .flat_map(|places| places.windows(frames * width).step_by(every * width).flatten())
             .copied()
             .collect();
         let codebook = Codebook::fit(&some, frames * width, settings.codebook)?;
-        let songs = heard.into_iter().zip(&rows).map(|(song, rows)| {
+        drop(some);
+        let songs = heard.into_iter().zip(&places).map(|(song, places)| {
+            let mut codes = Vec::with_capacity(blocks(places) * codebook.stages());
+            for first in (0..blocks(places)).step_by(BLOCKS_AT_ONCE) {
+                interrupt::check()?;
+                let end = (first + BLOCKS_AT_ONCE).min(blocks(places));
+                let part = &places[first * width..(end + frames - 1) * width];
+                codes.extend(codebook.encode(&stacked(part, width, frames))?);
+            }
             Ok(CodedSong {
-                codes: codebook.encode(rows)?,
+                codes,
                 title: song.title,
                 beats: song.beats,
                 beats_in_bar: song.beats_in_bar,
@@ -103,7 +138,9 @@ impl CodedSongs {
                 warnings: song.warnings,
             })
         });
-        Ok(Self { songs: songs.collect::<Result<_>>()?, settings, components, codebook, skipped })
+        let songs = songs.collect::<Result<_>>()?;
+        let (bands, largest) = (looks.bands, Some(largest));
+        Ok(Self { songs, bands, views, largest, components, codebook, skipped, settings })
     }
 
     /// How songs became blocks.
@@ -140,22 +177,48 @@ impl CodedSongs {
         Ok(rows)
     }
 
-    /// The magnitudes of blocks of these codes: frames × bins, for a song as loud as number `song`.
+    /// How many magnitudes a bin has: 1, or 3 where there are songs in stereo.
+    pub fn views(&self) -> usize {
+        self.views
+    }
+
+    /// The magnitudes of blocks of these codes, frames × bins, for a song as loud as number `song`: of
+    /// one channel, or of the mix of two, the left and the right one.
     ///
     /// # Errors
     /// [`Error::Argument`] for codes or a song that are none.
-    pub fn magnitudes(&self, codes: &[u32], song: usize) -> Result<Vec<f32>> {
+    pub fn magnitudes(&self, codes: &[u32], song: usize) -> Result<Vec<Vec<f32>>> {
         let Some(song) = self.songs.get(song) else {
             return Err(Error::argument("song", format!("below {}", self.songs.len()), song));
         };
         let mut places = self.codebook.decode(codes)?;
         scale(&mut places, &self.components, -1.0);
-        let mut magnitudes = self.components.restore(&places)?;
         let power = self.settings.compression.recip();
-        for value in &mut magnitudes {
-            *value = value.max(0.0).powf(power) * song.loudest;
+        let (count, width) = (self.bands.count(), self.components.count());
+        let frames = places.len() / width;
+        let mut views = vec![Vec::with_capacity(frames * self.bands.bins()); self.views];
+        for places in places.chunks(FRAMES_AT_ONCE * width) {
+            let mut levels = self.components.restore(places)?;
+            // Where codes are put together that no song has together, their sum may be louder than
+            // anything in it, and the power makes much of little.
+            if let Some(largest) = &self.largest {
+                for frame in levels.chunks_exact_mut(largest.len()) {
+                    frame
+                        .iter_mut()
+                        .zip(largest)
+                        .for_each(|(level, most)| *level = level.min(*most));
+                }
+            }
+            for level in &mut levels {
+                *level = level.max(0.0).powf(power) * song.loudest;
+            }
+            for frame in levels.chunks_exact(self.views * count) {
+                for (to, levels) in views.iter_mut().zip(frame.chunks_exact(count)) {
+                    to.extend(self.bands.spread(levels));
+                }
+            }
         }
-        Ok(magnitudes)
+        Ok(views)
     }
 
     /// Length of a block of song number `song` when it is played.
@@ -226,7 +289,10 @@ fn stacked(rows: &[f32], width: usize, frames: usize) -> Vec<f32> {
 /// A song on its way to blocks.
 struct Heard {
     title: String,
-    samples: Vec<f32>,
+    /// The mix of its channels.
+    mix: Vec<f32>,
+    /// Both channels, where it has two.
+    channels: Vec<Vec<f32>>,
     centres: Vec<isize>,
     beats: Option<Vec<f32>>,
     beats_in_bar: usize,
@@ -237,12 +303,13 @@ struct Heard {
 
 impl Heard {
     fn of(source: &SongSource, settings: &CodeSettings) -> Result<Self> {
-        let Mono { audio, mut warnings, .. } =
-            source.mono_at(settings.sample_rate_hz, settings.need())?;
+        let FitSong { audio, mut warnings, .. } =
+            source.fit_at(settings.sample_rate_hz, settings.stereo, settings.need())?;
         warnings
             .iter_mut()
             .for_each(|warning| *warning = format!("{}: {warning}", source.short_name()));
-        let Frames { centres, beats, beats_in_bar, hop_samples } = Frames::of(&audio, settings)?;
+        let Frames { centres, beats, beats_in_bar, hop_samples } =
+            Frames::of(&audio.to_mono(), settings)?;
         let least = LEAST_BLOCKS * settings.frames_per_block;
         if centres.len() < least {
             let needed =
@@ -255,11 +322,14 @@ impl Heard {
                 &warnings,
             ));
         }
-        let samples = audio.channels()[0].clone();
+        let mut mix = Vec::new();
+        mix_to_mono(audio.channels(), &mut mix);
+        let channels = if audio.channel_count() == 2 { audio.channels().to_vec() } else { vec![] };
+        drop(audio);
         let stft = Stft::new(settings.stft)?;
         let mut peaks: Vec<f32> = Vec::with_capacity(centres.len());
         for centres in centres.chunks(FRAMES_AT_ONCE) {
-            let magnitudes = stft.magnitudes_at(&samples, centres);
+            let magnitudes = stft.magnitudes_at(&mix, centres);
             let frames = magnitudes.chunks_exact(stft.bins());
             peaks.extend(frames.map(|frame| frame.iter().copied().fold(0.0, f32::max)));
         }
@@ -277,13 +347,52 @@ impl Heard {
         let (centres, beats) =
             (centres[from..to].to_vec(), beats.map(|beats| beats[from..to].to_vec()));
         let title = source.title();
-        Ok(Self { title, samples, centres, beats, beats_in_bar, hop_samples, loudest, warnings })
+        Ok(Self {
+            title,
+            mix,
+            channels,
+            centres,
+            beats,
+            beats_in_bar,
+            hop_samples,
+            loudest,
+            warnings,
+        })
+    }
+}
+
+/// How spectra are looked at.
+struct Looks<'a> {
+    stft: Stft,
+    bands: Bands,
+    views: usize,
+    settings: &'a CodeSettings,
+}
+
+impl Looks<'_> {
+    /// Numbers of a frame.
+    fn width(&self) -> usize {
+        self.views * self.bands.count()
     }
 
-    fn compressed(&self, stft: &Stft, centres: &[isize], settings: &CodeSettings) -> Vec<f32> {
-        let mut rows = stft.magnitudes_at(&self.samples, centres);
-        for value in &mut rows {
-            *value = (*value / self.loudest).powf(settings.compression);
+    /// Compressed magnitudes of the frames centred on `centres`: frames × width, of a frame view after
+    /// view. A song of one channel is the same in all of them.
+    fn compressed(&self, song: &Heard, centres: &[isize]) -> Vec<f32> {
+        let (bins, count) = (self.stft.bins(), self.bands.count());
+        let mut rows = vec![0.0; centres.len() * self.width()];
+        for view in 0..self.views {
+            let samples = match view {
+                0 => &song.mix,
+                _ => song.channels.get(view - 1).unwrap_or(&song.mix),
+            };
+            let magnitudes = self.stft.magnitudes_at(samples, centres);
+            let frames = magnitudes.chunks_exact(bins);
+            for (row, frame) in rows.chunks_exact_mut(self.width()).zip(frames) {
+                let to = row[view * count..][..count].iter_mut();
+                for (to, level) in to.zip(self.bands.levels(frame)) {
+                    *to = (level / song.loudest).powf(self.settings.compression);
+                }
+            }
         }
         rows
     }

@@ -1,6 +1,7 @@
 //! Songs as a sequence of codes, each standing for a block of overlapping spectra.
 
 mod along_beats;
+mod bands;
 mod codebook;
 mod coded_songs;
 mod settings;

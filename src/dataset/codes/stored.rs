@@ -1,8 +1,9 @@
 //! Blocks in a model file: the songs' codes, what these stand for, and nothing of the songs' sound.
 
 use super::along_beats::UNKNOWN_BAR;
+use super::bands::Bands;
 use super::codebook::Codebook;
-use super::coded_songs::{CodedSong, CodedSongs};
+use super::coded_songs::{CodedSong, CodedSongs, STEREO_VIEWS};
 use super::settings::CodeSettings;
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredCodes {
     settings: CodeSettings,
+    /// Magnitudes of a bin; 1 in files from before there was more.
+    #[serde(default = "one_view")]
+    views: usize,
     songs: Vec<StoredSong>,
 }
 
@@ -29,12 +33,19 @@ struct StoredSong {
     warnings: Vec<String>,
 }
 
+fn one_view() -> usize {
+    1
+}
+
 fn unknown_bar() -> usize {
     UNKNOWN_BAR
 }
 
 /// Names of the components' tensors: mean, directions, deviations.
 const COMPONENTS: [&str; 3] = ["components.mean", "components.axes", "components.deviations"];
+
+/// The name of the tensor of the bands' largest magnitudes.
+const LARGEST: &str = "bands.largest";
 
 fn entries_name(stage: usize) -> String {
     format!("codebook.{stage}")
@@ -59,6 +70,9 @@ impl StoredCodes {
         for (name, part) in COMPONENTS.iter().zip(blocks.components.parts()) {
             tensors.insert((*name).to_owned(), numbers(part)?);
         }
+        if let Some(largest) = &blocks.largest {
+            tensors.insert(LARGEST.to_owned(), numbers(largest)?);
+        }
         for (stage, entries) in blocks.codebook.entries().iter().enumerate() {
             tensors.insert(entries_name(stage), numbers(entries)?);
         }
@@ -76,7 +90,8 @@ impl StoredCodes {
             beats_in_bar: song.beats_in_bar,
             warnings: song.warnings.clone(),
         });
-        Ok(Self { settings: blocks.settings.clone(), songs: songs.collect() })
+        let (settings, views) = (blocks.settings.clone(), blocks.views);
+        Ok(Self { settings, views, songs: songs.collect() })
     }
 
     /// The blocks again; takes their numbers out of `tensors`.
@@ -85,17 +100,38 @@ impl StoredCodes {
     /// [`Error::Data`] when a tensor is missing or does not fit the others.
     pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<CodedSongs> {
         self.settings.check()?;
-        let mut numbers = |name: &str| Ok::<Vec<f32>, Error>(take(tensors, name)?.to_vec1()?);
+        let numbers = |tensors: &mut BTreeMap<String, Tensor>, name: &str| {
+            Ok::<Vec<f32>, Error>(take(tensors, name)?.to_vec1()?)
+        };
         let unfit = |what: &str| Error::Data(format!("{what} do not fit the rest"));
         let [mean, axes, deviations] = COMPONENTS;
-        let parts = [numbers(mean)?, numbers(axes)?, numbers(deviations)?];
+        let parts =
+            [numbers(tensors, mean)?, numbers(tensors, axes)?, numbers(tensors, deviations)?];
+        // A spectrum as wide as the file says is looked at only once there is a number for each of its
+        // bands.
+        let views = self.views;
         let components = PrincipalComponents::from_parts(parts)
-            .filter(|found| found.parts()[0].len() == self.settings.stft.window_samples / 2 + 1)
+            .filter(|_| [1, STEREO_VIEWS].contains(&views))
             .ok_or_else(|| unfit("the principal components"))?;
+        let told = components.parts()[0].len() / views;
+        let bands = Bands::of_count(&self.settings, told)
+            .filter(|bands| views * bands.count() == components.parts()[0].len())
+            .ok_or_else(|| unfit("the principal components"))?;
+        // Files from before there were bands had none of this.
+        let is_old = views == 1 && self.settings.single_bins_to_hz.is_none();
+        let largest = match tensors.contains_key(LARGEST) || !is_old {
+            true => Some(take(tensors, LARGEST)?.to_vec1()?),
+            false => None,
+        };
+        if largest.as_ref().is_some_and(|largest: &Vec<f32>| largest.len() != views * bands.count())
+        {
+            return Err(unfit("the bands' largest magnitudes"));
+        }
         // A window as long as the file says is made only once there is a number for each of its bins.
         Stft::new(self.settings.stft)?;
         let stages = 0..self.settings.codebook.stages;
-        let entries: Result<Vec<_>> = stages.map(|stage| numbers(&entries_name(stage))).collect();
+        let entries: Result<Vec<_>> =
+            stages.map(|stage| numbers(tensors, &entries_name(stage))).collect();
         let width = self.settings.frames_per_block.saturating_mul(components.count());
         let codebook =
             Codebook::from_entries(width, entries?).ok_or_else(|| unfit("the codes' entries"))?;
@@ -121,6 +157,7 @@ impl StoredCodes {
             return Err(Error::Data("there is no song in it".into()));
         }
         let settings = self.settings;
-        Ok(CodedSongs { settings, components, codebook, songs, skipped: Vec::new() })
+        let skipped = Vec::new();
+        Ok(CodedSongs { settings, bands, views, largest, components, codebook, songs, skipped })
     }
 }

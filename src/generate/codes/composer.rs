@@ -1,6 +1,7 @@
 //! Pieces from codes of overlapping spectra, one block after the other.
 
 use super::copy_guard::CopyGuard;
+use crate::audio::peak_of;
 use crate::dataset::SongSource;
 use crate::dataset::codes::{BarPlace, CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
@@ -181,14 +182,18 @@ impl CodeComposer {
             ..self.blocks.settings().stft
         };
         let phases = GriffinLim::new(settings).seed(seed).iterations(options.iterations);
-        let mut samples = phases.samples(&self.blocks.magnitudes(&codes, song)?)?;
+        let mut channels = match self.blocks.magnitudes(&codes, song)?.as_slice() {
+            [mix, left, right] => phases.stereo([mix, left, right])?.to_vec(),
+            views => vec![phases.samples(&views[0])?],
+        };
         let rate = self.blocks.settings().sample_rate_hz;
-        let frames = ((seconds * f64::from(rate)).round() as usize).min(samples.len());
-        let loudest = samples[..frames].iter().fold(0.0f32, |most, s| most.max(s.abs()));
+        let frames = ((seconds * f64::from(rate)).round() as usize).min(channels[0].len());
+        channels.iter_mut().for_each(|channel| channel.truncate(frames));
+        let loudest = peak_of(&channels);
         if loudest > 1.0 {
-            samples.iter_mut().for_each(|sample| *sample /= loudest);
+            channels.iter_mut().flatten().for_each(|sample| *sample /= loudest);
         }
-        let audio = ended(vec![samples], rate, frames)?;
+        let audio = ended(channels, rate, frames)?;
         Ok(Piece::new(audio, (origin, self.network.to_string()), interrupted))
     }
 }

@@ -1,0 +1,68 @@
+//! The bins of a spectrum as bands: narrow ones below, wide ones above.
+
+use super::settings::CodeSettings;
+
+/// Bands of an octave where bins are put together.
+const PER_OCTAVE: f64 = 24.0;
+
+/// Which bins of a spectrum count together.
+#[derive(Clone, Debug)]
+pub(super) struct Bands {
+    /// The first bin of each band, and the end of the last.
+    edges: Vec<usize>,
+}
+
+impl Bands {
+    /// Of a spectrum as `settings` say.
+    pub fn of(settings: &CodeSettings) -> Self {
+        let bins = settings.stft.window_samples / 2 + 1;
+        Self { edges: std::iter::once(0).chain(ends(settings)).take(bins + 1).collect() }
+    }
+
+    /// The same, where there are as many as `count`; no more are looked at.
+    pub fn of_count(settings: &CodeSettings, count: usize) -> Option<Self> {
+        (ends(settings).take(count + 1).count() == count).then(|| Self::of(settings))
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.edges.len() - 1
+    }
+
+    /// Bins of a spectrum.
+    pub fn bins(&self) -> usize {
+        self.edges[self.edges.len() - 1]
+    }
+
+    /// For each band of a spectrum the root of its bins' mean square.
+    pub fn levels<'a>(&'a self, bins: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
+        self.edges.windows(2).map(|edges| match &bins[edges[0]..edges[1]] {
+            [single] => *single,
+            several => {
+                let squares: f32 = several.iter().map(|bin| bin * bin).sum();
+                (squares / several.len() as f32).sqrt()
+            }
+        })
+    }
+
+    /// A spectrum whose bands have these levels.
+    pub fn spread<'a>(&'a self, levels: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
+        let widths = self.edges.windows(2).map(|edges| edges[1] - edges[0]);
+        widths.zip(levels).flat_map(|(wide, level)| std::iter::repeat_n(*level, wide))
+    }
+}
+
+/// Where each band ends.
+fn ends(settings: &CodeSettings) -> impl Iterator<Item = usize> {
+    let window = settings.stft.window_samples;
+    let bins = window / 2 + 1;
+    let per_bin = f64::from(settings.sample_rate_hz) / window.max(1) as f64;
+    let single = settings.single_bins_to_hz.map_or(f64::INFINITY, f64::from);
+    let end = move |from: usize| {
+        let together = from as f64 * (2f64.powf(1.0 / PER_OCTAVE) - 1.0);
+        let alone = from as f64 * per_bin < single;
+        let wide = if alone { 1 } else { (together.round() as usize).max(1) };
+        (from < bins).then(|| (from + wide).min(bins))
+    };
+    std::iter::successors(end(0), move |from| end(*from))
+}
