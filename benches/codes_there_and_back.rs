@@ -24,11 +24,7 @@ fn main() -> neural_composer::Result<()> {
         .flat_map(|block| of_song.codes_at(block * frames, stages).to_vec())
         .collect();
     let settings = StftSettings { hop_samples: of_song.hop_samples(), ..coded.settings().stft };
-    let phases = GriffinLim::new(settings).seed(1);
-    let channels = match coded.magnitudes(&codes, 0)?.as_slice() {
-        [mix, left, right] => phases.stereo([mix, left, right])?.to_vec(),
-        views => vec![phases.samples(&views[0])?],
-    };
+    let channels = GriffinLim::new(settings).seed(1).channels(&coded.magnitudes(&codes, 0)?)?;
     println!("{coded}");
     Audio::new(channels, coded.settings().sample_rate_hz)?.save(out)
 }

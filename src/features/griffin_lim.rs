@@ -108,15 +108,8 @@ impl GriffinLim {
         let samples = self.samples(mix)?;
         let stft = Stft::new(self.settings)?;
         let bins = stft.bins();
-        let hop = self.settings.hop_samples as isize;
         let mut spectrum = vec![Complex::default(); mix.len()];
-        stft.each_frame(
-            &samples,
-            &mut spectrum,
-            bins,
-            |frame| frame as isize * hop,
-            |found, row| row.copy_from_slice(found),
-        );
+        stft.spectra(&samples, &mut spectrum);
         let mut channels = [Vec::with_capacity(mix.len()), Vec::with_capacity(mix.len())];
         for (index, found) in spectrum.iter().enumerate() {
             let (left, right) = (left[index], right[index]);
@@ -137,6 +130,18 @@ impl GriffinLim {
         let [on_left, on_right] = channels;
         let iterations = self.iterations / 4;
         Ok([self.go_on(left, on_left, iterations)?, self.go_on(right, on_right, iterations)?])
+    }
+
+    /// The channels of magnitudes of one, or of the mix of two, the left and the right one.
+    ///
+    /// # Errors
+    /// As [`stereo`](Self::stereo), and for another number of views.
+    pub fn channels(&self, views: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        match views {
+            [mono] => Ok(vec![self.samples(mono)?]),
+            [mix, left, right] => Ok(self.stereo([mix, left, right])?.to_vec()),
+            _ => Err(Error::argument("views", "1 or 3", views.len())),
+        }
     }
 
     fn check(&self, magnitudes: &[f32]) -> Result<()> {
@@ -166,7 +171,6 @@ impl GriffinLim {
         let bins = stft.bins();
         let back = Inverse::new(self.settings, magnitudes.len() / bins);
         let share = self.momentum / (1.0 + self.momentum);
-        let hop = self.settings.hop_samples as isize;
         let mut last = vec![Complex::default(); spectrum.len()];
         let mut rebuilt = last.clone();
         for _ in 0..iterations {
@@ -174,13 +178,7 @@ impl GriffinLim {
                 return Err(Error::Interrupted("while phases were looked for".into()));
             }
             let samples = back.samples(&spectrum);
-            stft.each_frame(
-                &samples,
-                &mut rebuilt,
-                bins,
-                |frame| frame as isize * hop,
-                |found, row| row.copy_from_slice(found),
-            );
+            stft.spectra(&samples, &mut rebuilt);
             spectrum
                 .par_chunks_mut(bins)
                 .zip(rebuilt.par_chunks(bins))

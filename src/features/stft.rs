@@ -101,9 +101,17 @@ impl Stft {
         rows
     }
 
+    /// Writes the spectra of frames, one hop after the other, into `rows`, frames × bins.
+    pub(super) fn spectra(&self, samples: &[f32], rows: &mut [Complex<f32>]) {
+        let centre = |frame: usize| (frame * self.hop_samples) as isize;
+        self.each_frame(samples, rows, self.bins(), centre, |found, row| {
+            row.copy_from_slice(found)
+        });
+    }
+
     /// Calls `row` for each frame, which is centred on sample `centre(frame)`, with its spectrum and its
     /// `width` values of `rows`.
-    pub(super) fn each_frame<T: Send>(
+    fn each_frame<T: Send>(
         &self,
         samples: &[f32],
         rows: &mut [T],

@@ -15,8 +15,7 @@ pub(super) struct Bands {
 impl Bands {
     /// Of a spectrum as `settings` say.
     pub fn of(settings: &CodeSettings) -> Self {
-        let bins = settings.stft.window_samples / 2 + 1;
-        Self { edges: std::iter::once(0).chain(ends(settings)).take(bins + 1).collect() }
+        Self { edges: std::iter::once(0).chain(ends(settings)).collect() }
     }
 
     /// The same, where there are as many as `count`; no more are looked at.

@@ -182,10 +182,7 @@ impl CodeComposer {
             ..self.blocks.settings().stft
         };
         let phases = GriffinLim::new(settings).seed(seed).iterations(options.iterations);
-        let mut channels = match self.blocks.magnitudes(&codes, song)?.as_slice() {
-            [mix, left, right] => phases.stereo([mix, left, right])?.to_vec(),
-            views => vec![phases.samples(&views[0])?],
-        };
+        let mut channels = phases.channels(&self.blocks.magnitudes(&codes, song)?)?;
         let rate = self.blocks.settings().sample_rate_hz;
         let frames = ((seconds * f64::from(rate)).round() as usize).min(channels[0].len());
         channels.iter_mut().for_each(|channel| channel.truncate(frames));
