@@ -76,10 +76,15 @@ fn au_files_have_headers_of_any_length_and_lengths_that_nobody_knew() {
     }
 }
 
+/// How long the Ogg page is that begins there.
+fn page_bytes(file: &[u8]) -> usize {
+    let segments = usize::from(file[26]);
+    27 + segments + file[27..27 + segments].iter().map(|&n| n as usize).sum::<usize>()
+}
+
 /// Writes a page's checksum anew.
 fn seal_first_page(file: &mut [u8]) {
-    let segments = usize::from(file[26]);
-    let length = 27 + segments + file[27..27 + segments].iter().map(|&n| n as usize).sum::<usize>();
+    let length = page_bytes(file);
     file[22..26].fill(0);
     let sum = file[..length].iter().fold(0_u32, |sum, &byte| {
         (0..8).fold(sum ^ u32::from(byte) << 24, |sum, _| {
@@ -87,6 +92,72 @@ fn seal_first_page(file: &mut [u8]) {
         })
     });
     file[22..26].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// The same Ogg file with other positions: `moved` gets a page's number and position; headers stay.
+fn with_positions(mut file: Vec<u8>, moved: impl Fn(usize, i64) -> i64) -> Vec<u8> {
+    let (mut at, mut number) = (0, 0);
+    while at < file.len() {
+        let page = &mut file[at..];
+        let position = i64::from_le_bytes(page[6..14].try_into().unwrap());
+        if position > 0 {
+            page[6..14].copy_from_slice(&moved(number, position).to_le_bytes());
+            seal_first_page(page);
+        }
+        at += page_bytes(page);
+        number += 1;
+    }
+    file
+}
+
+/// Two pages of headers and three of sound each.
+const OGG_FIXTURES: [&str; 3] = ["opus_stereo.opus", "vorbis_stereo.ogg", "vorbis_six.ogg"];
+
+#[test]
+fn an_ogg_stream_may_begin_anywhere() {
+    for name in OGG_FIXTURES {
+        let (plain, _) = decoded(name, &fixture(name)).unwrap();
+        // Internet radio counts from when the station went on the air.
+        for later in [1, 63, 5_000, 1_000_000, 1 << 40] {
+            let file = with_positions(fixture(name), |_, position| position + later);
+            let (audio, warnings) = decoded(name, &file).unwrap();
+            assert!(warnings.is_empty(), "{name}, {later} later: {warnings:?}");
+            assert!(audio.channels() == plain.channels(), "{name}, {later} later");
+            let cut = &file[..file.len() * 4 / 5];
+            let (audio, warnings) = decoded(name, cut).unwrap();
+            assert!(audio.frames() < plain.frames(), "{name}, {later} later, cut");
+            assert!(warnings[0].contains("truncated"), "{name}, {later} later, cut: {warnings:?}");
+        }
+    }
+}
+
+#[test]
+fn only_the_last_page_of_an_ogg_stream_cuts_its_sound() {
+    for name in OGG_FIXTURES {
+        let (plain, _) = decoded(name, &fixture(name)).unwrap();
+        let frames = plain.frames();
+        for (page, earlier) in [(2, 1), (3, 1), (2, 448), (3, 448), (3, 2_000)] {
+            let file = with_positions(fixture(name), |number, position| {
+                position - if number == page { earlier } else { 0 }
+            });
+            let (audio, warnings) = decoded(name, &file).unwrap();
+            let case = format!("{name}, page {page} {earlier} earlier");
+            assert!(warnings.is_empty(), "{case}: {warnings:?}");
+            assert!(audio.frames() >= frames, "{case}: {} of {frames}", audio.frames());
+            assert!(audio.frames() <= frames + earlier as usize, "{case}: {}", audio.frames());
+            for (found, expected) in audio.channels().iter().zip(plain.channels()) {
+                assert!(found[..frames] == expected[..], "{case}");
+            }
+        }
+        // The last one does.
+        let file = with_positions(fixture(name), |number, position| {
+            position - if number == 4 { 100 } else { 0 }
+        });
+        let (audio, warnings) = decoded(name, &file).unwrap();
+        assert!(warnings.is_empty(), "{name}: {warnings:?}");
+        assert_eq!(audio.frames(), frames - 100, "{name}");
+        assert!(audio.channels()[1][..] == plain.channels()[1][..frames - 100], "{name}");
+    }
 }
 
 #[test]

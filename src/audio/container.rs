@@ -4,7 +4,7 @@
 
 use super::facts::{self, CONVERT, Facts};
 use super::gap::Gap;
-use super::{Tags, no_panic, opus, vorbis};
+use super::{Tags, no_panic, ogg_positions, opus, vorbis};
 use crate::words::counted;
 use crate::{Error, Result};
 use std::fs::File;
@@ -40,6 +40,8 @@ pub(super) struct Container {
     pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts, padding included.
     pub(super) counted_end: Option<Timestamp>,
+    /// Packets of Ogg files are cut where any page ends, rightly or not.
+    pub(super) is_ogg: bool,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
@@ -71,7 +73,8 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         Some(track) => track,
         None => return Err(facts.no_track(path)),
     };
-    if format == format_id::FORMAT_ID_OGG && track.num_frames.is_none() {
+    let is_ogg = format == format_id::FORMAT_ID_OGG;
+    if is_ogg && track.num_frames.is_none() {
         warnings.push("the end of the stream is missing: the file is truncated".to_owned());
     }
     // Without a count of frames in an MPEG file, Symphonia estimates one from the first frames and
@@ -104,11 +107,13 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let channels = facts.wav.hidden_channels.unwrap_or(1) as u64;
     let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
     let hidden_channels = facts.wav.hidden_channels.or_else(|| movie_track?.hidden_channels());
+    let first_frame = if is_ogg { ogg_positions::first_frame(&track) } else { 0 };
+    let before = first_frame.max(gap.run_in_frames);
     let counted = track.num_frames.filter(|&n| gapless && n > 0);
     let expected_frames = facts
         .promised_frames
         .or(gap.music_frames)
-        .or(counted.map(|n| (n / channels).saturating_sub(gap.run_in_frames)));
+        .or(counted.map(|n| (n / channels).saturating_sub(before)));
     let counted_end = counted
         .filter(|_| is_mpeg)
         .and_then(|n| i64::try_from(n).ok()?.checked_add(track.padding.unwrap_or(0).into()))
@@ -121,6 +126,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         expected_frames,
         gapless,
         counted_end,
+        is_ogg,
         hidden_channels,
         codec,
         ends_openly: facts.matroska.is_whole,

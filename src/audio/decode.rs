@@ -46,6 +46,8 @@ pub struct Decoder {
     pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts.
     pub(super) counted_end: Option<Timestamp>,
+    /// Packets of Ogg files are cut where any page ends, rightly or not.
+    pub(super) is_ogg: bool,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<wav_header::Channels>,
     pub(super) chunk: Vec<Vec<f32>>,
@@ -96,6 +98,7 @@ impl Decoder {
             gap,
             gapless,
             counted_end: opened.counted_end,
+            is_ogg: opened.is_ogg,
             hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
             chunk: vec![Vec::new(); channel_count],
             frames_read: 0,

@@ -24,6 +24,7 @@ mod need;
 mod no_panic;
 #[cfg(not(feature = "playback"))]
 mod no_speakers;
+mod ogg_positions;
 mod opus;
 mod packets;
 mod playback;

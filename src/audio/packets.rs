@@ -1,7 +1,7 @@
 //! The packets of a file, one by one: decoded, or noted as damaged or missing.
 
 use super::decode::Decoder;
-use super::{container, no_panic, opus, peak_of};
+use super::{container, no_panic, ogg_positions, opus, peak_of};
 use crate::{Error, Result};
 use std::io;
 use symphonia::core::errors::Error as Fault;
@@ -19,8 +19,7 @@ impl Decoder {
             self.note_missing_end();
             return Ok(false);
         };
-        if self.counted_end.is_some_and(|end| packet.pts >= end) {
-            // Someone joined two files; what follows is music again, not padding.
+        if !self.may_be_padded(&packet) {
             packet.trim_end = Default::default();
         }
         self.chunk.iter_mut().for_each(Vec::clear);
@@ -51,6 +50,13 @@ impl Decoder {
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;
         Ok(frames > 0)
+    }
+
+    /// Whether the end of the packet may be padding.
+    fn may_be_padded(&self, packet: &Packet) -> bool {
+        // Someone joined two MPEG files: what follows is music again.
+        let is_joined = self.counted_end.is_some_and(|end| packet.pts >= end);
+        !is_joined && (!self.is_ogg || ogg_positions::reaches_end(&self.track, packet))
     }
 
     /// Decodes into the decoder's own buffer; `None` when the decoder panicked.
@@ -150,16 +156,23 @@ impl Decoder {
     }
 
     fn note_missing_end(&mut self) {
-        let found = self.seconds(self.frames_read);
+        let seconds = |frames| format!("{:.2} s", self.seconds(frames));
+        let found = seconds(self.frames_read);
         match self.expected_frames {
             Some(expected) if self.frames_read + self.slack_frames < expected => {
-                let expected = self.seconds(expected);
+                let lost = expected - self.frames_read;
+                let (expected, found) = match seconds(expected) {
+                    same if same == found => {
+                        (format!("{expected} frames"), format!("{lost} fewer"))
+                    }
+                    other => (other, found),
+                };
                 self.faults.note(format!(
-                    "the file is truncated or damaged: expected {expected:.2} s, found {found:.2} s"
+                    "the file is truncated or damaged: expected {expected}, found {found}"
                 ));
             }
             None if self.cut_off && !self.ends_openly => {
-                self.faults.note(format!("the file is truncated at {found:.2} s"));
+                self.faults.note(format!("the file is truncated at {found}"));
             }
             _ => {}
         }

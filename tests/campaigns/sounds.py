@@ -129,8 +129,17 @@ def of_ffmpeg(kind, path, *output):
 
 def channels_of(path):
     """How many channels ffprobe finds."""
+    return _of_stream("channels", path)
+
+
+def rate_of(path):
+    """Samples a second as ffprobe finds them."""
+    return _of_stream("sample_rate", path)
+
+
+def _of_stream(entry, path):
     command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries"]
-    command += ["stream=channels", "-of", "csv=p=0", path]
+    command += [f"stream={entry}", "-of", "csv=p=0", path]
     return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
