@@ -59,12 +59,15 @@ impl Chroma {
         })?;
         let shares = shares(&settings);
         let strengths = stft.map_frames(samples, PITCH_CLASSES, |spectrum, row| {
-            for (bin, shares) in spectrum.iter().zip(shares.chunks_exact(PITCH_CLASSES)) {
+            // An array, which stays in registers.
+            let mut sums = [0.0f32; PITCH_CLASSES];
+            for (bin, shares) in spectrum.iter().zip(&shares) {
                 let power = bin.norm_sqr();
-                for (sum, share) in row.iter_mut().zip(shares) {
+                for (sum, share) in sums.iter_mut().zip(shares) {
                     *sum += power * share;
                 }
             }
+            row.copy_from_slice(&sums);
             let largest = row.iter().copied().fold(0.0, f32::max);
             if largest > f32::MIN_POSITIVE {
                 row.iter_mut().for_each(|strength| *strength /= largest);
@@ -103,8 +106,8 @@ const OCTAVES_WIDE: f64 = 2.0;
 const LOWEST_A_HZ: f64 = 27.5;
 const SEMITONES_FROM_A_TO_C: usize = 3;
 
-/// How much of each bin's power every pitch class gets: bins × 12.
-fn shares(settings: &ChromaSettings) -> Vec<f32> {
+/// How much of each bin's power every pitch class gets.
+fn shares(settings: &ChromaSettings) -> Vec<[f32; PITCH_CLASSES]> {
     let notes = PITCH_CLASSES as f64;
     let bin_hz = f64::from(settings.sample_rate_hz) / settings.window_samples as f64;
     let semitone = |bin: usize| notes * (bin as f64 * bin_hz / LOWEST_A_HZ).log2();
@@ -112,7 +115,7 @@ fn shares(settings: &ChromaSettings) -> Vec<f32> {
     // 0 Hz is no note: it is put a semitone and a half of octaves below the first bin, as librosa does.
     let position = |bin: usize| if bin == 0 { semitone(1) - 1.5 * notes } else { semitone(bin) };
     (0..bins)
-        .flat_map(|bin| {
+        .map(|bin| {
             let at = position(bin);
             let width = (position(bin + 1) - at).max(1.0);
             let bumps: [f64; PITCH_CLASSES] = std::array::from_fn(|class| {

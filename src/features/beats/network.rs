@@ -1,5 +1,9 @@
 //! The recurrent network that hears beats and downbeats.
 
+use crate::compute::Real;
+use crate::compute::elementwise::{Loop, vectorised};
+use crate::compute::matrix::{Into, Matrix};
+use crate::compute::product::product;
 use crate::features::{LogMel, MelSettings};
 use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors};
@@ -147,7 +151,7 @@ impl BeatNetwork {
             .flat_map(|(frame, fast)| fast.iter().chain(slow[frame / Self::SLOWER]).copied());
         let heard = self.head.forward(&self.mix.bounded(&both.collect::<Vec<f32>>()));
         let of =
-            |output: usize| heard.iter().skip(output).step_by(2).map(|v| sigmoid(*v)).collect();
+            |output: usize| heard.iter().skip(output).step_by(2).map(|v| v.sigmoid()).collect();
         Ok(BeatProbabilities { beats: of(0), downbeats: of(1) })
     }
 }
@@ -161,8 +165,24 @@ struct Weight {
 
 impl Weight {
     /// Adds the product with `input` to `sums`, in the order of the inputs: the same sum everywhere.
+    #[inline(always)]
     fn add_product(&self, input: &[f32], sums: &mut [f32]) {
-        for (value, column) in input.iter().zip(self.columns.chunks_exact(self.outputs)) {
+        const AT_ONCE: usize = 4;
+        let count = self.outputs;
+        let sums = &mut sums[..count];
+        let (groups, rest) = input.as_chunks::<AT_ONCE>();
+        let columns = self.columns.chunks_exact(AT_ONCE * count);
+        for (values, columns) in groups.iter().zip(columns.clone()) {
+            let part = |number: usize| &columns[number * count..][..count];
+            let [a, b, c, d] = [part(0), part(1), part(2), part(3)];
+            for (output, sum) in sums.iter_mut().enumerate() {
+                let mut value = *sum + values[0] * a[output];
+                value += values[1] * b[output];
+                value += values[2] * c[output];
+                *sum = value + values[3] * d[output];
+            }
+        }
+        for (value, column) in rest.iter().zip(columns.remainder().chunks_exact(count)) {
             sums.iter_mut().zip(column).for_each(|(sum, weight)| *sum += value * weight);
         }
     }
@@ -211,16 +231,19 @@ impl Dense {
     /// [`forward`](Self::forward), then tanh.
     fn bounded(&self, input: &[f32]) -> Vec<f32> {
         let mut output = self.forward(input);
-        output.iter_mut().for_each(|value| *value = value.tanh());
+        vectorised(Tanh(&mut output));
         output
     }
 
     /// Rows of inputs to rows of outputs.
     fn forward(&self, input: &[f32]) -> Vec<f32> {
-        let rows = input.chunks_exact(self.weight.inputs());
-        let mut output = self.bias.repeat(rows.len());
-        for (row, sums) in rows.zip(output.chunks_exact_mut(self.bias.len())) {
-            self.weight.add_product(row, sums);
+        let (inputs, outputs) = (self.weight.inputs(), self.weight.outputs);
+        let rows = input.len() / inputs;
+        let mut output = self.bias.repeat(rows);
+        if rows > 0 {
+            let left = Matrix::new(input, rows, inputs);
+            let right = Matrix::new(&self.weight.columns, inputs, outputs);
+            product(&mut output, outputs, left, right, Into::Add);
         }
         output
     }
@@ -281,17 +304,52 @@ impl Gru {
         for step in steps {
             let given = &from_input[step * 3 * units..][..3 * units];
             from_state.copy_from_slice(&self.hidden.bias);
-            self.hidden.weight.add_product(&state, &mut from_state);
-            for (unit, value) in state.iter_mut().enumerate() {
-                let [reset, update, new] = [unit, units + unit, 2 * units + unit];
-                let r = sigmoid(given[reset] + from_state[reset]);
-                let z = sigmoid(given[update] + from_state[update]);
-                let n = (given[new] + r * from_state[new]).tanh();
-                *value = (1.0 - z) * n + z * *value;
-            }
+            vectorised(Step {
+                weight: &self.hidden.weight,
+                given,
+                from_state: &mut from_state,
+                state: &mut state,
+            });
             outputs.extend_from_slice(&state);
         }
         outputs
+    }
+}
+
+/// What one step does to the state.
+struct Step<'a> {
+    weight: &'a Weight,
+    /// What the input gives to the gates.
+    given: &'a [f32],
+    /// The bias of what the state gives to them, then all of that.
+    from_state: &'a mut [f32],
+    state: &'a mut [f32],
+}
+
+impl Loop for Step<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { weight, given, from_state, state } = self;
+        weight.add_product(state, from_state);
+        let units = state.len();
+        let [reset, update, new] = [0, units, 2 * units].map(|first| &given[first..][..units]);
+        let [reset_s, update_s, new_s] =
+            [0, units, 2 * units].map(|first| &from_state[first..][..units]);
+        for (unit, value) in state.iter_mut().enumerate() {
+            let r = Real::sigmoid(reset[unit] + reset_s[unit]);
+            let z = Real::sigmoid(update[unit] + update_s[unit]);
+            let n = Real::tanh(new[unit] + r * new_s[unit]);
+            *value = (1.0 - z) * n + z * *value;
+        }
+    }
+}
+
+struct Tanh<'a>(&'a mut [f32]);
+
+impl Loop for Tanh<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.0.iter_mut().for_each(|value| *value = Real::tanh(*value));
     }
 }
 
@@ -307,8 +365,4 @@ fn means(rows: &[f32], width: usize, count: usize) -> Vec<f32> {
         mean
     };
     rows.chunks(count * width).flat_map(mean).collect()
-}
-
-fn sigmoid(value: f32) -> f32 {
-    1.0 / (1.0 + (-value).exp())
 }

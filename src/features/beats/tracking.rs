@@ -1,6 +1,7 @@
 //! Where beats and bars are, from how probable each frame is to be a beat and a downbeat.
 
 use super::network::BeatProbabilities;
+use crate::compute::elementwise::{Loop, vectorised};
 use rayon::prelude::*;
 
 /// Beats per minute considered, and the ratio of one tempo to the next.
@@ -98,8 +99,9 @@ struct Tempi {
     periods: Vec<usize>,
     /// What a beat at each tempo costs.
     costs: Vec<f64>,
-    /// Of each tempo, those that may come before it, and what these changes cost.
-    before: Vec<Vec<(usize, f64)>>,
+    /// What it costs to come from the tempo so many places further, for every tempo at once; endless
+    /// where there is none, or it is too far.
+    changes: Vec<(isize, Vec<f64>)>,
 }
 
 impl Tempi {
@@ -111,20 +113,25 @@ impl Tempi {
             .collect();
         periods.dedup();
         let apart = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
-        let before = |period: &usize| {
-            let changes = periods.iter().map(|other| apart(*period, *other)).enumerate();
-            let near = changes.filter(|(_, change)| *change <= LARGEST_CHANGE);
-            near.map(|(other, change)| (other, TIGHTNESS * change)).collect()
+        let change = |tempo: usize, places: isize| {
+            let other = tempo.checked_add_signed(places).and_then(|other| periods.get(other));
+            let change = other.map(|other| apart(periods[tempo], *other));
+            change.filter(|change| *change <= LARGEST_CHANGE).map(|change| TIGHTNESS * change)
         };
+        let reach = periods.len() as isize - 1;
+        let changes = (-reach..=reach)
+            .filter_map(|places| {
+                let costs: Vec<_> = (0..periods.len()).map(|tempo| change(tempo, places)).collect();
+                let is_near = costs.iter().any(Option::is_some);
+                let endless = |cost: Option<f64>| cost.unwrap_or(f64::INFINITY);
+                is_near.then(|| (places, costs.into_iter().map(endless).collect()))
+            })
+            .collect();
         let cost = |period: &usize| {
             let octaves = (frames(USUAL_PER_MINUTE) / *period as f64).log2().abs();
             TEMPO_COST * (octaves - USUAL_OCTAVES).max(0.0).powi(2)
         };
-        Self {
-            before: periods.iter().map(before).collect(),
-            costs: periods.iter().map(cost).collect(),
-            periods,
-        }
+        Self { changes, costs: periods.iter().map(cost).collect(), periods }
     }
 }
 
@@ -150,32 +157,39 @@ fn path(evidence: &[Evidence], tempi: &Tempi, beats_in_bar: usize) -> (f64, Vec<
     let mut scores = vec![f64::NEG_INFINITY; remembered * states];
     // The tempo of the beat before; none where the path begins.
     let mut before: Vec<Option<u8>> = vec![None; evidence.len() * states];
-    let mut arriving = vec![f64::NEG_INFINITY; count];
+    // Those that arrive at each tempo, between as many that do not.
+    let reach = tempi.changes.iter().map(|(places, _)| places.unsigned_abs()).max().unwrap_or(0);
+    let mut arriving = vec![f64::NEG_INFINITY; count + 2 * reach];
+    let (mut best, mut from) = (vec![0.0; count], vec![0; count]);
     let mut last = (f64::NEG_INFINITY, 0, 0);
     for (frame, heard) in evidence.iter().enumerate() {
         for place in 0..beats_in_bar {
             let place_before = (place + beats_in_bar - 1) % beats_in_bar;
-            for (tempo, score) in arriving.iter_mut().enumerate() {
+            for (tempo, score) in arriving[reach..][..count].iter_mut().enumerate() {
                 let from = frame.checked_sub(tempi.periods[tempo]);
                 *score = from.map_or(f64::NEG_INFINITY, |from| {
                     scores[from % remembered * states + place_before * count + tempo]
                 });
             }
             let evidence_here = if place == 0 { heard.downbeat } else { heard.beat };
-            for tempo in 0..count {
+            for (best, period) in best.iter_mut().zip(&tempi.periods) {
                 // The song may begin anywhere within a beat.
-                let begins = frame < tempi.periods[tempo];
-                let mut best = (if begins { 0.0 } else { f64::NEG_INFINITY }, None);
-                for (other, cost) in &tempi.before[tempo] {
-                    let score = arriving[*other] - cost;
-                    if score > best.0 {
-                        best = (score, Some(*other as u8));
-                    }
-                }
+                *best = if frame < *period { 0.0 } else { f64::NEG_INFINITY };
+            }
+            from.fill(NOWHERE);
+            vectorised(Arrival {
+                tempi,
+                arriving: &arriving,
+                reach,
+                best: &mut best,
+                from: &mut from,
+            });
+            for tempo in 0..count {
                 let state = place * count + tempo;
-                let score = best.0 + evidence_here - tempi.costs[tempo];
+                let score = best[tempo] + evidence_here - tempi.costs[tempo];
                 scores[frame % remembered * states + state] = score;
-                before[frame * states + state] = best.1;
+                before[frame * states + state] =
+                    (from[tempo] != NOWHERE).then(|| (tempo as i64 + from[tempo]) as u8);
                 // The last beat ends with the song or beyond it.
                 if frame + tempi.periods[tempo] >= evidence.len() && score > last.0 {
                     last = (score, frame, state);
@@ -193,4 +207,34 @@ fn path(evidence: &[Evidence], tempi: &Tempi, beats_in_bar: usize) -> (f64, Vec<
     }
     beats.reverse();
     (score, beats)
+}
+
+/// A path begins here: it came from no tempo.
+const NOWHERE: i64 = i64::MAX;
+
+/// Of the paths that arrive at a place, the best for each tempo of the next beat, and how many places
+/// further the tempo is from which it comes.
+struct Arrival<'a> {
+    tempi: &'a Tempi,
+    arriving: &'a [f64],
+    reach: usize,
+    best: &'a mut [f64],
+    from: &'a mut [i64],
+}
+
+impl Loop for Arrival<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { tempi, arriving, reach, best, from } = self;
+        for (places, costs) in &tempi.changes {
+            let arriving = &arriving[reach.saturating_add_signed(*places)..][..costs.len()];
+            let bests = best.iter_mut().zip(from.iter_mut());
+            for ((best, from), (score, cost)) in bests.zip(arriving.iter().zip(costs)) {
+                let score = score - cost;
+                let is_better = score > *best;
+                *best = if is_better { score } else { *best };
+                *from = if is_better { *places as i64 } else { *from };
+            }
+        }
+    }
 }
