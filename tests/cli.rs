@@ -422,6 +422,19 @@ fn a_judgement_can_be_drawn_into_a_file() {
 }
 
 #[test]
+fn a_piece_that_is_judged_as_a_song_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("song.wav"));
+    let song = Song::open(folder.path().join("song.wav")).unwrap();
+    song.audio().save_composed(folder.path().join("piece.wav")).unwrap();
+    let turned = json(&succeed(folder.path(), &["judge", "piece.wav", "song.wav", "--json"]));
+    let warning = turned["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("piece.wav") && warning.contains("song.wav"), "{warning}");
+    let right = json(&succeed(folder.path(), &["judge", "song.wav", "piece.wav", "--json"]));
+    assert_eq!(right["warnings"].as_array().map_or(0, Vec::len), 0, "{right}");
+}
+
+#[test]
 fn what_names_and_titles_hold_cannot_control_a_console() {
     let folder = tempfile::tempdir().unwrap();
     let hostile = "a\u{1b}]0;OWNED\u{7}\u{1b}[2J\nb.wav";

@@ -6,7 +6,7 @@ use super::report::{self, Report};
 use super::songs::FolderOptions;
 use super::streams::{Input, Target};
 use clap::Args;
-use neural_composer::audio::Decoder;
+use neural_composer::audio::{Decoder, is_composed};
 use neural_composer::evaluate::{self, Heard, Judgement};
 use neural_composer::notebook::Verdict;
 use neural_composer::words::{counted, shown};
@@ -62,13 +62,21 @@ impl Judge {
         for path in &inputs {
             Decoder::open(path)?.check(Heard::NEED)?;
         }
-        let (_, piece) = hear(&inputs.pop().unwrap_or_default())?;
+        let last = inputs.pop().unwrap_or_default();
+        let turned_round =
+            inputs.iter().find(|song| is_composed(song)).filter(|_| !is_composed(&last));
+        let order = turned_round.map(|song| {
+            let (song, last) = (shown(song), shown(&last));
+            format!("{song} is a piece of neural-composer's, judged as a song; the piece comes last, here {last}")
+        });
+        let (_, piece) = hear(&last)?;
         let opened = inputs.iter().map(&mut hear).collect::<Result<Vec<_>>>()?;
         let verdict = Verdict::of_heard(&piece, opened)?;
         let mut report = Report::default()
             .line(verdict.to_string())
             .fact("judgement", facts(&verdict))
             .warn(songs.notes)
+            .warn(order)
             .warn(warnings);
         let Some(target) = target else { return Ok(report) };
         verdict.picture()?.save(&target.path)?;
