@@ -40,12 +40,12 @@ fn noise(seconds: f64) -> Audio {
 
 #[test]
 fn the_shipped_songs_have_the_tempi_of_their_scores() {
-    // As the scores have them at their middle. Of greensleeves every second eighth is counted.
+    // As the scores have them at their middle; the beats of greensleeves are its eighths.
     let songs = [
         ("prelude.mp3", 73.0),
         ("canon.ogg", 62.0),
         ("lantern-street.mp3", 104.0),
-        ("greensleeves.flac", 148.0 / 2.0),
+        ("greensleeves.flac", 148.0),
     ];
     for (name, per_minute) in songs {
         let beats = beats_of_song(name);
@@ -56,17 +56,12 @@ fn the_shipped_songs_have_the_tempi_of_their_scores() {
 
 #[test]
 fn of_the_shipped_songs_that_without_a_beat_is_told_from_the_others() {
-    for name in ["prelude.mp3", "lantern-street.mp3"] {
+    for name in ["prelude.mp3", "canon.ogg", "greensleeves.flac", "lantern-street.mp3"] {
         let beats = beats_of_song(name);
         assert!(beats.is_clear(), "{name}: {}", beats.confidence());
     }
     let without = beats_of_song("still-water.wav");
     assert!(!without.is_clear(), "still-water: {}", without.confidence());
-    // Soft strings and a lute in six are doubtful, but nothing as doubtful as what has none.
-    for name in ["canon.ogg", "greensleeves.flac"] {
-        let beats = beats_of_song(name);
-        assert!(beats.confidence() > without.confidence(), "{name}: {}", beats.confidence());
-    }
 }
 
 #[test]

@@ -123,12 +123,12 @@ fn what_does_not_fit_is_refused_with_a_sentence_and_no_command_aborts() {
     for model in ["grains", "codes", "blocks"] {
         for command in ["compose", "train"] {
             let arguments = format!("{command} fifty.wav --model {model}");
-            let (code, words) = said(path, 600_000, &arguments);
+            let (code, words) = said(path, 500_000, &arguments);
             assert_eq!(code, Some(1), "{arguments}: {words}");
             assert!(words.contains("fifty.wav: is 50.0 min long"), "{words}");
             assert!(words.contains("are free"), "{words}");
         }
-        let (code, words) = said(path, 600_000, &format!("train songs --model {model}"));
+        let (code, words) = said(path, 500_000, &format!("train songs --model {model}"));
         assert_eq!(code, Some(1), "{words}");
         assert!(words.contains("3 songs, 120 min in all") && words.contains("are free"), "{words}");
     }

@@ -5,11 +5,11 @@ from make_songs.mixing import band_pass, high_pass
 from make_songs.modes import ring
 from make_songs.score import frequency_hz
 
-_LONGEST_SECONDS = 4.0
-
 
 class RandomInstrument:
     """A tone with partials, attack and decay of its own; every key is computed once."""
+
+    _LONGEST_SECONDS = 4.0
 
     def __init__(self, rng, sample_rate_hz, role):
         self._rng, self._rate = rng, sample_rate_hz
@@ -43,7 +43,7 @@ class RandomInstrument:
                 partials = np.concatenate([partials, partials * (1 + self._detune)])
                 gain, decay = np.tile(0.7 * gain, 2), np.tile(decay, 2)
                 phases = np.tile(phases, 2)
-            sound = ring(partials, decay, gain, _LONGEST_SECONDS, self._rate, phases)
+            sound = ring(partials, decay, gain, self._LONGEST_SECONDS, self._rate, phases)
             if self._noise:
                 sound = sound + self._noise * self._rng.normal(size=len(sound)) * np.abs(sound)
             if self._vibrato:
@@ -51,6 +51,10 @@ class RandomInstrument:
                 sound = sound * (1 + self._vibrato * np.sin(6.28 * self._rng.uniform(4, 7) * time))
             self._tones[midi] = sound
         return self._tones[midi]
+
+    def _shape(self, time, duration):
+        shape = np.minimum(1.0, time / self._attack)
+        return shape * np.exp(-np.maximum(time - duration, 0.0) / self._release)
 
     def play(self, notes, length):
         """Notes in seconds, mixed into `length` samples."""
@@ -64,8 +68,7 @@ class RandomInstrument:
             if start < 0 or size < 16:
                 continue
             time = np.arange(size) / self._rate
-            shape = np.minimum(1.0, time / self._attack)
-            shape *= np.exp(-np.maximum(time - note.duration, 0.0) / self._release)
+            shape = self._shape(time, note.duration)
             shape[-16:] *= np.linspace(1.0, 0.0, 16)
             out[start : start + size] += note.velocity**1.4 * shape * tone[:size]
             click = min(size, 200)
@@ -73,6 +76,42 @@ class RandomInstrument:
                 burst = self._rng.normal(size=click) * np.exp(-np.arange(click) / 40.0)
                 out[start : start + click] += self._click * note.velocity * burst
         return out
+
+
+class HeldInstrument(RandomInstrument):
+    """Bowed or blown: it begins softly, may swell, and its partials go through a body."""
+
+    _LONGEST_SECONDS = 6.0
+
+    def __init__(self, rng, sample_rate_hz, role):
+        super().__init__(rng, sample_rate_hz, role)
+        self._stretch = self._decay = self._treble_loss = self._click = 0.0
+        self._tilt = rng.uniform(0.6, 1.8)
+        self._attack = np.exp(rng.uniform(np.log(0.015), np.log(0.16)))
+        self._release = np.exp(rng.uniform(np.log(0.03), np.log(0.35)))
+        self._swell = rng.choice([0.0, rng.uniform(0.1, 0.7)])
+        self._vibrato = rng.choice([0.0, rng.uniform(0.02, 0.2)])
+        self._noise = rng.choice([0.0, rng.uniform(0.01, 0.12)])
+
+    def _shape(self, time, duration):
+        # Straight from nothing would have a corner that nothing bowed has.
+        rise = np.minimum(1.0, time / self._attack)
+        shape = 0.5 - 0.5 * np.cos(np.pi * rise)
+        place = np.clip(time / max(duration, 0.2), 0.0, 1.0)
+        shape *= 1.0 - self._swell + self._swell * np.sin(np.pi * place) ** 0.5
+        return shape * np.exp(-np.maximum(time - duration, 0.0) / self._release)
+
+
+class PluckedInstrument(RandomInstrument):
+    """Plucked: bright at once, dying away, its upper partials first."""
+
+    def __init__(self, rng, sample_rate_hz, role):
+        super().__init__(rng, sample_rate_hz, role)
+        self._attack = np.exp(rng.uniform(np.log(0.0008), np.log(0.004)))
+        self._decay = np.exp(rng.uniform(np.log(0.8), np.log(5.0)))
+        self._treble_loss = rng.uniform(0.8, 5.0)
+        self._vibrato = self._noise = 0.0
+        self._tilt, self._even = rng.uniform(0.5, 1.6), rng.uniform(0.1, 1.0)
 
 
 class RandomDrums:

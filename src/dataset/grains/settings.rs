@@ -14,7 +14,7 @@ pub struct GrainSettings {
     pub shifts: Vec<i32>,
     /// Numbers that describe a grain to the network. Usual: 48.
     pub components: usize,
-    /// Beats less sure than this are not heeded, and cuts are made at onsets instead; 0 to 1. Usual: 0.1,
+    /// Beats less sure than this are not heeded, and cuts are made at onsets instead; 0 to 1. Usual: 0.2,
     /// less than what is called clear: cuts along a beat that is only guessed join better than none.
     pub least_beat_confidence: f64,
     /// Candidates that one step of training chooses among, at most: what a step costs.
@@ -27,7 +27,7 @@ impl Default for GrainSettings {
             grain_seconds: 0.21,
             shifts: vec![0, 1, -1, 2, -2],
             components: 48,
-            least_beat_confidence: 0.1,
+            least_beat_confidence: 0.2,
             chapter_candidates: 4_096,
         }
     }

@@ -48,7 +48,7 @@ const FEWEST: usize = 4;
 impl Beats {
     /// The confidence from which on a beat is called clear: on pieces that the network did not learn
     /// from, it parts those with a beat from those without best.
-    pub const CLEAR: f64 = 0.26;
+    pub const CLEAR: f64 = 0.29;
 
     /// Finds the beats of a song.
     ///

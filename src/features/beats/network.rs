@@ -64,9 +64,9 @@ impl BeatNetwork {
     /// Numbers that describe a frame: the level of each of 64 bands, then its rise.
     pub const INPUTS: usize = 128;
     /// Units of the dense layers, and of the recurrent layer of frames each way.
-    pub const UNITS: usize = 48;
+    pub const UNITS: usize = 80;
     /// Units of the slow recurrent layers each way.
-    pub const SLOW_UNITS: usize = 64;
+    pub const SLOW_UNITS: usize = 96;
     /// Frames that are one step to the slow layers.
     pub const SLOWER: usize = 4;
 

@@ -15,10 +15,13 @@ const LARGEST_CHANGE: f64 = 0.15;
 /// Tempi so many octaves around the usual one are as good; what a beat costs that is an octave further.
 const USUAL_PER_MINUTE: f64 = 105.0;
 const USUAL_OCTAVES: f64 = 0.3;
-const TEMPO_COST: f64 = 2.0;
+const TEMPO_COST: f64 = 1.0;
 /// Added to the logarithm of the odds that a frame is a beat, or a downbeat: how readily one is believed.
-const BELIEF_IN_BEATS: f64 = 1.5;
-const BELIEF_IN_DOWNBEATS: f64 = 1.5;
+const BELIEF_IN_BEATS: f64 = 2.0;
+const BELIEF_IN_DOWNBEATS: f64 = 2.0;
+/// The network learned with downbeats that counted twice as much as beats: so many times too likely are
+/// the odds that a beat is one.
+const DOWNBEAT_WEIGHT: f64 = 2.0;
 /// No beat is surer than this to be a downbeat, nor surer not to be one.
 const LEAST_SHARE: f64 = 0.02;
 /// Beats in a bar, and what such a metre costs: how unusual it is.
@@ -82,7 +85,9 @@ fn evidence(heard: &BeatProbabilities) -> Vec<Evidence> {
     (0..heard.beats.len())
         .map(|frame| {
             let beat = near(&heard.beats, frame).clamp(0.002, 0.97);
-            let share = near(&heard.downbeats, frame) / beat;
+            let downbeat = near(&heard.downbeats, frame);
+            let downbeat = downbeat / (downbeat + DOWNBEAT_WEIGHT * (1.0 - downbeat));
+            let share = downbeat / beat;
             let share = share.clamp(LEAST_SHARE, 1.0 - LEAST_SHARE);
             let odds = (beat / (1.0 - beat)).ln();
             Evidence {
