@@ -339,11 +339,17 @@ fn kinds_that_are_not_decoded_are_called_by_their_names() {
         ("AU", b".snd\0\0\0\x18"),
         ("DSD", b"DSD \x1c\0\0\0"),
         ("RealAudio", b".RMF\0\0\0\x12"),
+        ("an MPEG program stream", b"\0\0\x01\xba\x44\0\x04\0"),
         ("a web page", b"<!DOCTYPE html><html>"),
     ] {
         let bytes = [head, &[0x5a; 3_000][..]].concat();
         refused(name, &bytes, name);
         refused(name, &bytes, "convert");
+    }
+    // Television's packets, and those of discs.
+    for stamp in [0, 4] {
+        let packet = [&vec![1; stamp][..], b"G", &[0x5a; 187]].concat();
+        refused("a recording", &packet.repeat(20), "is an MPEG transport stream");
     }
 }
 

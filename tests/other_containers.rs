@@ -94,20 +94,27 @@ fn seal_first_page(file: &mut [u8]) {
     file[22..26].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// The same Ogg file with other positions: `moved` gets a page's number and position; headers stay.
-fn with_positions(mut file: Vec<u8>, moved: impl Fn(usize, i64) -> i64) -> Vec<u8> {
+/// The same Ogg file with its pages changed: `change` gets each one's number and bytes.
+fn with_pages(mut file: Vec<u8>, change: impl Fn(usize, &mut [u8])) -> Vec<u8> {
     let (mut at, mut number) = (0, 0);
     while at < file.len() {
         let page = &mut file[at..];
-        let position = i64::from_le_bytes(page[6..14].try_into().unwrap());
-        if position > 0 {
-            page[6..14].copy_from_slice(&moved(number, position).to_le_bytes());
-            seal_first_page(page);
-        }
+        change(number, page);
+        seal_first_page(page);
         at += page_bytes(page);
         number += 1;
     }
     file
+}
+
+/// The same Ogg file with other positions: `moved` gets a page's number and position; headers stay.
+fn with_positions(file: Vec<u8>, moved: impl Fn(usize, i64) -> i64) -> Vec<u8> {
+    with_pages(file, |number, page| {
+        let position = i64::from_le_bytes(page[6..14].try_into().unwrap());
+        if position > 0 {
+            page[6..14].copy_from_slice(&moved(number, position).to_le_bytes());
+        }
+    })
 }
 
 /// Two pages of headers and three of sound each.
@@ -132,6 +139,30 @@ fn an_ogg_stream_may_begin_anywhere() {
 }
 
 #[test]
+fn ogg_files_behind_each_other_are_one_sound_of_all_their_frames() {
+    for name in OGG_FIXTURES {
+        let (plain, _) = decoded(name, &fixture(name)).unwrap();
+        let other = with_pages(fixture(name), |_, page| page[14] ^= 0x55);
+        let later = with_positions(other.clone(), |_, position| position + 77_000);
+        for (case, links) in [
+            ("the same stream", vec![fixture(name), fixture(name)]),
+            ("another serial number", vec![fixture(name), other.clone()]),
+            ("begun later", vec![fixture(name), later.clone(), fixture(name)]),
+            ("later first", vec![later, fixture(name), other]),
+        ] {
+            let (audio, warnings) = decoded(name, &links.concat()).unwrap();
+            assert!(warnings.is_empty(), "{name}, {case}: {warnings:?}");
+            assert_eq!(audio.frames(), links.len() * plain.frames(), "{name}, {case}");
+            let last = &audio.channels()[1][(links.len() - 1) * plain.frames()..];
+            assert!(last == &plain.channels()[1][..], "{name}, {case}");
+            let cut = &links.concat()[..links.concat().len() - 600];
+            let (_, warnings) = decoded(name, cut).unwrap();
+            assert!(warnings[0].contains("truncated"), "{name}, {case}, cut: {warnings:?}");
+        }
+    }
+}
+
+#[test]
 fn only_the_last_page_of_an_ogg_stream_cuts_its_sound() {
     for name in OGG_FIXTURES {
         let (plain, _) = decoded(name, &fixture(name)).unwrap();
@@ -149,6 +180,15 @@ fn only_the_last_page_of_an_ogg_stream_cuts_its_sound() {
                 assert!(found[..frames] == expected[..], "{case}");
             }
         }
+        // Some programs call several pages the last one: the first of them cuts, too.
+        let earlier = with_positions(fixture(name), |number, position| {
+            position - if number == 3 { 448 } else { 0 }
+        });
+        let marked = with_pages(earlier.clone(), |number, page| {
+            page[5] |= if number == 3 { 4 } else { 0 };
+        });
+        let [uncut, cut] = [earlier, marked].map(|file| decoded(name, &file).unwrap().0.frames());
+        assert_eq!(cut, uncut - 448, "{name}");
         // The last one does.
         let file = with_positions(fixture(name), |number, position| {
             position - if number == 4 { 100 } else { 0 }

@@ -40,8 +40,8 @@ pub(super) struct Container {
     pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts, padding included.
     pub(super) counted_end: Option<Timestamp>,
-    /// Packets of Ogg files are cut where any page ends, rightly or not.
-    pub(super) is_ogg: bool,
+    /// Of an Ogg file.
+    pub(super) links: Option<ogg_positions::Links>,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
@@ -74,7 +74,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         None => return Err(facts.no_track(path)),
     };
     let is_ogg = format == format_id::FORMAT_ID_OGG;
-    if is_ogg && track.num_frames.is_none() {
+    if is_ogg && facts.ogg.are_cut_off() {
         warnings.push("the end of the stream is missing: the file is truncated".to_owned());
     }
     // Without a count of frames in an MPEG file, Symphonia estimates one from the first frames and
@@ -107,8 +107,12 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let channels = facts.wav.hidden_channels.unwrap_or(1) as u64;
     let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
     let hidden_channels = facts.wav.hidden_channels.or_else(|| movie_track?.hidden_channels());
-    let first_frame = if is_ogg { ogg_positions::first_frame(&track) } else { 0 };
-    let before = first_frame.max(gap.run_in_frames);
+    let mut before = gap.run_in_frames;
+    if is_ogg {
+        before = before.max(ogg_positions::first_frame(&track));
+        let end = facts.ogg.end(0, track.id).filter(|_| facts.ogg.are_one());
+        track.num_frames = end.and_then(|end| u64::try_from(end).ok());
+    }
     let counted = track.num_frames.filter(|&n| gapless && n > 0);
     let expected_frames = facts
         .promised_frames
@@ -126,7 +130,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         expected_frames,
         gapless,
         counted_end,
-        is_ogg,
+        links: is_ogg.then_some(facts.ogg),
         hidden_channels,
         codec,
         ends_openly: facts.matroska.is_whole,

@@ -3,7 +3,7 @@
 use super::container::{self, Container};
 use super::faults::Faults;
 use super::gap::Gap;
-use super::{Tags, facts, wav_header};
+use super::{Tags, facts, ogg_positions, wav_header};
 use crate::words::{counted, one_line};
 use crate::{Result, interrupt};
 use std::path::{Path, PathBuf};
@@ -46,8 +46,9 @@ pub struct Decoder {
     pub(super) gapless: bool,
     /// Where the frames end that an MPEG file's header counts.
     pub(super) counted_end: Option<Timestamp>,
-    /// Packets of Ogg files are cut where any page ends, rightly or not.
-    pub(super) is_ogg: bool,
+    /// Of an Ogg file, and the number of the one that is decoded.
+    pub(super) links: Option<ogg_positions::Links>,
+    pub(super) link: usize,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<wav_header::Channels>,
     pub(super) chunk: Vec<Vec<f32>>,
@@ -98,7 +99,8 @@ impl Decoder {
             gap,
             gapless,
             counted_end: opened.counted_end,
-            is_ogg: opened.is_ogg,
+            links: opened.links,
+            link: 0,
             hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
             chunk: vec![Vec::new(); channel_count],
             frames_read: 0,

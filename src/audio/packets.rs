@@ -1,7 +1,7 @@
 //! The packets of a file, one by one: decoded, or noted as damaged or missing.
 
 use super::decode::Decoder;
-use super::{container, no_panic, ogg_positions, opus, peak_of};
+use super::{container, no_panic, opus, peak_of};
 use crate::{Error, Result};
 use std::io;
 use symphonia::core::errors::Error as Fault;
@@ -56,7 +56,8 @@ impl Decoder {
     fn may_be_padded(&self, packet: &Packet) -> bool {
         // Someone joined two MPEG files: what follows is music again.
         let is_joined = self.counted_end.is_some_and(|end| packet.pts >= end);
-        !is_joined && (!self.is_ogg || ogg_positions::reaches_end(&self.track, packet))
+        let is_last = self.links.as_ref().is_none_or(|links| links.reaches_end(self.link, packet));
+        is_last && !is_joined
     }
 
     /// Decodes into the decoder's own buffer; `None` when the decoder panicked.
@@ -116,6 +117,7 @@ impl Decoder {
             self.gap.run_in_frames = opus::pre_skip_frames(parameters);
         }
         self.track = track;
+        self.link += 1;
         self.expected_frames = None;
         Ok(true)
     }

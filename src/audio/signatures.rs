@@ -25,6 +25,8 @@ pub(super) fn name(head: &[u8], ending: &str) -> Option<&'static str> {
         () if begins(b"MThd") => "MIDI (notes, not sound)",
         () if begins(b"RIFF") && head.get(8..12) == Some(b"AVI ") => "AVI video",
         () if begins(b"RIFF") && head.get(8..12) == Some(b"RMID") => "MIDI (notes, not sound)",
+        () if is_transport_stream(head) => "an MPEG transport stream",
+        () if begins(b"\x00\x00\x01\xba") => "an MPEG program stream",
         () if begins(b"RIFX") => "a WAV file with the bytes in reverse (RIFX)",
         () if begins(b"Creative Voice File") => "VOC",
         () if begins(b"FLV\x01") => "Flash video",
@@ -35,6 +37,14 @@ pub(super) fn name(head: &[u8], ending: &str) -> Option<&'static str> {
         () if begins(b"version https://git-lfs") => "a pointer of Git LFS",
         () if ending == "gsm" => "GSM",
         _ => return None,
+    })
+}
+
+/// Packets of 188 bytes, on discs with four bytes in front of each, that begin with the letter G.
+fn is_transport_stream(head: &[u8]) -> bool {
+    [(0, 188), (4, 192)].iter().any(|(first, length)| {
+        let mut packets = head.iter().skip(*first).step_by(*length);
+        packets.len() >= 4 && packets.all(|byte| *byte == b'G')
     })
 }
 
