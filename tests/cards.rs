@@ -87,6 +87,33 @@ fn the_key_is_the_scores() -> Result<()> {
     Ok(())
 }
 
+/// The level of the scores, not twice or half of it.
+#[test]
+fn a_songs_card_has_the_tempo_of_the_score() -> Result<()> {
+    for (file, expected) in [
+        ("prelude.mp3", Some(73.0)),
+        ("canon.ogg", Some(62.0)),
+        ("greensleeves.flac", Some(148.0)),
+        ("lantern-street.mp3", Some(104.0)),
+        ("still-water.wav", None),
+    ] {
+        let song = Song::open(format!("{}/datasets/songs/{file}", env!("CARGO_MANIFEST_DIR")))?;
+        let card = song.bundle()?;
+        let told = card.plain().split_once("about ").and_then(|(_, rest)| {
+            let (per_minute, _) = rest.split_once(" a minute")?;
+            per_minute.parse::<f64>().ok()
+        });
+        match (told, expected) {
+            (Some(told), Some(expected)) => {
+                assert!((told / expected - 1.0).abs() < 0.05, "{file}: {told}");
+            }
+            (None, None) => assert!(card.plain().contains("no clear beat found"), "{file}"),
+            other => panic!("{file}: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_songs_card_tells_what_is_known_and_shows_names_as_text() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();

@@ -10,8 +10,10 @@ use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fmt::Write as _;
 
-/// Tempo and key are estimated from so much of a song, around its middle.
-const LISTENED_SECONDS: f64 = 60.0;
+/// Beats and key are estimated from so much of a song, around its middle: which of two levels is the
+/// beat, a minute alone does not always say.
+const HEARD_FOR_BEATS_SECONDS: f64 = 120.0;
+const HEARD_FOR_KEY_SECONDS: f64 = 60.0;
 
 /// Below this no key fits better than others.
 const LEAST_CORRELATION: f64 = 0.5;
@@ -26,14 +28,20 @@ const EXCERPT_BYTES: usize = 90_000;
 fn song_facts(song: &Song) -> Result<Facts> {
     let audio = song.audio();
     let middle = audio.duration_seconds() / 2.0;
-    let heard =
-        audio.excerpt((middle - LISTENED_SECONDS / 2.0).max(0.0), middle + LISTENED_SECONDS / 2.0);
+    let around =
+        |seconds: f64| audio.excerpt((middle - seconds / 2.0).max(0.0), middle + seconds / 2.0);
     let (levels, (beats, key)) = rayon::join(
         || Levels::of(audio),
         || {
             rayon::join(
-                || Beats::of(&LogMel::of(&heard, MelSettings::default())?),
-                || Ok::<_, Error>(Key::of(&Chroma::of(&heard, ChromaSettings::default())?)),
+                || {
+                    let heard = around(HEARD_FOR_BEATS_SECONDS);
+                    Beats::of(&LogMel::of(&heard, MelSettings::default())?)
+                },
+                || {
+                    let heard = around(HEARD_FOR_KEY_SECONDS);
+                    Ok::<_, Error>(Key::of(&Chroma::of(&heard, ChromaSettings::default())?))
+                },
             )
         },
     );
