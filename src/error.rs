@@ -66,8 +66,14 @@ pub enum Error {
     #[error("stopped by the user: {0}")]
     Interrupted(String),
     /// The tensor library failed; most often two shapes do not fit or memory ran out.
-    #[error("tensor computation failed: {0}")]
+    #[error("tensor computation failed: {}", without_backtrace(.0))]
     Tensor(#[from] candle_core::Error),
+}
+
+/// Candle's words; with RUST_BACKTRACE set it adds all the functions that it was in.
+fn without_backtrace(error: &candle_core::Error) -> String {
+    let words = error.to_string();
+    words.split("\n   0: ").next().unwrap_or_default().trim_end().to_owned()
 }
 
 /// The crate's result.
@@ -117,5 +123,18 @@ impl Error {
             Some((name, _)) => Err(Self::argument(name, "at least 1", 0)),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_computation_is_told_without_the_functions_it_was_in() {
+        let inner = Box::new(candle_core::Error::Msg("shapes do not fit".into()));
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let error = Error::Tensor(candle_core::Error::WithBacktrace { inner, backtrace });
+        assert_eq!(error.to_string(), "tensor computation failed: shapes do not fit");
     }
 }

@@ -253,6 +253,31 @@ fn sizes_that_nobody_has_memory_for_are_refused_before_anything_is_made() {
 }
 
 #[test]
+fn numbers_of_another_kind_are_refused_by_the_files_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.safetensors");
+    for model in models(folder.path()) {
+        let bytes = unchecked::file(&std::fs::read(&model).unwrap());
+        let whole = 8 + header(&bytes);
+        let text = String::from_utf8_lossy(&bytes[8..whole]).into_owned();
+        for (kind, other) in [("F32", "I32"), ("F32", "U32"), ("U32", "I32"), ("U32", "F32")] {
+            for (at, _) in text.match_indices(&format!("\"dtype\":\"{kind}\"")) {
+                let at = 8 + at + "\"dtype\":\"".len();
+                let mut changed = bytes.clone();
+                changed[at..at + 3].copy_from_slice(other.as_bytes());
+                std::fs::write(&bad, changed).unwrap();
+                // Codes as floating-point numbers of their bits, and the like, may be refused later.
+                let Err(error) = Model::load(&bad, &Device::cpu()) else { continue };
+                let words = error.to_string();
+                let case = format!("{}, {kind} as {other} at {at}", model.display());
+                assert!(words.contains("bad.safetensors"), "{case}: {words}");
+                assert!(!words.contains("tensor computation"), "{case}: {words}");
+            }
+        }
+    }
+}
+
+#[test]
 fn commands_name_a_bad_model_and_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -7,7 +7,7 @@ use super::coded_songs::{CodedSong, CodedSongs, STEREO_VIEWS};
 use super::settings::CodeSettings;
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, WithDType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -59,8 +59,17 @@ fn beats_name(song: usize) -> String {
     format!("song.{song}.beats")
 }
 
-fn take(tensors: &mut BTreeMap<String, Tensor>, name: &str) -> Result<Tensor> {
-    tensors.remove(name).ok_or_else(|| Error::Data(format!("the tensor \"{name}\" is missing")))
+/// Takes a list of numbers out of the tensors.
+fn take<T: WithDType>(tensors: &mut BTreeMap<String, Tensor>, name: &str) -> Result<Vec<T>> {
+    let missing = || Error::Data(format!("the tensor \"{name}\" is missing"));
+    let tensor = tensors.remove(name).ok_or_else(missing)?;
+    tensor.to_vec1().map_err(|_| {
+        let (kind, found) = (T::DTYPE.as_str(), tensor.dtype().as_str());
+        let shape = tensor.dims();
+        Error::Data(format!(
+            "the tensor \"{name}\" should be a list of {kind} numbers, found {found} of shape {shape:?}"
+        ))
+    })
 }
 
 impl StoredCodes {
@@ -100,9 +109,8 @@ impl StoredCodes {
     /// [`Error::Data`] when a tensor is missing or does not fit the others.
     pub(crate) fn blocks(self, tensors: &mut BTreeMap<String, Tensor>) -> Result<CodedSongs> {
         self.settings.check()?;
-        let numbers = |tensors: &mut BTreeMap<String, Tensor>, name: &str| {
-            Ok::<Vec<f32>, Error>(take(tensors, name)?.to_vec1()?)
-        };
+        let numbers =
+            |tensors: &mut BTreeMap<String, Tensor>, name: &str| take::<f32>(tensors, name);
         let unfit = |what: &str| Error::Data(format!("{what} do not fit the rest"));
         let [mean, axes, deviations] = COMPONENTS;
         let parts =
@@ -120,7 +128,7 @@ impl StoredCodes {
         // Files from before there were bands had none of this.
         let is_old = views == 1 && self.settings.single_bins_to_hz.is_none();
         let largest = match tensors.contains_key(LARGEST) || !is_old {
-            true => Some(take(tensors, LARGEST)?.to_vec1()?),
+            true => Some(take(tensors, LARGEST)?),
             false => None,
         };
         if largest.as_ref().is_some_and(|largest: &Vec<f32>| largest.len() != views * bands.count())
@@ -136,9 +144,9 @@ impl StoredCodes {
         let codebook =
             Codebook::from_entries(width, entries?).ok_or_else(|| unfit("the codes' entries"))?;
         let songs = self.songs.into_iter().enumerate().map(|(number, song)| {
-            let codes: Vec<u32> = take(tensors, &codes_name(number))?.to_vec1()?;
-            let beats = song.has_beats.then(|| take(tensors, &beats_name(number))).transpose()?;
-            let beats: Option<Vec<f32>> = beats.map(|beats| beats.to_vec1()).transpose()?;
+            let codes: Vec<u32> = take(tensors, &codes_name(number))?;
+            let beats = song.has_beats.then(|| take(tensors, &beats_name(number)));
+            let beats: Option<Vec<f32>> = beats.transpose()?;
             let fit = !codes.is_empty()
                 && codes.len().is_multiple_of(codebook.stages())
                 && codes.iter().all(|code| (*code as usize) < codebook.codes())
