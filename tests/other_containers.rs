@@ -155,6 +155,9 @@ fn ogg_files_behind_each_other_are_one_sound_of_all_their_frames() {
             assert_eq!(audio.frames(), links.len() * plain.frames(), "{name}, {case}");
             let last = &audio.channels()[1][(links.len() - 1) * plain.frames()..];
             assert!(last == &plain.channels()[1][..], "{name}, {case}");
+            let tag = [&b"ID3\x04\0\0\0\0\x02\0"[..], &[0; 256]].concat();
+            let (tagged, _) = decoded(name, &[tag, links.concat()].concat()).unwrap();
+            assert_eq!(tagged.frames(), audio.frames(), "{name}, {case}, a tag in front");
             let cut = &links.concat()[..links.concat().len() - 600];
             let (_, warnings) = decoded(name, cut).unwrap();
             assert!(warnings[0].contains("truncated"), "{name}, {case}, cut: {warnings:?}");

@@ -4,7 +4,8 @@
 
 use super::facts::{self, CONVERT, Facts};
 use super::gap::Gap;
-use super::{Tags, no_panic, ogg_positions, opus, vorbis};
+use super::ogg_positions::{self, Links};
+use super::{Tags, no_panic, opus, vorbis};
 use crate::words::counted;
 use crate::{Error, Result};
 use std::fs::File;
@@ -41,7 +42,7 @@ pub(super) struct Container {
     /// Where the frames end that an MPEG file's header counts, padding included.
     pub(super) counted_end: Option<Timestamp>,
     /// Of an Ogg file.
-    pub(super) links: Option<ogg_positions::Links>,
+    pub(super) links: Option<Links>,
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<usize>,
     /// What the track holds, by the name that people know, where that is found.
@@ -73,8 +74,11 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         Some(track) => track,
         None => return Err(facts.no_track(path)),
     };
-    let is_ogg = format == format_id::FORMAT_ID_OGG;
-    if is_ogg && facts.ogg.are_cut_off() {
+    let links = match format == format_id::FORMAT_ID_OGG {
+        true => Some(Links::open(path)?),
+        false => None,
+    };
+    if links.as_ref().is_some_and(Links::are_cut_off) {
         warnings.push("the end of the stream is missing: the file is truncated".to_owned());
     }
     // Without a count of frames in an MPEG file, Symphonia estimates one from the first frames and
@@ -108,10 +112,9 @@ pub(super) fn open(path: &Path) -> Result<Container> {
     let movie_track = facts.tracks.iter().find(|found| found.id == track.id);
     let hidden_channels = facts.wav.hidden_channels.or_else(|| movie_track?.hidden_channels());
     let mut before = gap.run_in_frames;
-    if is_ogg {
+    if let Some(links) = &links {
         before = before.max(ogg_positions::first_frame(&track));
-        let end = facts.ogg.end(0, track.id).filter(|_| facts.ogg.are_one());
-        track.num_frames = end.and_then(|end| u64::try_from(end).ok());
+        track.num_frames = links.end(track.id).and_then(|end| u64::try_from(end).ok());
     }
     let counted = track.num_frames.filter(|&n| gapless && n > 0);
     let expected_frames = facts
@@ -130,7 +133,7 @@ pub(super) fn open(path: &Path) -> Result<Container> {
         expected_frames,
         gapless,
         counted_end,
-        links: is_ogg.then_some(facts.ogg),
+        links,
         hidden_channels,
         codec,
         ends_openly: facts.matroska.is_whole,

@@ -6,10 +6,7 @@ use super::gap::Gap;
 use super::matroska::{self, Matroska};
 use super::repaired_file::{Patches, RepairedFile, View};
 use super::riff_chunks::read_at;
-use super::{
-    aac, aiff_lengths, mp4_boxes, mpeg_frames, no_panic, ogg_positions, opus, signatures,
-    wav_header,
-};
+use super::{aac, aiff_lengths, mp4_boxes, mpeg_frames, no_panic, opus, signatures, wav_header};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io;
@@ -52,7 +49,6 @@ pub(super) struct Facts {
     pub(super) matroska: Matroska,
     pub(super) au: Au,
     pub(super) caf: CafDescription,
-    pub(super) ogg: ogg_positions::Links,
     /// Frames that a header promises and the file does not hold.
     pub(super) promised_frames: Option<u64>,
     pub(super) wav: wav_header::Wav,
@@ -82,7 +78,6 @@ impl Facts {
         if let Some((at, bytes)) = mpeg.and_then(|frames| frames.uncounted) {
             patches.add(at, &bytes);
         }
-        let ogg = ogg_positions::Links::read(file)?;
         let is_free_format = mpeg_frames::is_free_format(file)?;
         let head = read_at(file, 0, HEAD_BYTES)?;
         Ok(Self {
@@ -91,7 +86,6 @@ impl Facts {
             matroska,
             au,
             caf,
-            ogg,
             promised_frames,
             wav,
             patches,

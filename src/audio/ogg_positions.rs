@@ -5,8 +5,11 @@
 //! stream's last page may cut its packets, and a stream may begin anywhere, as a recording of internet
 //! radio does (RFC 3533; RFC 7845, section 4; Vorbis I, appendix A.2).
 
-use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use crate::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
 use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 
@@ -16,6 +19,8 @@ const BEGINS_STREAM: u8 = 2;
 const ENDS_STREAM: u8 = 4;
 /// So many bytes that belong to no page are looked through for the next one.
 const MOST_STRAY_BYTES: usize = 1 << 20;
+/// A day of radio has some hundreds of streams; whoever has more made them to fill memory.
+const MOST_STREAMS: usize = 10_000;
 
 /// The links of a chain; most files are one. In each, streams that run beside each other.
 #[derive(Debug, Default)]
@@ -26,29 +31,38 @@ struct Stream {
     /// Of the page before, or the one before that if no packet ends there.
     position: Option<i64>,
     /// Positions of pages that say they are the last one; some files have several.
-    ends: Vec<i64>,
+    ends: BTreeSet<i64>,
 }
 
 impl Links {
-    /// Reads the headers of all pages; nothing for a file that does not begin with one.
-    pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
+    /// Those of an Ogg file.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io(path, "open the file"))?;
+        Self::read(file).map_err(Error::io(path, "read the file"))
+    }
+
+    /// Reads the headers of all pages.
+    fn read(file: impl Read + Seek) -> io::Result<Self> {
         let mut file = BufReader::with_capacity(4096, file);
         let mut links = Self::default();
-        let (mut is_opening, mut stray_bytes) = (false, 0);
+        let (mut is_opening, mut stray_bytes, mut streams) = (false, 0, 0);
         let (mut header, mut lengths) = ([0; HEADER_BYTES], [0; 255]);
         while is_read(&mut file, &mut header)? {
             if !header.starts_with(b"OggS") {
                 stray_bytes += 1;
-                if links.0.is_empty() || stray_bytes > MOST_STRAY_BYTES {
+                if stray_bytes > MOST_STRAY_BYTES {
                     break;
                 }
-                // Damaged, or something between two pages: the next one may be anywhere.
+                // Damaged, or something in front of a page, a tag perhaps.
                 file.seek_relative(1 - HEADER_BYTES as i64)?;
                 continue;
             }
             let lengths = &mut lengths[..usize::from(header[26])];
             if !is_read(&mut file, lengths)? {
+                break;
+            }
+            streams += usize::from(header[5] & BEGINS_STREAM != 0);
+            if streams > MOST_STREAMS {
                 break;
             }
             links.take(&header, &mut is_opening);
@@ -81,23 +95,16 @@ impl Links {
         }
     }
 
-    /// Whether there is but one link.
-    pub(super) fn are_one(&self) -> bool {
-        self.0.len() == 1
-    }
-
-    /// Where the stream of that serial number ends in a link; nothing when its last page is missing.
-    pub(super) fn end(&self, link: usize, serial: u32) -> Option<i64> {
-        self.ends(link, serial).last().copied()
-    }
-
-    fn ends(&self, link: usize, serial: u32) -> &[i64] {
-        self.0.get(link).and_then(|link| link.get(&serial)).map_or(&[], |stream| &stream.ends)
+    /// Where the stream of that serial number ends; nothing in a chain, or when its last page is missing.
+    pub(super) fn end(&self, serial: u32) -> Option<i64> {
+        let [only] = self.0.as_slice() else { return None };
+        only.get(&serial)?.ends.last().copied()
     }
 
     /// Whether the packet of a link reaches the end of its stream, so that its own end may be padding.
     pub(super) fn reaches_end(&self, link: usize, packet: &Packet) -> bool {
-        let ends = self.ends(link, packet.track_id);
+        let stream = self.0.get(link).and_then(|link| link.get(&packet.track_id));
+        let Some(Stream { ends, .. }) = stream else { return false };
         let end = packet.pts.saturating_add(packet.dur).get();
         let lies_behind = packet.dur.get() == 0 && ends.first().is_some_and(|first| *first <= end);
         lies_behind || ends.contains(&end)
