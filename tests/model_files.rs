@@ -204,14 +204,21 @@ fn files_of_version_2_have_no_checksum_and_are_read() {
     }
 }
 
+/// A model of each kind: its file, the bytes without a checksum, and the header in them.
+fn unchecked_models(folder: &Path) -> Vec<(PathBuf, Vec<u8>, String)> {
+    let read = |model: PathBuf| {
+        let bytes = unchecked::file(&std::fs::read(&model).unwrap());
+        let text = String::from_utf8(bytes[8..8 + header(&bytes)].to_vec()).unwrap();
+        (model, bytes, text)
+    };
+    models(folder).into_iter().map(read).collect()
+}
+
 #[test]
 fn sizes_that_nobody_has_memory_for_are_refused_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.safetensors");
-    for model in models(folder.path()) {
-        let bytes = unchecked::file(&std::fs::read(&model).unwrap());
-        let whole = 8 + header(&bytes);
-        let text = String::from_utf8_lossy(&bytes[8..whole]).into_owned();
+    for (model, bytes, text) in unchecked_models(folder.path()) {
         for name in [
             "window_samples",
             "hop_samples",
@@ -244,8 +251,11 @@ fn sizes_that_nobody_has_memory_for_are_refused_before_anything_is_made() {
                 let changed = format!("{}{size}{}", &text[..at], &text[at + digits..]);
                 let changed = changed + &" ".repeat((8 - (text.len() + 20 - digits) % 8) % 8);
                 let length = (changed.len() as u64).to_le_bytes();
-                std::fs::write(&bad, [&length, changed.as_bytes(), &bytes[whole..]].concat())
-                    .unwrap();
+                std::fs::write(
+                    &bad,
+                    [&length, changed.as_bytes(), &bytes[8 + text.len()..]].concat(),
+                )
+                .unwrap();
                 read(&bad, &format!("{} with {name} {size}", model.display()));
             }
         }
@@ -256,10 +266,7 @@ fn sizes_that_nobody_has_memory_for_are_refused_before_anything_is_made() {
 fn numbers_of_another_kind_are_refused_by_the_files_name() {
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.safetensors");
-    for model in models(folder.path()) {
-        let bytes = unchecked::file(&std::fs::read(&model).unwrap());
-        let whole = 8 + header(&bytes);
-        let text = String::from_utf8_lossy(&bytes[8..whole]).into_owned();
+    for (model, bytes, text) in unchecked_models(folder.path()) {
         for (kind, other) in [("F32", "I32"), ("F32", "U32"), ("U32", "I32"), ("U32", "F32")] {
             for (at, _) in text.match_indices(&format!("\"dtype\":\"{kind}\"")) {
                 let at = 8 + at + "\"dtype\":\"".len();
