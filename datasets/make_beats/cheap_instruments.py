@@ -53,8 +53,13 @@ class RandomInstrument:
         return self._tones[midi]
 
     def _shape(self, time, duration):
-        shape = np.minimum(1.0, time / self._attack)
-        return shape * np.exp(-np.maximum(time - duration, 0.0) / self._release)
+        return self._rise(time, duration) * np.exp(
+            -np.maximum(time - duration, 0.0) / self._release
+        )
+
+    def _rise(self, time, duration):
+        """How loud a key is while it is held."""
+        return np.minimum(1.0, time / self._attack)
 
     def play(self, notes, length):
         """Notes in seconds, mixed into `length` samples."""
@@ -93,13 +98,12 @@ class HeldInstrument(RandomInstrument):
         self._vibrato = rng.choice([0.0, rng.uniform(0.02, 0.2)])
         self._noise = rng.choice([0.0, rng.uniform(0.01, 0.12)])
 
-    def _shape(self, time, duration):
+    def _rise(self, time, duration):
         # Straight from nothing would have a corner that nothing bowed has.
         rise = np.minimum(1.0, time / self._attack)
         shape = 0.5 - 0.5 * np.cos(np.pi * rise)
         place = np.clip(time / max(duration, 0.2), 0.0, 1.0)
-        shape *= 1.0 - self._swell + self._swell * np.sin(np.pi * place) ** 0.5
-        return shape * np.exp(-np.maximum(time - duration, 0.0) / self._release)
+        return shape * (1.0 - self._swell + self._swell * np.sin(np.pi * place) ** 0.5)
 
 
 class PluckedInstrument(RandomInstrument):

@@ -156,18 +156,25 @@ _CELLS = {
 }
 
 
-def _rhythm(rng, beats, division):
-    """Onsets and lengths that fill a bar."""
-    cells = _CELLS[division]
+def filled(rng, beats, cells):
+    """Lengths of notes that fill a bar, of `cells` of whole beats with how usual they are."""
     chances = np.array([cell[1] for cell in cells])
-    place, notes = 0.0, []
+    place, lengths = 0.0, []
     while place < beats - 1e-6:
         cell = cells[rng.choice(len(cells), p=chances / chances.sum())][0]
         if place + sum(cell) > beats + 1e-6:
             cell = [1.0]
-        for long in cell:
-            notes.append((place, long))
-            place += long
+        lengths += cell
+        place += sum(cell)
+    return lengths
+
+
+def _rhythm(rng, beats, division):
+    """Onsets and lengths that fill a bar."""
+    place, notes = 0.0, []
+    for long in filled(rng, beats, _CELLS[division]):
+        notes.append((place, long))
+        place += long
     return notes
 
 

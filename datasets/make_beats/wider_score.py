@@ -6,7 +6,7 @@ changes, where the bass lies, how finely the upper voices move.
 
 import numpy as np
 
-from .patterned_score import _drums
+from .patterned_score import _drums, filled
 from .random_score import _PROGRESSIONS, Harmony, Metre
 from .score import Part, Score
 
@@ -184,16 +184,7 @@ def _bar(rng, beats, division, even):
     """Lengths that fill a bar; `even` ones are all of one value."""
     if even:
         return [even] * int(round(beats / even))
-    cells = _MIXED[division]
-    chances = np.array([cell[1] for cell in cells])
-    place, lengths = 0.0, []
-    while place < beats - 1e-6:
-        cell = cells[rng.choice(len(cells), p=chances / chances.sum())][0]
-        if place + sum(cell) > beats + 1e-6:
-            cell = [1.0] if beats - place >= 1.0 - 1e-6 else [beats - place]
-        lengths += cell
-        place += sum(cell)
-    return lengths
+    return filled(rng, beats, _MIXED[division])
 
 
 def _line(rng, metre, harmony, bars, low):
