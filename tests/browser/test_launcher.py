@@ -68,7 +68,11 @@ class Launcher(LabServerTest):
         page.locator(".jp-Dialog .jp-mod-accept").click()
 
         def saved():
-            written = json.loads(path.read_text(encoding="utf-8"))
+            # The server empties the file before it writes: a look between finds half of it.
+            try:
+                written = json.loads(path.read_text(encoding="utf-8"))
+            except json.JSONDecodeError:
+                return None
             return written["metadata"].get("kernelspec", {}).get("name")
 
         self.assertEqual(until(page, "the file names it", 30, saved), "neural-composer")
