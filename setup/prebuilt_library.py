@@ -230,6 +230,8 @@ def kernel_environment(folder):
     # evcxr_jupyter updates the user's own Rust kernel when it finds one: here it finds none.
     environment["JUPYTER_PATH"] = str(folder / "config")
     environment["NEURAL_COMPOSER_HOME"] = str(CHECKOUT)
+    # As our own kernel does it: src/main.rs says why.
+    environment.setdefault("CANDLE_NUM_THREADS", "1")
     return environment
 
 

@@ -52,6 +52,11 @@
 //! assert!(picture.svg().contains("rect"));
 //! # Ok::<(), neural_composer::Error>(())
 //! ```
+//!
+//! In a program of your own, say `CANDLE_NUM_THREADS=1` in its environment, as the command line and
+//! the notebooks' kernel do: Candle 0.11 otherwise adds and multiplies tensors on threads that wait
+//! for each other without ever letting go of their cores. Networks of codes and grains then learn a
+//! tenth slower, and half as fast where other programs want the cores. Nothing else depends on it.
 
 #![warn(missing_docs)]
 

@@ -88,3 +88,41 @@ fn grains_and_codes_learn_and_compose_the_same() {
         }
     }
 }
+
+/// The names of a command's threads while it learned codes.
+#[cfg(target_os = "linux")]
+fn threads_of_a_command(candle_threads: Option<&str>) -> std::collections::BTreeSet<String> {
+    let folder = tempfile::tempdir().unwrap();
+    tune(6.0, 16_000).save(folder.path().join("tune.wav")).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_neural-composer"));
+    let line = "compose tune.wav --model codes --steps 4 --seconds 1 --seed 1 -o piece.wav";
+    command.args(line.split(' ')).current_dir(&folder).env_remove("CANDLE_NUM_THREADS");
+    if let Some(threads) = candle_threads {
+        command.env("CANDLE_NUM_THREADS", threads);
+    }
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let tasks = format!("/proc/{}/task", child.id());
+    let mut names = std::collections::BTreeSet::new();
+    let status = loop {
+        let entries = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
+        let said =
+            entries.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.extend(said.map(|name| name.trim().to_owned()));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert!(status.success());
+    names
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn commands_have_no_threads_of_candle_unless_asked_for() {
+    let candles = |name: &String| name.starts_with("candle-bp");
+    let seen = threads_of_a_command(None);
+    assert!(!seen.iter().any(candles), "{seen:?}");
+    let asked_for = threads_of_a_command(Some("2"));
+    assert!(asked_for.iter().any(candles), "{asked_for:?}");
+}

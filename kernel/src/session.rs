@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub const HOME_ENV: &str = "NEURAL_COMPOSER_HOME";
 /// Tells the library that display lines are understood.
 const KERNEL_ENV: &str = "NEURAL_COMPOSER_KERNEL";
+/// Candle's own threads: see `main.rs` of the library.
+const CANDLE_ENV: &str = "CANDLE_NUM_THREADS";
 
 /// The folders of a kernel.
 #[derive(Clone)]
@@ -110,7 +112,7 @@ impl PreparedSession {
             folder: self.session.notebook_folder.clone(),
             preload: preload.collect(),
             shim: self.support.shim.as_ref().and_then(name),
-            environment: vec![(KERNEL_ENV, "1".to_owned())],
+            environment: environment(),
             objects_folder: objects,
         }
     }
@@ -133,4 +135,10 @@ impl PreparedSession {
             )
         })
     }
+}
+
+/// What an evaluator's environment has besides the kernel's own.
+fn environment() -> Vec<(&'static str, String)> {
+    let threads = std::env::var_os(CANDLE_ENV).is_none().then(|| (CANDLE_ENV, "1".to_owned()));
+    std::iter::once((KERNEL_ENV, "1".to_owned())).chain(threads).collect()
 }

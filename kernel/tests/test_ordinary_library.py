@@ -144,3 +144,19 @@ def test_candle_and_plotters_need_no_dep(studio):
 
 def test_an_error_of_the_library_names_the_file(studio):
     tell(studio, ('let a = 1;\nSong::open("nowhere.mp3")?;', fails("nowhere.mp3")))
+
+
+def test_candle_has_no_threads_that_wait_without_a_pause(studio):
+    """They cost twice the time where something else wants the cores (`src/main.rs`)."""
+    tell(
+        studio,
+        "use neural_composer::candle_core::{DType, Tensor};\n"
+        "let large = Tensor::ones((2048, 1024), DType::F32, device.candle())?;",
+        ("(&large + &large)?.dims().len()", "2"),
+        (
+            'std::fs::read_dir("/proc/self/task")?\n'
+            '    .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())\n'
+            '    .filter(|name| name.starts_with("candle-bp")).count()',
+            "0",
+        ),
+    )

@@ -218,25 +218,41 @@ pub(super) fn nearest(rows: &[f32], entries: &[f32], width: usize) -> Vec<u32> {
     found
 }
 
+/// Lowers the squared distances in `away` to those from `entry` where it is nearer; `columns` has the
+/// rows that they belong to, a number of every row after the other.
+fn nearer(away: &mut [f64], columns: &[f32], entry: &[f32]) {
+    const ROWS: usize = 512;
+    let number = away.len();
+    for (part, away) in away.chunks_mut(ROWS).enumerate() {
+        // Rows beside each other are what a processor does at once.
+        let mut squares = [0.0f32; ROWS];
+        for (column, place) in columns.chunks_exact(number).zip(entry) {
+            for (sum, value) in squares.iter_mut().zip(&column[part * ROWS..][..away.len()]) {
+                *sum += (value - place) * (value - place);
+            }
+        }
+        for (distance, squares) in away.iter_mut().zip(squares) {
+            *distance = distance.min(squares.into());
+        }
+    }
+}
+
 /// At most `count` means of `rows`.
 fn means(rows: &[f32], width: usize, count: usize, random: &mut ChaCha8Rng) -> Result<Vec<f32>> {
     let number = rows.len() / width;
     let row = |index: usize| &rows[index * width..][..width];
-    let squares =
-        |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
+    let columns: Vec<f32> =
+        (0..width).flat_map(|at| rows.iter().skip(at).step_by(width)).copied().collect();
     // Each new entry is drawn with the likelihood of its squared distance to those before.
     let mut entries: Vec<f32> = row(random.random_range(0..number)).to_vec();
-    let mut away: Vec<f64> =
-        (0..number).map(|index| squares(row(index), &entries).into()).collect();
+    let mut away = vec![f64::INFINITY; number];
+    nearer(&mut away, &columns, &entries);
     while entries.len() < count.min(number) * width {
         // Rows that are all there already leave nothing to draw from.
         let Ok(by_distance) = WeightedIndex::new(&away) else { break };
         let drawn = by_distance.sample(random);
-        let start = entries.len();
         entries.extend_from_slice(row(drawn));
-        for (index, distance) in away.iter_mut().enumerate() {
-            *distance = distance.min(squares(row(index), &entries[start..]).into());
-        }
+        nearer(&mut away, &columns, row(drawn));
     }
     for _ in 0..PASSES {
         if interrupt::requested() {
