@@ -1,6 +1,7 @@
 //! The guard against copies: how much the end of a piece sounds like a place of the songs.
 
 use crate::Result;
+use crate::compute::elementwise::{Loop, vectorised};
 use crate::dataset::grains::GrainPool;
 use crate::features::PitchBands;
 use candle_core::{Device, Tensor};
@@ -187,21 +188,7 @@ impl CopyGuard {
         let bands = &self.songs[song];
         self.fits.clear();
         self.fits.resize(bands.sums.len().saturating_sub(window.frames), 0.0);
-        for (offset, products) in &window.parts {
-            for (fit, product) in self.fits.iter_mut().zip(&products[song][*offset..]) {
-                *fit += product;
-            }
-        }
-        let count = (window.frames * BANDS) as f64;
-        for (place, fit) in self.fits.iter_mut().enumerate() {
-            let there = bands.sums[place + window.frames] - bands.sums[place];
-            let squares = bands.squares[place + window.frames] - bands.squares[place];
-            let spread = (squares / count - (there / count).powi(2)).max(0.0).sqrt();
-            let common = f64::from(*fit) / count - window.mean * (there / count);
-            let holds_something = spread.min(window.deviation) > FLAT_DB;
-            *fit =
-                if holds_something { (common / (spread * window.deviation)) as f32 } else { 0.0 };
-        }
+        vectorised(Fits { song, bands, window, fits: &mut self.fits });
         &self.fits
     }
 
@@ -239,6 +226,39 @@ impl CopyGuard {
         let all = Rc::new(all);
         self.products.put(grain, all.clone());
         Ok(all)
+    }
+}
+
+/// The correlation of a window with every place of a song.
+struct Fits<'a> {
+    song: usize,
+    bands: &'a SongBands,
+    window: &'a Window,
+    /// By place, 0 at first.
+    fits: &'a mut [f32],
+}
+
+impl Loop for Fits<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { song, bands, window, fits } = self;
+        for (offset, products) in &window.parts {
+            for (fit, product) in fits.iter_mut().zip(&products[song][*offset..]) {
+                *fit += product;
+            }
+        }
+        let count = (window.frames * BANDS) as f64;
+        let at_end = window.frames.min(bands.sums.len());
+        let sums = bands.sums[at_end..].iter().zip(&bands.sums);
+        let squares = bands.squares[at_end..].iter().zip(&bands.squares);
+        for ((fit, sums), squares) in fits.iter_mut().zip(sums).zip(squares) {
+            let (there, squares) = (sums.0 - sums.1, squares.0 - squares.1);
+            let spread = (squares / count - (there / count).powi(2)).max(0.0).sqrt();
+            let common = f64::from(*fit) / count - window.mean * (there / count);
+            let holds_something = spread.min(window.deviation) > FLAT_DB;
+            let correlation = (common / (spread * window.deviation)) as f32;
+            *fit = if holds_something { correlation } else { 0.0 };
+        }
     }
 }
 
