@@ -61,6 +61,14 @@ impl Frames {
         Self::new(values, mel.bands())
     }
 
+    /// Without the lowest `left_out` bands.
+    pub fn above(&self, left_out: usize) -> Self {
+        let left_out = left_out.min(self.bands.saturating_sub(1));
+        let rows = self.values.chunks_exact(self.bands);
+        let values = rows.flat_map(|row| &row[left_out..]).copied().collect();
+        Self::new(values, self.bands - left_out)
+    }
+
     /// The frames in `range`.
     pub fn part(&self, range: Range<usize>) -> Self {
         Self::new(

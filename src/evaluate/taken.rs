@@ -22,6 +22,9 @@ const GROUP: usize = 3;
 const FRAME_SECONDS: f64 = GROUP as f64 * PitchBands::HOP_SECONDS;
 /// Levels of mel bands further below the loudest point count as silence.
 const RANGE_DB: f32 = 80.0;
+/// Semitones that are left out where a transposition is looked for, below 110 Hz: there they cannot be
+/// told from their neighbours, and do not shift as the sound does.
+const SHARED_SEMITONES: usize = 12;
 /// Changes that are looked at with the song from every frame on, not every third.
 const CLOSELY: usize = 8;
 
@@ -98,7 +101,7 @@ impl Pair<'_> {
     fn plain(sound: &Heard, change: Change) -> Frames {
         match change.semitones {
             0 => Frames::of_mel(&sound.mel, GROUP, 0, RANGE_DB),
-            semitones => Frames::of(&sound.bands, GROUP, semitones),
+            semitones => Frames::of(&sound.bands, GROUP, semitones).above(SHARED_SEMITONES),
         }
     }
 
@@ -106,7 +109,9 @@ impl Pair<'_> {
     fn changed(self, change: Change, late: usize) -> Frames {
         let song = match change.semitones {
             0 => Frames::of_mel(&self.song.mel, GROUP, late, RANGE_DB),
-            semitones => Frames::later(&self.song.bands, GROUP, -semitones, late),
+            semitones => {
+                Frames::later(&self.song.bands, GROUP, -semitones, late).above(SHARED_SEMITONES)
+            }
         };
         if change.speed == 1.0 { song } else { song.at_speed(change.speed) }
     }
@@ -194,8 +199,8 @@ impl Kind {
         let (least, most) = match self {
             Self::Same => (0.943, 0.97),
             Self::Speed => (0.908, 0.96),
-            Self::Neighbour => (0.9, 0.97),
-            Self::Transposed => (0.88, 0.96),
+            Self::Neighbour => (0.88, 0.97),
+            Self::Transposed => (0.86, 0.96),
         };
         f64::from(own).clamp(least, most)
     }
