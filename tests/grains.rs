@@ -11,8 +11,8 @@ use neural_composer::Error;
 use neural_composer::audio::Audio;
 use neural_composer::dataset::SongSource;
 use neural_composer::dataset::grains::{GrainPool, GrainSettings};
-use neural_composer::evaluate::copies;
-use neural_composer::features::{Beats, LogMel, MelSettings, PrincipalComponents};
+use neural_composer::evaluate::{Heard, copies, judge_heard};
+use neural_composer::features::{Beats, LogMel, MelSettings, PitchBands, PrincipalComponents};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 use neural_composer::train::Silent;
 use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
@@ -182,6 +182,60 @@ fn the_same_seed_gives_the_same_piece_and_another_seed_another() {
     let twin = GrainComposer::learn(&[source(tune(20.0, RATE))], &quick(), &mut Silent).unwrap();
     let twin = twin.compose(8.0, 1, &options, &mut |_, _| ()).unwrap();
     assert!(first.audio() == twin.audio());
+}
+
+/// How far apart two sounds are at these times, in decibels a semitone.
+fn apart_db(sound: &PitchBands, at: f64, other: &PitchBands, there: f64) -> f64 {
+    let row = |bands: &PitchBands, seconds: f64| -> Vec<f32> {
+        let frame = (seconds / PitchBands::HOP_SECONDS).round() as usize;
+        bands.rows().nth(frame.min(bands.frames() - 1)).unwrap().to_vec()
+    };
+    let pairs = row(sound, at).into_iter().zip(row(other, there));
+    pairs.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / PitchBands::BANDS as f64
+}
+
+#[test]
+fn a_piece_says_where_its_joins_are_and_the_judge_believes_it() {
+    let song = tune(30.0, RATE);
+    let composer = GrainComposer::learn(&[source(song.clone())], &quick(), &mut Silent).unwrap();
+    let piece = composer.compose(20.0, 1, &GrainOptions::default(), &mut |_, _| ()).unwrap();
+    let title = composer.pool().own_songs()[0].title.clone();
+    let joins = piece.joins_among(&["another".into(), title.clone()]).unwrap();
+    assert_eq!(joins.iter().map(|join| join.seconds).collect::<Vec<_>>(), piece.joins_seconds());
+    assert!(joins.len() > 5, "{}", joins.len());
+    assert!(joins.iter().all(|join| join.before.song == 1 && join.after.song == 1));
+
+    // On both sides of a join is what the song has there, not what it has a little later. (A crossfade
+    // takes a quarter of a second before the join at most.)
+    let (heard, own) = (PitchBands::of(piece.audio()).unwrap(), PitchBands::of(&song).unwrap());
+    let (mut here, mut elsewhere) = (0.0, 0.0);
+    for (index, join) in joins.iter().enumerate() {
+        let begun = index.checked_sub(1).map_or(0.0, |before| joins[before].seconds);
+        let ends = joins.get(index + 1).map_or(20.0, |next| next.seconds);
+        let sides =
+            [(join.before, -0.35, join.seconds - begun), (join.after, 0.1, ends - join.seconds)];
+        for (origin, by, lasts) in sides {
+            if lasts > 0.5 {
+                let (at, there) = (join.seconds + by, origin.seconds + by);
+                here += apart_db(&heard, at, &own, there);
+                elsewhere += apart_db(&heard, at, &own, there + 0.4);
+            }
+        }
+    }
+    assert!(here > 0.0 && here < 0.6 * elsewhere, "{here} here, {elsewhere} elsewhere");
+
+    let judged = |titles: &[String]| {
+        let heard = piece.heard_among(titles).unwrap();
+        judge_heard(&heard, vec![Heard::of(&song).unwrap()]).unwrap().joins
+    };
+    let known = judged(std::slice::from_ref(&title));
+    assert_eq!(known.seconds, piece.joins_seconds());
+    assert!(known.traced == 1.0 && known.spectral_change.is_some());
+    // Songs of other titles, or two of one, say nothing of where it is from.
+    for titles in [vec!["another".to_owned()], vec![title.clone(), title]] {
+        assert!(piece.joins_among(&titles).is_none());
+    }
+    assert!(judged(&["another".to_owned()]).traced < 1.0);
 }
 
 #[test]

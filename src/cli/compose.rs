@@ -188,9 +188,13 @@ fn with_similarity(report: Report, piece: &Piece, songs: &[SongSource]) -> Resul
 
 /// What the judge says of `piece`, made from `songs`.
 fn judged(piece: &Piece, songs: &[SongSource]) -> Result<Judgement> {
-    let paths = songs.iter().filter_map(SongSource::path);
-    let songs = paths.map(|path| Heard::read(&mut Decoder::open(path)?));
-    evaluate::judge_heard(&Heard::of(piece.audio())?, songs.collect::<Result<_>>()?)
+    let (mut titles, mut heard) = (Vec::new(), Vec::new());
+    for path in songs.iter().filter_map(SongSource::path) {
+        let mut decoder = Decoder::open(path)?;
+        titles.push(decoder.title());
+        heard.push(Heard::read(&mut decoder)?);
+    }
+    evaluate::judge_heard(&piece.heard_among(&titles)?, heard)
 }
 
 /// `report` with what the judge says of `piece`, or why it says nothing.

@@ -1,6 +1,7 @@
 //! What the judge keeps of a sound, without its samples.
 
 use super::mel_copies::SETTINGS;
+use super::origin::Join;
 use crate::audio::{Audio, Decoder, MonoMix, Need, Take, as_heard};
 use crate::features::{LogMel, PitchBands};
 use crate::{Result, interrupt};
@@ -12,6 +13,8 @@ pub struct Heard {
     pub(super) mel: LogMel,
     pub(super) largest_step: f32,
     pub(super) duration_seconds: f64,
+    /// Where it jumps from one place of its songs to another, as far as that is known.
+    pub(super) joins: Option<Vec<Join>>,
 }
 
 impl Heard {
@@ -30,6 +33,12 @@ impl Heard {
             take(&mix.finish()?);
             Ok(audio.duration_seconds())
         })
+    }
+
+    /// The same of a piece that jumps from place to place of its songs where `joins` say: then nobody
+    /// has to look for its joins.
+    pub fn with_joins(self, joins: Vec<Join>) -> Self {
+        Self { joins: Some(joins), ..self }
     }
 
     /// What is kept of what `decoder` has left, which is never all in memory.
@@ -69,6 +78,6 @@ impl Heard {
             Ok(())
         })?;
         let mel = mel.expect("the bands' source is called once");
-        Ok(Self { bands, mel, largest_step, duration_seconds })
+        Ok(Self { bands, mel, largest_step, duration_seconds, joins: None })
     }
 }

@@ -3,6 +3,7 @@
 use super::bands_of;
 use super::frames::Frames;
 use super::matching::{Match, best_matches, correlation_at};
+use super::origin::{Join, Origin};
 use crate::audio::Audio;
 use crate::features::PitchBands;
 use crate::{Result, interrupt};
@@ -28,8 +29,8 @@ struct Track {
 pub struct Joins {
     /// When they are, in seconds.
     pub seconds: Vec<f64>,
-    /// Share of the piece whose origin in the songs was found, from 0 to 1. Without origin there are no
-    /// joins to be seen.
+    /// Share of the piece whose origin in the songs was found, from 0 to 1; 1 where whoever made the
+    /// piece said it. Without origin there are no joins to be seen.
     pub traced: f64,
     /// Change of the spectrum at the joins in units of that at the same places of the songs, where the
     /// music goes on by itself: medians. 1 cannot be heard. Nothing without joins.
@@ -46,17 +47,29 @@ pub struct Joins {
 /// What resampling reports.
 pub fn joins(piece: &Audio, songs: &[&Audio]) -> Result<Joins> {
     let _job = interrupt::begin()?;
-    Ok(of_bands(&PitchBands::of(piece)?, &bands_of(songs)?))
+    Ok(of_bands(&PitchBands::of(piece)?, &bands_of(songs)?, None))
 }
 
-/// As [`joins`], of what was computed already.
-pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Joins {
+/// As [`joins`], of what was computed already: at the joins that are `known`, or else at those that are
+/// found.
+pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands], known: Option<&[Join]>) -> Joins {
     let piece = Frames::of(piece, 1, 0);
     let songs: Vec<Frames> = songs.iter().map(|song| Frames::of(song, 1, 0)).collect();
+    match known {
+        Some(known) => at(&piece, &songs, known, 1.0),
+        None => {
+            let (found, traced) = trace(&piece, &songs);
+            at(&piece, &songs, &found, traced)
+        }
+    }
+}
+
+/// The jumps of a piece that nobody told of, and the share of it whose origin was found.
+fn trace(piece: &Frames, songs: &[Frames]) -> (Vec<Join>, f64) {
     // For each window of the piece the song, and the place in it, that it resembles most.
     let mut origins = vec![(0, Match::default()); (piece.len() + 1).saturating_sub(WINDOW)];
     for (number, song) in songs.iter().enumerate() {
-        for (best, found) in origins.iter_mut().zip(best_matches(&piece, song, WINDOW)) {
+        for (best, found) in origins.iter_mut().zip(best_matches(piece, song, WINDOW)) {
             if found.correlation > best.1.correlation {
                 *best = (number, found);
             }
@@ -68,7 +81,7 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Joins {
     for (start, (song, found)) in origins.iter().copied().enumerate() {
         let holds = |track: &&mut Track| {
             let (song, diagonal) = track.origin;
-            let at = correlation_at(&piece, &songs[song], start, diagonal, WINDOW);
+            let at = correlation_at(piece, &songs[song], start, diagonal, WINDOW);
             at > SAME && at > found.correlation - BETTER
         };
         if let Some(track) = track.as_mut().filter(holds) {
@@ -81,30 +94,53 @@ pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Joins {
                 && start - before.last_seen <= 2 * WINDOW
             {
                 let frame = (before.last_seen + start + WINDOW) / 2;
-                jumps.push((frame, before.origin, origin));
+                let there = |(song, diagonal): (usize, isize)| Origin {
+                    song,
+                    seconds: seconds_of((frame as isize + diagonal).max(0) as usize),
+                };
+                jumps.push(Join {
+                    seconds: seconds_of(frame),
+                    before: there(before.origin),
+                    after: there(origin),
+                });
             }
             traced += 1;
         }
     }
+    (jumps, f64::from(traced) / origins.len().max(1) as f64)
+}
+
+/// What is heard at `jumps`.
+fn at(piece: &Frames, songs: &[Frames], jumps: &[Join], traced: f64) -> Joins {
     let (mut at_joins, mut natural) = (Vec::new(), Vec::new());
     let (mut steps, mut natural_steps) = (Vec::new(), Vec::new());
-    for (frame, before, after) in &jumps {
-        at_joins.extend(piece.change(*frame));
-        steps.extend(piece.loudness_step_db(*frame));
-        for (song, diagonal) in [before, after] {
-            let frame = (*frame as isize + diagonal).max(0) as usize;
-            natural.extend(songs[*song].change(frame));
-            natural_steps.extend(songs[*song].loudness_step_db(frame));
+    for jump in jumps {
+        let frame = frame_of(jump.seconds);
+        at_joins.extend(piece.change(frame));
+        steps.extend(piece.loudness_step_db(frame));
+        for origin in [jump.before, jump.after] {
+            let Some(song) = songs.get(origin.song) else { continue };
+            let frame = frame_of(origin.seconds);
+            natural.extend(song.change(frame));
+            natural_steps.extend(song.loudness_step_db(frame));
         }
     }
     let ratio = median(&mut at_joins).zip(median(&mut natural)).map(|(a, b)| a / b.max(1e-6));
     Joins {
-        seconds: jumps.iter().map(|jump| jump.0 as f64 * PitchBands::HOP_SECONDS).collect(),
-        traced: f64::from(traced) / origins.len().max(1) as f64,
+        seconds: jumps.iter().map(|jump| jump.seconds).collect(),
+        traced,
         spectral_change: ratio,
         loudness_step_db: median(&mut steps),
         natural_loudness_step_db: median(&mut natural_steps),
     }
+}
+
+fn seconds_of(frame: usize) -> f64 {
+    frame as f64 * PitchBands::HOP_SECONDS
+}
+
+fn frame_of(seconds: f64) -> usize {
+    (seconds / PitchBands::HOP_SECONDS).round() as usize
 }
 
 impl Frames {

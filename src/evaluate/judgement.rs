@@ -79,7 +79,7 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
     Ok(Judgement {
         style: style::of_bands((piece_bands, &piece.mel), (&song_bands, &song_mels))?,
         copies: copies::of_heard(piece, &songs)?,
-        joins: joins::of_bands(piece_bands, &song_bands),
+        joins: joins::of_bands(piece_bands, &song_bands, piece.joins.as_deref()),
         texture: piece.texture(),
         song_texture: Texture {
             stillness: mean(|t| t.stillness),

@@ -1,6 +1,7 @@
 //! Which of several pieces is the best.
 
 use super::judgement::{COPY_SHARE_LIMIT, RUN_LIMIT_SECONDS};
+use super::origin::Join;
 use super::{copies, joins, style};
 use crate::Result;
 use crate::audio::Audio;
@@ -19,15 +20,15 @@ pub(crate) const BEYOND_LIMITS: f64 = 100.0;
 /// Copies are looked for in so much of songs, at most: it takes long.
 const COPIES_SECONDS: f64 = 900.0;
 
-/// What the judge finds wrong with `piece`, as one number: 0 is nothing, from [`BEYOND_LIMITS`] on it
-/// copies too much.
+/// What the judge finds wrong with `piece`, which jumps at `joins`, as one number: 0 is nothing, from
+/// [`BEYOND_LIMITS`] on it copies too much.
 ///
 /// # Errors
 /// What [`style_distance`](super::style_distance) and [`copies`](super::copies()) report.
-pub(crate) fn flaws(piece: &Audio, songs: &[PitchBands]) -> Result<f64> {
+pub(crate) fn flaws(piece: &Audio, joins: &[Join], songs: &[PitchBands]) -> Result<f64> {
     let piece = PitchBands::of(piece)?;
     let style = style::frechet_ratio(&piece, songs)?;
-    let change = joins::of_bands(&piece, songs).spectral_change.unwrap_or(1.0);
+    let change = joins::of_bands(&piece, songs, Some(joins)).spectral_change.unwrap_or(1.0);
     let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
     let frames: usize = songs.iter().map(PitchBands::frames).sum();
     if frames as f64 * PitchBands::HOP_SECONDS <= COPIES_SECONDS {

@@ -1,7 +1,9 @@
 //! A composed piece.
 
 use super::grains::Placed;
+use crate::Result;
 use crate::audio::Audio;
+use crate::evaluate::{Heard, Join, Origin};
 use std::fmt;
 
 /// A composed piece, and how it came about.
@@ -11,24 +13,27 @@ pub struct Piece {
     seed: String,
     network: String,
     placed: Vec<Placed>,
-    joins_seconds: Vec<f64>,
+    joins: Vec<Join>,
+    /// The titles of the songs that its joins are numbered by.
+    songs: Vec<String>,
     interrupted: bool,
     notes: Vec<String>,
 }
 
 impl Piece {
     pub(super) fn new(audio: Audio, words: (String, String), interrupted: bool) -> Self {
-        Self::from_grains(audio, words, Vec::new(), Vec::new(), interrupted)
+        Self::from_grains(audio, words, Vec::new(), Vec::new(), Vec::new(), interrupted)
     }
 
     pub(super) fn from_grains(
         audio: Audio,
         (seed, network): (String, String),
         placed: Vec<Placed>,
-        joins_seconds: Vec<f64>,
+        joins: Vec<Join>,
+        songs: Vec<String>,
         interrupted: bool,
     ) -> Self {
-        Self { audio, seed, network, placed, joins_seconds, interrupted, notes: Vec::new() }
+        Self { audio, seed, network, placed, joins, songs, interrupted, notes: Vec::new() }
     }
 
     /// The same piece, with more to say of it.
@@ -64,14 +69,55 @@ impl Piece {
     }
 
     /// When it jumps from one place of a song to another; never, when it was not made from grains.
-    pub fn joins_seconds(&self) -> &[f64] {
-        &self.joins_seconds
+    pub fn joins_seconds(&self) -> Vec<f64> {
+        self.joins.iter().map(|join| join.seconds).collect()
+    }
+
+    /// Where it jumps, in the songs that its composer learned from.
+    pub(super) fn joins(&self) -> &[Join] {
+        &self.joins
+    }
+
+    /// Where it jumps, in songs of these titles; none when it was not made from grains, or from other
+    /// songs, or when two of them have one title.
+    pub fn joins_among(&self, titles: &[String]) -> Option<Vec<Join>> {
+        if self.songs.is_empty() {
+            return None;
+        }
+        let numbers: Option<Vec<usize>> = self.songs.iter().map(|own| only(titles, own)).collect();
+        let numbers = numbers?;
+        let moved = |origin: Origin| Origin { song: numbers[origin.song], ..origin };
+        let join = |join: &Join| Join {
+            seconds: join.seconds,
+            before: moved(join.before),
+            after: moved(join.after),
+        };
+        Some(self.joins.iter().map(join).collect())
+    }
+
+    /// What the judge keeps of it, its joins among songs of these titles.
+    ///
+    /// # Errors
+    /// Those of [`Heard::of`].
+    pub fn heard_among(&self, titles: &[String]) -> Result<Heard> {
+        let heard = Heard::of(&self.audio)?;
+        Ok(match self.joins_among(titles) {
+            Some(joins) => heard.with_joins(joins),
+            None => heard,
+        })
     }
 
     /// Whether the user stopped it before it had the length asked for.
     pub fn was_interrupted(&self) -> bool {
         self.interrupted
     }
+}
+
+/// Where the only title like `title` stands.
+fn only(titles: &[String], title: &String) -> Option<usize> {
+    let mut alike = titles.iter().enumerate().filter(|(_, other)| *other == title);
+    let (number, _) = alike.next()?;
+    alike.next().is_none().then_some(number)
 }
 
 impl fmt::Display for Piece {

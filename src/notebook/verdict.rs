@@ -30,8 +30,13 @@ impl Verdict {
     /// # Errors
     /// What [`evaluate::judge`] reports.
     pub fn of(piece: &Audio, songs: &[(String, Audio)]) -> Result<Self> {
-        let sounds: Vec<&Audio> = songs.iter().map(|(_, audio)| audio).collect();
-        let judgement = evaluate::judge(piece, &sounds)?;
+        Self::of_both(piece, Heard::of(piece)?, songs)
+    }
+
+    /// As [`of`](Self::of), `heard` being what is kept of the piece.
+    fn of_both(piece: &Audio, heard: Heard, songs: &[(String, Audio)]) -> Result<Self> {
+        let sounds = songs.iter().map(|(_, audio)| Heard::of(audio)).collect::<Result<_>>()?;
+        let judgement = evaluate::judge_heard(&heard, sounds)?;
         let songs = songs.iter().map(|(title, audio)| (title.clone(), Some(audio.clone())));
         Ok(Self { judgement, piece: Some(piece.clone()), songs: songs.collect() })
     }
@@ -268,12 +273,15 @@ impl Show for Verdict {
 shown_in_notebooks!(Judgement, Verdict);
 
 impl Piece {
-    /// What the judge says of it: style, copies, joins, texture, form.
+    /// What the judge says of it: style, copies, joins, texture, form. A piece of grains says itself
+    /// where its joins are.
     ///
     /// # Errors
     /// What [`evaluate::judge`] reports.
     pub fn judge(&self, songs: &[Song]) -> Result<Verdict> {
-        Verdict::of(self.audio(), &named(songs))
+        let songs = named(songs);
+        let titles: Vec<String> = songs.iter().map(|(title, _)| title.clone()).collect();
+        Verdict::of_both(self.audio(), self.heard_among(&titles)?, &songs)
     }
 }
 

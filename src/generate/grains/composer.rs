@@ -250,7 +250,7 @@ impl GrainComposer {
         let (channels, rate) = moved(audio, options)?;
         let frames = (length / options.tempo * f64::from(rate)).round() as usize;
         let audio = ended(channels, rate, frames)?;
-        joins.iter_mut().for_each(|join| *join /= options.tempo);
+        joins.iter_mut().for_each(|join| join.seconds /= options.tempo);
         let first = &self.pool.grains()[self.pool.grain_of(first.candidate)];
         let title = &self.pool.songs()[first.song].title;
         let of_song = &self.pool.songs()[first.song].grains;
@@ -270,7 +270,11 @@ impl GrainComposer {
         let notes = heard.into_iter().flat_map(|guest| {
             guest.warnings.iter().map(|warning| format!("{}: {warning}", guest.source.name()))
         });
-        Ok(Piece::from_grains(audio, words, placed, joins, interrupted).noted(notes))
+        // What a guest has is in no song.
+        let own: Vec<String> =
+            self.pool.own_songs().iter().map(|song| song.title.clone()).collect();
+        joins.retain(|join| join.before.song.max(join.after.song) < own.len());
+        Ok(Piece::from_grains(audio, words, placed, joins, own, interrupted).noted(notes))
     }
 
     /// The grains it composes from.

@@ -5,6 +5,7 @@ use super::sounds::Sounds;
 use super::steps;
 use crate::audio::Audio;
 use crate::dataset::grains::GrainPool;
+use crate::evaluate::{Join, Origin};
 use crate::features::transposed;
 use crate::{Error, Result, interrupt};
 use std::collections::BTreeSet;
@@ -50,13 +51,13 @@ struct Run {
     largest_step: f32,
 }
 
-/// A piece of `seconds` from placed grains, and when its joins are.
+/// A piece of `seconds` from placed grains, and its joins, their songs numbered as in the pool.
 pub(super) fn render(
     pool: &GrainPool,
     sounds: &mut Sounds,
     placed: &[Placed],
     seconds: f64,
-) -> Result<(Audio, Vec<f64>)> {
+) -> Result<(Audio, Vec<Join>)> {
     let mut runs = runs(pool, placed, seconds);
     let songs = pool.songs();
     let used = || runs.iter().map(|run| &songs[run.song]);
@@ -69,8 +70,15 @@ pub(super) fn render(
         piece.join(run);
     }
     let from_the_middle = runs.first().is_some_and(|run| run.source_seconds > FIRST_FADE_SECONDS);
-    let joins = runs.iter().skip(1).map(|run| run.at_seconds).collect();
+    let joins = runs.windows(2).map(|pair| join_of(&pair[0], &pair[1])).collect();
     Ok((piece.finish(from_the_middle)?, joins))
+}
+
+/// The jump from a run to the next one.
+fn join_of(run: &Run, next: &Run) -> Join {
+    let before = Origin { song: run.song, seconds: run.source_seconds + run.seconds };
+    let after = Origin { song: next.song, seconds: next.source_seconds };
+    Join { seconds: next.at_seconds, before, after }
 }
 
 /// Grains that follow each other in the song, together; each run lasts until the next begins.
