@@ -14,7 +14,7 @@ pub struct Piece {
     network: String,
     placed: Vec<Placed>,
     joins: Vec<Join>,
-    /// The titles of the songs that its joins are numbered by.
+    /// The titles of the songs that its joins are numbered by; a guest comes after them.
     songs: Vec<String>,
     interrupted: bool,
     notes: Vec<String>,
@@ -73,9 +73,10 @@ impl Piece {
         self.joins.iter().map(|join| join.seconds).collect()
     }
 
-    /// Where it jumps, in the songs that its composer learned from.
-    pub(super) fn joins(&self) -> &[Join] {
-        &self.joins
+    /// Where it jumps from song to song; from a guest, which is none, it goes on once.
+    pub(super) fn joins(&self) -> Vec<Join> {
+        let is_own = |join: &&Join| join.before.song.max(join.after.song) < self.songs.len();
+        self.joins.iter().filter(is_own).copied().collect()
     }
 
     /// Where it jumps, in songs of these titles; none when it was not made from grains, or from other
@@ -87,12 +88,12 @@ impl Piece {
         let numbers: Option<Vec<usize>> = self.songs.iter().map(|own| only(titles, own)).collect();
         let numbers = numbers?;
         let moved = |origin: Origin| Origin { song: numbers[origin.song], ..origin };
-        let join = |join: &Join| Join {
+        let join = |join: Join| Join {
             seconds: join.seconds,
             before: moved(join.before),
             after: moved(join.after),
         };
-        Some(self.joins.iter().map(join).collect())
+        Some(self.joins().into_iter().map(join).collect())
     }
 
     /// What the judge keeps of it, its joins among songs of these titles.

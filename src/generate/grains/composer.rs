@@ -270,10 +270,7 @@ impl GrainComposer {
         let notes = heard.into_iter().flat_map(|guest| {
             guest.warnings.iter().map(|warning| format!("{}: {warning}", guest.source.name()))
         });
-        // What a guest has is in no song.
-        let own: Vec<String> =
-            self.pool.own_songs().iter().map(|song| song.title.clone()).collect();
-        joins.retain(|join| join.before.song.max(join.after.song) < own.len());
+        let own = self.pool.own_songs().iter().map(|song| song.title.clone()).collect();
         Ok(Piece::from_grains(audio, words, placed, joins, own, interrupted).noted(notes))
     }
 
