@@ -130,11 +130,11 @@ pub(super) fn of_heard(piece: &Heard, songs: &[Heard]) -> Result<Copies> {
 
 /// What the first detector says, of what was computed already.
 pub(super) fn of_bands(piece: &PitchBands, songs: &[PitchBands]) -> Result<BandCopies> {
-    let window = frames_in(WINDOW_SECONDS, 1);
+    let window = PitchBands::frames_in(WINDOW_SECONDS);
     if piece.frames() < window {
         return Err(too_short(piece.frames() as f64 * PitchBands::HOP_SECONDS));
     }
-    let runs = Runs { window: frames_in(RUN_WINDOW_SECONDS, 1), least: COPIED, dips: 0 };
+    let runs = Runs { window: PitchBands::frames_in(RUN_WINDOW_SECONDS), least: COPIED, dips: 0 };
     let mut best = vec![Found::default(); piece.frames() + 1 - window];
     let mut longest_run = 0;
     for (index, song) in songs.iter().enumerate() {
@@ -176,13 +176,9 @@ impl Default for Found {
     }
 }
 
-fn frames_in(seconds: f64, group: usize) -> usize {
-    (seconds / (PitchBands::HOP_SECONDS * group as f64)).round() as usize
-}
-
 /// The song as it is, and those changes under which some passage is alike on coarse frames.
 fn changes_to_look_at(piece: &PitchBands, song: &PitchBands) -> Result<Vec<Change>> {
-    let window = frames_in(WINDOW_SECONDS, COARSE_FRAMES);
+    let window = PitchBands::frames_in(WINDOW_SECONDS / COARSE_FRAMES as f64);
     let all = Change::all();
     let stop = Listener::here();
     let best = all.par_iter().map(|change| {

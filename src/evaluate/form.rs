@@ -40,7 +40,7 @@ impl SelfSimilarity {
     /// that are seen beside each other it has to be the same one, or a drone would look like music.
     pub(super) fn of_bands(bands: &PitchBands, middle: &[f32]) -> Self {
         let frames = bands.frames();
-        let least = (LEAST_STEP_SECONDS / PitchBands::HOP_SECONDS).round() as usize;
+        let least = PitchBands::frames_in(LEAST_STEP_SECONDS);
         let frames_per_step = least.max(frames.div_ceil(MOST_STEPS)).max(1);
         let moments: Vec<Vec<f32>> = bands
             .levels_db()

@@ -115,12 +115,12 @@ fn at(piece: &Frames, songs: &[Frames], jumps: &[Join], traced: f64) -> Joins {
     let (mut at_joins, mut natural) = (Vec::new(), Vec::new());
     let (mut steps, mut natural_steps) = (Vec::new(), Vec::new());
     for jump in jumps {
-        let frame = frame_of(jump.seconds);
+        let frame = PitchBands::frames_in(jump.seconds);
         at_joins.extend(piece.change(frame));
         steps.extend(piece.loudness_step_db(frame));
         for origin in [jump.before, jump.after] {
             let Some(song) = songs.get(origin.song) else { continue };
-            let frame = frame_of(origin.seconds);
+            let frame = PitchBands::frames_in(origin.seconds);
             natural.extend(song.change(frame));
             natural_steps.extend(song.loudness_step_db(frame));
         }
@@ -137,10 +137,6 @@ fn at(piece: &Frames, songs: &[Frames], jumps: &[Join], traced: f64) -> Joins {
 
 fn seconds_of(frame: usize) -> f64 {
     frame as f64 * PitchBands::HOP_SECONDS
-}
-
-fn frame_of(seconds: f64) -> usize {
-    (seconds / PitchBands::HOP_SECONDS).round() as usize
 }
 
 impl Frames {

@@ -92,6 +92,11 @@ impl PitchBands {
         Self::LOWEST_HZ * 2f64.powf(band as f64 / 12.0)
     }
 
+    /// Frames from one time to another one so many seconds later.
+    pub(crate) fn frames_in(seconds: f64) -> usize {
+        (seconds / Self::HOP_SECONDS).round() as usize
+    }
+
     /// The frames, each from low to high.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.levels_db.chunks_exact(Self::BANDS)

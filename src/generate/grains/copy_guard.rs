@@ -154,7 +154,7 @@ impl CopyGuard {
 
     /// The grains at the end of `piece` that are at least `seconds` long; none while there are fewer.
     fn last(&mut self, pool: &GrainPool, piece: &[usize], seconds: f64) -> Result<Option<Window>> {
-        let least = (seconds / PitchBands::HOP_SECONDS).round() as usize;
+        let least = PitchBands::frames_in(seconds);
         let is_own = |grain: &&usize| pool.grains()[**grain].song < pool.own_songs().len();
         let mut frames = 0;
         let mut count = 0;
@@ -196,7 +196,7 @@ impl CopyGuard {
     fn frames_of(&self, pool: &GrainPool, grain: usize) -> std::ops::Range<usize> {
         let grain = &pool.grains()[grain];
         let last = self.songs[grain.song].sums.len() - 1;
-        let frame = |seconds: f64| ((seconds / PitchBands::HOP_SECONDS).round() as usize).min(last);
+        let frame = |seconds: f64| PitchBands::frames_in(seconds).min(last);
         frame(grain.start_seconds)..frame(grain.end_seconds)
     }
 
