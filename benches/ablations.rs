@@ -1,13 +1,17 @@
 //! What each part of the grain composer is good for: composes with parts of it taken away, and judges.
 //!
 //! `cargo run --release --example ablations -- FOLDER SECONDS SEEDS SONG...` learns each song once,
-//! composes SEEDS pieces of SECONDS in four ways, prints a row of a Markdown table for each way
-//! (means over the seeds), and leaves the first piece of each and a picture of it in FOLDER.
+//! composes SEEDS pieces of SECONDS in four ways, and one by a rule without a network (`jumper.rs`),
+//! prints a row of a Markdown table for each way (means over the seeds), and leaves the first piece of
+//! each and a picture of it in FOLDER.
 
+mod jumper;
+
+use jumper::Jumper;
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::SongSource;
 use neural_composer::display::{self, SpectrogramView};
-use neural_composer::evaluate;
+use neural_composer::evaluate::{Heard, Join, Judgement, judge_heard};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 use neural_composer::train::Silent;
 use neural_composer::{Error, Result, atomic_file};
@@ -72,8 +76,11 @@ fn main() -> Result<()> {
         text.parse::<u32>().map_err(|_| Error::argument(name, "a whole number", text))
     };
     let (seconds, seeds) = (f64::from(number(seconds, "SECONDS")?), number(seeds, "SEEDS")?);
-    println!("| song | way | style (excerpts) | copied | longest run | joins | spectral change |");
-    println!("|---|---|---|---|---|---|---|");
+    println!(
+        "| song | way | style (excerpts) | copied | longest run | joins | spectral change | repeats (song) \
+         | returns (song) |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     for path in songs {
         let song = Song::open(path)?;
         let source = SongSource::File(path.into());
@@ -81,35 +88,64 @@ fn main() -> Result<()> {
         let name =
             Path::new(path).file_stem().map_or(path.as_str().into(), |s| s.to_string_lossy());
         draw(&song.audio().excerpt(0.0, seconds), &Path::new(folder).join(format!("{name}.png")))?;
-        for (index, (way, options)) in ways().into_iter().enumerate() {
+        let jumper = Jumper::of(song.audio())?;
+        let mut rows: Vec<(&str, Vec<(Audio, Vec<Join>)>)> = Vec::new();
+        for (way, options) in ways() {
             let options = GrainOptions { pieces: 1, ..options };
-            let mut sums = [0.0f64; 6];
-            for seed in 1..=seeds {
+            let compose = |seed: u32| -> Result<(Audio, Vec<Join>)> {
                 let piece = composer.compose(seconds, seed.into(), &options, &mut |_, _| ())?;
-                let judged = evaluate::judge(piece.audio(), &[song.audio()])?;
-                let values = [
-                    judged.style.distance,
-                    judged.style.excerpts.median,
-                    100.0 * judged.copies.share,
-                    judged.copies.longest_run_seconds,
-                    piece.joins_seconds().len() as f64,
-                    judged.joins.spectral_change.unwrap_or(1.0),
-                ];
-                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                if seed == 1 {
-                    let file =
-                        |kind: &str| Path::new(folder).join(format!("{name}-{index}.{kind}"));
-                    piece.audio().save(file("wav"))?;
-                    draw(piece.audio(), &file("png"))?;
-                }
-            }
-            let [style, excerpts, copied, run, joins, change] =
-                sums.map(|sum| sum / f64::from(seeds));
-            println!(
-                "| {name} | {way} | {style:.1} ({excerpts:.1}) | {copied:.0} % | {run:.1} s | {joins:.0} | \
-                 {change:.2} |"
-            );
+                let titles: Vec<String> =
+                    composer.pool().own_songs().iter().map(|song| song.title.clone()).collect();
+                let joins = piece.joins_among(&titles).unwrap_or_default();
+                Ok((piece.audio().clone(), joins))
+            };
+            rows.push((way, (1..=seeds).map(compose).collect::<Result<_>>()?));
+        }
+        let jumped = (1..=seeds).map(|seed| jumper.compose(seconds, seed.into()));
+        rows.push(("jumps of a rule", jumped.collect::<Result<_>>()?));
+        for (index, (way, pieces)) in rows.iter().enumerate() {
+            let file = |kind: &str| Path::new(folder).join(format!("{name}-{index}.{kind}"));
+            pieces[0].0.save(file("wav"))?;
+            draw(&pieces[0].0, &file("png"))?;
+            let judged = |(piece, joins): &(Audio, Vec<Join>)| {
+                let heard = Heard::of(piece)?.with_joins(joins.clone());
+                judge_heard(&heard, vec![Heard::of(song.audio())?])
+            };
+            let judged = pieces.iter().map(judged).collect::<Result<Vec<_>>>()?;
+            println!("| {name} | {way} | {} |", cells(&judged));
         }
     }
     Ok(())
+}
+
+/// The means of some judgements, with what the song has.
+fn cells(judged: &[Judgement]) -> String {
+    let mean = |value: &dyn Fn(&Judgement) -> f64| {
+        judged.iter().map(value).sum::<f64>() / judged.len() as f64
+    };
+    let of_song = |judgement: &Judgement| {
+        judgement.song_forms.first().and_then(|form| form.returns()).unwrap_or(0.0)
+    };
+    [
+        format!(
+            "{:.1} ({:.1})",
+            mean(&|judged| judged.style.distance),
+            mean(&|judged| judged.style.excerpts.median)
+        ),
+        format!("{:.0} %", 100.0 * mean(&|judged| judged.copies.share)),
+        format!("{:.1} s", mean(&|judged| judged.copies.longest_run_seconds)),
+        format!("{:.0}", mean(&|judged| judged.joins.seconds.len() as f64)),
+        format!("{:.2}", mean(&|judged| judged.joins.spectral_change.unwrap_or(1.0))),
+        format!(
+            "{:.1} s ({:.1})",
+            mean(&|judged| judged.repeats.longest_run_seconds),
+            mean(&|judged| judged.copies.mel.own_run_seconds)
+        ),
+        format!(
+            "{:.2} ({:.2})",
+            mean(&|judged| judged.form.returns().unwrap_or(0.0)),
+            mean(&of_song)
+        ),
+    ]
+    .join(" | ")
 }

@@ -13,7 +13,8 @@ use neural_composer::dataset::SongSource;
 use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::evaluate::{Heard, copies, judge_heard};
 use neural_composer::features::{Beats, LogMel, MelSettings, PitchBands, PrincipalComponents};
-use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
+use neural_composer::generate::grains::Placed;
+use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Piece};
 use neural_composer::train::Silent;
 use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
 use neural_composer::train::optimizer::{AdamW, Rule};
@@ -409,4 +410,95 @@ fn impossible_trainings_are_refused_by_name() {
         .contains("weight_decay")
     );
     assert!(refused(|l| l.training.descent.dropout = 1.0).contains("dropout"));
+}
+
+/// The longest row of grains that `placed` has twice, in seconds.
+fn longest_repeat(pool: &GrainPool, placed: &[Placed]) -> f64 {
+    let grains: Vec<usize> = placed.iter().map(|place| pool.grain_of(place.candidate)).collect();
+    let mut longest = 0.0f64;
+    for one in 0..grains.len() {
+        for other in one + 1..grains.len() {
+            let pairs = grains[one..].iter().zip(&grains[other..]);
+            let same = pairs.take_while(|(a, b)| a == b);
+            longest = longest.max(same.map(|(a, _)| pool.grains()[*a].seconds()).sum());
+        }
+    }
+    longest
+}
+
+#[test]
+fn a_piece_of_minutes_has_parts_that_return_and_repeats_nothing_at_length() {
+    // Three themes, so that there is something to contrast.
+    let themes = [(0.0, 20.0), (60.0, 20.0), (120.0, 20.0)];
+    let long = theme(150.0).0;
+    let at = |seconds: f64| (seconds * f64::from(RATE)) as usize;
+    let song: Vec<f32> = themes
+        .iter()
+        .flat_map(|(from, length)| long[at(*from)..at(from + length)].to_vec())
+        .collect();
+    let song = source(Audio::mono(song, RATE).unwrap());
+    let composer = GrainComposer::learn(&[song], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions { pieces: 1, drafts: 2, ..GrainOptions::default() };
+    let compose =
+        |seconds, seed| composer.compose(seconds, seed, &options, &mut |_, _| ()).unwrap();
+    assert!(compose(20.0, 1).parts().is_empty(), "a short piece has no room for parts");
+    for seed in 1..=3 {
+        let piece = compose(120.0, seed);
+        let letters: String = piece.parts().iter().map(|part| part.letter).collect();
+        assert!(
+            letters.len() >= 3 && letters.starts_with("AB") && letters.ends_with('A'),
+            "{letters}"
+        );
+        assert!(!letters.as_bytes().windows(2).any(|pair| pair[0] == pair[1]), "{letters}");
+        assert!(piece.to_string().contains(", in parts A B"), "{piece}");
+        let starts: Vec<f64> = piece.parts().iter().map(|part| part.start_seconds).collect();
+        assert!(starts[0] == 0.0 && starts.is_sorted() && starts[starts.len() - 1] < 120.0);
+        // The song's own ending comes last, and may have been heard.
+        let pool = composer.pool();
+        let before_end = piece.placed().partition_point(|place| place.at_seconds < 118.0);
+        let repeated = longest_repeat(pool, &piece.placed()[..before_end]);
+        assert!(repeated < 2.3, "{repeated} of {letters}");
+    }
+    // A part that is made anew keeps its letter.
+    let piece = compose(70.0, 1);
+    let anew = composer.recompose(&piece, 20.0..30.0, 5, &options, &mut |_, _| ()).unwrap();
+    assert_eq!(anew.parts(), piece.parts());
+}
+
+/// How much each part of `piece` has of each four seconds of its song: shares of the part.
+fn shares_of_parts(pool: &GrainPool, piece: &Piece) -> Vec<Vec<f64>> {
+    let seconds = piece.audio().duration_seconds();
+    let starts: Vec<f64> = piece.parts().iter().map(|part| part.start_seconds).collect();
+    let ends = starts.iter().skip(1).copied().chain([seconds]);
+    let share = |(start, end): (f64, f64)| {
+        let mut share = vec![0.0; (pool.songs()[0].duration_seconds / 4.0) as usize + 1];
+        for place in piece.placed().iter().filter(|p| (start..end).contains(&p.at_seconds)) {
+            let grain = &pool.grains()[pool.grain_of(place.candidate)];
+            share[(grain.start_seconds / 4.0) as usize] += grain.seconds() / (end - start);
+        }
+        share
+    };
+    starts.iter().copied().zip(ends).map(share).collect()
+}
+
+#[test]
+fn parts_of_a_letter_are_made_of_the_same_sections() {
+    let song = source(Audio::mono(theme(100.0).0, RATE).unwrap());
+    let composer = GrainComposer::learn(&[song], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions { pieces: 1, drafts: 2, ..GrainOptions::default() };
+    let (mut same, mut other) = (Vec::new(), Vec::new());
+    for seed in 1..=2 {
+        let piece = composer.compose(180.0, seed, &options, &mut |_, _| ()).unwrap();
+        let shares = shares_of_parts(composer.pool(), &piece);
+        for (two, of_two) in shares.iter().enumerate() {
+            for (one, of_one) in shares[..two].iter().enumerate() {
+                let common: f64 = of_one.iter().zip(of_two).map(|(a, b)| a.min(*b)).sum();
+                let is_same = piece.parts()[one].letter == piece.parts()[two].letter;
+                if is_same { &mut same } else { &mut other }.push(common);
+            }
+        }
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (same, other) = (mean(&same), mean(&other));
+    assert!(same > other + 0.1, "{same} in common with the same, {other} with others");
 }

@@ -3,7 +3,7 @@
 use neural_composer::audio::{Audio, Song};
 use neural_composer::display::Show;
 use neural_composer::evaluate::{
-    SelfSimilarity, copies, joins, judge, mel_copies, style_distance, taken, texture,
+    SelfSimilarity, copies, joins, judge, mel_copies, repeats, style_distance, taken, texture,
 };
 use neural_composer::features::PitchBands;
 use neural_composer::notebook::Verdict;
@@ -143,6 +143,45 @@ fn a_song_is_nearer_to_itself_than_to_another_and_noise_is_far() {
     assert!(own.distance < 0.5 * other.distance, "{own}, {other}");
     assert!(hiss.distance > 1.5 * other.distance, "{hiss}, {other}");
     assert!(distance(&prelude).distance < 1e-6);
+}
+
+/// A piece that plays the part of `song` between two times again, at another place.
+fn repeating(song: &Audio, (from, to): (f64, f64)) -> Audio {
+    let parts = [song.excerpt(0.0, 20.0), song.excerpt(from, to), song.excerpt(30.0, 34.0)];
+    let samples = parts.iter().flat_map(|part| part.channels()[0].clone()).collect();
+    Audio::mono(samples, RATE).unwrap()
+}
+
+#[test]
+fn what_a_piece_plays_twice_is_measured() {
+    let song = song("prelude.mp3");
+    let once = repeats(&song.excerpt(0.0, 30.0)).unwrap();
+    for seconds in [4.0, 7.0] {
+        let again = repeats(&repeating(&song, (3.0, 3.0 + seconds))).unwrap();
+        let run = again.longest_run_seconds;
+        assert!((seconds - 0.2..seconds + 1.2).contains(&run), "{run} of {seconds}");
+        assert!(run > once.longest_run_seconds, "{once:?}");
+        assert!(again.share > 0.1, "{again:?}");
+    }
+}
+
+#[test]
+fn a_piece_that_repeats_itself_more_than_its_songs_do_is_told() {
+    let prelude = song("prelude.mp3");
+    let told = |judgement: &str| judgement.contains("of itself, where the songs repeat");
+    let faults = |piece: &Audio| judge(piece, &[&prelude]).unwrap().faults().join("; ");
+    let twice = faults(&repeating(&prelude, (3.0, 10.0)));
+    let seconds = ["repeats 6.", "repeats 7."].iter().any(|seconds| twice.contains(seconds));
+    assert!(told(&twice) && seconds, "{twice}");
+    // What it plays once is no repetition, however much of it is a copy.
+    let once = faults(&prelude.excerpt(10.0, 40.0));
+    assert!(!told(&once) && once.contains("copies"), "{once}");
+    // A song that plays all of it twice may have pieces that do.
+    let doubled = [prelude.channels()[0].clone(), prelude.channels()[0].clone()].concat();
+    let doubled = Audio::mono(doubled, RATE).unwrap();
+    let piece = repeating(&prelude, (3.0, 10.0));
+    let same = judge(&piece, &[&doubled]).unwrap().faults().join("; ");
+    assert!(!told(&same), "{same}");
 }
 
 #[test]

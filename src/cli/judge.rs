@@ -139,6 +139,10 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
                 "speed": copies.taken.speed,
             },
         },
+        "repeats": {
+            "share": judgement.repeats.share,
+            "longest_run_seconds": judgement.repeats.longest_run_seconds,
+        },
         "joins": {
             "count": joins.seconds.len(),
             "seconds": joins.seconds,

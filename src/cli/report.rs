@@ -1,9 +1,9 @@
 //! What a subcommand says at its end.
 
 use neural_composer::display::plain;
-use neural_composer::generate::Piece;
+use neural_composer::generate::{Part, Piece};
 use neural_composer::words::{counted, shown, stream};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -49,6 +49,8 @@ pub struct Report {
 impl Report {
     /// What there is to say of a piece that was written to `output`.
     pub fn of_piece(piece: &Piece, output: &Path) -> Self {
+        let part = |part: &Part| json!({ "letter": part.letter.to_string(), "start_seconds": part.start_seconds });
+        let parts: Vec<Value> = piece.parts().iter().map(part).collect();
         Self::default()
             .line(format!("{}: {piece}, {}", shown(output), shape(piece)))
             .fact("output", path(output))
@@ -56,6 +58,7 @@ impl Report {
             .fact("sample_rate_hz", piece.audio().sample_rate_hz())
             .fact("channels", piece.audio().channel_count())
             .fact("seed_from", piece.seed())
+            .fact("parts", parts)
             .warn(piece.notes().iter().cloned())
             .interrupted(piece.was_interrupted())
     }

@@ -1,8 +1,8 @@
 //! Everything that can be said of a piece without listening.
 
 use super::{
-    Copies, Heard, Joins, SelfSimilarity, StyleDistance, Texture, copies, form, heard_of, joins,
-    style,
+    Copies, Heard, Joins, Repeats, SelfSimilarity, StyleDistance, Texture, copies, form, heard_of,
+    joins, repeats, style,
 };
 use crate::audio::Audio;
 use crate::features::{LogMel, PitchBands};
@@ -32,6 +32,8 @@ pub struct Judgement {
     pub texture: Texture,
     /// The same of the songs, the mean of all.
     pub song_texture: Texture,
+    /// What the piece repeats of itself; [`MelCopies`](super::MelCopies) has the same of the songs.
+    pub repeats: Repeats,
     /// Which moments of the piece are alike.
     pub form: SelfSimilarity,
     /// The same of each song. Both less the average spectrum of the songs.
@@ -40,7 +42,7 @@ pub struct Judgement {
     pub duration_seconds: f64,
 }
 
-/// Judges `piece` against the `songs` it was made from: style, copies, joins, texture, form.
+/// Judges `piece` against the `songs` it was made from: style, copies, joins, texture, repeats, form.
 ///
 /// ```no_run
 /// use neural_composer::{audio::Song, evaluate::judge};
@@ -87,6 +89,7 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
             silence: mean(|t| t.silence),
             largest_step: textures.iter().map(|t| t.largest_step).fold(0.0, f32::max),
         },
+        repeats: repeats::of_mel(&piece.mel)?,
         form: SelfSimilarity::of_bands(piece_bands, &middle),
         song_forms: song_bands.iter().map(|s| SelfSimilarity::of_bands(s, &middle)).collect(),
         duration_seconds: piece.duration_seconds,
@@ -115,6 +118,13 @@ impl Judgement {
                 "has 2.5 s or more that move as its songs do and as they do nowhere else".into(),
             );
         }
+        let (repeated, of_songs) =
+            (self.repeats.longest_run_seconds, self.copies.mel.own_run_seconds);
+        if repeated > RUN_LIMIT_SECONDS && repeated > of_songs {
+            faults.push(format!(
+                "repeats {repeated:.1} s of itself, where the songs repeat {of_songs:.1} s at most"
+            ));
+        }
         if piece.stillness > 0.5 && piece.stillness > song.stillness + 0.3 {
             faults.push(format!("stands still for {:.0} % of the time", piece.stillness * 100.0));
         }
@@ -141,6 +151,7 @@ impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.style)?;
         writeln!(f, "{}", self.copies)?;
+        writeln!(f, "repeats of itself {}", self.repeats)?;
         let joins = &self.joins;
         let steps = joins.loudness_step_db.zip(joins.natural_loudness_step_db);
         match joins.spectral_change.zip(steps) {

@@ -22,7 +22,7 @@ pub(super) const SETTINGS: MelSettings = MelSettings {
     high_hz: 11_025.0,
 };
 /// Levels further below the loudest point count as silence.
-const RANGE_DB: f32 = 60.0;
+pub(super) const RANGE_DB: f32 = 60.0;
 /// How well windows have to correlate along a run, and for how many frames they need not: 0.1 s.
 const IN_ORDER: f32 = 0.9;
 const DIP_FRAMES: u8 = 6;
@@ -78,30 +78,35 @@ pub(super) fn of_mel(piece: &LogMel, songs: &[LogMel]) -> Result<MelCopies> {
     let compared = songs.par_iter().map(|song| {
         go_on(&stop)?;
         let song = Frames::of_mel(song, 1, 0, RANGE_DB);
-        let mut own = Matched::default();
-        for part in parts(&song, &song, 1.0, piece.len(), SETTINGS.hop_seconds()) {
-            let mut found = Matched::of(&part.own, &part.before);
-            found.join(Matched::of(&part.own, &part.after));
-            own.append(found);
-        }
-        Ok((Matched::of(&piece, &song), own))
+        Ok((Matched::of(&piece, &song), own(&song, piece.len())))
     });
-    let (mut found, mut own) = (Matched::default(), Matched::default());
+    let (mut found, mut of_songs) = (Matched::default(), Matched::default());
     for (of_piece, of_song) in compared.collect::<Result<Vec<_>>>()? {
         found.join(of_piece);
-        own.append(of_song);
+        of_songs.append(of_song);
     }
     Ok(MelCopies {
         share: found.share(),
-        longest_run_seconds: found.run as f64 * SETTINGS.hop_seconds(),
-        own_share: own.share(),
-        own_run_seconds: own.run as f64 * SETTINGS.hop_seconds(),
+        longest_run_seconds: found.run_seconds(),
+        own_share: of_songs.share(),
+        own_run_seconds: of_songs.run_seconds(),
     })
+}
+
+/// What about `length` frames of a sound have in common with what is elsewhere in it.
+pub(super) fn own(sound: &Frames, length: usize) -> Matched {
+    let mut own = Matched::default();
+    for part in parts(sound, sound, 1.0, length, SETTINGS.hop_seconds()) {
+        let mut found = Matched::of(&part.own, &part.before);
+        found.join(Matched::of(&part.own, &part.after));
+        own.append(found);
+    }
+    own
 }
 
 /// The best correlation of each window of two seconds, and the longest run in frames.
 #[derive(Default)]
-struct Matched {
+pub(super) struct Matched {
     best: Vec<f32>,
     run: usize,
 }
@@ -127,7 +132,11 @@ impl Matched {
         self.run = self.run.max(other.run);
     }
 
-    fn share(&self) -> f64 {
+    pub(super) fn run_seconds(&self) -> f64 {
+        self.run as f64 * SETTINGS.hop_seconds()
+    }
+
+    pub(super) fn share(&self) -> f64 {
         let copied = self.best.iter().filter(|best| **best > COPIED).count();
         copied as f64 / self.best.len().max(1) as f64
     }

@@ -1,7 +1,11 @@
 //! Which of several pieces is the best.
 
+use super::elsewhere::parts;
+use super::frames::Frames;
 use super::judgement::{COPY_SHARE_LIMIT, RUN_LIMIT_SECONDS};
+use super::matching::{Runs, best_matches_and_run};
 use super::origin::Join;
+use super::windows::{self, RUN_WINDOW_SECONDS};
 use super::{copies, joins, style};
 use crate::Result;
 use crate::audio::Audio;
@@ -17,8 +21,23 @@ const FREE_RUN_SECONDS: f64 = 2.1;
 const COPIED: f64 = 25.0;
 /// What a copy beyond the judge's limits counts: more than anything else can.
 pub(crate) const BEYOND_LIMITS: f64 = 100.0;
-/// Copies are looked for in so much of songs, at most: it takes long.
+/// Copies and repetitions are looked for in so much of songs, at most: it takes long.
 const COPIES_SECONDS: f64 = 900.0;
+
+/// The longest run of a sound that is elsewhere in it, too, of about `frames` frames.
+///
+/// On semitones: [`repeats`](super::repeats()), which judges, looks at mel bands.
+fn own_run_seconds(sound: &PitchBands, frames: usize) -> f64 {
+    let sound = Frames::of(sound, 1, 0);
+    let window = PitchBands::frames_in(RUN_WINDOW_SECONDS);
+    let runs = Runs { window, least: windows::COPIED, dips: 0 };
+    let parts = parts(&sound, &sound, 1.0, frames, PitchBands::HOP_SECONDS);
+    let longest = parts.flat_map(|part| {
+        [&part.before, &part.after]
+            .map(|there| best_matches_and_run(&part.own, there, window, runs).1)
+    });
+    longest.max().unwrap_or(0) as f64 * PitchBands::HOP_SECONDS
+}
 
 /// What the judge finds wrong with `piece`, which jumps at `joins`, as one number: 0 is nothing, from
 /// [`BEYOND_LIMITS`] on it copies too much.
@@ -32,6 +51,9 @@ pub(crate) fn flaws(piece: &Audio, joins: &[Join], songs: &[PitchBands]) -> Resu
     let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
     let frames: usize = songs.iter().map(PitchBands::frames).sum();
     if frames as f64 * PitchBands::HOP_SECONDS <= COPIES_SECONDS {
+        let own = |sound: &PitchBands| own_run_seconds(sound, piece.frames());
+        let free = songs.iter().map(own).fold(FREE_RUN_SECONDS, f64::max);
+        flaws += (own(&piece) - free).max(0.0);
         let copies = copies::of_bands(&piece, songs)?;
         flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
         flaws += (copies.longest_run_seconds - FREE_RUN_SECONDS).max(0.0);

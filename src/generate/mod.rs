@@ -17,5 +17,5 @@ pub use codes::{CodeComposer, CodeLearning, CodeOptions};
 pub use grains::{GrainComposer, GrainLearning, GrainOptions, Opening};
 pub use learning::{Learned, Learning};
 pub use model::{Model, ModelCard, Options};
-pub use piece::Piece;
+pub use piece::{Part, Piece};
 pub use seed::Seed;

@@ -6,6 +6,17 @@ use crate::audio::Audio;
 use crate::evaluate::{Heard, Join, Origin};
 use std::fmt;
 
+/// A part of a piece of minutes.
+///
+/// Parts of one letter are made of the same sections of the songs, in another order of grains.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// `A` is the first one, and what comes back of it.
+    pub letter: char,
+    /// When it begins.
+    pub start_seconds: f64,
+}
+
 /// A composed piece, and how it came about.
 #[derive(Clone)]
 pub struct Piece {
@@ -16,6 +27,7 @@ pub struct Piece {
     joins: Vec<Join>,
     /// The titles of the songs that its joins are numbered by; a guest comes after them.
     songs: Vec<String>,
+    parts: Vec<Part>,
     interrupted: bool,
     notes: Vec<String>,
 }
@@ -33,7 +45,15 @@ impl Piece {
         songs: Vec<String>,
         interrupted: bool,
     ) -> Self {
-        Self { audio, seed, network, placed, joins, songs, interrupted, notes: Vec::new() }
+        let (parts, notes) = (Vec::new(), Vec::new());
+        Self { audio, seed, network, placed, joins, songs, parts, interrupted, notes }
+    }
+
+    /// The same piece, which has these parts as far as it goes.
+    pub(super) fn with_parts(mut self, mut parts: Vec<Part>) -> Self {
+        parts.retain(|part| part.start_seconds < self.audio.duration_seconds());
+        self.parts = parts;
+        self
     }
 
     /// The same piece, with more to say of it.
@@ -66,6 +86,12 @@ impl Piece {
     /// grains.
     pub fn placed(&self) -> &[Placed] {
         &self.placed
+    }
+
+    /// The parts that it was planned in, from the first to the last; none of a piece under a minute, or
+    /// that was not made from grains.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// When it jumps from one place of a song to another; never, when it was not made from grains.
@@ -123,13 +149,12 @@ fn only(titles: &[String], title: &String) -> Option<usize> {
 
 impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:.1} s composed after {}{}",
-            self.audio.duration_seconds(),
-            self.seed,
-            if self.interrupted { " (stopped by the user)" } else { "" }
-        )
+        write!(f, "{:.1} s composed after {}", self.audio.duration_seconds(), self.seed,)?;
+        if !self.parts.is_empty() {
+            let letters: Vec<String> = self.parts.iter().map(|part| part.letter.into()).collect();
+            write!(f, ", in parts {}", letters.join(" "))?;
+        }
+        write!(f, "{}", if self.interrupted { " (stopped by the user)" } else { "" })
     }
 }
 

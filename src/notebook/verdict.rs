@@ -189,6 +189,11 @@ fn facts(judgement: &Judgement) -> Facts {
         .loudness_step_db
         .zip(joins.natural_loudness_step_db)
         .map_or(String::new(), |(step, natural)| beside(decibels(step), decibels(natural)));
+    let repeats = format!(
+        "{}; longest {}",
+        beside(percent(judgement.repeats.share), percent(mel.own_share)),
+        beside(seconds(judgement.repeats.longest_run_seconds), seconds(mel.own_run_seconds))
+    );
     let form = match judgement.song_forms.first() {
         Some(song) => beside(returns(&judgement.form), returns(song)),
         None => returns(&judgement.form),
@@ -226,6 +231,7 @@ fn facts(judgement: &Judgement) -> Facts {
                 .map_or(String::new(), |c| format!("{c:.1} times the natural change")),
         )
         .with("loudness step at joins", steps)
+        .with("repeats of itself", repeats)
         .with("comes back to itself", form)
         .with("stands still", beside(percent(piece.stillness), percent(songs.stillness)))
         .with("noise", beside(decibels(piece.flatness_db), decibels(songs.flatness_db)))

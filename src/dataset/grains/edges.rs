@@ -2,6 +2,7 @@
 
 use super::cut::Grain;
 use super::describe::{DB_PER_UNIT, Described};
+use super::levelling::gain_db;
 use crate::features::{PITCH_CLASSES, PitchBands};
 
 /// What sounds around the two cuts of each candidate.
@@ -18,6 +19,9 @@ pub(super) struct Edges {
     tails: Vec<f32>,
     /// How much each song changes at the beginning of the candidate, where it goes on by itself.
     naturals: Vec<f32>,
+    /// How loud it is before the beginning of the candidate, and before its end.
+    leading: Vec<f32>,
+    trailing: Vec<f32>,
 }
 
 const BANDS: usize = PitchBands::BANDS;
@@ -39,6 +43,8 @@ impl Edges {
         described.level_before(grain.end_seconds, &mut self.tails);
         let last = self.leads.len() - BANDS;
         self.naturals.push(apart(&self.leads[last..], &self.onsets[last..]));
+        self.leading.push(loudness(&self.leads[last..]));
+        self.trailing.push(loudness(&self.tails[last..]));
     }
 
     /// Makes 1 of the mean distance between an end and another grain's beginning; gives what to
@@ -72,6 +78,8 @@ impl Edges {
         self.onsets.extend(further.onsets);
         self.tails.extend(further.tails);
         self.naturals.extend(further.naturals);
+        self.leading.extend(further.leading);
+        self.trailing.extend(further.trailing);
     }
 
     /// Keeps those of the first `candidates` only.
@@ -83,21 +91,25 @@ impl Edges {
         self.onsets.truncate(bands);
         self.tails.truncate(bands);
         self.naturals.truncate(candidates);
+        self.leading.truncate(candidates);
+        self.trailing.truncate(candidates);
     }
 
     /// For each of the first `to.len()` candidates how rough the way is from the end of `candidate`:
     /// how far what leads into it is from what sounds now, and how much more the spectrum changes
-    /// than it does there in the songs. `next` is the one that follows `candidate` in its song.
+    /// than it does there in the songs, once the two are made as loud as each other. `next` is the one that follows `candidate` in its song.
     pub(super) fn roughness(&self, candidate: usize, next: Option<usize>, to: &mut [f32]) {
         let end = &self.ends[candidate * self.width..][..self.width];
         let tail = &self.tails[candidate * BANDS..][..BANDS];
         let natural = next.map(|next| self.naturals[next]);
         let befores = self.befores.chunks_exact(self.width);
         let onsets = self.onsets.chunks_exact(BANDS);
-        let parts = befores.zip(onsets).zip(&self.naturals);
-        for (roughness, ((before, onset), of_song)) in to.iter_mut().zip(parts) {
+        let level = self.trailing[candidate];
+        let parts = befores.zip(onsets).zip(self.naturals.iter().zip(&self.leading));
+        for (roughness, ((before, onset), (of_song, leading))) in to.iter_mut().zip(parts) {
             let natural = natural.map_or(*of_song, |natural| 0.5 * (natural + of_song));
-            let change = apart(tail, onset) / (natural + UNHEARD_CHANGE);
+            let gain = gain_db((level - leading) * DB_PER_UNIT) / DB_PER_UNIT;
+            let change = apart_with_gain(tail, onset, gain) / (natural + UNHEARD_CHANGE);
             let excess = (change - 1.0).clamp(0.0, MOST_CHANGE);
             *roughness = apart(end, before) + CHANGE_WEIGHT * excess;
         }
@@ -115,6 +127,18 @@ impl Edges {
         let length = notes.iter().map(|note| note * note).sum::<f32>().sqrt();
         std::array::from_fn(|class| if length > 0.0 { notes[class] / length } else { 0.0 })
     }
+}
+
+/// The level of all bands together.
+fn loudness(levels: &[f32]) -> f32 {
+    let power: f32 = levels.iter().map(|level| 10f32.powf(level * DB_PER_UNIT / 10.0)).sum();
+    10.0 * power.log10() / DB_PER_UNIT
+}
+
+/// As [`apart`], with `gain` added to each of `b`.
+fn apart_with_gain(a: &[f32], b: &[f32], gain: f32) -> f32 {
+    let squares: f32 = a.iter().zip(b).map(|(a, b)| (a - b - gain) * (a - b - gain)).sum();
+    (squares / a.len().max(1) as f32).sqrt()
 }
 
 /// The root mean square of the differences.

@@ -8,12 +8,14 @@ mod building;
 mod cut;
 mod describe;
 mod edges;
+mod levelling;
 mod onset_cut;
 mod pool;
 mod settings;
 mod song;
 
 pub use cut::{Grain, PHASES, Phase};
+pub(crate) use levelling::gain_db;
 pub use pool::{Chapter, GrainPool};
 pub use settings::GrainSettings;
 pub use song::PoolSong;

@@ -169,6 +169,19 @@ impl GrainPool {
         self.edges.natural_change_db(candidate)
     }
 
+    /// The median of [`natural_change_db`](Self::natural_change_db) over the grains of a song, as they
+    /// are.
+    pub fn usual_change_db(&self, song: usize) -> f32 {
+        let grains = self.songs[song].grains.clone();
+        let mut changes: Vec<f32> =
+            grains.map(|grain| self.natural_change_db(self.candidate(grain, 0))).collect();
+        let middle = changes.len() / 2;
+        match changes.get(middle) {
+            Some(_) => *changes.select_nth_unstable_by(middle, f32::total_cmp).1,
+            None => 0.0,
+        }
+    }
+
     /// The notes that sound in `candidate`: a direction in the space of pitch classes.
     pub fn notes(&self, candidate: usize) -> [f32; PITCH_CLASSES] {
         self.edges.notes(candidate)

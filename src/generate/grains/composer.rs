@@ -15,7 +15,7 @@ use crate::dataset::SongSource;
 use crate::dataset::grains::{GrainPool, GrainSettings, PHASES};
 use crate::features::{at_tempo, transposed};
 use crate::generate::ending::ended;
-use crate::generate::{Piece, check_length};
+use crate::generate::{Part, Piece, check_length};
 use crate::model::{Device, GrainNetwork, GrainNetworkConfig};
 use crate::train::{GrainTraining, History, Observer, point};
 use crate::{Error, Result, interrupt};
@@ -125,7 +125,13 @@ impl GrainComposer {
         let _job = interrupt::begin()?;
         let placed = self.walk(seconds, seed, options, progress)?;
         let interrupted = interrupt::requested();
-        self.played(sounds, placed, self.walked_seconds(seconds, options), options, interrupted)
+        let walked = self.walked_seconds(seconds, options);
+        let parts = self.form(walked, seed, options).parts.into_iter().map(|part| Part {
+            letter: (b'A' + part.letter as u8).into(),
+            start_seconds: part.from_seconds / options.tempo,
+        });
+        let piece = self.played(sounds, placed, walked, options, interrupted)?;
+        Ok(piece.with_parts(parts.collect()))
     }
 
     /// `piece`, a piece of this composer's, with the part between two times composed anew from another
@@ -161,7 +167,9 @@ impl GrainComposer {
         let mut guard = CopyGuard::new(&self.pool)?;
         let placed =
             phrases::recompose(&terrain, &mut guard, piece.placed(), part, seed, progress)?;
-        self.played(&mut Sounds::for_one(&self.pool), placed, seconds, options, false)
+        let mut sounds = Sounds::for_one(&self.pool);
+        let anew = self.played(&mut sounds, placed, seconds, options, false)?;
+        Ok(anew.with_parts(piece.parts().to_vec()))
     }
 
     /// Which grains [`compose`](Self::compose) would place where, before the tempo is changed.
@@ -211,10 +219,15 @@ impl GrainComposer {
         seed: u64,
         options: &'a GrainOptions,
     ) -> Result<Terrain<'a>> {
+        let form = self.form(seconds, seed, options);
+        Terrain::new(&self.pool, &self.network, options, form, seed)
+    }
+
+    /// The form of a walk of `seconds`.
+    fn form(&self, seconds: f64, seed: u64, options: &GrainOptions) -> Form {
         let shares = options.shares_of(self.pool.own_songs().len());
         let mut random = phrases::random(seed, usize::from(u16::MAX), usize::from(u16::MAX));
-        let form = Form::plan(&self.pool, shares.as_deref(), (seconds, seed), &mut random);
-        Terrain::new(&self.pool, &self.network, options, form, seed)
+        Form::plan(&self.pool, shares.as_deref(), (seconds, seed), &mut random)
     }
 
     /// How long a walk is for a piece of `seconds`.

@@ -1,5 +1,7 @@
 //! The form of a piece: which section it dwells on when.
 
+use super::parts::{PlannedPart, parts};
+use super::sections::{SECTION_SECONDS, Sections};
 use crate::dataset::grains::GrainPool;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -10,6 +12,8 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(super) struct Form {
     sections: Vec<Planned>,
+    /// The parts of a piece of minutes; none of a shorter one.
+    pub(super) parts: Vec<PlannedPart>,
     /// The grain that it begins with.
     pub(super) first_grain: usize,
     /// Where the piece ends: the song whose ending it takes.
@@ -22,15 +26,14 @@ pub(super) struct Planned {
     pub(super) from_seconds: f64,
     /// The grains of the songs' section that it is made of.
     pub(super) grains: Range<usize>,
+    /// The grains of all sections that the part it is in goes through; none in a piece without parts.
+    pub(super) part: Vec<Range<usize>>,
+    /// Whether a part begins with it, one after another.
+    pub(super) begins_part: bool,
     /// Sections of one letter sound alike.
     pub(super) letter: usize,
 }
 
-/// About how long a section of the piece is.
-const SECTION_SECONDS: f64 = 9.0;
-/// How often a section returns rather than being new, and how often a new one is of the same song.
-const RETURNS: f64 = 0.45;
-const SAME_SONG: f64 = 0.7;
 /// A shorter piece has no room for a choice between the beginning and the end of a song: it begins on any
 /// of its beats.
 pub(super) const SHORT_SECONDS: f64 = 8.0;
@@ -54,7 +57,8 @@ fn any_beat(pool: &GrainPool, song: usize, seconds: f64, seed: u64) -> usize {
 
 impl Form {
     /// Plans `seconds`: the first section is the first of a song, the last its last; in between,
-    /// sections are drawn, and some return. A short piece begins on a beat that `seed` chooses.
+    /// sections are drawn, and some return. A piece of minutes has parts, which contrast and return. A
+    /// short piece begins on a beat that `seed` chooses.
     ///
     /// Songs with a share of 0 are left out.
     pub(super) fn plan(
@@ -67,53 +71,40 @@ impl Form {
             .filter(|song| shares.is_none_or(|shares| shares[*song] > 0.0))
             .collect();
         let song = wanted[random.random_range(0..wanted.len())];
-        let all: Vec<(usize, Range<usize>)> = pool
-            .own_songs()
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| wanted.contains(index))
-            .flat_map(|(index, song)| song.sections.iter().map(move |s| (index, s.clone())))
-            .collect();
-        let of_song = |song: usize| all.iter().position(|(other, _)| *other == song).unwrap_or(0);
-        let first = of_song(song);
-        let last = all.iter().rposition(|(other, _)| *other == song).unwrap_or(first);
-        let count = ((seconds / SECTION_SECONDS).round() as usize).max(1);
-        let mut letters = vec![first];
-        while letters.len() < count {
-            let before = letters[letters.len() - 1];
-            let known: Vec<usize> =
-                letters.iter().copied().filter(|letter| *letter != before).collect();
-            let unused: Vec<usize> = (0..all.len())
-                .filter(|section| *section != last && !letters.contains(section))
-                .collect();
-            let same_song = random.random_bool(SAME_SONG);
-            let fresh: Vec<usize> = unused
-                .iter()
-                .copied()
-                .filter(|section| !same_song || all[*section].0 == all[before].0)
-                .collect();
-            let fresh = if fresh.is_empty() { unused } else { fresh };
-            let returns = fresh.is_empty() || random.random_bool(RETURNS);
-            let choices = if returns && !known.is_empty() { &known } else { &fresh };
-            letters.push(match choices.len() {
-                0 => before,
-                count => choices[random.random_range(0..count)],
-            });
+        let of_songs = Sections::of(pool, &wanted, song);
+        let parts = parts(pool, &of_songs, seconds, random);
+        let planned = |section: usize, part: &[usize]| Planned {
+            from_seconds: 0.0,
+            grains: of_songs.grains(section),
+            part: part.iter().map(|section| of_songs.grains(*section)).collect(),
+            begins_part: false,
+            letter: section,
+        };
+        let mut sections: Vec<Planned> = match parts.is_empty() {
+            true => {
+                let count = (seconds / SECTION_SECONDS).round() as usize;
+                let drawn = of_songs.drawn(count.max(1), random);
+                drawn.into_iter().map(|section| planned(section, &[])).collect()
+            }
+            false => {
+                let of_part = |part: &PlannedPart| -> Vec<Planned> {
+                    let of_section = |section: &usize| planned(*section, &part.sections);
+                    let mut sections: Vec<Planned> = part.sections.iter().map(of_section).collect();
+                    sections[0].begins_part = part.from_seconds > 0.0;
+                    sections
+                };
+                parts.iter().flat_map(of_part).collect()
+            }
+        };
+        let count = sections.len();
+        for (index, section) in sections.iter_mut().enumerate() {
+            section.from_seconds = seconds * index as f64 / count as f64;
         }
-        if count > 1 {
-            letters[count - 1] = last;
-        }
-        let sections = letters.iter().enumerate().map(|(index, letter)| Planned {
-            from_seconds: seconds * index as f64 / count as f64,
-            grains: all[*letter].1.clone(),
-            letter: *letter,
-        });
-        let sections: Vec<Planned> = sections.collect();
         let first_grain = match seconds < SHORT_SECONDS {
             true => any_beat(pool, song, seconds, seed),
             false => sections[0].grains.start,
         };
-        Self { sections, first_grain, last_song: song }
+        Self { sections, parts, first_grain, last_song: song }
     }
 
     /// The number of the section at a time of the piece.

@@ -2,9 +2,9 @@
 
 use super::placed::Placed;
 use super::sounds::Sounds;
-use super::steps;
+use super::steps::{self, Steps};
 use crate::audio::Audio;
-use crate::dataset::grains::GrainPool;
+use crate::dataset::grains::{GrainPool, gain_db};
 use crate::evaluate::{Join, Origin};
 use crate::features::transposed;
 use crate::{Error, Result, interrupt};
@@ -14,10 +14,10 @@ use std::collections::BTreeSet;
 const FADE_SECONDS: f64 = 0.030;
 /// … and where what sounds goes on.
 const LONG_FADE_SECONDS: f64 = 0.250;
-/// Below the first of these changes of the spectrum, in decibels, a sound goes on; above the second one
-/// something begins.
-const GOES_ON_DB: f32 = 3.5;
-const BEGINS_DB: f32 = 6.0;
+/// Where the spectrum changes by less than the first of these multiples of what is usual between the
+/// grains of a song, its sound goes on; above the second one something begins.
+const GOES_ON: f32 = 1.0;
+const BEGINS: f32 = 2.5;
 /// How far the new run may be moved for its waves to meet those of the old one.
 const ALIGN_SECONDS: f64 = 0.012;
 /// How much before a join is compared in loudness.
@@ -25,10 +25,6 @@ const LEVEL_SECONDS: f64 = 0.100;
 /// Sound that is kept around a run, for all of these; and more, for the phase vocoder to get going.
 const MARGIN_SECONDS: f64 = 0.380;
 const WARM_UP_SECONDS: f64 = 0.200;
-/// A step in loudness that is left as it is, and the most that is taken away and added, in decibels.
-const FREE_STEP_DB: f32 = 1.0;
-const MOST_SOFTER_DB: f32 = 9.0;
-const MOST_LOUDER_DB: f32 = 3.0;
 /// How fast a correction fades away.
 const RELAXING_SECONDS: f64 = 0.8;
 /// How fast a piece begins that does not begin where its song does.
@@ -47,8 +43,8 @@ struct Run {
     fade_seconds: f64,
     /// Its sound with margins on both sides.
     clip: Vec<Vec<f32>>,
-    /// The largest step from one sample to the next in its song: more is heard as a click.
-    largest_step: f32,
+    /// The largest steps from one sample to the next in its song: more is heard as a click.
+    most: Steps,
 }
 
 /// A piece of `seconds` from placed grains, and its joins, their songs numbered as in the pool.
@@ -83,6 +79,7 @@ fn join_of(run: &Run, next: &Run) -> Join {
 
 /// Grains that follow each other in the song, together; each run lasts until the next begins.
 fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
+    let usual: Vec<f32> = (0..pool.songs().len()).map(|song| pool.usual_change_db(song)).collect();
     let mut runs: Vec<Run> = Vec::new();
     let mut before = None;
     for place in placed {
@@ -96,10 +93,12 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
                 source_seconds: grain.start_seconds,
                 at_seconds: place.at_seconds,
                 seconds: 0.0,
-                fade_seconds: before
-                    .map_or(0.0, |before| fade_seconds(pool, before, place.candidate)),
+                fade_seconds: match before {
+                    Some(_) => fade_seconds(pool, place.candidate, usual[grain.song]),
+                    None => 0.0,
+                },
                 clip: Vec::new(),
-                largest_step: 0.0,
+                most: Steps::default(),
             }),
         }
         before = Some(place.candidate);
@@ -112,12 +111,11 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
     runs
 }
 
-/// How long the crossfade from the end of one candidate to another one is: long where the songs go on at
-/// both places, short where something begins.
-fn fade_seconds(pool: &GrainPool, from: usize, to: usize) -> f64 {
-    let left = pool.next_of(from).map_or(0.0, |next| pool.natural_change_db(next));
-    let change = left.max(pool.natural_change_db(to));
-    let begins = ((change - GOES_ON_DB) / (BEGINS_DB - GOES_ON_DB)).clamp(0.0, 1.0);
+/// How long the crossfade to a candidate is: long where its song goes on there, when so much change is
+/// `usual_db` in it, short where something begins. What leads into a beginning would be heard before it.
+fn fade_seconds(pool: &GrainPool, to: usize, usual_db: f32) -> f64 {
+    let change = pool.natural_change_db(to) / usual_db.max(f32::MIN_POSITIVE);
+    let begins = ((change - GOES_ON) / (BEGINS - GOES_ON)).clamp(0.0, 1.0);
     LONG_FADE_SECONDS + (FADE_SECONDS - LONG_FADE_SECONDS) * f64::from(begins)
 }
 
@@ -130,7 +128,7 @@ fn fetch(sounds: &mut Sounds, runs: &mut [Run], rate: u32, channels: usize) -> R
             return Err(Error::Interrupted("before the piece was put together".into()));
         }
         let audio = sounds.at(song, rate)?;
-        let largest_step = steps::largest(audio.channels());
+        let most = Steps::of(audio.channels());
         for run in runs.iter_mut().filter(|run| run.song == song) {
             let warm_up = if run.shift == 0 { 0 } else { samples(WARM_UP_SECONDS) };
             let around = samples(MARGIN_SECONDS) + warm_up;
@@ -151,11 +149,11 @@ fn fetch(sounds: &mut Sounds, runs: &mut [Run], rate: u32, channels: usize) -> R
                 channel.drain(..warm_up as usize);
             }
             // What is higher has larger steps.
-            let step = steps::largest(&clip);
-            if step > largest_step {
-                clip.iter_mut().flatten().for_each(|sample| *sample *= largest_step / step);
+            let room = Steps::of(&clip).room(most);
+            if room < 1.0 {
+                clip.iter_mut().flatten().for_each(|sample| *sample *= room);
             }
-            (run.clip, run.largest_step) = (clip, largest_step);
+            (run.clip, run.most) = (clip, most);
         }
     }
     Ok(())
@@ -225,7 +223,7 @@ impl<'a> Joiner<'a> {
         }
         self.written = (begin.max(0) as usize).min(self.frames);
         let faded = (begin - fade).max(0) as usize..self.written;
-        steps::soften(&mut self.output, faded, old.largest_step.max(run.largest_step));
+        steps::soften(&mut self.output, faded, old.most.channel.max(run.most.channel));
         self.sounding = Some((run, first, gain));
     }
 
@@ -270,24 +268,25 @@ impl<'a> Joiner<'a> {
         let before =
             level(old, begin - length - old_first) + 20.0 * old_gain.at(begin, self.rate).log10();
         let step = before - level(run, begin - length - first);
-        let corrected = step.signum() * (step.abs() - FREE_STEP_DB).max(0.0);
-        let decibels = corrected.clamp(-MOST_SOFTER_DB, MOST_LOUDER_DB);
-        Gain { decibels: decibels.min(self.loudest(run, first, begin)), since: begin }
+        let most = self.loudest(run, first, begin);
+        Gain { decibels: gain_db(step).min(most), since: begin }
     }
 
     /// The most decibels that may be added to a run whose steps shall not be larger than its song's.
     fn loudest(&self, run: &Run, first: isize, begin: isize) -> f32 {
         let from = (begin - first - self.samples(run.fade_seconds)).max(0) as usize;
-        let most = run.clip.iter().flat_map(|channel| {
-            let steps = channel.windows(2).enumerate().skip(from);
-            steps.map(|(at, pair)| {
-                let seconds = (at as isize + first - begin).max(0) as f64 / self.rate;
-                let relaxed = (seconds / RELAXING_SECONDS).exp() as f32;
-                let step = (pair[1] - pair[0]).abs().max(f32::MIN_POSITIVE);
-                20.0 * (run.largest_step / step).log10().max(0.0) * relaxed
-            })
+        let frames = run.clip.first().map_or(0, Vec::len);
+        let most = (from + 1..frames).map(|at| {
+            let seconds = (at as isize - 1 + first - begin).max(0) as f64 / self.rate;
+            let relaxed = (seconds / RELAXING_SECONDS).exp() as f32;
+            let in_channels = run.clip.iter().map(|channel| (channel[at] - channel[at - 1]).abs());
+            let steps = Steps {
+                channel: in_channels.fold(f32::MIN_POSITIVE, f32::max),
+                mix: (steps::mix(&run.clip, at) - steps::mix(&run.clip, at - 1)).abs(),
+            };
+            20.0 * steps.room(run.most).log10().max(0.0) * relaxed
         });
-        most.fold(MOST_LOUDER_DB, f32::min)
+        most.fold(f32::INFINITY, f32::min)
     }
 
     /// Writes the sounding run up to `end`.

@@ -1,12 +1,12 @@
 //! What a piece needs at a step, and how well each candidate meets it.
 
+use super::form::Planned;
 use super::options::Opening;
 use super::terrain::Terrain;
 use super::trail::Trail;
 use crate::features::PITCH_CLASSES;
 use rayon::prelude::*;
 use std::collections::HashSet;
-use std::ops::Range;
 
 /// Subtracted from the logit of a candidate that must not be chosen unless there is no other.
 pub(super) const FORBIDDEN: f32 = 1_000.0;
@@ -18,6 +18,12 @@ const GOES_ON: f32 = 1.0;
 const GOES_ON_BETWEEN_BEATS: f32 = 12.0;
 /// Added for the same place in the bar.
 const SAME_PLACE_IN_BAR: f32 = 1.0;
+/// A part begins with one of the first grains of its section, so that it is heard to begin …
+const ENTRY: usize = 12;
+/// … however rough the way to them is; subtracted from others.
+const ELSEWHERE: f32 = FORBIDDEN / 4.0;
+/// What the other sections of a part count, in those that are its section for now.
+const PART: f32 = 4.0;
 /// For how long a used grain is avoided.
 const REUSE_SECONDS: f64 = 6.0;
 /// Added to the songs that have had less than their share, for each unit that is missing of it.
@@ -43,7 +49,7 @@ pub(super) struct Moment<'a> {
     next: Option<usize>,
     run_is_over: bool,
     section_begins: bool,
-    planned: Range<usize>,
+    planned: &'a Planned,
     /// Grains near those that were used when this section was there before.
     familiar: HashSet<usize>,
     /// What is subtracted from each grain for having been used a short while ago.
@@ -87,7 +93,7 @@ impl<'a> Moment<'a> {
             next: pool.next_of(last),
             run_is_over: trail.run_seconds() + needed_seconds > terrain.options.longest_run_seconds,
             section_begins: trail.sections.last() != Some(&section),
-            planned: form.section(section).grains.clone(),
+            planned: form.section(section),
             familiar,
             reuse: reuse(terrain, trail),
             song_bonus: song_bonus(terrain, trail),
@@ -145,11 +151,18 @@ impl<'a> Moment<'a> {
     fn form_bonus(&self, grain: usize) -> f32 {
         let form = self.terrain.options.form;
         let mut bonus = 0.0;
-        if self.planned.contains(&grain) {
+        let Planned { grains, part, begins_part, .. } = self.planned;
+        if self.section_begins && *begins_part && !grains.clone().take(ENTRY).any(|g| g == grain) {
+            bonus -= ELSEWHERE;
+        }
+        if grains.contains(&grain) {
             bonus += form;
-            if self.section_begins && grain < self.planned.start + 4 {
+            if self.section_begins && grain < grains.start + 4 {
                 bonus += form;
             }
+        }
+        if part.iter().any(|section| section.contains(&grain)) {
+            bonus += PART * form;
         }
         if self.familiar.contains(&grain) {
             bonus += 0.5 * form;

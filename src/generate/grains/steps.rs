@@ -2,9 +2,35 @@
 
 use std::ops::Range;
 
-/// The largest step in any channel.
-pub(super) fn largest(channels: &[Vec<f32>]) -> f32 {
-    channels.iter().map(|channel| largest_in(channel)).fold(0.0, f32::max)
+/// The largest steps of a sound, as it is heard from either side and from the middle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Steps {
+    /// In any channel.
+    pub(super) channel: f32,
+    /// In the mix of the channels.
+    pub(super) mix: f32,
+}
+
+impl Steps {
+    pub(super) fn of(channels: &[Vec<f32>]) -> Self {
+        let mixed = (0..channels.first().map_or(0, Vec::len)).map(|at| mix(channels, at));
+        let mixed: Vec<f32> = mixed.collect();
+        Self {
+            channel: channels.iter().map(|channel| largest_in(channel)).fold(0.0, f32::max),
+            mix: largest_in(&mixed),
+        }
+    }
+
+    /// What a sound of these steps may be multiplied by, so that they are no larger than `most`.
+    pub(super) fn room(self, most: Self) -> f32 {
+        let room = |step: f32, most: f32| if step > 0.0 { most / step } else { f32::INFINITY };
+        room(self.channel, most.channel).min(room(self.mix, most.mix))
+    }
+}
+
+/// A sample of the mix of the channels.
+pub(super) fn mix(channels: &[Vec<f32>], at: usize) -> f32 {
+    channels.iter().map(|channel| channel[at]).sum::<f32>() / channels.len() as f32
 }
 
 fn largest_in(samples: &[f32]) -> f32 {

@@ -4,6 +4,7 @@ use super::options::Opening;
 use super::placed::Placed;
 use super::terrain::{Moments, Terrain};
 use crate::dataset::grains::{Grain, Phase};
+use std::collections::HashMap;
 
 /// Two places of a song are the same run of the original order when they are no further off than
 /// this.
@@ -21,6 +22,8 @@ pub(super) struct Trail {
     pub(super) sections: Vec<usize>,
     pub(super) seconds_done: f64,
     run: Option<Run>,
+    /// For each of `placed` how much of the end of the piece was there before, up to it, in seconds.
+    repeated: Vec<f32>,
     pub(super) account: Account,
 }
 
@@ -62,11 +65,35 @@ impl Trail {
                 began_seconds: at_seconds - if known { FIRST_RUN_SHORTER_SECONDS } else { 0.0 },
             });
         }
+        self.repeat(grain, place.seconds());
         self.placed.push(Placed { candidate, at_seconds });
         self.grains.push(grain);
         self.sections.push(terrain.form.index_at(at_seconds));
         terrain.add_to(&mut self.account.sound, candidate);
         self.seconds_done += place.seconds();
+    }
+
+    /// Notes what `grain`, placed next, repeats of the piece.
+    fn repeat(&mut self, grain: usize, seconds: f64) {
+        for index in (0..self.grains.len()).rev() {
+            let before = index.checked_sub(1).map_or(0.0, |before| self.repeated[before]);
+            let same = self.grains[index] == grain;
+            self.repeated[index] = if same { before + seconds as f32 } else { 0.0 };
+        }
+        self.repeated.push(0.0);
+    }
+
+    /// The grains that the piece went on with where its end was before, each with the seconds that it
+    /// would then have repeated in a row.
+    pub(super) fn repeating(&self, terrain: &Terrain) -> HashMap<usize, f64> {
+        let mut repeating = HashMap::new();
+        let nexts = self.repeated.iter().zip(self.grains.iter().skip(1));
+        for (seconds, next) in nexts.filter(|(seconds, _)| **seconds > 0.0) {
+            let seconds = f64::from(*seconds) + terrain.pool.grains()[*next].seconds();
+            let longest: &mut f64 = repeating.entry(*next).or_default();
+            *longest = longest.max(seconds);
+        }
+        repeating
     }
 
     /// Places `candidate`, to which the way is so rough, and counts the jump if it is one.

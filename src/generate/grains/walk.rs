@@ -12,11 +12,14 @@ use crate::{Result, interrupt};
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
 
 /// How strongly a candidate is shunned per unit of correlation above the copy limit.
 const COPY_WEIGHT: f64 = 400.0;
 /// What a second too much in the songs' own order counts, in units of correlation.
 const TOO_LONG: f64 = 0.1;
+/// A piece repeats no more of itself than this, in the order that it had.
+const LONGEST_REPEAT_SECONDS: f64 = 1.5;
 /// Candidates that are drawn and checked for copying before others are looked at in their order …
 const TRIES: usize = 24;
 /// … and how many of those, before the least bad one is taken.
@@ -159,6 +162,11 @@ impl Walk {
     ) -> Result<(usize, f64)> {
         let query = self.listener.hear(terrain, self.trail.last())?;
         let scores = Moment::after(terrain, &self.trail).scores(&query, roughness);
+        let mut repeating = self.trail.repeating(terrain);
+        // On a beat it is decided for the whole beat.
+        if self.trail.expected_phase(terrain).is_some_and(|phase| !phase.is_on_beat()) {
+            repeating.clear();
+        }
         let count = terrain.options.top_k.min(scores.len());
         let mut order: Vec<usize> = (0..scores.len()).collect();
         let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
@@ -181,7 +189,7 @@ impl Walk {
                 break;
             }
             let candidate = order[drawn];
-            let surplus = self.surplus_of(terrain, guard, candidate)?;
+            let surplus = self.surplus_of(terrain, guard, (candidate, &repeating))?;
             if surplus <= 0.0 {
                 return Ok((candidate, surplus));
             }
@@ -197,7 +205,7 @@ impl Walk {
             if scores[*candidate] < largest - FORBIDDEN / 2.0 {
                 break;
             }
-            let surplus = self.surplus_of(terrain, guard, *candidate)?;
+            let surplus = self.surplus_of(terrain, guard, (*candidate, &repeating))?;
             if surplus <= 0.0 {
                 return Ok((*candidate, surplus));
             }
@@ -208,18 +216,25 @@ impl Walk {
         Ok(least_bad)
     }
 
-    /// How much more than allowed the end would be like some place of the songs if `candidate` came next.
+    /// How much more than allowed the end would be like some place of the songs, or of the piece, if
+    /// `candidate` came next, when those `repeating` would repeat so many seconds.
     fn surplus_of(
         &mut self,
         terrain: &Terrain,
         guard: &mut CopyGuard,
-        candidate: usize,
+        (candidate, repeating): (usize, &HashMap<usize, f64>),
     ) -> Result<f64> {
         let options = terrain.options;
         if options.copy_limit >= 1.0 {
             return Ok(0.0);
         }
-        self.trail.grains.push(terrain.pool.grain_of(candidate));
+        let grain = terrain.pool.grain_of(candidate);
+        let repeated =
+            repeating.get(&grain).map_or(0.0, |seconds| seconds - LONGEST_REPEAT_SECONDS);
+        if repeated > 0.0 {
+            return Ok(TOO_LONG * repeated);
+        }
+        self.trail.grains.push(grain);
         let likeness = guard.look(terrain.pool, &self.trail.grains, &self.followed);
         self.trail.grains.pop();
         let likeness = likeness?;
