@@ -259,8 +259,8 @@ impl Check {
                 .fact("damage", Vec::<String>::new()));
         }
         let problem = format!(
-            "damaged, of {words}:\n  {}\nremove the damaged shards and contents.parquet, and build it \
-             again from the same folder of songs",
+            "damaged, of {words}:\n  {}\nremove the damaged shards, and build the corpus again from the \
+             same folder of songs",
             checked.damage.join("\n  ")
         );
         Err(Error::corpus(&self.corpus, problem))

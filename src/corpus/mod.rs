@@ -58,8 +58,10 @@
 //! decides.
 
 mod build;
+mod builder;
 mod changes;
 mod check;
+mod commit;
 mod contents;
 mod duplicates;
 mod entry;

@@ -1,9 +1,7 @@
 //! A corpus that is there: its songs, and their sound.
 
-use super::build::{self, BuildSettings, Built};
 use super::contents::{self, Contents};
 use super::entry::{Entry, SongFacts, Stored};
-use super::progress::BuildProgress;
 use super::shards;
 use super::summary::Summary;
 use crate::audio::Decoder;
@@ -44,37 +42,6 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Builds the corpus of the songs in `folder` and its folders, or brings it up to date.
-    ///
-    /// `output` is a new or empty folder, or a corpus. What an earlier build that was stopped or killed
-    /// has done is gone on with. Files that cannot be decoded are rows with a problem, no errors.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] named `folder`, `output` or `shard_bytes` for what cannot be, or would harm
-    /// other files; [`Error::Data`] for a folder without songs; [`Error::Corpus`] while another process
-    /// builds it, and for damage; [`Error::Io`], of a full disk for example; [`Error::Interrupted`] when
-    /// it was stopped, with all that is done kept.
-    pub fn build(
-        folder: impl AsRef<Path>,
-        output: impl AsRef<Path>,
-        settings: BuildSettings,
-    ) -> Result<Built> {
-        build::build(folder.as_ref(), output.as_ref(), settings, &|_| ())
-    }
-
-    /// As [`build`](Self::build); `watch` is told of each song that is done, on any thread.
-    ///
-    /// # Errors
-    /// As [`build`](Self::build).
-    pub fn build_watched(
-        folder: impl AsRef<Path>,
-        output: impl AsRef<Path>,
-        settings: BuildSettings,
-        watch: &(dyn Fn(&BuildProgress) + Sync),
-    ) -> Result<Built> {
-        build::build(folder.as_ref(), output.as_ref(), settings, watch)
-    }
-
     /// Opens a corpus; only its table is read.
     ///
     /// # Errors

@@ -216,3 +216,18 @@ pub(super) fn index(path: &Path) -> Result<Vec<(String, Place, u64)>> {
     }
     Ok(found)
 }
+
+/// The files in a folder that have a shard's name.
+pub(super) fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::io(folder, "list the folder"))?,
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_name));
+    let mut names: Vec<PathBuf> = names.collect();
+    names.sort();
+    Ok(names)
+}

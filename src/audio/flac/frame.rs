@@ -4,6 +4,9 @@ use super::bits::{BitWriter, crc8, crc16};
 use super::prediction::{self, Predictor};
 use super::rice::Rice;
 
+/// Samples per frame.
+pub(crate) const BLOCK: usize = 4096;
+
 /// What all frames of a stream share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {

@@ -9,14 +9,11 @@ mod prediction;
 mod rice;
 mod writer;
 
-pub(crate) use frame::Shape;
+pub(crate) use frame::{BLOCK, Shape};
 pub(crate) use writer::FlacWriter;
 
 use rayon::prelude::*;
 use writer::{StreamInfo, seek_table};
-
-/// Samples per frame.
-pub(crate) const BLOCK: usize = 4096;
 
 /// What a FLAC file holds.
 pub(crate) const MOST_CHANNELS: usize = 8;

@@ -94,17 +94,15 @@ pub(super) fn best(samples: &[i32], width: u32) -> (Predictor, Vec<i32>) {
 /// The best of the polynomial predictors and the sum of its residual's absolute values.
 fn best_fixed_order(samples: &[i32]) -> (usize, u64) {
     let mut sums = [0u64; 5];
-    let mut last = [0i32; 4];
-    for (i, sample) in samples.iter().enumerate() {
-        let mut difference = *sample;
-        for order in 0..5 {
-            if i >= 4 {
-                sums[order] += u64::from(difference.unsigned_abs());
-            }
-            if order < 4 {
-                let next = difference - last[order];
-                last[order] = difference;
-                difference = next;
+    let length = samples.len().saturating_sub(4);
+    let after = |back: usize| &samples[4 - back..][..length];
+    if length > 0 {
+        let windows = after(0).iter().zip(after(1)).zip(after(2)).zip(after(3)).zip(after(4));
+        for ((((s, a), b), c), d) in windows {
+            let differences =
+                [*s, s - a, s - 2 * a + b, s - 3 * a + 3 * b - c, s - 4 * a + 6 * b - 4 * c + d];
+            for (sum, difference) in sums.iter_mut().zip(differences) {
+                *sum += u64::from(difference.unsigned_abs());
             }
         }
     }

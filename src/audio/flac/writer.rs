@@ -1,8 +1,7 @@
 //! A FLAC file that is written while its samples come.
 
-use super::BLOCK;
 use super::bits::BitWriter;
-use super::frame::{Shape, frame};
+use super::frame::{BLOCK, Shape, frame};
 use md5::{Digest, Md5};
 use std::io::{self, Seek, SeekFrom, Write};
 
