@@ -227,6 +227,12 @@ fn songs_that_come_and_go_leave_the_corpus_that_is_built_at_once() {
     assert_eq!(entry(&built.corpus, "again.wav").duplicate_of, None);
     same_as_at_once("removed");
 
+    // What is said of a broken file may depend on its name: on that of the first one.
+    std::fs::copy(songs.join("broken.flac"), songs.join("a broken.mp3")).unwrap();
+    std::fs::copy(songs.join("broken.flac"), songs.join("z broken.wma.wav")).unwrap();
+    build(&songs, &output);
+    same_as_at_once("broken under other names");
+
     // A better copy comes, and goes again.
     let better = louder(&stereo(10), 1.0);
     write(&songs, "better.wav", &better, Float32);

@@ -160,6 +160,23 @@ fn two_builders_do_no_harm_and_the_second_one_is_told() {
 }
 
 #[test]
+fn a_name_that_is_no_text_is_a_problem_of_its_file_alone() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(&path.join("songs"), "good.wav", &piece(1, PLAIN), Int16);
+    let name = std::ffi::OsStr::from_bytes(b"bad\xff.wav");
+    if std::fs::copy(path.join("songs/good.wav"), path.join("songs").join(name)).is_err() {
+        // A file system that takes text alone.
+        return;
+    }
+    let facts = json(&build(path).output().unwrap());
+    assert_eq!((&facts["songs"], &facts["decoded"]), (&1.into(), &1.into()));
+    let problem = facts["problems"][0]["problem"].as_str().unwrap();
+    assert!(problem.contains("a name in UTF-8"), "{facts}");
+}
+
+#[test]
 fn a_stop_keeps_what_is_done() {
     let (folder, took) = prepared();
     let path = folder.path();

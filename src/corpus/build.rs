@@ -12,7 +12,7 @@ use super::seen::Seen;
 use super::shares::Shares;
 use super::work::Work;
 use crate::interrupt::{self, Listener};
-use crate::{Error, Result};
+use crate::{Error, Result, atomic_file};
 use std::path::Path;
 
 /// How a corpus is built.
@@ -51,10 +51,10 @@ pub struct Built {
 }
 
 impl Corpus {
-    /// Builds the corpus of the songs in `folder` and its folders, or brings it up to date.
+    /// Builds the corpus of the songs in `folder`, or brings it up to date.
     ///
-    /// `output` is a new or empty folder, or a corpus. What an earlier build that was stopped or killed
-    /// has done is gone on with. Files that cannot be decoded are rows with a problem, no errors.
+    /// Folders of the folder are looked into. `output` is a new or empty folder, or a corpus. What an
+    /// earlier build that was stopped or killed has done is gone on with. Files that cannot be decoded are rows with a problem, no errors.
     ///
     /// # Errors
     /// [`Error::Argument`] named `folder`, `output` or `shard_bytes` for what cannot be, or would harm
@@ -99,6 +99,7 @@ fn build(
     let _lock = Lock::take(output)?;
     let table = output.join(contents::NAME);
     let old = if table.exists() { Some(sound(Contents::read(&table)?, &table)?) } else { None };
+    atomic_file::remove_left_behind(output);
     let work = Work::begin(output)?;
     let mut build = Build::new(output, work, Listener::here());
     build.recall(old.as_ref())?;

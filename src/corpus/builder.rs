@@ -3,7 +3,7 @@
 use super::contents::Contents;
 use super::duplicates::{self, Candidate};
 use super::entry::{Entry, key};
-use super::hashed::HashedFile;
+use super::hashed::{HashedFile, ending};
 use super::progress::{BuildProgress, Meter};
 use super::shards::{self, Place, shards_in};
 use super::shares::Clock;
@@ -59,10 +59,13 @@ impl<'a> Build<'a> {
                     fingerprint: entry.fingerprint.clone(),
                     flac: entry.stored.as_ref().map(|s| (s.size, s.sha256.clone())),
                 },
-                (None, Some(problem)) => Outcome::Problem(problem.clone()),
+                (None, Some(problem)) => Outcome::Problem {
+                    ending: ending(&entry.path).to_owned(),
+                    words: problem.clone(),
+                },
                 (None, None) => continue,
             };
-            // Of two files with the same content one is stored.
+            // Of two files with the same content the stored one counts, else the first.
             if entry.stored.is_some() || !self.known.contains_key(hash) {
                 self.known.insert(hash.clone(), Record::new(outcome));
             }
@@ -93,7 +96,7 @@ impl<'a> Build<'a> {
         match self.known.get(hash).map(|record| &record.outcome) {
             Some(Outcome::Song { flac: Some((size, _)), .. }) => self.place(hash, *size).is_none(),
             Some(Outcome::Song { flac: None, .. }) => true,
-            Some(Outcome::Problem(_)) | None => false,
+            Some(Outcome::Problem { .. }) | None => false,
         }
     }
 
@@ -109,10 +112,16 @@ impl<'a> Build<'a> {
                 first.insert(hash, file);
             }
         }
-        let unknown = |hash: &str| !self.known.contains_key(hash);
-        let files_of = first.values().copied();
-        let pending: Vec<_> =
-            files_of.filter(|file| file.hash.as_deref().is_ok_and(unknown)).collect();
+        let is_unknown = |(hash, file): &(&&str, &&HashedFile)| match self
+            .known
+            .get(**hash)
+            .map(|record| &record.outcome)
+        {
+            Some(Outcome::Song { .. }) => false,
+            Some(Outcome::Problem { ending: told, .. }) => told != ending(&file.name),
+            None => true,
+        };
+        let pending = first.iter().filter(is_unknown).map(|(_, file)| *file).collect();
         self.store(pending, watch)?;
         loop {
             let entries = self.rows(files);
@@ -215,7 +224,7 @@ impl<'a> Build<'a> {
                 entry.facts = Some(facts.as_ref().clone());
                 entry.fingerprint.clone_from(fingerprint);
             }
-            Some(Outcome::Problem(problem)) => entry.problem = Some(problem.clone()),
+            Some(Outcome::Problem { words, .. }) => entry.problem = Some(words.clone()),
             // Not the file's fault, so nothing that is known of its content.
             None => {
                 entry.problem = self.unread.get(hash).cloned();

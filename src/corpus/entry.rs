@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// It is what `KEY.json` in a shard holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SongFacts {
-    /// SHA-256 of the song's file, in hexadecimal digits; the first 32 of them are its key.
+    /// SHA-256 of the song's file, in hexadecimal digits. The first 32 of them are its key.
     pub content_sha256: String,
     /// SHA-256 of the stored samples: interleaved, 32 bits, the lowest byte first, full scale 2³¹.
     pub samples_sha256: String,
@@ -35,9 +35,11 @@ pub struct SongFacts {
     pub channels: u32,
     /// Bits of a stored sample, 16 or 24.
     pub bits: u32,
-    /// A power of two; stored samples times this are the song's, 1.0 unless they go beyond full scale.
+    /// A power of two: stored samples times this are the song's.
+    ///
+    /// It is 1.0 unless samples go beyond full scale.
     pub scale: f64,
-    /// Programme loudness after EBU R 128 in LUFS; nothing for silence or less than 0.4 s.
+    /// Programme loudness after EBU R 128, in LUFS. Nothing for silence, or less than 0.4 s.
     pub loudness_lufs: Option<f64>,
     /// The song's largest magnitude; 1 is full scale.
     pub peak: f64,

@@ -20,6 +20,11 @@ pub(super) struct HashedFile {
     pub(super) hash: Result<String, String>,
 }
 
+/// How a file's name ends; what is said of one that cannot be decoded may depend on it.
+pub(super) fn ending(name: &str) -> &str {
+    name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, ending)| ending)
+}
+
 impl HashedFile {
     fn of(folder: &Path, path: &Path, seen: &Seen) -> Self {
         let metadata = std::fs::metadata(path);
@@ -54,7 +59,7 @@ impl HashedFile {
     }
 }
 
-/// All `files`, of which those are read that are not as they were `seen`.
+/// All `files` by name, of which those are read that are not as they were `seen`.
 pub(super) fn hash_all(
     folder: &Path,
     files: &[PathBuf],
@@ -65,5 +70,8 @@ pub(super) fn hash_all(
         true => Err(Error::Interrupted("while looking at the songs; nothing was changed".into())),
         false => Ok(HashedFile::of(folder, path, seen)),
     };
-    files.par_iter().with_max_len(1).map(of).collect()
+    let files: Result<Vec<_>> = files.par_iter().with_max_len(1).map(of).collect();
+    let mut files = files?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }

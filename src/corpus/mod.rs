@@ -45,9 +45,10 @@
 //! # Duplicates
 //!
 //! The same samples, or a fingerprint that differs in less than 15 % of its bits (and in no four seconds
-//! by more than 30 %) at a length that differs by less than a second, are one recording. Kept is
+//! by more than 36 %) at a length that differs by less than a second, are one recording. Kept is
 //! lossless before lossy, then more bits, a higher rate, more channels, the longer one, the first path.
-//! Another tempo or key, another part or a longer version changes half of the bits, or the length.
+//! Another tempo (from 1 % on), another key, another part or a longer version changes more bits, or the
+//! length; a copy that is louder, filtered, mono or at another rate is the same recording.
 //!
 //! # What is cut off
 //!

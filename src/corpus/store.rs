@@ -1,6 +1,6 @@
 //! A song's FLAC file and its record among the work that is done.
 
-use super::hashed::HashedFile;
+use super::hashed::{HashedFile, ending};
 use super::shares::Clock;
 use super::song::Hearing;
 use super::work::{Outcome, Record, Work};
@@ -57,7 +57,9 @@ pub(super) fn store(
             fingerprint: heard.fingerprint,
             flac: Some((heard.size, heard.sha256)),
         },
-        (Err(Error::Audio { problem, .. }), _) => Outcome::Problem(problem),
+        (Err(Error::Audio { problem, .. }), _) => {
+            Outcome::Problem { ending: ending(&file.name).to_owned(), words: problem }
+        }
         (Err(Error::Io { path, action, source }), _) if path == file.path => {
             return Ok(Done::Unread(format!("could not {action}: {source}")));
         }

@@ -55,9 +55,10 @@ impl Summary {
         summary
     }
 
-    /// Length in words: hours, or minutes where there is no whole one.
+    /// Length in words: hours, or minutes or seconds where there is no whole one.
     pub fn length(&self) -> String {
         match self.hours {
+            hours if hours < 1.0 / 60.0 => format!("{:.1} s", hours * 3600.0),
             hours if hours < 1.0 => format!("{:.1} min", hours * 60.0),
             hours => format!("{hours:.1} h"),
         }

@@ -32,8 +32,13 @@ pub(super) enum Outcome {
         /// Length and hash of its FLAC file; nothing for a duplicate, whose file is not kept.
         flac: Option<(u64, String)>,
     },
-    /// It cannot be decoded, for what is in it.
-    Problem(String),
+    /// It cannot be decoded, for what is in it and how its name ends.
+    Problem {
+        /// The ending of the name.
+        ending: String,
+        /// Why.
+        words: String,
+    },
 }
 
 impl Record {
