@@ -3,12 +3,13 @@
 
     python3 tests/campaigns/corpora.py target/release/neural-composer [--rounds 50] [--seed 1]
 
-Each round changes the folder of songs (one comes, goes, changes or is renamed), starts the same
-command up to four times and sends it SIGKILL, SIGINT or SIGTERM at a random moment of the time that
-a build takes when it is left alone; half of the time two builders run side by side. After each
-signal the corpus that was there, if any, is opened and checked. Then the command is left alone, and
-every byte of the corpus is compared with one that is built at once, in another folder. Prints a
-line for each fault and a table; exits with 1 after a fault. Python 3, nothing else.
+Each round changes the folder of songs (one comes, goes, changes or is renamed), removes the corpus
+half of the time, starts the same command up to four times and sends it SIGKILL, SIGINT or SIGTERM
+at a random moment of the time that a build takes when it is left alone; half of the time two
+builders run side by side. After each signal the corpus that was there, if any, is opened and
+checked. Then the command is left alone, and every byte of the corpus is compared with one that is
+built at once, in another folder. Prints a line for each fault and a table; exits with 1 after a
+fault. Python 3, nothing else.
 """
 
 import argparse
@@ -99,9 +100,13 @@ class Campaign:
     def one_round(self, longest):
         faults = []
         changed = self.change()
+        # A build of all songs takes longest, and most signals meet it at work.
+        anew = self.chance.random() < 0.5
+        if anew:
+            shutil.rmtree(self.corpus, ignore_errors=True)
         for _ in range(self.chance.randrange(1, 5)):
             running = [self.start(self.corpus) for _ in range(self.chance.choice([1, 2]))]
-            time.sleep(self.chance.uniform(0, longest))
+            time.sleep(longest * (self.chance.random() if anew else self.chance.random() ** 3))
             for process in running:
                 sent = self.chance.choice(SIGNALS)
                 process.send_signal(sent)
