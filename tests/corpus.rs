@@ -119,13 +119,14 @@ fn what_cannot_be_stored_is_a_row_with_its_reason() {
     let whole = std::fs::read(songs.join("good.wav")).unwrap();
     std::fs::write(songs.join("cut.wav"), &whole[..whole.len() / 2]).unwrap();
     std::fs::write(songs.join("notes.txt"), "passed over").unwrap();
+    std::fs::write(songs.join("<img src=x>\u{202e}.mp3"), "no song either").unwrap();
     std::fs::create_dir(songs.join("folder.wav")).unwrap();
     let corpus = build(&songs, &output).corpus;
     let problem = |path: &str| entry(&corpus, path).problem.clone().unwrap_or_default();
     assert!(problem("nine.wav").contains("9 channels, and FLAC takes up to 8"));
     assert!(problem("text.mp3").contains("expected"), "{}", problem("text.mp3"));
     assert!(problem("empty.wav").contains("0 bytes"));
-    assert_eq!((corpus.len(), corpus.entries().len()), (2, 5));
+    assert_eq!((corpus.len(), corpus.entries().len()), (2, 6));
     let warnings = &entry(&corpus, "cut.wav").facts.as_ref().unwrap().warnings;
     assert!(warnings[0].contains("truncated"), "{warnings:?}");
     // Told without the folder, which is no part of the contents.
@@ -136,7 +137,9 @@ fn what_cannot_be_stored_is_a_row_with_its_reason() {
     let bundle = corpus.bundle().unwrap();
     for form in [bundle.plain(), bundle.html()] {
         assert!(form.contains("nine.wav") && form.contains("2"), "{form}");
+        assert!(!form.contains('\u{202e}'), "{form}");
     }
+    assert!(!bundle.html().contains("<img") && bundle.html().contains("&lt;img src=x"));
     assert!(bundle.picture().is_none());
 }
 
@@ -211,6 +214,16 @@ fn songs_that_come_and_go_leave_the_corpus_that_is_built_at_once() {
     let built = build(&songs, &output);
     assert_eq!((built.changes.changed, built.decoded), (vec!["new.wav".to_owned()], 1));
     same_as_at_once("changed");
+
+    // Another content of the same length under the same time.
+    let time = std::fs::metadata(songs.join("new.wav")).unwrap().modified().unwrap();
+    write(&songs, "new.wav", &stereo(92), Int16);
+    let file = std::fs::File::options().write(true).open(songs.join("new.wav")).unwrap();
+    file.set_modified(time).unwrap();
+    drop(file);
+    let built = build(&songs, &output);
+    assert_eq!((built.changes.changed, built.decoded), (vec!["new.wav".to_owned()], 1));
+    same_as_at_once("changed behind the time's back");
 
     std::fs::rename(songs.join("new.wav"), songs.join("1/old.wav")).unwrap();
     let built = build(&songs, &output);

@@ -1,6 +1,5 @@
 //! `corpus`: a folder of songs decoded once, its check and its description.
 
-use super::given::Given;
 use super::report::{self, Report};
 use clap::{Args, Subcommand};
 use neural_composer::corpus::{BuildProgress, BuildSettings, Built, Corpus as Store, Shares};
@@ -61,7 +60,7 @@ struct Info {
 }
 
 impl Corpus {
-    pub fn run(self, _given: &Given) -> Result<Report> {
+    pub fn run(self) -> Result<Report> {
         match self.command {
             Command::Build(command) => command.run(),
             Command::Check(command) => command.run(),
@@ -248,6 +247,9 @@ impl Check {
             let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
             live.update(&Progress { done, total, line }, || bundle);
         })?;
+        let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let line = format!("{} checked", counted(checked.songs, "song"));
+        live.finish(&line, || Bundle::from_text(&line));
         let words =
             format!("{} in {}", counted(checked.songs, "song"), counted(checked.shards, "shard"));
         if checked.damage.is_empty() {

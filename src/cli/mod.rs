@@ -89,7 +89,7 @@ pub fn run() -> ExitCode {
         Command::Judge(command) => command.run(&given),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
-        Command::Corpus(command) => command.run(&given),
+        Command::Corpus(command) => command.run(),
     });
     match result {
         Ok(report) => finish(&report, arguments.json),
