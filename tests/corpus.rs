@@ -284,10 +284,10 @@ fn a_recording_is_stored_once_and_its_variations_all() {
     write(&songs, "higher.wav", &tune(|manner| manner.semitones = 1.0), Int16);
     write(&songs, "longer.wav", &tune(|manner| manner.seconds = 24.0), Int16);
     write(&songs, "second part.wav", &piece(8, Manner { seconds: 20.0, ..PLAIN }), Int16);
-    // Another phrase in the middle of the same tune.
+    // Another phrase in the middle of the same tune, which is little of the whole.
     let mut changed = original.channels()[0].clone();
     let phrase = piece(9, Manner { seconds: 20.0, ..PLAIN });
-    let middle = 8 * 22_050..14 * 22_050;
+    let middle = 8 * 22_050..25 * 22_050 / 2;
     changed[middle.clone()].copy_from_slice(&phrase.channels()[0][middle]);
     write(&songs, "other phrase.wav", &Audio::mono(changed, 22_050).unwrap(), Int16);
     for n in 0..3 {
