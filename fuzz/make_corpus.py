@@ -11,6 +11,7 @@ import json
 import shutil
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 FUZZ = Path(__file__).resolve().parent
@@ -210,8 +211,23 @@ let s = "
 }
 
 
+def corpus_tables():
+    program = ["cargo", "run", "--quiet", "--bin", "neural-composer", "--", "corpus", "build"]
+    with tempfile.TemporaryDirectory() as place:
+        songs = Path(place) / "songs"
+        songs.mkdir()
+        for name in ["wav_s16.wav", "wav_u8.wav", "flac_16.flac", "vorbis_mono.ogg"]:
+            shutil.copyfile(FIXTURES / name, songs / name)
+        shutil.copyfile(FIXTURES / "flac_16.flac", songs / "copy.flac")
+        (songs / "broken.mp3").write_text("no song")
+        made = Path(place) / "corpus"
+        subprocess.run([*program, songs, "-o", made], cwd=FUZZ.parent, check=True)
+        write("corpus_table", "songs", (made / "contents.parquet").read_bytes())
+
+
 def main():
     sounds()
+    corpus_tables()
     tags()
     lines()
     messages()

@@ -50,6 +50,14 @@ pub enum Error {
         /// What was expected, what was found, what to do.
         problem: String,
     },
+    /// A corpus is damaged, in use, of another version, or no corpus at all.
+    #[error("{}: {problem}", shown(path))]
+    Corpus {
+        /// The corpus's folder or a file in it.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
     /// A job that would not fit into memory, told before it starts.
     #[error("{0}")]
     Memory(String),
@@ -94,6 +102,11 @@ impl Error {
     /// An [`Error::Model`] about `path`.
     pub fn model(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::Model { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// An [`Error::Corpus`] about `path`.
+    pub fn corpus(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Corpus { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
     /// An [`Error::Argument`]: `Error::argument("seconds", "a positive number", -3.0)`.

@@ -63,6 +63,7 @@
 pub mod atomic_file;
 pub mod audio;
 mod compute;
+pub mod corpus;
 pub mod dataset;
 pub mod display;
 mod error;

@@ -1,6 +1,7 @@
 //! One `use` for a notebook: `use neural_composer::prelude::*;`
 
 pub use crate::audio::{Audio, Levels, Playback, Song, find_songs};
+pub use crate::corpus::Corpus;
 pub use crate::dataset::{Dataset, DatasetSettings};
 pub use crate::display::{
     Bundle, Html, LossChart, Picture, Player, Show, ShowInCell as _, chart, live_chart, progress,

@@ -1,5 +1,7 @@
 //! The fuzz targets of `fuzz/` on stable Rust: their corpus, and seeded mutations of it.
 
+#[path = "../fuzz/src/corpus_table.rs"]
+mod corpus_table;
 #[path = "../fuzz/src/display_lines.rs"]
 mod display_lines;
 #[path = "../fuzz/src/model_file.rs"]
@@ -92,6 +94,11 @@ fn tags_of_songs() {
 #[test]
 fn model_files() {
     replay("model_file", 600, &model_file::read);
+}
+
+#[test]
+fn tables_of_corpora() {
+    replay("corpus_table", 1_500, &corpus_table::read);
 }
 
 #[test]

@@ -20,6 +20,19 @@ enum Takes {
 
 use Takes::{Input, Nothing, Output, Values};
 
+const COMMANDS: [&str; 11] = [
+    "compose",
+    "train",
+    "generate",
+    "decode",
+    "judge",
+    "info",
+    "play",
+    "similarity",
+    "corpus build",
+    "corpus check",
+    "corpus info",
+];
 const WHOLE: &[&str] =
     &["", "x", "-1", "0", "nan", "1.5", "1e3", "99999999999999999999999", "-inf"];
 const RANDOM: &[&str] = &["", "x", "-1", "nan", "1.5", "1e3", "99999999999999999999999"];
@@ -109,10 +122,15 @@ fn table() -> Vec<(&'static str, &'static str, Takes)> {
         ("judge", "--picture", Output(&["", "no/folder/o.png", "o.jpg", ".", "/dev/null"])),
         ("judge", "--recursive", Nothing),
         ("info", "--recursive", Nothing),
+        ("corpus build", "--output", Output(&["", "no/folder/o", ".", "song.wav"])),
+        (
+            "corpus build",
+            "--shard-megabytes",
+            Values(&["", "x", "0", "-1", "nan", "inf", "1e308", "0.01"], &[]),
+        ),
         ("play", "--volume", Values(&["", "x", "-0.1", "1.1", "nan", "inf"], &[])),
     ]);
-    for command in ["compose", "train", "generate", "decode", "judge", "info", "play", "similarity"]
-    {
+    for command in COMMANDS {
         rows.extend([(command, "--json", Nothing), (command, "--help", Nothing)]);
     }
     rows
@@ -138,6 +156,9 @@ const LAYERS: &[&str] = &[
 fn before(command: &str) -> Vec<&str> {
     match command {
         "judge" | "similarity" => vec![command, "song.wav", "song.wav"],
+        "corpus build" => vec!["corpus", "build", "."],
+        "corpus check" => vec!["corpus", "check", "."],
+        "corpus info" => vec!["corpus", "info", "."],
         "generate" => vec![command, "grains.safetensors"],
         _ => vec![command, "song.wav"],
     }
@@ -160,7 +181,8 @@ fn folder() -> tempfile::TempDir {
 
 /// The long options that the help of a command shows.
 fn shown(folder: &Path, subcommand: &str) -> BTreeSet<String> {
-    let help = command(folder, [subcommand, "--help"]).output().unwrap();
+    let words = subcommand.split(' ').chain(["--help"]);
+    let help = command(folder, words).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let options = help.lines().filter_map(|line| {
         let line = line.trim_start();
@@ -200,8 +222,7 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, words: &str) {
 #[test]
 fn every_option_has_its_row() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["compose", "train", "generate", "decode", "judge", "info", "play", "similarity"]
-    {
+    for command in COMMANDS {
         let rows = table();
         let known: BTreeSet<String> =
             rows.iter().filter(|row| row.0 == command).map(|row| row.1.to_owned()).collect();

@@ -4,6 +4,7 @@
 //! `tests/fuzz_corpus.rs` for the library, `hostile` modules for the kernel.
 
 // The library's.
+pub mod corpus_table;
 pub mod display_lines;
 pub mod model_file;
 mod scratch_file;

@@ -52,6 +52,8 @@ pub struct Decoder {
     /// For a WAV or MOV file with more channels than Symphonia takes.
     pub(super) hidden_channels: Option<wav_header::Channels>,
     pub(super) chunk: Vec<Vec<f32>>,
+    /// Samples are given out times this.
+    pub(super) scale: f32,
     pub(super) frames_read: u64,
     pub(super) finished: bool,
     /// The largest magnitude so far.
@@ -75,7 +77,11 @@ impl Decoder {
     /// is empty, a folder, not audio, or of a kind that is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let opened = container::open(path)?;
+        Self::of(path, container::open(path)?)
+    }
+
+    /// A stream over the track of an opened file.
+    pub(super) fn of(path: &Path, opened: Container) -> Result<Self> {
         let Container { reader, track, tags, gap, expected_frames, gapless, .. } = opened;
         let parameters = container::parameters(path, &track)?;
         let (decoder, codec) =
@@ -103,6 +109,7 @@ impl Decoder {
             link: 0,
             hidden_channels: opened.hidden_channels.map(wav_header::Channels::new),
             chunk: vec![Vec::new(); channel_count],
+            scale: 1.0,
             frames_read: 0,
             peak: 0.0,
             finished: false,

@@ -64,14 +64,35 @@ impl Levels {
 }
 
 fn loudness(audio: &Audio) -> Result<Option<f64>> {
-    let failed =
-        |error: ebur128::Error| crate::Error::Data(format!("loudness cannot be measured: {error}"));
-    let channels: Vec<&[f32]> = audio.channels().iter().map(Vec::as_slice).collect();
-    let mut meter =
-        EbuR128::new(channels.len() as u32, audio.sample_rate_hz(), Mode::I).map_err(failed)?;
-    meter.add_frames_planar_f32(&channels).map_err(failed)?;
-    let lufs = meter.loudness_global().map_err(failed)?;
-    Ok(lufs.is_finite().then_some(lufs))
+    let mut meter = LoudnessMeter::new(audio.channel_count(), audio.sample_rate_hz())?;
+    meter.push(audio.channels())?;
+    meter.loudness_lufs()
+}
+
+/// Programme loudness of samples that come chunk by chunk.
+pub(crate) struct LoudnessMeter(EbuR128);
+
+fn unmeasured(error: ebur128::Error) -> crate::Error {
+    crate::Error::Data(format!("loudness cannot be measured: {error}"))
+}
+
+impl LoudnessMeter {
+    pub(crate) fn new(channels: usize, sample_rate_hz: u32) -> Result<Self> {
+        let meter = EbuR128::new(channels as u32, sample_rate_hz, Mode::I);
+        meter.map(Self).map_err(unmeasured)
+    }
+
+    /// Takes the next samples, one vector per channel.
+    pub(crate) fn push(&mut self, chunk: &[Vec<f32>]) -> Result<()> {
+        let channels: Vec<&[f32]> = chunk.iter().map(Vec::as_slice).collect();
+        self.0.add_frames_planar_f32(&channels).map_err(unmeasured)
+    }
+
+    /// In LUFS; nothing for what is silent, or too short to say.
+    pub(crate) fn loudness_lufs(&self) -> Result<Option<f64>> {
+        let lufs = self.0.loudness_global().map_err(unmeasured)?;
+        Ok(lufs.is_finite().then_some(lufs))
+    }
 }
 
 fn clipped_peaks(samples: &[f32]) -> usize {

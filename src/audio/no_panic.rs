@@ -6,6 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// Only for calls into a decoder or reader that is thrown away, or reset, after a panic: that is
 /// why nothing broken is seen afterwards.
-pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }

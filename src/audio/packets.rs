@@ -46,6 +46,9 @@ impl Decoder {
         }
         self.gap.trim(&mut self.chunk);
         self.faults.silence_not_finite(&mut self.chunk);
+        if self.scale != 1.0 {
+            self.chunk.iter_mut().flatten().for_each(|sample| *sample *= self.scale);
+        }
         self.peak = self.peak.max(peak_of(&self.chunk));
         let frames = self.chunk[0].len();
         self.frames_read += frames as u64;

@@ -18,16 +18,16 @@ impl Given {
     /// Those of the subcommand in `matches`.
     pub fn of(command: &Command, matches: &ArgMatches) -> Self {
         let json = matches.get_flag("json");
-        let subcommand = matches.subcommand();
-        let arguments = || {
-            let command = subcommand.and_then(|(name, _)| command.find_subcommand(name));
-            command.into_iter().flat_map(Command::get_arguments)
-        };
+        // The innermost: `corpus build`.
+        let (mut command, mut innermost) = (command, matches);
+        while let Some((name, matches)) = innermost.subcommand() {
+            innermost = matches;
+            command = command.find_subcommand(name).unwrap_or(command);
+        }
+        let arguments = || command.get_arguments();
         let options = arguments().filter_map(|option| option.get_long()).map(str::to_owned);
-        let is_given = |name: &String| {
-            let source = subcommand.and_then(|(_, matches)| matches.value_source(name));
-            source == Some(ValueSource::CommandLine)
-        };
+        let is_given =
+            |name: &String| innermost.value_source(name) == Some(ValueSource::CommandLine);
         let names = arguments().map(|option| option.get_id().to_string()).filter(is_given);
         Self { names: names.collect(), options: options.collect(), json }
     }

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod compose;
+mod corpus;
 mod decode;
 mod generate;
 mod given;
@@ -42,6 +43,7 @@ Examples:
   neural-composer generate night.safetensors --from intro.flac -o night.wav
   neural-composer similarity night.wav my-song.mp3
   neural-composer judge my-song.mp3 night.wav
+  neural-composer corpus build my-songs/ -o corpus/
   ffmpeg -i film.mkv -f wav - | neural-composer compose - -o - | aplay
 
 - is standard input or standard output. A file of that name is ./-, and names that begin with - come
@@ -60,6 +62,7 @@ enum Command {
     Judge(judge::Judge),
     Play(play::Play),
     Info(info::Info),
+    Corpus(corpus::Corpus),
 }
 
 /// Reads the arguments, does the job, prints the result.
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Judge(command) => command.run(&given),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
+        Command::Corpus(command) => command.run(),
     });
     match result {
         Ok(report) => finish(&report, arguments.json),

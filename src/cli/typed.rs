@@ -6,7 +6,7 @@ use clap::builder::ValueParser;
 use neural_composer::Error;
 
 /// Arguments of the library, and the option of which each is a part.
-const OPTIONS: [(&str, &str); 21] = [
+const OPTIONS: [(&str, &str); 22] = [
     ("activation", "--dense-activation"),
     ("batch_size", "--batch"),
     ("cell", "--layers"),
@@ -24,6 +24,7 @@ const OPTIONS: [(&str, &str); 21] = [
     ("schedule.factor", "--schedule"),
     ("schedule.floor", "--schedule"),
     ("schedule.steps", "--schedule"),
+    ("shard_bytes", "--shard-megabytes"),
     ("to_hz", "--rate"),
     ("transpose_semitones", "--transpose"),
     ("truncate_steps", "--truncate"),
@@ -43,7 +44,7 @@ pub fn message(error: &Error, given: &Given) -> String {
 pub fn with_values_of_any_sign(command: Command) -> Command {
     let file = ValueParser::path_buf().type_id();
     command.mut_subcommands(|command| {
-        command.mut_args(|option| {
+        with_values_of_any_sign(command).mut_args(|option| {
             let takes_values = option.get_action().takes_values();
             let names_a_file = option.get_value_parser().type_id() == file;
             let signed = option.get_long().is_some() && takes_values && !names_a_file;

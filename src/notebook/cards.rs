@@ -1,11 +1,12 @@
 //! What is known of a song, a dataset and a model, at a glance.
 
 use crate::audio::{Levels, Song};
+use crate::corpus::{Corpus, frequencies};
 use crate::dataset::Dataset;
 use crate::display::{Bundle, Facts, Player, Show, html, plain, short_audio, thumbnail};
 use crate::features::{Beats, Chroma, ChromaSettings, Key, LogMel, MelSettings};
 use crate::model::Network;
-use crate::words::counted;
+use crate::words::{counted, shown};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fmt::Write as _;
@@ -102,6 +103,46 @@ impl Show for Song {
         let artist = self.tags().artist().unwrap_or_default();
         let player = Player::new(self.title(), self.audio()).details(artist);
         player.bundle_with(|| song_facts(self))
+    }
+}
+
+/// Problems, duplicates and warnings that a card lists, each; the others are counted.
+const LISTED: usize = 20;
+
+/// What a corpus holds, and what was wrong with the files it was made of.
+fn corpus_facts(corpus: &Corpus) -> Facts {
+    let summary = corpus.summary();
+    let rates: Vec<_> = summary.rates.keys().map(|rate| plain::count((*rate).into())).collect();
+    let mut facts = Facts::default()
+        .with("songs", plain::count(summary.songs as u64))
+        .with("length", summary.length())
+        .with("size", plain::size(summary.bytes))
+        .with("shards", plain::count(summary.shards as u64))
+        .with("formats", frequencies(&summary.formats))
+        .with("rates", if rates.is_empty() { String::new() } else { rates.join(", ") + " Hz" })
+        .with("channels", frequencies(&summary.channels))
+        .with("bits", frequencies(&summary.bits))
+        .with("folder", shown(corpus.folder()).to_string());
+    let of = |pairs: &[(String, String)], words: &str| -> Vec<String> {
+        pairs.iter().map(|(path, what)| format!("{}{words}{}", shown(path), shown(what))).collect()
+    };
+    for notes in [
+        of(&summary.problems, " is not stored: "),
+        of(&summary.duplicates, " is the same recording as "),
+        of(&summary.warnings, ": "),
+    ] {
+        facts = notes.iter().take(LISTED).fold(facts, |facts, note| facts.note(note));
+        if notes.len() > LISTED {
+            facts = facts.note(format!("… and {} more like these.", notes.len() - LISTED));
+        }
+    }
+    facts
+}
+
+impl Show for Corpus {
+    fn bundle(&self) -> Result<Bundle> {
+        let facts = corpus_facts(self);
+        Ok(Bundle::new(&facts.html(), None, &facts.plain()))
     }
 }
 

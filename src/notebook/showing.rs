@@ -1,6 +1,7 @@
 //! What a notebook shows of each type.
 
 use crate::audio::{Audio, Song, Tags};
+use crate::corpus::Corpus;
 use crate::dataset::Dataset;
 use crate::dataset::grains::GrainPool;
 use crate::display::{self, Bundle, Player, Show, SpectrogramView, shown_in_notebooks};
@@ -63,6 +64,7 @@ shown_in_notebooks!(
     Audio,
     Song,
     Tags,
+    Corpus,
     Spectrogram,
     Dataset,
     GrainComposer,

@@ -1,10 +1,8 @@
 //! The player in a cell: waveform and spectrogram with a moving playhead, one piece or several to
 //! compare.
 
-mod flac;
 mod opus;
 mod playable;
-mod prediction;
 mod preview;
 
 use super::axes::Axis;

@@ -1,10 +1,10 @@
 //! The sound inside a player: as good as a size limit allows.
 
-use super::flac::{self, BLOCK};
 use super::opus::{self, BitRate};
 use super::playable;
 use crate::Result;
 use crate::audio::Audio;
+use crate::audio::flac::{self, BLOCK};
 use crate::display::plain::{clock, count};
 use rayon::prelude::*;
 

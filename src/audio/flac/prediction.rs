@@ -22,63 +22,87 @@ impl Predictor {
             Self::Linear { .. } => ORDER,
         }
     }
-
-    /// What prediction leaves over, from the first sample that has enough before it.
-    pub fn residual(&self, samples: &[i32]) -> Vec<i32> {
-        match self {
-            Self::Fixed(order) => {
-                let mut values = samples.to_vec();
-                for step in 0..*order {
-                    for i in (step + 1..values.len()).rev() {
-                        values[i] -= values[i - 1];
-                    }
-                }
-                values.split_off((*order).min(values.len()))
-            }
-            Self::Linear { coefficients, shift } => {
-                // 16-bit samples times eight 12-bit coefficients stay within 31 bits.
-                let mut oldest_first = *coefficients;
-                oldest_first.reverse();
-                samples
-                    .windows(ORDER + 1)
-                    .map(|window| {
-                        let sum: i32 = (0..ORDER).map(|i| window[i] * oldest_first[i]).sum();
-                        window[ORDER] - (sum >> shift)
-                    })
-                    .collect()
-            }
-        }
-    }
 }
 
-/// The predictor with the smallest residual for these samples, and that residual.
-pub(super) fn best(samples: &[i32]) -> (Predictor, Vec<i32>) {
+/// What a polynomial predictor leaves over, from the first sample that has enough before it.
+fn fixed_residual(samples: &[i32], order: usize) -> Vec<i32> {
+    let mut values = samples.to_vec();
+    for step in 0..order {
+        for i in (step + 1..values.len()).rev() {
+            values[i] -= values[i - 1];
+        }
+    }
+    values.split_off(order.min(values.len()))
+}
+
+/// Samples are computed on in runs of so many.
+const RUN: usize = 512;
+
+/// Of samples of up to 17 bits: times eight 12-bit coefficients they stay within 31 bits.
+fn linear_residual(samples: &[i32], coefficients: &[i32; ORDER], shift: u32) -> Vec<i32> {
+    let mut residual = samples.get(ORDER..).unwrap_or_default().to_vec();
+    let mut sums = [0i32; RUN];
+    for (run, part) in residual.chunks_mut(RUN).enumerate() {
+        let sums = &mut sums[..part.len()];
+        sums.fill(0);
+        for (back, coefficient) in coefficients.iter().enumerate() {
+            let from = run * RUN + ORDER - 1 - back;
+            for (sum, sample) in sums.iter_mut().zip(&samples[from..]) {
+                *sum += sample * coefficient;
+            }
+        }
+        part.iter_mut().zip(sums).for_each(|(value, sum)| *value -= *sum >> shift);
+    }
+    residual
+}
+
+/// Of samples of any width; nothing where the residual is wider than FLAC takes.
+fn wide_residual(samples: &[i32], coefficients: &[i32; ORDER], shift: u32) -> Option<Vec<i32>> {
+    let of_window = |window: &[i32]| {
+        let past = window[..ORDER].iter().rev();
+        let sum: i64 = past.zip(coefficients).map(|(s, c)| i64::from(*s) * i64::from(*c)).sum();
+        let value = i64::from(window[ORDER]) - (sum >> shift);
+        i32::try_from(value).ok().filter(|value| value.unsigned_abs() < 1 << 30)
+    };
+    samples.windows(ORDER + 1).map(of_window).collect()
+}
+
+/// Up to this width a prediction is computed in 32 bits.
+const NARROW: u32 = 17;
+
+/// The predictor with the smallest residual for these samples of `width` bits, and that residual.
+pub(super) fn best(samples: &[i32], width: u32) -> (Predictor, Vec<i32>) {
     let (order, size) = best_fixed_order(samples);
-    if let Some(linear) = coefficients(samples).and_then(|a| quantised(&a)) {
-        let residual = linear.residual(samples);
-        if residual.iter().map(|r| u64::from(r.unsigned_abs())).sum::<u64>() < size {
+    if let Some(linear) = coefficients(samples).and_then(|a| quantised(&a))
+        && let Predictor::Linear { coefficients, shift } = &linear
+    {
+        let residual = match width <= NARROW {
+            true => Some(linear_residual(samples, coefficients, *shift)),
+            false => wide_residual(samples, coefficients, *shift),
+        };
+        if let Some(residual) = residual
+            && residual.iter().map(|r| u64::from(r.unsigned_abs())).sum::<u64>() < size
+        {
             return (linear, residual);
         }
     }
     let fixed = Predictor::Fixed(order);
-    let residual = fixed.residual(samples);
+    let residual = fixed_residual(samples, order);
     (fixed, residual)
 }
 
 /// The best of the polynomial predictors and the sum of its residual's absolute values.
 fn best_fixed_order(samples: &[i32]) -> (usize, u64) {
     let mut sums = [0u64; 5];
-    let mut last = [0i32; 4];
-    for (i, sample) in samples.iter().enumerate() {
-        let mut difference = *sample;
-        for order in 0..5 {
-            if i >= 4 {
-                sums[order] += u64::from(difference.unsigned_abs());
-            }
-            if order < 4 {
-                let next = difference - last[order];
-                last[order] = difference;
-                difference = next;
+    let length = samples.len().saturating_sub(4);
+    let after = |back: usize| &samples[4 - back..][..length];
+    if length > 0 {
+        let windows = after(0).iter().zip(after(1)).zip(after(2)).zip(after(3)).zip(after(4));
+        for ((((s, a), b), c), d) in windows {
+            let differences =
+                [*s, s - a, s - 2 * a + b, s - 3 * a + 3 * b - c, s - 4 * a + 6 * b - 4 * c + d];
+            for (sum, difference) in sums.iter_mut().zip(differences) {
+                *sum += u64::from(difference.unsigned_abs());
             }
         }
     }

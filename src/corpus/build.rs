@@ -1,0 +1,129 @@
+//! From a folder of songs to a corpus, anew or from where an earlier build was left.
+
+use super::builder::Build;
+use super::changes::Changes;
+use super::contents::{self, Contents};
+use super::hashed::{HashedFile, hash_all};
+use super::lock::Lock;
+use super::open::Corpus;
+use super::places;
+use super::progress::BuildProgress;
+use super::seen::Seen;
+use super::shares::Shares;
+use super::work::Work;
+use crate::interrupt::{self, Listener};
+use crate::{Error, Result, atomic_file};
+use std::path::Path;
+
+/// How a corpus is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// No shard of more than one song is larger, in bytes; 256 million by default.
+    pub shard_bytes: u64,
+}
+
+impl BuildSettings {
+    /// The least that [`shard_bytes`](Self::shard_bytes) may be.
+    pub const LEAST_SHARD_BYTES: u64 = 100_000;
+}
+
+impl Default for BuildSettings {
+    fn default() -> Self {
+        Self { shard_bytes: 256_000_000 }
+    }
+}
+
+/// A corpus that was just built, and what there is to say of it.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The corpus.
+    pub corpus: Corpus,
+    /// What is different from the corpus that was there before.
+    pub changes: Changes,
+    /// How many files were decoded in this run.
+    pub decoded: usize,
+    /// How much sound that was, in seconds.
+    pub decoded_seconds: f64,
+    /// Time spent on it, of all threads together.
+    pub shares: Shares,
+    /// What was passed over in the folder, one sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Corpus {
+    /// Builds the corpus of the songs in `folder`, or brings it up to date.
+    ///
+    /// Folders of the folder are looked into. `output` is a new or empty folder, or a corpus. What an
+    /// earlier build that was stopped or killed has done is gone on with. Files that cannot be decoded are rows with a problem, no errors.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] named `folder`, `output` or `shard_bytes` for what cannot be, or would harm
+    /// other files; [`Error::Data`] for a folder without songs; [`Error::Corpus`] while another process
+    /// builds it, and for damage; [`Error::Io`], of a full disk for example; [`Error::Interrupted`] when
+    /// it was stopped, with all that is done kept.
+    pub fn build(
+        folder: impl AsRef<Path>,
+        output: impl AsRef<Path>,
+        settings: BuildSettings,
+    ) -> Result<Built> {
+        build(folder.as_ref(), output.as_ref(), settings, &|_| ())
+    }
+
+    /// As [`build`](Self::build); `watch` is told of each song that is done, on any thread.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_watched(
+        folder: impl AsRef<Path>,
+        output: impl AsRef<Path>,
+        settings: BuildSettings,
+        watch: &(dyn Fn(&BuildProgress) + Sync),
+    ) -> Result<Built> {
+        build(folder.as_ref(), output.as_ref(), settings, watch)
+    }
+}
+
+fn build(
+    folder: &Path,
+    output: &Path,
+    settings: BuildSettings,
+    watch: &(dyn Fn(&BuildProgress) + Sync),
+) -> Result<Built> {
+    if settings.shard_bytes < BuildSettings::LEAST_SHARD_BYTES {
+        let expected = format!("at least {} bytes", BuildSettings::LEAST_SHARD_BYTES);
+        return Err(Error::argument("shard_bytes", expected, settings.shard_bytes));
+    }
+    let _job = interrupt::begin()?;
+    let found = places::songs(folder)?;
+    places::prepare(folder, output)?;
+    let _lock = Lock::take(output)?;
+    let table = output.join(contents::NAME);
+    let old = if table.exists() { Some(sound(Contents::read(&table)?, &table)?) } else { None };
+    atomic_file::remove_left_behind(output);
+    let work = Work::begin(output)?;
+    let mut build = Build::new(output, work, Listener::here());
+    build.recall(old.as_ref())?;
+    let mut seen = Seen::of(output);
+    let files = hash_all(folder, &found.songs, &seen, &build.stop)?;
+    let entries = build.entries(&files, watch)?;
+    let (entries, shards) = build.shard(entries, settings.shard_bytes)?;
+    let contents = Contents::new(entries, settings.shard_bytes);
+    let before = old.as_ref().map_or(&[][..], |old| &old.entries);
+    let changes = Changes::between(before, &contents.entries);
+    build.commit(&contents, old.as_ref(), &shards)?;
+    seen.set(files.iter().filter_map(HashedFile::seen));
+    seen.keep();
+    let (decoded, decoded_seconds) = (build.decoded.len(), build.decoded_seconds);
+    let shares = build.clock.shares();
+    build.work.end()?;
+    let corpus = Corpus::of(output, contents)?;
+    Ok(Built { corpus, changes, decoded, decoded_seconds, shares, notes: found.notes() })
+}
+
+fn sound(contents: Contents, table: &Path) -> Result<Contents> {
+    if contents.is_sound() {
+        return Ok(contents);
+    }
+    let problem = "the table of contents is damaged: build the corpus again, into an empty folder";
+    Err(Error::corpus(table, problem))
+}

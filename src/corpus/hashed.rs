@@ -1,0 +1,77 @@
+//! The files of the folder with their hashes.
+
+use super::places::relative;
+use super::seen::{Seen, Stamp};
+use super::song::sha256_of_all;
+use crate::interrupt::Listener;
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A file of the folder.
+pub(super) struct HashedFile {
+    pub(super) path: PathBuf,
+    /// As the corpus calls it.
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) stamp: Option<Stamp>,
+    /// SHA-256 of the file, or why it cannot be read.
+    pub(super) hash: Result<String, String>,
+}
+
+/// How a file's name ends; what is said of one that cannot be decoded may depend on it.
+pub(super) fn ending(name: &str) -> &str {
+    name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, ending)| ending)
+}
+
+impl HashedFile {
+    fn of(folder: &Path, path: &Path, seen: &Seen) -> Self {
+        let metadata = std::fs::metadata(path);
+        let stamp = metadata.as_ref().ok().map(Stamp::of);
+        let bytes = metadata.map_or(0, |metadata| metadata.len());
+        let name = relative(folder, path);
+        let known = stamp.as_ref().and_then(|stamp| seen.hash(path, stamp));
+        let hash = match (known, &name) {
+            (_, None) => Err("expected a name in UTF-8, found other bytes: rename it".to_owned()),
+            (Some(hash), _) => Ok(hash.to_owned()),
+            (None, _) => File::open(path)
+                .and_then(|mut file| sha256_of_all(&mut file))
+                .map(|(_, hash)| hash)
+                .map_err(|error| format!("could not read the file: {error}")),
+        };
+        let name = name.unwrap_or_else(|| {
+            path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
+        });
+        Self { path: path.to_path_buf(), name, bytes, stamp, hash }
+    }
+
+    /// Whether the file is as it was when it was looked at.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let now = std::fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
+        now.is_some() && now == self.stamp
+    }
+
+    /// What to remember of it.
+    pub(super) fn seen(&self) -> Option<(PathBuf, Stamp, String)> {
+        let hash = self.hash.as_ref().ok()?;
+        Some((self.path.clone(), self.stamp.clone()?, hash.clone()))
+    }
+}
+
+/// All `files` by name, of which those are read that are not as they were `seen`.
+pub(super) fn hash_all(
+    folder: &Path,
+    files: &[PathBuf],
+    seen: &Seen,
+    stop: &Listener,
+) -> Result<Vec<HashedFile>> {
+    let of = |path: &PathBuf| match stop.requested() {
+        true => Err(Error::Interrupted("while looking at the songs; nothing was changed".into())),
+        false => Ok(HashedFile::of(folder, path, seen)),
+    };
+    let files: Result<Vec<_>> = files.par_iter().with_max_len(1).map(of).collect();
+    let mut files = files?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
