@@ -350,6 +350,21 @@ fn a_stereo_song_gives_a_stereo_piece_without_clicks() {
 }
 
 #[test]
+fn channels_that_nearly_cancel_each_other_are_heard_in_the_piece() {
+    let left = tune(20.0, RATE);
+    let left = left.channels()[0].clone();
+    let right: Vec<f32> = left.iter().map(|sample| -0.9 * sample).collect();
+    let song = Audio::new(vec![left.clone(), right], RATE).unwrap();
+    let composer = GrainComposer::learn(&[source(song)], &quick(), &mut Silent).unwrap();
+    let piece = composer.compose(12.0, 1, &GrainOptions::default(), &mut |_, _| ()).unwrap();
+    let level = |samples: &[f32]| {
+        (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
+    };
+    let (ours, own) = (level(&piece.audio().channels()[0]), level(&left));
+    assert!(ours > 0.5 * own, "{ours} of {own}");
+}
+
+#[test]
 fn songs_that_are_hardly_songs_give_a_piece_or_a_reason() {
     let one_note = (0..6 * RATE).map(|i| (i as f32 * 0.06).sin() * 0.3).collect();
     let playable = [

@@ -34,6 +34,18 @@ pub(super) struct Planned {
     pub(super) letter: usize,
 }
 
+impl Planned {
+    /// Whether `grain` is of no section of the part; a piece without parts has no elsewhere.
+    pub(super) fn is_elsewhere(&self, grain: usize) -> bool {
+        !self.part.is_empty() && !self.is_of_part(grain)
+    }
+
+    /// Whether `grain` is of a section of the part.
+    pub(super) fn is_of_part(&self, grain: usize) -> bool {
+        self.part.iter().any(|section| section.contains(&grain))
+    }
+}
+
 /// A shorter piece has no room for a choice between the beginning and the end of a song: it begins on any
 /// of its beats.
 pub(super) const SHORT_SECONDS: f64 = 8.0;

@@ -223,7 +223,7 @@ impl<'a> Joiner<'a> {
         }
         self.written = (begin.max(0) as usize).min(self.frames);
         let faded = (begin - fade).max(0) as usize..self.written;
-        steps::soften(&mut self.output, faded, old.most.channel.max(run.most.channel));
+        steps::soften(&mut self.output, faded, old.most.max(run.most));
         self.sounding = Some((run, first, gain));
     }
 

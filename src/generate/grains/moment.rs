@@ -151,7 +151,7 @@ impl<'a> Moment<'a> {
     fn form_bonus(&self, grain: usize) -> f32 {
         let form = self.terrain.options.form;
         let mut bonus = 0.0;
-        let Planned { grains, part, begins_part, .. } = self.planned;
+        let Planned { grains, begins_part, .. } = self.planned;
         if self.section_begins && *begins_part && !grains.clone().take(ENTRY).any(|g| g == grain) {
             bonus -= ELSEWHERE;
         }
@@ -161,7 +161,7 @@ impl<'a> Moment<'a> {
                 bonus += form;
             }
         }
-        if part.iter().any(|section| section.contains(&grain)) {
+        if self.planned.is_of_part(grain) {
             bonus += PART * form;
         }
         if self.familiar.contains(&grain) {

@@ -15,6 +15,8 @@ const PHRASE_SECONDS: f64 = 3.0;
 const COPIED: f64 = 20.0;
 /// … what each jump a second counts besides its roughness …
 const JUMP: f64 = 0.2;
+/// … what having nothing of what its part is made of counts …
+const ELSEWHERE: f64 = 20.0;
 /// … and what being quite unlike the songs counts, and being more so than their halves are unlike each
 /// other.
 const STRANGE: f64 = 3.0;
@@ -39,7 +41,8 @@ fn flaws(terrain: &Terrain, before: &Walk, walk: &Walk) -> f64 {
     let jumps = (now.jumps - then.jumps) as f64;
     let rough = (now.rough - then.rough + JUMP * jumps) / seconds;
     let (strange, stranger) = terrain.strangeness(&now.sound);
-    COPIED * copied + rough + STRANGE * strange + STRANGER * stranger
+    let elsewhere = (now.elsewhere_seconds - then.elsewhere_seconds) / seconds;
+    ELSEWHERE * elsewhere + COPIED * copied + rough + STRANGE * strange + STRANGER * stranger
 }
 
 /// Goes on with `walk` for what is left of `seconds`, to the end of a song; `progress` is told

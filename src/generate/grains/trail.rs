@@ -31,6 +31,8 @@ pub(super) struct Trail {
 #[derive(Clone, Default)]
 pub(super) struct Account {
     pub(super) copied_seconds: f64,
+    /// Seconds of grains that are of no section of the part that they are in.
+    pub(super) elsewhere_seconds: f64,
     pub(super) jumps: usize,
     /// The roughness of all jumps.
     pub(super) rough: f64,
@@ -68,7 +70,11 @@ impl Trail {
         self.repeat(grain, place.seconds());
         self.placed.push(Placed { candidate, at_seconds });
         self.grains.push(grain);
-        self.sections.push(terrain.form.index_at(at_seconds));
+        let section = terrain.form.index_at(at_seconds);
+        if terrain.form.section(section).is_elsewhere(grain) {
+            self.account.elsewhere_seconds += place.seconds();
+        }
+        self.sections.push(section);
         terrain.add_to(&mut self.account.sound, candidate);
         self.seconds_done += place.seconds();
     }
