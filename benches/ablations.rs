@@ -18,6 +18,9 @@ use neural_composer::{Error, Result, atomic_file};
 use std::io::Write;
 use std::path::Path;
 
+/// A piece, and where it jumps.
+type Jumping = (Audio, Vec<Join>);
+
 /// The ways, least first.
 fn ways() -> [(&'static str, GrainOptions); 4] {
     let usual = GrainOptions::default();
@@ -89,10 +92,10 @@ fn main() -> Result<()> {
             Path::new(path).file_stem().map_or(path.as_str().into(), |s| s.to_string_lossy());
         draw(&song.audio().excerpt(0.0, seconds), &Path::new(folder).join(format!("{name}.png")))?;
         let jumper = Jumper::of(song.audio())?;
-        let mut rows: Vec<(&str, Vec<(Audio, Vec<Join>)>)> = Vec::new();
+        let mut rows: Vec<(&str, Vec<Jumping>)> = Vec::new();
         for (way, options) in ways() {
             let options = GrainOptions { pieces: 1, ..options };
-            let compose = |seed: u32| -> Result<(Audio, Vec<Join>)> {
+            let compose = |seed: u32| -> Result<Jumping> {
                 let piece = composer.compose(seconds, seed.into(), &options, &mut |_, _| ())?;
                 let titles: Vec<String> =
                     composer.pool().own_songs().iter().map(|song| song.title.clone()).collect();
@@ -107,7 +110,7 @@ fn main() -> Result<()> {
             let file = |kind: &str| Path::new(folder).join(format!("{name}-{index}.{kind}"));
             pieces[0].0.save(file("wav"))?;
             draw(&pieces[0].0, &file("png"))?;
-            let judged = |(piece, joins): &(Audio, Vec<Join>)| {
+            let judged = |(piece, joins): &Jumping| {
                 let heard = Heard::of(piece)?.with_joins(joins.clone());
                 judge_heard(&heard, vec![Heard::of(song.audio())?])
             };
