@@ -23,7 +23,7 @@ const ENTRY: usize = 12;
 /// … however rough the way to them is; subtracted from others.
 const ELSEWHERE: f32 = FORBIDDEN / 4.0;
 /// What the other sections of a part count, in those that are its section for now.
-const PART: f32 = 4.0;
+const PART: f32 = 8.0;
 /// For how long a used grain is avoided.
 const REUSE_SECONDS: f64 = 6.0;
 /// Added to the songs that have had less than their share, for each unit that is missing of it.
