@@ -4,10 +4,10 @@
 //! as like the one that would come next as few pairs of beats are: the rule of players that make a song
 //! endless.
 
-use neural_composer::Result;
 use neural_composer::audio::Audio;
 use neural_composer::evaluate::{Join, Origin};
 use neural_composer::features::{Beats, LogMel, MelSettings, PitchBands};
+use neural_composer::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -36,6 +36,9 @@ impl<'a> Jumper<'a> {
         let times = beats.times_seconds().to_vec();
         let sound = |pair: &[f64]| mean(&bands, pair[0], pair[1]);
         let sounds: Vec<Vec<f32>> = times.windows(2).map(sound).collect();
+        if sounds.is_empty() {
+            return Err(Error::Data("the song has no two beats to jump between".into()));
+        }
         let places = beats.places_in_bar()[..sounds.len()].to_vec();
         let mut jumper = Self { song, times, places, sounds, least_likeness: -1.0 };
         let mut all: Vec<f32> = (0..jumper.sounds.len())

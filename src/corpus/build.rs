@@ -54,7 +54,8 @@ impl Corpus {
     /// Builds the corpus of the songs in `folder`, or brings it up to date.
     ///
     /// Folders of the folder are looked into. `output` is a new or empty folder, or a corpus. What an
-    /// earlier build that was stopped or killed has done is gone on with. Files that cannot be decoded are rows with a problem, no errors.
+    /// earlier build that was stopped or killed has done is gone on with. Files that cannot be decoded
+    /// are rows with a problem, no errors.
     ///
     /// # Errors
     /// [`Error::Argument`] named `folder`, `output` or `shard_bytes` for what cannot be, or would harm

@@ -1,14 +1,14 @@
 //! Whether a corpus is as it was written.
 
-use super::entry::{Entry, SongFacts, Stored, hex};
+use super::entry::{Entry, SongFacts, Stored};
 use super::open::Corpus;
 use super::shards::{BLOCK, END, Member, length, padded};
-use super::song::rounded;
+use super::song::{StoredSamples, sha256_of_all};
+use crate::audio::flac::Shape;
 use crate::interrupt::{self, Listener};
 use crate::words::shown;
 use crate::{Error, Result};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -117,23 +117,20 @@ impl Corpus {
         let path = self.shard(song.stored);
         let wrong = |what: &str| Some(format!("{}: {what} of {}", shown(&path), song.name()));
         let sound = self.song(song.number).and_then(|mut decoder| {
-            let full = f64::from(1_u32 << (song.facts.bits.clamp(1, 32) - 1)) / song.facts.scale;
-            let left = 32_u32.saturating_sub(song.facts.bits);
-            let (mut hash, mut bytes) = (Sha256::new(), Vec::new());
+            let shape = Shape {
+                channels: decoder.channel_count(),
+                bits: song.facts.bits.clamp(1, 32),
+                sample_rate_hz: song.facts.sample_rate_hz,
+            };
+            let mut samples = StoredSamples::new(shape, song.facts.scale);
             while let Some(chunk) = decoder.next_chunk()? {
                 if stop.requested() {
                     return Err(stopped(&path));
                 }
-                bytes.clear();
-                for frame in 0..chunk[0].len() {
-                    for channel in chunk {
-                        let sample = rounded(channel[frame], full).wrapping_shl(left);
-                        bytes.extend_from_slice(&sample.to_le_bytes());
-                    }
-                }
-                hash.update(&bytes);
+                samples.convert(chunk);
+                samples.hash();
             }
-            Ok((decoder.frames_read(), hex(hash.finalize()), decoder.warnings()))
+            Ok((decoder.frames_read(), samples.sha256(), decoder.warnings()))
         });
         match sound {
             Err(error @ Error::Interrupted(_)) => Err(error),
@@ -180,20 +177,11 @@ fn damaged_part(shard: &mut impl Read, member: &Member) -> io::Result<Option<&'s
     if block != member.flac_header() {
         damaged = Some("the head of the sound");
     }
-    let mut flac = shard.take(member.size);
-    let (mut hash, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 16], 0);
-    loop {
-        let count = flac.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        size += count as u64;
-        hash.update(&buffer[..count]);
-    }
+    let (size, sha256) = sha256_of_all(&mut shard.take(member.size))?;
     if size < member.size {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    if hex(hash.finalize()) != member.sha256 {
+    if sha256 != member.sha256 {
         damaged = damaged.or(Some("the sound"));
     }
     let json = member.json.len() as u64;

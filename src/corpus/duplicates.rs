@@ -103,13 +103,11 @@ fn is_same(a: &Candidate, b: &Candidate) -> bool {
     if (a.facts.seconds - b.facts.seconds).abs() > MOST_SECONDS_APART {
         return false;
     }
-    let distance = |shift: i64| bits_apart(a.fingerprint, b.fingerprint, shift);
-    let best = (-MOST_WORDS_APART..=MOST_WORDS_APART).min_by(|x, y| {
-        distance(*x).partial_cmp(&distance(*y)).unwrap_or(std::cmp::Ordering::Equal)
-    });
-    best.is_some_and(|shift| {
-        let (a, b) = overlap(a.fingerprint, b.fingerprint, shift);
-        share_apart(a, b) <= MOST_BITS_APART
+    let overlaps = (-MOST_WORDS_APART..=MOST_WORDS_APART)
+        .map(|shift| overlap(a.fingerprint, b.fingerprint, shift))
+        .map(|(a, b)| (share_apart(a, b), a, b));
+    overlaps.min_by(|x, y| x.0.total_cmp(&y.0)).is_some_and(|(apart, a, b)| {
+        apart <= MOST_BITS_APART
             && a.chunks(PASSAGE).zip(b.chunks(PASSAGE)).all(|(a, b)| {
                 a.len() < PASSAGE / 2 || share_apart(a, b) <= MOST_BITS_APART_IN_PASSAGE
             })
@@ -122,11 +120,6 @@ fn overlap<'a>(a: &'a [u32], b: &'a [u32], shift: i64) -> (&'a [u32], &'a [u32])
     let (a, b) = (skip(a, shift), skip(b, -shift));
     let length = a.len().min(b.len());
     (&a[..length], &b[..length])
-}
-
-fn bits_apart(a: &[u32], b: &[u32], shift: i64) -> f64 {
-    let (a, b) = overlap(a, b, shift);
-    share_apart(a, b)
 }
 
 /// The share of bits that differ; all where there are none.

@@ -57,7 +57,7 @@ impl Hearing<'_> {
         let shape = self.shape(&decoder)?;
         let mut flac =
             FlacWriter::new(&mut *file, shape, decoder.expected_frames()).map_err(write)?;
-        let mut stored = Stored::new(shape, scale);
+        let mut stored = StoredSamples::new(shape, scale);
         // Channels and rates for which loudness is not defined have none.
         let mut loudness = LoudnessMeter::new(shape.channels, shape.sample_rate_hz).ok();
         let mut fingerprinter = Fingerprinter::new(shape.sample_rate_hz);
@@ -101,7 +101,7 @@ impl Hearing<'_> {
         let tag = |name: &str| tags.get(name).map(str::to_owned);
         let facts = SongFacts {
             content_sha256: self.content_sha256.to_owned(),
-            samples_sha256: hex(stored.hash.finalize()),
+            samples_sha256: stored.sha256(),
             title: tag("title"),
             artist: tag("artist"),
             album: tag("album"),
@@ -154,8 +154,8 @@ enum Attempt {
     Louder(f64),
 }
 
-/// Samples as whole numbers.
-struct Stored {
+/// Samples as the whole numbers that are stored, and their hash.
+pub(super) struct StoredSamples {
     /// Of a stored 1.
     full: f64,
     /// What a sample is multiplied by.
@@ -166,8 +166,8 @@ struct Stored {
     hash: Sha256,
 }
 
-impl Stored {
-    fn new(shape: Shape, scale: f64) -> Self {
+impl StoredSamples {
+    pub(super) fn new(shape: Shape, scale: f64) -> Self {
         let full = f64::from(1_u32 << (shape.bits - 1));
         let samples = vec![Vec::new(); shape.channels];
         let (interleaved, hash) = (Vec::new(), Sha256::new());
@@ -175,7 +175,7 @@ impl Stored {
     }
 
     /// Rounds the samples as a WAV file has them; false when one lies beyond full scale.
-    fn convert(&mut self, chunk: &[Vec<f32>]) -> bool {
+    pub(super) fn convert(&mut self, chunk: &[Vec<f32>]) -> bool {
         let (factor, least, most) = (self.factor, -self.full as i32, (self.full - 1.0) as i32);
         let mut fits = true;
         for (samples, channel) in self.samples.iter_mut().zip(chunk) {
@@ -196,7 +196,7 @@ impl Stored {
     }
 
     /// Adds the samples to the hash, as 32-bit numbers whatever their width.
-    fn hash(&mut self) {
+    pub(super) fn hash(&mut self) {
         let (step, left) = (4 * self.samples.len(), 32 - self.bits);
         self.interleaved.resize(step * self.samples[0].len(), 0);
         for (place, channel) in self.samples.iter().enumerate() {
@@ -206,9 +206,14 @@ impl Stored {
         }
         self.hash.update(&self.interleaved);
     }
+
+    /// The hash of all samples that were added to it.
+    pub(super) fn sha256(self) -> String {
+        hex(self.hash.finalize())
+    }
 }
 
-pub(super) fn rounded(sample: f32, factor: f64) -> i32 {
+fn rounded(sample: f32, factor: f64) -> i32 {
     let scaled = f64::from(sample) * factor;
     // A cast cuts off.
     (scaled + 0.5_f64.copysign(scaled)) as i32

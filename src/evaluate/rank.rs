@@ -52,8 +52,11 @@ pub(crate) fn flaws(piece: &Audio, joins: &[Join], songs: &[PitchBands]) -> Resu
     let frames: usize = songs.iter().map(PitchBands::frames).sum();
     if frames as f64 * PitchBands::HOP_SECONDS <= COPIES_SECONDS {
         let own = |sound: &PitchBands| own_run_seconds(sound, piece.frames());
-        let free = songs.iter().map(own).fold(FREE_RUN_SECONDS, f64::max);
-        flaws += (own(&piece) - free).max(0.0);
+        let repeated = own(&piece);
+        if repeated > FREE_RUN_SECONDS {
+            let free = songs.iter().map(own).fold(FREE_RUN_SECONDS, f64::max);
+            flaws += (repeated - free).max(0.0);
+        }
         let copies = copies::of_bands(&piece, songs)?;
         flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
         flaws += (copies.longest_run_seconds - FREE_RUN_SECONDS).max(0.0);

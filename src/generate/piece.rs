@@ -88,8 +88,8 @@ impl Piece {
         &self.placed
     }
 
-    /// The parts that it was planned in, from the first to the last; none of a piece under a minute, or
-    /// that was not made from grains.
+    /// The parts that it was planned in, from the first to the last; none of a piece that is under a
+    /// minute at the songs' tempo, or that was not made from grains.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -149,7 +149,7 @@ fn only(titles: &[String], title: &String) -> Option<usize> {
 
 impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} s composed after {}", self.audio.duration_seconds(), self.seed,)?;
+        write!(f, "{:.1} s composed after {}", self.audio.duration_seconds(), self.seed)?;
         if !self.parts.is_empty() {
             let letters: Vec<String> = self.parts.iter().map(|part| part.letter.into()).collect();
             write!(f, ", in parts {}", letters.join(" "))?;

@@ -97,7 +97,8 @@ impl Edges {
 
     /// For each of the first `to.len()` candidates how rough the way is from the end of `candidate`:
     /// how far what leads into it is from what sounds now, and how much more the spectrum changes
-    /// than it does there in the songs, once the two are made as loud as each other. `next` is the one that follows `candidate` in its song.
+    /// than it does there in the songs, once the two are made as loud as each other. `next` is the one
+    /// that follows `candidate` in its song.
     pub(super) fn roughness(&self, candidate: usize, next: Option<usize>, to: &mut [f32]) {
         let end = &self.ends[candidate * self.width..][..self.width];
         let tail = &self.tails[candidate * BANDS..][..BANDS];
@@ -135,7 +136,7 @@ fn loudness(levels: &[f32]) -> f32 {
     10.0 * power.log10() / DB_PER_UNIT
 }
 
-/// As [`apart`], with `gain` added to each of `b`.
+/// The root mean square of the differences, with `gain` added to each of `b`.
 fn apart_with_gain(a: &[f32], b: &[f32], gain: f32) -> f32 {
     let squares: f32 = a.iter().zip(b).map(|(a, b)| (a - b - gain) * (a - b - gain)).sum();
     (squares / a.len().max(1) as f32).sqrt()
@@ -143,6 +144,5 @@ fn apart_with_gain(a: &[f32], b: &[f32], gain: f32) -> f32 {
 
 /// The root mean square of the differences.
 fn apart(a: &[f32], b: &[f32]) -> f32 {
-    let squares: f32 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-    (squares / a.len().max(1) as f32).sqrt()
+    apart_with_gain(a, b, 0.0)
 }

@@ -42,7 +42,7 @@ pub(super) struct Moment<'a> {
     /// The twelfths of a beat that have gone by, where there is a beat.
     in_beat: Option<u8>,
     phase_index: usize,
-    on_beat: bool,
+    pub(super) on_beat: bool,
     /// The transposition of the last grain, in semitones.
     shift: i32,
     /// The candidate that follows the last one in its song.
@@ -152,7 +152,8 @@ impl<'a> Moment<'a> {
         let form = self.terrain.options.form;
         let mut bonus = 0.0;
         let Planned { grains, begins_part, .. } = self.planned;
-        if self.section_begins && *begins_part && !grains.clone().take(ENTRY).any(|g| g == grain) {
+        let is_entry = grains.contains(&grain) && grain < grains.start + ENTRY;
+        if self.section_begins && *begins_part && !is_entry {
             bonus -= ELSEWHERE;
         }
         if grains.contains(&grain) {

@@ -161,12 +161,13 @@ impl Walk {
         roughness: &[f32],
     ) -> Result<(usize, f64)> {
         let query = self.listener.hear(terrain, self.trail.last())?;
-        let scores = Moment::after(terrain, &self.trail).scores(&query, roughness);
-        let mut repeating = self.trail.repeating(terrain);
+        let moment = Moment::after(terrain, &self.trail);
+        let scores = moment.scores(&query, roughness);
         // On a beat it is decided for the whole beat.
-        if self.trail.expected_phase(terrain).is_some_and(|phase| !phase.is_on_beat()) {
-            repeating.clear();
-        }
+        let repeating = match moment.on_beat {
+            true => self.trail.repeating(terrain),
+            false => HashMap::new(),
+        };
         let count = terrain.options.top_k.min(scores.len());
         let mut order: Vec<usize> = (0..scores.len()).collect();
         let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
