@@ -166,6 +166,30 @@ fn what_a_piece_plays_twice_is_measured() {
 }
 
 #[test]
+fn what_comes_again_soon_and_in_a_short_piece_is_measured_too() {
+    let song = song("prelude.mp3");
+    let joined = |parts: &[(f64, f64)]| {
+        let parts = parts.iter().map(|(from, to)| song.excerpt(*from, *to));
+        let samples = parts.flat_map(|part| part.channels()[0].clone()).collect();
+        repeats(&Audio::mono(samples, RATE).unwrap()).unwrap()
+    };
+    let (bar, long) = ((20.0, 24.5), (20.0, 28.0));
+    let pieces: [(&[(f64, f64)], f64); 4] = [
+        (&[bar, bar], 4.5),
+        (&[bar, (40.0, 41.0), bar], 4.5),
+        (&[long, long], 8.0),
+        // Once, five seconds later, in the middle of half a minute of something else.
+        (&[(0.0, 12.0), bar, (40.0, 41.0), bar, (50.0, 60.0)], 4.5),
+    ];
+    for (parts, seconds) in pieces {
+        let found = joined(parts);
+        let run = found.longest_run_seconds;
+        assert!((seconds - 0.3..seconds + 1.5).contains(&run), "{parts:?}: {found}");
+        assert!(found.share > 0.05, "{parts:?}: {found}");
+    }
+}
+
+#[test]
 fn a_piece_that_repeats_itself_more_than_its_songs_do_is_told() {
     let prelude = song("prelude.mp3");
     let told = |judgement: &str| judgement.contains("of itself, where the songs repeat");

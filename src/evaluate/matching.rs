@@ -4,6 +4,7 @@ use super::frames::{Frames, Scale};
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::product;
+use std::ops::Range;
 
 /// The place of `source` that a window of `piece` resembles most.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +18,7 @@ pub(super) struct Match {
 /// For each window of `window` frames of `piece` the most similar window of `source`; windows that
 /// hold nothing match nothing. Every place is compared with every place.
 pub(super) fn best_matches(piece: &Frames, source: &Frames, window: usize) -> Vec<Match> {
-    sweep(piece, source, window, None).0
+    sweep(piece, source, window, None, None).0
 }
 
 /// As [`best_matches`], and the longest stretch, in frames, along which the windows of `runs.window`
@@ -28,7 +29,37 @@ pub(super) fn best_matches_and_run(
     window: usize,
     runs: Runs,
 ) -> (Vec<Match>, usize) {
-    sweep(piece, source, window, Some(runs))
+    sweep(piece, source, window, Some(runs), None)
+}
+
+/// As [`best_matches_and_run`], of the frames `part` of `sound` and all that is elsewhere in it: windows
+/// with fewer than `apart` frames between them are not compared.
+pub(super) fn best_matches_and_run_elsewhere(
+    sound: &Frames,
+    part: Range<usize>,
+    window: usize,
+    runs: Runs,
+    apart: usize,
+) -> (Vec<Match>, usize) {
+    let near = Near { part: part.start, apart };
+    sweep(&sound.part(part), sound, window, Some(runs), Some(near))
+}
+
+/// Where the piece begins in the source that it is a part of, and how many frames have to be between
+/// windows that are compared.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    part: usize,
+    apart: usize,
+}
+
+impl Near {
+    /// Windows of the source that are too near to the piece's window `start`.
+    #[inline(always)]
+    fn places(self, start: usize, window: usize) -> Range<usize> {
+        let (here, away) = (self.part + start, window + self.apart);
+        here.saturating_sub(away - 1)..here + away
+    }
 }
 
 /// What belongs to a run.
@@ -52,12 +83,13 @@ fn sweep(
     source: &Frames,
     window: usize,
     runs: Option<Runs>,
+    near: Option<Near>,
 ) -> (Vec<Match>, usize) {
     let mut longest = 0;
     let starts = (piece.len() + 1).saturating_sub(window);
     let mut best = vec![Match::default(); starts];
-    let mut along_best = Along::new(piece, source, window);
-    let mut along_runs = runs.map(|runs| Along::new(piece, source, runs.window));
+    let mut along_best = Along::new(piece, source, window, near);
+    let mut along_runs = runs.map(|runs| Along::new(piece, source, runs.window, near));
     let widest = window.max(runs.map_or(0, |runs| runs.window));
     let places = along_best.places().max(along_runs.as_ref().map_or(0, Along::places));
     // The run that reaches the tile's last window, for each window of the piece.
@@ -127,6 +159,7 @@ impl Products<'_> {
 /// Windows of one length, and the sums of products that they move along the diagonals.
 struct Along {
     window: usize,
+    near: Option<Near>,
     count: f64,
     piece: Vec<Scale>,
     means: Vec<f64>,
@@ -141,7 +174,7 @@ struct Along {
 }
 
 impl Along {
-    fn new(piece: &Frames, source: &Frames, window: usize) -> Self {
+    fn new(piece: &Frames, source: &Frames, window: usize, near: Option<Near>) -> Self {
         let scales = |frames: &Frames| -> Vec<Scale> {
             let starts = (frames.len() + 1).saturating_sub(window);
             (0..starts).map(|start| frames.scale(start, window)).collect()
@@ -149,6 +182,7 @@ impl Along {
         let source = scales(source);
         Self {
             window,
+            near,
             count: (window * piece.bands) as f64,
             piece: scales(piece),
             means: source.iter().map(|scale| scale.mean).collect(),
@@ -205,6 +239,11 @@ impl Along {
             correlations.iter_mut().zip(&sums[window - 1..]).zip(means).zip(inverse_lengths)
         {
             *to = ((sum - shift * mean) * (inverse_length * inverse)) as f32;
+        }
+        if let Some(near) = self.near {
+            let places = near.places(start, window);
+            let here = |place: usize| place.saturating_sub(self.tile).min(starts);
+            correlations[here(places.start)..here(places.end)].fill(0.0);
         }
         Some((start, correlations))
     }

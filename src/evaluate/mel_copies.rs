@@ -1,8 +1,8 @@
 //! The second detector of copies: mel bands, by which no composer chooses.
 
-use super::elsewhere::parts;
+use super::elsewhere::{APART_SECONDS, parts};
 use super::frames::Frames;
-use super::matching::{Runs, best_matches_and_run};
+use super::matching::{Match, Runs, best_matches_and_run, best_matches_and_run_elsewhere};
 use super::windows::{COPIED, RUN_WINDOW_SECONDS, WINDOW_SECONDS, go_on, too_short};
 #[cfg(doc)]
 use crate::Error;
@@ -11,6 +11,7 @@ use crate::audio::Audio;
 use crate::features::{LogMel, MelSettings};
 use crate::interrupt::{self, Listener};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// What the detector looks at: 64 bands up to 11 kHz, every 16 ms.
 pub(super) const SETTINGS: MelSettings = MelSettings {
@@ -96,12 +97,14 @@ pub(super) fn of_mel(piece: &LogMel, songs: &[LogMel]) -> Result<MelCopies> {
 /// What about `length` frames of a sound have in common with what is elsewhere in it.
 pub(super) fn own(sound: &Frames, length: usize) -> Matched {
     let mut own = Matched::default();
-    for part in parts(sound, sound, 1.0, length, SETTINGS.hop_seconds()) {
-        let mut found = Matched::of(&part.own, &part.before);
-        found.join(Matched::of(&part.own, &part.after));
-        own.append(found);
+    for part in parts(sound.len(), length, SETTINGS.hop_seconds()) {
+        own.append(Matched::elsewhere(sound, part));
     }
     own
+}
+
+fn runs() -> Runs {
+    Runs { window: frames_in(RUN_WINDOW_SECONDS), least: IN_ORDER, dips: DIP_FRAMES }
 }
 
 /// The best correlation of each window of two seconds, and the longest run in frames.
@@ -111,12 +114,21 @@ pub(super) struct Matched {
     run: usize,
 }
 
+impl From<(Vec<Match>, usize)> for Matched {
+    fn from((best, run): (Vec<Match>, usize)) -> Self {
+        Self { best: best.into_iter().map(|found| found.correlation).collect(), run }
+    }
+}
+
 impl Matched {
     fn of(piece: &Frames, song: &Frames) -> Self {
-        let runs =
-            Runs { window: frames_in(RUN_WINDOW_SECONDS), least: IN_ORDER, dips: DIP_FRAMES };
-        let (best, run) = best_matches_and_run(piece, song, frames_in(WINDOW_SECONDS), runs);
-        Self { best: best.into_iter().map(|found| found.correlation).collect(), run }
+        best_matches_and_run(piece, song, frames_in(WINDOW_SECONDS), runs()).into()
+    }
+
+    /// A part of a sound, and what is elsewhere in it.
+    fn elsewhere(sound: &Frames, part: Range<usize>) -> Self {
+        let (window, apart) = (frames_in(WINDOW_SECONDS), frames_in(APART_SECONDS));
+        best_matches_and_run_elsewhere(sound, part, window, runs(), apart).into()
     }
 
     /// The same windows, compared with other places too.

@@ -1,9 +1,9 @@
 //! Which of several pieces is the best.
 
-use super::elsewhere::parts;
+use super::elsewhere::{APART_SECONDS, parts};
 use super::frames::Frames;
 use super::judgement::{COPY_SHARE_LIMIT, RUN_LIMIT_SECONDS};
-use super::matching::{Runs, best_matches_and_run};
+use super::matching::{Runs, best_matches_and_run_elsewhere};
 use super::origin::Join;
 use super::windows::{self, RUN_WINDOW_SECONDS};
 use super::{copies, joins, style};
@@ -31,11 +31,9 @@ fn own_run_seconds(sound: &PitchBands, frames: usize) -> f64 {
     let sound = Frames::of(sound, 1, 0);
     let window = PitchBands::frames_in(RUN_WINDOW_SECONDS);
     let runs = Runs { window, least: windows::COPIED, dips: 0 };
-    let parts = parts(&sound, &sound, 1.0, frames, PitchBands::HOP_SECONDS);
-    let longest = parts.flat_map(|part| {
-        [&part.before, &part.after]
-            .map(|there| best_matches_and_run(&part.own, there, window, runs).1)
-    });
+    let apart = PitchBands::frames_in(APART_SECONDS);
+    let longest = parts(sound.len(), frames, PitchBands::HOP_SECONDS)
+        .map(|part| best_matches_and_run_elsewhere(&sound, part, window, runs, apart).1);
     longest.max().unwrap_or(0) as f64 * PitchBands::HOP_SECONDS
 }
 

@@ -21,8 +21,9 @@ pub struct Repeats {
     pub longest_run_seconds: f64,
 }
 
-/// Looks for what `sound` plays more than once, as [`mel_copies`](super::mel_copies()) looks for copies:
-/// windows of mel bands, correlated with every place that is two seconds away or more.
+/// Looks for what `sound` plays more than once, as [`mel_copies`](super::mel_copies()) looks for
+/// copies: windows of mel bands, correlated with every place at least two seconds before or after
+/// the window.
 ///
 /// Up to two minutes of it are looked for, in parts of ten seconds, in all of it.
 ///

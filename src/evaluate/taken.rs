@@ -2,7 +2,7 @@
 
 use super::changes::Change;
 use super::dynamics::best_of_dynamics;
-use super::elsewhere::parts;
+use super::elsewhere::parts_and_rest;
 use super::frames::Frames;
 use super::windows::go_on;
 use super::{Heard, heard_of};
@@ -151,7 +151,8 @@ impl Pair<'_> {
             for late in late {
                 let song = self.changed(change, *late);
                 fit.piece = fit.piece.max(best_of_dynamics(&piece, &song, window));
-                for part in parts(&plain, &song, change.speed, piece.len(), FRAME_SECONDS) {
+                for part in parts_and_rest(&plain, &song, change.speed, piece.len(), FRAME_SECONDS)
+                {
                     let before = best_of_dynamics(&part.own, &part.before, window);
                     let after = best_of_dynamics(&part.own, &part.after, window);
                     fit.own = fit.own.max(before).max(after);
