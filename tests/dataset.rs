@@ -138,7 +138,9 @@ fn no_block_of_a_validation_sequence_is_in_a_training_sequence() {
     assert!(!training.is_empty() && validation.len() == 3);
     // Blocks that overlapping sequences share hold the very same numbers.
     let blocks = |indices: &[usize]| -> Vec<Vec<u32>> {
-        let rows = indices.iter().flat_map(|index| data.sequence(*index).unwrap().chunks(100));
+        let sequences: Vec<_> =
+            indices.iter().map(|index| data.sequence(*index).unwrap()).collect();
+        let rows = sequences.iter().flat_map(|sequence| sequence.chunks(100));
         rows.map(|row| row.iter().map(|number| number.to_bits()).collect()).collect()
     };
     let trained = blocks(&training);

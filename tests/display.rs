@@ -29,6 +29,7 @@ fn run(name: &str, losses: &[f64]) -> LossRun {
         validation_loss: Some(loss * 1.5),
         learning_rate: 1e-3 / (index + 1) as f64,
         seconds: 0.1,
+        waited_seconds: 0.0,
     };
     LossRun { name: name.into(), points: losses.iter().enumerate().map(point).collect() }
 }

@@ -27,6 +27,7 @@ fn history(epochs: usize) -> History {
         validation_loss: Some(1.5 / epoch as f64),
         learning_rate: 1e-3,
         seconds: 0.5,
+        waited_seconds: 0.0,
     };
     History {
         epochs: (1..=epochs).map(record).collect(),

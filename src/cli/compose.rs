@@ -7,13 +7,12 @@ use super::outputs::{self, Output as File, Replacing, beside, save_chart};
 use super::report::{self, Report};
 use super::streams::{Input, Target};
 use clap::Args;
-use neural_composer::audio::Decoder;
 use neural_composer::dataset::SongSource;
 use neural_composer::display::Output;
 use neural_composer::evaluate::{self, Heard, Judgement, Moments};
 use neural_composer::generate::{Learned, Model, Options, Piece};
 use neural_composer::train::{History, Stop};
-use neural_composer::words::shown;
+use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result, atomic_file, interrupt};
 use std::path::PathBuf;
 
@@ -57,7 +56,7 @@ impl Compose {
         neural_composer::generate::check_length(self.seconds)?;
         self.training.check(self.model)?;
         let mut songs = self.training.songs()?;
-        self.grains.check_blend(songs.files.len())?;
+        self.grains.check_blend(songs.sources().len())?;
         Input::check(songs.files.iter().chain(self.grains.inputs()))?;
         let target = Target::of("--output", &self.output, given)?;
         let inputs: Vec<PathBuf> =
@@ -74,7 +73,7 @@ impl Compose {
         let _input = Input::read(songs.files.iter_mut().chain(self.grains.inputs_mut()))?;
         self.grains.check_inputs()?;
         let learned = self.training.learn(self.model, &songs)?;
-        self.grains.keep_blend(&songs.files, &learned.songs);
+        self.grains.keep_blend(&songs.sources(), &learned.songs);
         if interrupt::requested() {
             return beside.stopped_while_learning(learned);
         }
@@ -115,6 +114,9 @@ impl Compose {
         learned.model.compose_to(Output::for_progress(), self.seconds, seed, &options)
     }
 }
+
+/// Songs that a piece is compared with at most, by itself.
+const JUDGED_SONGS: usize = 40;
 
 /// What is written beside the piece; nothing, where it goes to standard output.
 struct Beside {
@@ -178,20 +180,30 @@ impl Beside {
 
 /// How alike the piece and the first song that was used are.
 fn with_similarity(report: Report, piece: &Piece, songs: &[SongSource]) -> Result<Report> {
-    let Some(path) = songs.first().and_then(SongSource::path) else { return Ok(report) };
-    let song = Moments::read(&mut Decoder::open(path)?)?;
+    let Some((first, decoder)) = songs.first().and_then(|song| Some((song, song.decoder()?)))
+    else {
+        return Ok(report);
+    };
+    let song = Moments::read(&mut decoder?)?;
     let alike = Moments::of(piece.audio())?.compare(&song);
     Ok(report
-        .line(format!("Compared with {}: {alike}", shown(path)))
+        .line(format!("Compared with {}: {alike}", first.name()))
         .fact("similarity", super::similarity::facts(&alike)))
 }
 
 /// What the judge says of `piece`, made from `songs`.
 fn judged(piece: &Piece, songs: &[SongSource]) -> Result<Judgement> {
+    if songs.len() > JUDGED_SONGS {
+        let words = "so many songs take long: name some with `neural-composer judge`";
+        return Err(Error::Data(format!("{}, {words}", counted(songs.len(), "song"))));
+    }
     let (mut titles, mut heard) = (Vec::new(), Vec::new());
-    for path in songs.iter().filter_map(SongSource::path) {
-        let mut decoder = Decoder::open(path)?;
-        titles.push(decoder.title());
+    for song in songs {
+        let Some(decoder) = song.decoder() else { continue };
+        let mut decoder = decoder?;
+        // The sound in a corpus has no tags.
+        let is_file = song.path().is_some();
+        titles.push(if is_file { decoder.title() } else { song.title() });
         heard.push(Heard::read(&mut decoder)?);
     }
     evaluate::judge_heard(&piece.heard_among(&titles)?, heard)

@@ -8,7 +8,7 @@ use neural_composer::dataset::SongSource;
 use neural_composer::dataset::grains::{GrainSettings, PoolSong};
 use neural_composer::display::Output;
 use neural_composer::generate::{GrainComposer, GrainOptions, Opening, Piece};
-use neural_composer::words::{counted, shown};
+use neural_composer::words::counted;
 use neural_composer::{Error, Result};
 use serde_json::json;
 use std::ops::Range;
@@ -105,8 +105,8 @@ impl GrainArgs {
     }
 
     /// Leaves out the weights of songs that were not `used`.
-    pub fn keep_blend(&mut self, songs: &[PathBuf], used: &[SongSource]) {
-        let is_used = |song: &PathBuf| used.iter().any(|used| used.path() == Some(song.as_path()));
+    pub fn keep_blend(&mut self, songs: &[SongSource], used: &[SongSource]) {
+        let is_used = |song: &SongSource| used.iter().any(|used| used.name() == song.name());
         let mut kept = songs.iter().map(is_used);
         self.blend.retain(|_| kept.next().unwrap_or(true));
     }
@@ -118,10 +118,7 @@ impl GrainArgs {
         }
         let sum: f64 = self.blend.iter().sum();
         let songs = || composer.pool().own_songs().iter().zip(&self.blend);
-        let name = |song: &PoolSong| match song.source.path() {
-            Some(path) => shown(path).to_string(),
-            None => song.title.clone(),
-        };
+        let name = |song: &PoolSong| song.source.name();
         let words: Vec<String> = songs()
             .map(|(song, weight)| {
                 format!("{weight} ({:.0} %) of {}", 100.0 * weight / sum, name(song))

@@ -5,7 +5,7 @@ use super::given::Given;
 use super::report::tell;
 use super::songs::{FolderOptions, Songs};
 use clap::{Args, ValueEnum};
-use neural_composer::dataset::{Dataset, SongSource};
+use neural_composer::dataset::Dataset;
 use neural_composer::display::Output;
 use neural_composer::generate::{
     BlockLearning, CodeLearning, GrainLearning, Learned, Learning, Model,
@@ -42,7 +42,7 @@ impl DeviceOption {
 /// Songs, and how to train on them.
 #[derive(Args, Clone)]
 pub struct TrainingOptions {
-    /// Songs or folders of songs; - is standard input [default: datasets/songs]
+    /// Songs, folders of songs or corpora; - is standard input [default: datasets/songs]
     songs: Vec<PathBuf>,
     #[command(flatten)]
     folders: FolderOptions,
@@ -198,15 +198,14 @@ impl TrainingOptions {
     pub fn songs(&self) -> Result<Songs> {
         match self.songs.as_slice() {
             [] => self.folders.songs(&[DEFAULT_SONGS.into()]),
-            named => self.folders.songs(named),
+            named => self.folders.songs_and_corpora(named),
         }
     }
 
     /// Learns from `songs`, and shows how that goes.
     pub fn learn(&self, kind: Kind, songs: &Songs) -> Result<Learned> {
-        let sources: Vec<SongSource> = songs.files.iter().cloned().map(SongSource::File).collect();
         let mut told = Told(LiveTraining::to(Output::for_progress()));
-        let mut learned = Model::learn(&sources, &self.learning(kind)?, &mut told)?;
+        let mut learned = Model::learn(&songs.sources(), &self.learning(kind)?, &mut told)?;
         learned.notes.extend(songs.notes.iter().chain(&learned.history.notes).cloned());
         if learned.history.stop == Stop::Interrupted {
             learned.notes.extend(self.checkpoints.line_to_go_on());
@@ -299,6 +298,10 @@ impl Observer for Told {
 
     fn epoch(&mut self, history: &History, position: &Position) {
         self.0.epoch(history, position);
+    }
+
+    fn preparing(&mut self, done: usize, songs: usize) {
+        self.0.preparing(done, songs);
     }
 
     fn prepared(&mut self, what: &dyn Display) {

@@ -3,6 +3,8 @@
 use super::streams::STREAM;
 use clap::Args;
 use neural_composer::audio::{FoundSongs, SubFolders, search_songs};
+use neural_composer::corpus::Corpus;
+use neural_composer::dataset::SongSource;
 use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -15,18 +17,40 @@ pub struct FolderOptions {
     recursive: bool,
 }
 
-/// Song files, and what there is to say of those that are not used.
+/// Songs, and what there is to say of those that are not used.
 #[derive(Default)]
 pub struct Songs {
     pub files: Vec<PathBuf>,
+    pub corpora: Vec<Corpus>,
     pub notes: Vec<String>,
+}
+
+impl Songs {
+    /// Files first, then the corpora's.
+    pub fn sources(&self) -> Vec<SongSource> {
+        let files = self.files.iter().cloned().map(SongSource::File);
+        files.chain(self.corpora.iter().flat_map(SongSource::of_corpus)).collect()
+    }
 }
 
 impl FolderOptions {
     /// Every song that was named, folders opened up; pieces of ours only where they are named.
     pub fn songs(&self, named: &[PathBuf]) -> Result<Songs> {
+        if let Some(corpus) = named.iter().find(|path| Corpus::is_at(path)) {
+            let found = format!("{}, a corpus: name the songs themselves", shown(corpus));
+            return Err(Error::argument("songs", "files, or folders of files", found));
+        }
+        self.songs_and_corpora(named)
+    }
+
+    /// As [`songs`](Self::songs), where corpora will do, too.
+    pub fn songs_and_corpora(&self, named: &[PathBuf]) -> Result<Songs> {
         let mut songs = Songs::default();
         for path in named {
+            if Corpus::is_at(path) {
+                songs.corpora.push(Corpus::open(path)?);
+                continue;
+            }
             let found = self.search(path)?;
             songs.notes.extend(found.notes());
             songs.files.extend(self.require_song(found)?);
@@ -39,7 +63,8 @@ impl FolderOptions {
         let mut found = self.search(named)?;
         found.songs.append(&mut found.composed);
         found.songs.sort();
-        Ok(Songs { notes: found.notes(), files: self.require_song(found)? })
+        let notes = found.notes();
+        Ok(Songs { files: self.require_song(found)?, notes, ..Songs::default() })
     }
 
     fn search(&self, path: &Path) -> Result<FoundSongs> {

@@ -68,6 +68,7 @@ impl Train {
             .fact("parameters", model.parameter_count())
             .fact("losses", losses)
             .fact("training_seconds", history.seconds())
+            .fact("waited_seconds", history.waited_seconds())
             .warn(learned.notes)
             .interrupted(history.stop == Stop::Interrupted);
         target.deliver(report)

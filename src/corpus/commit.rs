@@ -2,9 +2,10 @@
 
 use super::builder::Build;
 use super::contents::{self, Contents};
-use super::entry::{Entry, Stored};
+use super::entry::{Entry, SongFacts, Stored, is_key};
 use super::shards::{self, Member, Shard, shards_in};
 use super::work::Outcome;
+use super::{PREPARED, PREPARED_ENDING};
 use crate::words::shown;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -109,6 +110,28 @@ impl Build<'_> {
                 std::fs::remove_file(&path).map_err(Error::io(&path, "remove the old shard"))?;
             }
         }
+        self.forget_prepared(contents);
         Ok(())
+    }
+
+    /// Removes what was made of songs that are gone; it can be made again, so that what stays for a
+    /// while does no harm.
+    fn forget_prepared(&self, contents: &Contents) {
+        let stored = contents.entries.iter().filter(|entry| entry.stored.is_some());
+        let facts = stored.filter_map(|entry| entry.facts.as_ref());
+        let keys: HashSet<&str> = facts.map(SongFacts::key).collect();
+        let in_folder = |folder: PathBuf| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect::<Vec<_>>()
+        };
+        for folder in in_folder(self.output.join(PREPARED)) {
+            for path in in_folder(folder) {
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let key = name.strip_suffix(PREPARED_ENDING);
+                if key.is_some_and(|key| is_key(key) && !keys.contains(key)) {
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+        }
     }
 }

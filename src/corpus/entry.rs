@@ -87,6 +87,12 @@ pub(super) fn key(content_sha256: &str) -> &str {
     content_sha256.get(..KEY_DIGITS).unwrap_or(content_sha256)
 }
 
+/// Whether `text` is a key as [`key`] makes it.
+pub(super) fn is_key(text: &str) -> bool {
+    text.len() == KEY_DIGITS
+        && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// Hexadecimal digits.
 pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()

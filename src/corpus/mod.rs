@@ -9,6 +9,7 @@
 //!   contents.parquet                   a row for each file of the folder
 //!   shards/00000-1c2a90f3e05b7d46.tar  KEY.flac and KEY.json of each song
 //!   shards/32768-88e0c1b2d3f4a596.tar
+//!   prepared/                          what training made of songs; may be removed at any time
 //!   .corpus-lock                       empty, but while somebody builds
 //! ```
 //!
@@ -90,5 +91,10 @@ pub use shares::Shares;
 pub use summary::Summary;
 pub(crate) use summary::frequencies;
 
+/// The folder of what others keep beside the shards.
+const PREPARED: &str = "prepared";
+/// What follows a song's key in the names of its files there.
+pub(crate) const PREPARED_ENDING: &str = ".safetensors";
+
 /// Of the format, and of what decodes and measures: with another one a corpus is built anew.
-const VERSION: &str = "1";
+pub(crate) const VERSION: &str = "1";

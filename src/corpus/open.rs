@@ -61,6 +61,12 @@ impl Corpus {
         Self::of(folder, Contents::read(&table)?)
     }
 
+    /// Whether a folder is a corpus, or one whose first build has not ended.
+    pub fn is_at(folder: impl AsRef<Path>) -> bool {
+        let folder = folder.as_ref();
+        folder.join(contents::NAME).is_file() || folder.join(super::lock::NAME).is_file()
+    }
+
     pub(super) fn of(folder: &Path, contents: Contents) -> Result<Self> {
         let table = folder.join(contents::NAME);
         let damaged = |what: &str| {
@@ -95,6 +101,19 @@ impl Corpus {
     /// The songs that are stored, sorted by path; the n-th is that of [`song`](Self::song).
     pub fn songs(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.songs.iter().map(|row| &self.contents.entries[*row])
+    }
+
+    /// What is known of the song that [`song`](Self::song) of the same number reads, for one that is
+    /// there.
+    pub(crate) fn entry_of(&self, song: usize) -> &Entry {
+        &self.contents.entries[self.songs[song]]
+    }
+
+    /// Where other parts of the program keep what they have made of the songs; not made here.
+    ///
+    /// The files of a song begin with its [key](super::SongFacts::key): when it goes, they go.
+    pub(crate) fn prepared_folder(&self) -> PathBuf {
+        self.folder.join(super::PREPARED)
     }
 
     /// How many songs are stored.

@@ -1,6 +1,6 @@
 //! Batches of sequences.
 
-use super::Dataset;
+use super::{Dataset, Sequence};
 use crate::{Result, interrupt};
 use candle_core::{Device, Tensor};
 use rand::SeedableRng;
@@ -76,6 +76,11 @@ impl Dataset {
 
     pub(crate) fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
         interrupt::check()?;
+        self.read_batch(indices, device)
+    }
+
+    /// As [`batch`](Self::batch), on a thread that nobody stops.
+    pub(crate) fn read_batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
         let (steps, width) = (self.settings.sequence_blocks, self.blocks().width());
         let shape = (indices.len(), steps, width);
         let mut zeros = vec![0.0; width];
@@ -83,10 +88,17 @@ impl Dataset {
         let mut inputs = Vec::with_capacity(indices.len() * steps * width);
         let mut targets = Vec::with_capacity(inputs.capacity());
         for index in indices {
-            inputs.extend_from_slice(self.sequence(*index)?);
-            let sequence = self.sequences[*index];
-            for block in sequence.first_block..sequence.first_block + steps {
-                targets.extend_from_slice(self.target_row(sequence.song, block, &zeros));
+            let Some(Sequence { song, first_block }) = self.sequences.get(*index).copied() else {
+                self.sequence(*index)?;
+                continue;
+            };
+            // With the block after it, or zeros past the end.
+            let blocks = first_block..first_block + steps + 1;
+            let rows = self.songs[song].rows.get(blocks, &self.normaliser)?;
+            inputs.extend_from_slice(&rows[..steps * width]);
+            targets.extend_from_slice(&rows[width..]);
+            if rows.len() == steps * width {
+                targets.extend_from_slice(&zeros);
             }
         }
         Ok(Batch {

@@ -39,10 +39,10 @@ pub(crate) struct Gathered<T> {
 ///
 /// # Errors
 /// [`Error::Memory`]: how long they are, what they would take, and what to do.
-fn check_room(songs: &[SongSource], need: Need) -> Result<()> {
+pub(crate) fn check_room(songs: &[&SongSource], need: Need) -> Result<()> {
     let Some(free) = available_bytes().filter(|_| songs.len() > 1) else { return Ok(()) };
     // One that is too long is not used.
-    let lengths = songs.iter().filter_map(SongSource::seconds);
+    let lengths = songs.iter().filter_map(|song| song.seconds());
     let seconds: f64 = lengths.filter(|seconds| *seconds <= Need::LONGEST_SECONDS).sum();
     let needed = need.bytes(seconds);
     if needed <= free {
@@ -63,17 +63,28 @@ fn check_room(songs: &[SongSource], need: Need) -> Result<()> {
 /// songs in all).
 ///
 /// # Errors
-/// [`Error::Memory`] when they take more than is free;
-/// [`Error::Argument`] when there is no song; what is wrong with it when the only one cannot be used,
-/// [`Error::Data`] with every reason when none of several can; [`Error::Interrupted`] on a request to
-/// stop.
+/// [`Error::Memory`] when they take more than is free; what [`gather_with_room`] reports.
 pub(crate) fn gather<T>(
     songs: &[SongSource],
     need: Need,
     progress: &mut dyn FnMut(usize, usize),
+    read: impl FnMut(&SongSource) -> Result<T>,
+) -> Result<Gathered<T>> {
+    check_room(&songs.iter().collect::<Vec<_>>(), need)?;
+    gather_with_room(songs, progress, read)
+}
+
+/// As [`gather`], where there is room for them.
+///
+/// # Errors
+/// [`Error::Argument`] when there is no song; what is wrong with it when the only one cannot be used,
+/// [`Error::Data`] with every reason when none of several can; [`Error::Interrupted`] on a request to
+/// stop.
+pub(crate) fn gather_with_room<T>(
+    songs: &[SongSource],
+    progress: &mut dyn FnMut(usize, usize),
     mut read: impl FnMut(&SongSource) -> Result<T>,
 ) -> Result<Gathered<T>> {
-    check_room(songs, need)?;
     let (mut used, mut problems) = (Vec::new(), Vec::new());
     for (done, song) in songs.iter().enumerate() {
         progress(done, songs.len());
@@ -83,7 +94,7 @@ pub(crate) fn gather<T>(
         match read(song) {
             Ok(read) => used.push(read),
             Err(stopped @ Error::Interrupted(_)) => return Err(stopped),
-            Err(problem) => problems.push((song.path().unwrap_or(Path::new("")), problem)),
+            Err(problem) => problems.push((song.place().unwrap_or(Path::new("")), problem)),
         }
     }
     progress(songs.len(), songs.len());

@@ -9,6 +9,8 @@ pub mod codes;
 mod fitness;
 mod gathering;
 pub mod grains;
+mod prepared;
+mod rows;
 mod settings;
 mod source;
 
@@ -16,14 +18,18 @@ pub use batch::{Batch, Batches, TensorDevice};
 pub(crate) use fitness::too_short;
 pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
+use gathering::{check_room, gather_with_room};
 pub use settings::DatasetSettings;
-pub use source::SongSource;
+pub use source::{CorpusSong, SongSource};
 pub(crate) use source::{FitSong, unusable};
 
 use crate::audio::{self, Audio, Need, Song, SubFolders};
-use crate::features::{Blocks, Normaliser};
+use crate::features::{Blocks, Normaliser, RowStatistics};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
+use prepared::Prepared;
+use rows::Rows;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,7 +46,9 @@ pub struct DatasetSong {
     pub sequences: usize,
     /// What the decoder had to put up with.
     pub warnings: Vec<String>,
-    rows: Arc<[f32]>,
+    rows: Rows,
+    /// Where they are in a file: what tells them from others.
+    key: Option<String>,
 }
 
 /// A run of consecutive blocks of one song.
@@ -109,32 +117,54 @@ impl Dataset {
         Self::of(&audio.iter().cloned().map(source).collect::<Vec<_>>(), settings)
     }
 
-    /// Songs from anywhere; of a file only its rows stay in memory.
+    /// Songs from anywhere; of a file only its rows stay in memory, of a song in a corpus nothing.
+    ///
+    /// Rows of a corpus's songs are computed once, and lie beside its shards, in `prepared/`: as many
+    /// bytes as the blocks have numbers, four times. Training reads them from there.
     ///
     /// # Errors
     /// When nothing is long enough for a sequence, or the settings are impossible.
     pub fn of(songs: &[SongSource], settings: DatasetSettings) -> Result<Self> {
+        Self::with_progress(songs, settings, &mut |_, _| ())
+    }
+
+    /// As [`of`](Self::of); `progress` is told (songs done, songs in all) while songs of a corpus are
+    /// prepared.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn with_progress(
+        songs: &[SongSource],
+        settings: DatasetSettings,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
         let _job = interrupt::begin()?;
         settings.check()?;
-        let gathered =
-            gather(songs, settings.need(), &mut |_, _| (), |song| settings.rows_of(song))?;
+        let in_memory: Vec<_> = songs.iter().filter(|song| song.in_corpus().is_none()).collect();
+        check_room(&in_memory, settings.need())?;
+        prepared::prepare(songs, &settings, progress)?;
+        let mut all = RowStatistics::none(settings.blocks.width());
+        let gathered = gather_with_room(songs, &mut |_, _| (), |source| {
+            let (song, statistics) = settings.song(source)?;
+            all.merge(&statistics)?;
+            Ok(song)
+        })?;
         let Gathered { used: mut songs, skipped } = gathered;
-        let normaliser = Normaliser::fit(
-            settings.blocks.width(),
-            songs.iter().map(|(_, rows)| rows.as_slice()),
-        )?;
+        let normaliser = Normaliser::from_rows(&all)?;
         let mut sequences = Vec::new();
-        for (index, (song, rows)) in songs.iter_mut().enumerate() {
-            normaliser.apply(rows)?;
+        for (index, song) in songs.iter_mut().enumerate() {
+            if let Rows::Memory(rows) = &mut song.rows {
+                // Nobody else has them yet: they are not copied.
+                normaliser.apply(Arc::make_mut(rows))?;
+            }
             sequences.extend(
                 (0..song.sequences)
                     .map(|i| Sequence { song: index, first_block: i * settings.stride_blocks }),
             );
         }
-        let songs = songs.into_iter().map(|(song, rows)| DatasetSong { rows: rows.into(), ..song });
         Ok(Self {
             settings,
-            songs: songs.collect(),
+            songs: songs.into(),
             skipped: skipped.into(),
             sequences: sequences.into(),
             normaliser,
@@ -178,7 +208,7 @@ impl Dataset {
 
     /// Blocks of all songs together.
     pub fn block_count(&self) -> usize {
-        self.songs.iter().map(|song| song.block_count(self.blocks().width())).sum()
+        self.songs.iter().map(|song| song.rows.count(self.blocks().width())).sum()
     }
 
     /// Length of all songs together.
@@ -189,8 +219,9 @@ impl Dataset {
     /// The normalised rows of sequence `index`, oldest first.
     ///
     /// # Errors
-    /// [`Error::Argument`] when there is no such sequence.
-    pub fn sequence(&self, index: usize) -> Result<&[f32]> {
+    /// [`Error::Argument`] when there is no such sequence; [`Error::Io`] and [`Error::Data`] when rows
+    /// of a corpus are gone or damaged.
+    pub fn sequence(&self, index: usize) -> Result<Cow<'_, [f32]>> {
         let Some(sequence) = self.sequences.get(index) else {
             return Err(Error::argument(
                 "sequence",
@@ -198,9 +229,8 @@ impl Dataset {
                 index,
             ));
         };
-        let width = self.blocks().width();
-        let start = sequence.first_block * width;
-        Ok(&self.songs[sequence.song].rows[start..start + self.settings.sequence_blocks * width])
+        let blocks = sequence.first_block..sequence.first_block + self.settings.sequence_blocks;
+        self.songs[sequence.song].rows.get(blocks, &self.normaliser)
     }
 
     /// Song `index` as the network takes it in: at the blocks' rate, mono, filled up to whole blocks.
@@ -212,9 +242,20 @@ impl Dataset {
             let expected = format!("a number below {}, the count of songs", self.songs.len());
             return Err(Error::argument("song", expected, index));
         };
-        let mut rows = song.rows.to_vec();
+        let count = song.rows.count(self.blocks().width());
+        let mut rows = song.rows.get(0..count, &self.normaliser)?.into_owned();
         self.normaliser.undo(&mut rows)?;
         Audio::mono(self.blocks().samples(&rows)?, self.blocks().sample_rate_hz)
+    }
+
+    /// Whether rows are read from files.
+    pub(crate) fn is_in_files(&self) -> bool {
+        self.songs.iter().any(|song| matches!(song.rows, Rows::File(_)))
+    }
+
+    /// What tells the song of sequence `index` from others, where its rows are in a file.
+    pub(crate) fn key_of(&self, index: usize) -> Option<&str> {
+        self.songs[self.sequences.get(index)?.song].key.as_deref()
     }
 
     /// The title of the song that sequence `index` is from, and where in it the sequence starts.
@@ -237,10 +278,15 @@ impl Dataset {
         let is_validation =
             |i: &usize| ((*i + 1) as f64 * fraction).floor() > (*i as f64 * fraction).floor();
         let (validation, others): (Vec<_>, Vec<_>) = (0..self.len()).partition(is_validation);
-        let training: Vec<_> = others
-            .into_iter()
-            .filter(|other| !validation.iter().any(|kept| self.overlap(*kept, *other)))
-            .collect();
+        // Both are in the songs' order: only neighbours can share a block.
+        let shared = |other: &usize| {
+            let next = validation.partition_point(|kept| kept < other);
+            let after = validation[next..].iter();
+            let before = validation[..next].iter().rev();
+            after.take_while(|kept| self.overlap(**kept, *other)).next().is_some()
+                || before.take_while(|kept| self.overlap(**kept, *other)).next().is_some()
+        };
+        let training: Vec<_> = others.into_iter().filter(|other| !shared(other)).collect();
         if training.is_empty() || (fraction > 0.0 && validation.is_empty()) {
             return Err(Error::argument(
                 "validation",
@@ -258,13 +304,6 @@ impl Dataset {
     fn overlap(&self, a: usize, b: usize) -> bool {
         let (a, b) = (self.sequences[a], self.sequences[b]);
         a.song == b.song && a.first_block.abs_diff(b.first_block) < self.settings.sequence_blocks
-    }
-
-    /// The row after block `block` of `song`: the next block, or a block of zeros past the end.
-    fn target_row<'a>(&'a self, song: usize, block: usize, zeros: &'a [f32]) -> &'a [f32] {
-        let width = self.blocks().width();
-        let start = (block + 1) * width;
-        self.songs[song].rows.get(start..start + width).unwrap_or(zeros)
     }
 }
 
@@ -304,12 +343,6 @@ impl std::fmt::Display for Dataset {
     }
 }
 
-impl DatasetSong {
-    fn block_count(&self, width: usize) -> usize {
-        self.rows.len() / width
-    }
-}
-
 impl DatasetSettings {
     /// What songs take while they are read: their samples, and twice their rows.
     fn need(&self) -> Need {
@@ -318,31 +351,34 @@ impl DatasetSettings {
         Need { work: "to learn from", bytes_per_second: (numbers * size_of::<f32>() as f64) as u64 }
     }
 
-    /// A song's blocks, not yet normalised.
-    fn rows_of(&self, source: &SongSource) -> Result<(DatasetSong, Vec<f32>)> {
-        let blocks = self.blocks;
-        let FitSong { title, audio, warnings, .. } =
-            source.mono_at(blocks.sample_rate_hz, self.need())?;
-        let rows = blocks.spectra(&audio)?;
-        let sequences = self.sequences_in(rows.len() / blocks.width());
-        if sequences == 0 {
-            let needed = self.sequence_blocks as f64 * blocks.block_seconds();
-            let why = format!("a training sequence of {}", counted(self.sequence_blocks, "block"));
-            return Err(too_short(
-                &source.name(),
-                (audio.duration_seconds(), needed),
-                &why,
-                &warnings,
-            ));
-        }
-        let song = DatasetSong {
-            title,
-            path: source.path().map(Path::to_path_buf),
-            duration_seconds: audio.duration_seconds(),
-            sequences,
-            warnings,
-            rows: Arc::new([]),
+    /// A song's blocks, not yet normalised, and their statistics.
+    fn song(&self, source: &SongSource) -> Result<(DatasetSong, RowStatistics)> {
+        let width = self.blocks.width();
+        let read = match source.in_corpus() {
+            Some(song) => {
+                let Prepared { rows, statistics, seconds, warnings } = Prepared::of(song, self)?;
+                let key = Some(song.key().to_owned());
+                (source.title(), Rows::File(Arc::new(rows)), key, statistics, seconds, warnings)
+            }
+            None => {
+                let FitSong { title, audio, warnings, .. } =
+                    source.mono_at(self.blocks.sample_rate_hz, self.need())?;
+                let rows = self.blocks.spectra(&audio)?;
+                let statistics = RowStatistics::of(width, &rows);
+                let seconds = audio.duration_seconds();
+                (title, Rows::Memory(rows.into()), None, statistics, seconds, warnings)
+            }
         };
-        Ok((song, rows))
+        let (title, rows, key, statistics, duration_seconds, warnings) = read;
+        let sequences = self.sequences_in(rows.count(width));
+        if sequences == 0 {
+            let needed = self.sequence_blocks as f64 * self.blocks.block_seconds();
+            let why = format!("a training sequence of {}", counted(self.sequence_blocks, "block"));
+            let lengths = (duration_seconds, needed);
+            return Err(too_short(&source.name(), lengths, &why, &warnings));
+        }
+        let path = source.path().map(Path::to_path_buf);
+        let song = DatasetSong { title, path, duration_seconds, sequences, warnings, rows, key };
+        Ok((song, statistics))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fitness::{Measured, make_fit, offset_of, without_offset};
 use crate::audio::{Audio, Decoder, Need, Resampler, Song, extend, mix_to_mono};
+use crate::corpus::{Corpus, Entry, SongFacts};
 use crate::words::{one_line, shown};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ pub enum SongSource {
     File(PathBuf),
     /// An opened song.
     Song(Song),
+    /// A song of a corpus, read when it is needed.
+    InCorpus(CorpusSong),
     /// Any sound, under a name.
     Audio {
         /// What people call it.
@@ -20,6 +23,36 @@ pub enum SongSource {
         /// The samples.
         audio: Audio,
     },
+}
+
+/// A song of a [`Corpus`].
+#[derive(Clone, Debug)]
+pub struct CorpusSong {
+    corpus: Corpus,
+    song: usize,
+    /// The corpus, and in it what the song was read from.
+    place: PathBuf,
+}
+
+impl CorpusSong {
+    /// The song's row of the table.
+    pub fn entry(&self) -> &Entry {
+        self.corpus.entry_of(self.song)
+    }
+
+    /// Where it is.
+    pub fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
+    /// Of what the sound depends on: the name of the song's members in its shard.
+    pub(crate) fn key(&self) -> &str {
+        self.entry().facts.as_ref().map_or("", SongFacts::key)
+    }
+
+    fn decoder(&self) -> Result<Decoder> {
+        self.corpus.song(self.song)
+    }
 }
 
 /// A song as a dataset takes it in.
@@ -37,6 +70,23 @@ pub(crate) struct FitSong {
 }
 
 impl SongSource {
+    /// All songs of a corpus, in its order.
+    ///
+    /// ```no_run
+    /// use neural_composer::corpus::Corpus;
+    /// use neural_composer::dataset::{Dataset, DatasetSettings, SongSource};
+    /// let songs = SongSource::of_corpus(&Corpus::open("corpus")?);
+    /// let data = Dataset::of(&songs, DatasetSettings::fast())?;
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    pub fn of_corpus(corpus: &Corpus) -> Vec<Self> {
+        let song = |(song, entry): (usize, &Entry)| {
+            let place = corpus.folder().join(&entry.path);
+            Self::InCorpus(CorpusSong { corpus: corpus.clone(), song, place })
+        };
+        corpus.songs().enumerate().map(song).collect()
+    }
+
     /// All samples, all channels.
     ///
     /// # Errors
@@ -44,8 +94,21 @@ impl SongSource {
     pub fn audio(&self) -> Result<Audio> {
         match self {
             Self::File(path) => Decoder::open(path)?.read_all(),
+            Self::InCorpus(song) => song.decoder()?.read_all(),
             Self::Song(song) => Ok(song.audio().clone()),
             Self::Audio { audio, .. } => Ok(audio.clone()),
+        }
+    }
+
+    /// A stream over its samples; nothing for what is in memory.
+    ///
+    /// # Errors
+    /// As [`audio`](Self::audio).
+    pub fn decoder(&self) -> Option<Result<Decoder>> {
+        match self {
+            Self::File(path) => Some(Decoder::open(path)),
+            Self::InCorpus(song) => Some(song.decoder()),
+            Self::Song(_) | Self::Audio { .. } => None,
         }
     }
 
@@ -78,12 +141,13 @@ impl SongSource {
     /// # Errors
     /// As [`mono_at`](Self::mono_at).
     pub(crate) fn fit_at(&self, rate: u32, stereo: bool, need: Need) -> Result<FitSong> {
+        let streamed = self.decoder().transpose()?;
         let (title, own_rate, channel_count);
         let (mut channels, fingerprint, measured, mut warnings);
-        match self {
-            Self::File(path) => {
-                let mut decoder = Decoder::open(path)?;
-                (title, own_rate) = (decoder.title(), decoder.sample_rate_hz());
+        match streamed {
+            Some(mut decoder) => {
+                let path = self.place().unwrap_or(decoder.path()).to_owned();
+                (title, own_rate) = (self.title_of(&decoder), decoder.sample_rate_hz());
                 channel_count = decoder.channel_count();
                 let both = stereo && channel_count == 2;
                 let mut marks = Fingerprint::new(own_rate, channel_count);
@@ -93,7 +157,7 @@ impl SongSource {
                 channels = vec![Vec::new(); count];
                 let mut take = |new: &[Vec<f32>]| -> Result<()> {
                     let pairs = channels.iter_mut().zip(new);
-                    pairs.into_iter().try_for_each(|(to, new)| extend(to, new, path))
+                    pairs.into_iter().try_for_each(|(to, new)| extend(to, new, &path))
                 };
                 decoder.each_chunk(Some(need), &mut |chunk| {
                     marks.push(chunk);
@@ -108,8 +172,12 @@ impl SongSource {
                 // The decoder tells what it made silent.
                 measured = Measured { peak: decoder.peak(), not_finite: 0 };
                 warnings = decoder.warnings();
+                if let Self::InCorpus(song) = self {
+                    let facts = song.entry().facts.as_ref();
+                    warnings.extend(facts.iter().flat_map(|facts| facts.warnings.iter().cloned()));
+                }
             }
-            Self::Song(_) | Self::Audio { .. } => {
+            None => {
                 let audio = self.audio()?;
                 need.check(self.name().as_ref(), audio.duration_seconds())?;
                 (title, own_rate) = (self.title(), audio.sample_rate_hz());
@@ -136,6 +204,7 @@ impl SongSource {
     pub(crate) fn seconds(&self) -> Option<f64> {
         match self {
             Self::File(path) => Decoder::open(path).ok()?.expected_seconds(),
+            Self::InCorpus(song) => song.entry().facts.as_ref().map(|facts| facts.seconds),
             Self::Song(song) => Some(song.audio().duration_seconds()),
             Self::Audio { audio, .. } => Some(audio.duration_seconds()),
         }
@@ -143,13 +212,21 @@ impl SongSource {
 
     /// The name of its file without the folder, or else its title.
     pub(crate) fn short_name(&self) -> String {
-        let name = self.path().and_then(Path::file_name);
+        let name = self.place().and_then(Path::file_name);
         name.map_or_else(|| self.title(), |name| name.to_string_lossy().into_owned())
     }
 
     /// What errors call it: the file, or else its title.
-    pub(crate) fn name(&self) -> String {
-        self.path().map_or_else(|| self.title(), |path| shown(path).to_string())
+    pub fn name(&self) -> String {
+        self.place().map_or_else(|| self.title(), |path| shown(path).to_string())
+    }
+
+    /// The song of a corpus that it is.
+    pub(crate) fn in_corpus(&self) -> Option<&CorpusSong> {
+        match self {
+            Self::InCorpus(song) => Some(song),
+            _ => None,
+        }
     }
 
     /// What people call it.
@@ -159,6 +236,7 @@ impl SongSource {
                 one_line(&path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy())
             }
             Self::Song(song) => song.title().to_owned(),
+            Self::InCorpus(song) => one_line(song.entry().title()),
             Self::Audio { title, .. } => title.clone(),
         }
     }
@@ -168,7 +246,23 @@ impl SongSource {
         match self {
             Self::File(path) => Some(path),
             Self::Song(song) => Some(song.path()),
-            Self::Audio { .. } => None,
+            Self::InCorpus(_) | Self::Audio { .. } => None,
+        }
+    }
+
+    /// Where it is found again: its file, or its corpus and what it is called there.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        match self {
+            Self::InCorpus(song) => Some(&song.place),
+            _ => self.path(),
+        }
+    }
+
+    /// The title of a song that is being read.
+    fn title_of(&self, decoder: &Decoder) -> String {
+        match self {
+            Self::File(_) => decoder.title(),
+            _ => self.title(),
         }
     }
 }
@@ -216,7 +310,7 @@ impl Fingerprint {
 
 /// Names the song in an error about what is in it.
 pub(crate) fn unusable(source: &SongSource, problem: &str) -> Error {
-    match source.path() {
+    match source.place() {
         Some(path) => Error::audio(path, problem),
         None => Error::Data(format!("{}: {problem}", source.title())),
     }

@@ -43,7 +43,7 @@ impl LossRun {
 ///         train_loss: 1.0 / epoch as f64,
 ///         validation_loss: Some(1.2 / epoch as f64),
 ///         learning_rate: 1e-3,
-///         seconds: 0.5,
+///         seconds: 0.5, waited_seconds: 0.0,
 ///     })
 ///     .collect();
 /// let chart = LossChart::new(vec![LossRun { name: "LSTM".into(), points }]);

@@ -29,7 +29,7 @@ pub(crate) use correlation::correlation;
 pub use griffin_lim::{GriffinLim, magnitudes};
 pub use key::Key;
 pub use mel::{LogMel, MelSettings};
-pub use normaliser::{MIN_DEVIATION, Normaliser};
+pub use normaliser::{MIN_DEVIATION, Normaliser, RowStatistics};
 pub use novelty::section_boundaries;
 pub use pitch_bands::PitchBands;
 pub use principal::PrincipalComponents;

@@ -24,39 +24,115 @@ pub struct Normaliser {
     deviation: Numbers,
 }
 
-impl Normaliser {
-    /// Fits on groups of rows (one group a song), `width` numbers a row. Sums run in double
-    /// precision, in two passes; the deviation is the population's (divided by the row count).
-    ///
-    /// # Errors
-    /// [`Error::Data`] when there is no row.
-    pub fn fit<'a>(
-        width: usize,
-        groups: impl IntoIterator<Item = &'a [f32]> + Clone,
-    ) -> Result<Self> {
-        let rows = || groups.clone().into_iter().flat_map(|group| group.chunks_exact(width));
-        let count = rows().count();
+/// How many rows there are, and mean and summed squared deviation of every number of a row.
+///
+/// Within a song in two passes, over songs by the update of Chan, Golub and LeVeque (1983), all in
+/// double precision: the same songs in the same order give the same bits, whether they are in memory
+/// together or one after the other.
+///
+/// ```
+/// use neural_composer::features::RowStatistics;
+/// let mut all = RowStatistics::of(1, &[1.0, 2.0]);
+/// all.merge(&RowStatistics::of(1, &[6.0]))?;
+/// assert_eq!((all.rows, all.mean[0], all.squares[0]), (3, 3.0, 14.0));
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowStatistics {
+    /// How many rows.
+    pub rows: u64,
+    /// The mean of each number of a row.
+    pub mean: Vec<f64>,
+    /// The sum of the squared differences from that mean.
+    pub squares: Vec<f64>,
+}
+
+impl RowStatistics {
+    /// Of no row of `width` numbers.
+    pub fn none(width: usize) -> Self {
+        Self { rows: 0, mean: vec![0.0; width], squares: vec![0.0; width] }
+    }
+
+    /// Of `rows`, `width` numbers each; what fills no row does not count.
+    pub fn of(width: usize, rows: &[f32]) -> Self {
+        let mut all = Self::none(width);
+        let count = rows.len() / width.max(1);
         if count == 0 {
-            return Err(Error::Data("there is no block to fit the normalisation on".into()));
+            return all;
         }
-        let mut mean = vec![0f64; width];
-        for row in rows() {
-            for (sum, value) in mean.iter_mut().zip(row) {
+        for row in rows.chunks_exact(width) {
+            for (sum, value) in all.mean.iter_mut().zip(row) {
                 *sum += f64::from(*value);
             }
         }
-        mean.iter_mut().for_each(|sum| *sum /= count as f64);
-        let mut variance = vec![0f64; width];
-        for row in rows() {
-            for ((sum, mean), value) in variance.iter_mut().zip(&mean).zip(row) {
+        all.mean.iter_mut().for_each(|sum| *sum /= count as f64);
+        for row in rows.chunks_exact(width) {
+            for ((sum, mean), value) in all.squares.iter_mut().zip(&all.mean).zip(row) {
                 *sum += (f64::from(*value) - mean).powi(2);
             }
         }
-        let deviation =
-            variance.iter().map(|sum| ((sum / count as f64).sqrt() as f32).max(MIN_DEVIATION));
+        all.rows = count as u64;
+        all
+    }
+
+    /// Counts `others`, too.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for rows of another width.
+    pub fn merge(&mut self, others: &Self) -> Result<()> {
+        if others.mean.len() != self.mean.len() || others.squares.len() != self.squares.len() {
+            let expected = format!("statistics of rows of {} numbers", self.mean.len());
+            return Err(Error::argument("others", expected, others.mean.len()));
+        }
+        if others.rows == 0 {
+            return Ok(());
+        }
+        if self.rows == 0 {
+            *self = others.clone();
+            return Ok(());
+        }
+        let (before, new) = (self.rows as f64, others.rows as f64);
+        let all = before + new;
+        let own = self.mean.iter_mut().zip(&mut self.squares);
+        for ((mean, squares), (other, other_squares)) in
+            own.zip(others.mean.iter().zip(&others.squares))
+        {
+            let apart = other - *mean;
+            *mean += apart * (new / all);
+            *squares += other_squares + apart * apart * (before * new / all);
+        }
+        self.rows += others.rows;
+        Ok(())
+    }
+}
+
+impl Normaliser {
+    /// Fits on groups of rows (one group a song), `width` numbers a row; see [`RowStatistics`]. The
+    /// deviation is the population's (divided by the row count).
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is no row.
+    pub fn fit<'a>(width: usize, groups: impl IntoIterator<Item = &'a [f32]>) -> Result<Self> {
+        let mut all = RowStatistics::none(width);
+        for group in groups {
+            all.merge(&RowStatistics::of(width, group))?;
+        }
+        Self::from_rows(&all)
+    }
+
+    /// As [`fit`](Self::fit), from what was counted of the rows.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is no row.
+    pub fn from_rows(statistics: &RowStatistics) -> Result<Self> {
+        let count = statistics.rows as f64;
+        if statistics.rows == 0 {
+            return Err(Error::Data("there is no block to fit the normalisation on".into()));
+        }
+        let deviation = |squares: &f64| ((squares / count).sqrt() as f32).max(MIN_DEVIATION);
         Ok(Self {
-            deviation: deviation.collect(),
-            mean: mean.iter().map(|mean| *mean as f32).collect(),
+            mean: statistics.mean.iter().map(|mean| *mean as f32).collect(),
+            deviation: statistics.squares.iter().map(deviation).collect(),
         })
     }
 

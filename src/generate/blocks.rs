@@ -42,7 +42,8 @@ impl BlockLearning {
         observer: &mut dyn Observer,
     ) -> Result<(Network, Dataset, History)> {
         let _job = interrupt::begin()?;
-        let data = Dataset::of(songs, self.dataset)?;
+        let preparing = &mut |done, songs| observer.preparing(done, songs);
+        let data = Dataset::with_progress(songs, self.dataset, preparing)?;
         let mut config = NetworkConfig::stack(data.blocks().width(), self.layers.clone())
             .dense_activation(self.dense_activation);
         config.recurrent_input = self.recurrent_input;

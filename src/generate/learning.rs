@@ -94,7 +94,7 @@ impl Learned {
 /// The songs that were not skipped.
 fn used(songs: &[SongSource], skipped: &[Skipped]) -> Vec<SongSource> {
     let is_used = |song: &&SongSource| {
-        let path = song.path();
+        let path = song.place();
         path.is_none_or(|path| skipped.iter().all(|skipped| skipped.path != path))
     };
     songs.iter().filter(is_used).cloned().collect()

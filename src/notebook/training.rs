@@ -9,6 +9,7 @@ use crate::display::{
 use crate::generate::{self, Model, Options, Seed};
 use crate::model::{ModelKind, Network};
 use crate::train::{self, History, InTraining, Observer, Position, Saved, Stop, Training};
+use crate::words::counted;
 use crate::{Error, Result, interrupt};
 use std::path::Path;
 
@@ -118,6 +119,12 @@ impl Observer for LiveTraining {
         let (line, epochs) = (&progress.line, position.epochs);
         let drawn = || bundle(history, &with_notes(line.clone(), history), epochs, "");
         self.live.update(&progress, drawn);
+    }
+
+    fn preparing(&mut self, done: usize, songs: usize) {
+        let line = format!("{} of {} prepared", plain::count(done as u64), counted(songs, "song"));
+        let progress = Progress { done: done as u64, total: songs as u64, line };
+        self.live.update(&progress, || Bundle::from_text(&progress.line));
     }
 
     fn saved(&mut self, saved: &Saved<'_>) {

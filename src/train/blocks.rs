@@ -1,5 +1,6 @@
 //! Training a network of blocks: it predicts the next row of each sequence.
 
+use super::ahead::Ahead;
 use super::backpropagation::{Backpropagation, Part};
 use super::checkpoints::{Fingerprint, Identity};
 use super::fit::fit;
@@ -50,6 +51,7 @@ struct NextBlock<'a> {
     criterion: Criterion,
     backpropagation: Backpropagation,
     dropout: Dropout,
+    ahead: Ahead,
     /// The sequences trained on, in the epoch's order.
     training: Vec<usize>,
     validation: Vec<usize>,
@@ -76,6 +78,7 @@ impl<'a> NextBlock<'a> {
             criterion,
             backpropagation,
             dropout,
+            ahead: Ahead::new(data, settings.batch_size),
             training,
             validation,
         })
@@ -109,12 +112,14 @@ impl Objective for NextBlock<'_> {
         // From the same order each time: an epoch's is its own, whatever came before it.
         self.training.sort_unstable();
         self.training.shuffle(&mut random_of_epoch(self.settings.seed, epoch));
+        self.ahead.begin_epoch();
         self.batches()
     }
 
     /// One optimizer step, or one for each run of steps that gradients go back through.
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
-        let batch = self.data.batch(self.sequences_of(place), self.network.device().candle())?;
+        let device = self.network.device().candle();
+        let batch = self.ahead.batch(&self.training, place.batch, device)?;
         let own_share = self.settings.scheduled_sampling * place.done;
         let mut random = place.random(self.settings.seed);
         let inputs = feedback::inputs(self.network, &batch, own_share, &mut random)?;
@@ -159,6 +164,10 @@ impl Objective for NextBlock<'_> {
         }
     }
 
+    fn waited_seconds(&self) -> f64 {
+        self.ahead.waited_seconds()
+    }
+
     fn songs_of(&self, place: Place) -> Vec<String> {
         let songs = self.sequences_of(place).iter().filter_map(|sequence| {
             self.data.sequence_origin(*sequence).map(|(title, _)| title.to_owned())
@@ -169,8 +178,16 @@ impl Objective for NextBlock<'_> {
     fn identity(&self) -> Result<Identity> {
         let titles = self.data.songs().iter().map(|song| song.title.as_str());
         let mut data = Fingerprint::default();
+        let mut known = None;
         for sequence in 0..self.data.len() {
-            data.add(self.data.sequence(sequence)?);
+            match self.data.key_of(sequence) {
+                Some(key) if known == Some(key) => {}
+                Some(key) => {
+                    data.add_key(key);
+                    known = Some(key);
+                }
+                None => data.add(&self.data.sequence(sequence)?),
+            }
         }
         let what = (ModelKind::Blocks, self.network.config(), &self.data.settings());
         Identity::new(self.settings, what, titles, data)

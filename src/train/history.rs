@@ -18,6 +18,9 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// How long the epoch took.
     pub seconds: f64,
+    /// How much of it training waited for data, since it was last resumed.
+    #[serde(default)]
+    pub waited_seconds: f64,
 }
 
 impl EpochRecord {
@@ -80,6 +83,11 @@ impl History {
     /// The epoch with the lowest deciding loss.
     pub fn best(&self) -> Option<&EpochRecord> {
         self.epochs.iter().min_by(|a, b| a.deciding_loss().total_cmp(&b.deciding_loss()))
+    }
+
+    /// Time of all epochs together in which training waited for data.
+    pub fn waited_seconds(&self) -> f64 {
+        self.epochs.iter().map(|epoch| epoch.waited_seconds).sum()
     }
 
     /// Time of all epochs together.

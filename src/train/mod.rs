@@ -1,5 +1,6 @@
 //! Training: loop, optimizers, checkpoints, progress.
 
+mod ahead;
 mod backpropagation;
 mod best;
 mod blocks;

@@ -34,6 +34,11 @@ pub(super) trait Objective {
     /// Minimises the loss of one batch; the mean loss, and over how many sequences.
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)>;
 
+    /// How long the running epoch has waited for data, in seconds.
+    fn waited_seconds(&self) -> f64 {
+        0.0
+    }
+
     /// The titles of the songs that a batch is from.
     fn songs_of(&self, place: Place) -> Vec<String>;
 

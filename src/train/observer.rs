@@ -92,6 +92,8 @@ pub trait Observer {
     fn batch(&mut self, history: &History, position: &Position);
     /// After every epoch, the newest last in `history`.
     fn epoch(&mut self, history: &History, position: &Position);
+    /// While songs of a corpus are prepared, before anything else: how many are done, and of how many.
+    fn preparing(&mut self, _done: usize, _songs: usize) {}
     /// Once before the first batch: the songs, then the network, in words.
     fn prepared(&mut self, _what: &dyn Display) {}
     /// Once before the first batch, where the training goes on from a checkpoint: from where.

@@ -171,6 +171,7 @@ impl<'a> Run<'a> {
             validation_loss,
             learning_rate: self.steps.rate,
             seconds: epoch_seconds + begun.elapsed().as_secs_f64(),
+            waited_seconds: self.objective.waited_seconds(),
         };
         self.steps.progress.observe(record.deciding_loss());
         self.best.observe(&record, self.objective.variables())?;

@@ -183,6 +183,11 @@ impl Fingerprint {
         }
     }
 
+    /// What tells one song from another.
+    pub fn add_key(&mut self, key: &str) {
+        self.0.update(key.as_bytes());
+    }
+
     pub fn add_codes(&mut self, codes: &[u32]) {
         codes.iter().for_each(|code| self.0.update(&code.to_le_bytes()));
     }

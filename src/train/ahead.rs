@@ -1,0 +1,91 @@
+//! Batches that are read while the network trains on those before.
+
+use crate::dataset::{Batch, Dataset};
+use crate::{Error, Result};
+use candle_core::{Device, Tensor};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+/// Batches that wait at most: one is trained on, one is ready, one is read.
+const WAITING: usize = 1;
+
+/// The batches of an epoch in their order, for training; those in files are read ahead.
+///
+/// What is read depends on the order alone, so that the place is enough to go on from.
+pub(super) struct Ahead {
+    data: Dataset,
+    batch_size: usize,
+    /// What reads, and the number of the batch that comes next.
+    reading: Option<(Receiver<Result<Batch>>, usize)>,
+    waited_seconds: f64,
+}
+
+impl Ahead {
+    pub fn new(data: &Dataset, batch_size: usize) -> Self {
+        Self { data: data.clone(), batch_size, reading: None, waited_seconds: 0.0 }
+    }
+
+    /// Another order begins.
+    pub fn begin_epoch(&mut self) {
+        (self.reading, self.waited_seconds) = (None, 0.0);
+    }
+
+    /// How long the training has waited for data since the epoch began, in seconds.
+    pub fn waited_seconds(&self) -> f64 {
+        self.waited_seconds
+    }
+
+    /// Batch `number` of the sequences `order`, on `device`.
+    pub fn batch(&mut self, order: &[usize], number: usize, device: &Device) -> Result<Batch> {
+        let begun = Instant::now();
+        let batch = match self.data.is_in_files() {
+            true => self.read_ahead(order, number)?.on(device)?,
+            false => {
+                let from = number * self.batch_size;
+                let until = (from + self.batch_size).min(order.len());
+                self.data.batch(&order[from..until], device)?
+            }
+        };
+        self.waited_seconds += begun.elapsed().as_secs_f64();
+        Ok(batch)
+    }
+
+    fn read_ahead(&mut self, order: &[usize], number: usize) -> Result<Batch> {
+        let receiver = match self.reading.take() {
+            Some((receiver, next)) if next == number => receiver,
+            _ => self.start(order, number)?,
+        };
+        let batch = receiver.recv().map_err(|_| {
+            Error::Data("the thread that reads batches has ended; this should not happen".into())
+        })?;
+        self.reading = Some((receiver, number + 1));
+        batch
+    }
+
+    /// Reads from batch `number` on, on a thread that ends with the epoch, or when nobody wants more.
+    fn start(&self, order: &[usize], number: usize) -> Result<Receiver<Result<Batch>>> {
+        let (sender, receiver) = sync_channel(WAITING);
+        let (data, batch_size) = (self.data.clone(), self.batch_size);
+        let left = order[number * batch_size..].to_vec();
+        let read = move || {
+            for sequences in left.chunks(batch_size) {
+                let batch = data.read_batch(sequences, &Device::Cpu);
+                let is_last = batch.is_err();
+                if sender.send(batch).is_err() || is_last {
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("batches".into()).spawn(read);
+        thread.map_err(|error| Error::Data(format!("no thread to read batches: {error}")))?;
+        Ok(receiver)
+    }
+}
+
+impl Batch {
+    /// The same on another device.
+    fn on(&self, device: &Device) -> Result<Self> {
+        let there = |tensor: &Tensor| tensor.to_device(device);
+        Ok(Self { inputs: there(&self.inputs)?, targets: there(&self.targets)? })
+    }
+}
