@@ -13,6 +13,24 @@ pub fn available_bytes() -> Option<u64> {
     Some(left.fold(machine, u64::min))
 }
 
+/// Has the allocator keep freed blocks of up to 32 MB for the next ones, 256 MB in all.
+///
+/// Left to itself glibc gives the tensors of each batch back to the system and asks for them anew, page
+/// by page, unless larger blocks were freed before: training then takes a sixth longer. Allocators that
+/// are not glibc's are left as they are.
+pub(crate) fn keep_freed_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const BLOCK_BYTES: i32 = 32 << 20;
+        const KEPT_BYTES: i32 = 256 << 20;
+        // SAFETY: `mallopt` takes two numbers, and locks the allocator while it takes them in.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, BLOCK_BYTES);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+        }
+    }
+}
+
 /// "3.5 GB"; below a tenth in MB.
 pub(crate) fn gigabytes(bytes: u64) -> String {
     match bytes as f64 {

@@ -9,9 +9,9 @@ use super::optimizer::Optimizer;
 use super::plan::Plan;
 use super::run::Run;
 use super::{History, Observer, resume};
-use crate::Result;
 #[cfg(doc)]
 use crate::{Error, interrupt};
+use crate::{Result, memory};
 
 /// Trains towards `objective` as `plan` says, with the steps of `optimizer`.
 ///
@@ -26,6 +26,7 @@ pub(super) fn fit(
     optimizer: Optimizer,
     observer: &mut dyn Observer,
 ) -> Result<History> {
+    memory::keep_freed_blocks();
     let is_kept = plan.checkpoints.is_some() || plan.resume.is_some();
     let identity = if is_kept { Some(objective.identity()?) } else { None };
     let mut run = Run::begin(objective, plan, identity.as_ref(), optimizer, observer)?;
