@@ -282,3 +282,74 @@ fn the_command_line_learns_from_a_corpus() {
     let (done, told) = run(&["train", "begun"]);
     assert!(!done && told.contains("first build has not ended"), "{told}");
 }
+
+#[test]
+fn some_songs_of_a_corpus_are_drawn_by_the_seed() {
+    let songs = Songs::new();
+    let all = songs.sources();
+    let names = |songs: &[SongSource]| songs.iter().map(SongSource::name).collect::<Vec<_>>();
+    assert_eq!(names(&SongSource::some_of(&all, 1e3, 1)), names(&all));
+    let file = SongSource::File(songs.files().join("e.wav"));
+    let with_file = [&all[..], &[file]].concat();
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let some = SongSource::some_of(&with_file, 9.0, seed);
+        assert_eq!(names(&some), names(&SongSource::some_of(&with_file, 9.0, seed)));
+        let (drawn, rest) = some.split_at(some.len() - 1);
+        assert_eq!(rest[0].path(), Some(&*songs.files().join("e.wav")));
+        let seconds: f64 = SONGS
+            .iter()
+            .filter(|song| names(drawn).iter().any(|name| name.ends_with(song.0)))
+            .map(|song| song.2)
+            .sum();
+        assert!(!drawn.is_empty() && seconds <= 9.0, "{seconds} s: {drawn:?}");
+        assert!(names(&all).windows(2).all(|pair| pair[0] < pair[1]));
+        seen.extend(names(drawn));
+    }
+    assert_eq!(seen.len(), SONGS.len());
+    assert_eq!(SongSource::some_of(&all, 0.1, 3).len(), 1);
+}
+
+#[test]
+fn models_of_grains_and_codes_come_from_a_corpus_and_find_it_again() {
+    let songs = Songs::new();
+    let folder = songs.folder.path();
+    std::fs::remove_dir_all(songs.files()).unwrap();
+    let long = songs::song(220.0);
+    std::fs::create_dir(songs.files()).unwrap();
+    long.save_as(songs.files().join("long.wav"), SampleFormat::Int16).unwrap();
+    songs::song(247.0).save_as(songs.files().join("other.wav"), SampleFormat::Int16).unwrap();
+    songs.build();
+    let run = |arguments: &[&str]| {
+        let done = command(folder, arguments).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.success(), told + &String::from_utf8_lossy(&done.stdout))
+    };
+    for model in ["grains", "codes"] {
+        let composed = ["compose", "corpus", "--model", model, "--seconds", "3", "--steps", "4"];
+        let (done, told) = run(&[&composed[..], &["-o", "one.wav", "--force"]].concat());
+        assert!(done, "{told}");
+        let generate = ["generate", "one.safetensors", "--seconds", "3", "--seed", "1"];
+        let (done, told) = run(&[&generate[..], &["-o", "again.wav"]].concat());
+        assert!(done, "{told}");
+        let [one, again] =
+            ["one.wav", "again.wav"].map(|name| std::fs::read(folder.join(name)).unwrap());
+        assert!(one == again, "{model}");
+        // Beside the model it is found, too; nowhere it is missed by name.
+        let elsewhere = folder.join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        for name in ["one.safetensors", "corpus"] {
+            std::fs::rename(folder.join(name), elsewhere.join(name)).unwrap();
+        }
+        let moved = ["generate", "elsewhere/one.safetensors", "--seconds", "3", "--seed", "1"];
+        let (done, told) = run(&[&moved[..], &["-o", "moved.wav"]].concat());
+        assert!(done && std::fs::read(folder.join("moved.wav")).unwrap() == one, "{told}");
+        std::fs::rename(elsewhere.join("corpus"), songs.corpus()).unwrap();
+        std::fs::rename(songs.corpus(), folder.join("hidden")).unwrap();
+        let (done, told) = run(&[&moved[..], &["-o", "none.wav"]].concat());
+        assert_eq!(done, model == "codes", "{told}");
+        assert!(done || told.contains("needs the song"), "{told}");
+        std::fs::rename(folder.join("hidden"), songs.corpus()).unwrap();
+        std::fs::remove_dir_all(elsewhere).unwrap();
+    }
+}

@@ -324,7 +324,7 @@ impl std::fmt::Display for Dataset {
             counted(self.songs.len(), "song"),
             self.duration_seconds()
         )?;
-        for song in self.songs.iter() {
+        for song in self.songs.iter().take(SONGS_TOLD) {
             writeln!(
                 f,
                 "  used     {} ({:.1} s, {})",
@@ -336,10 +336,21 @@ impl std::fmt::Display for Dataset {
                 writeln!(f, "           note: {warning}")?;
             }
         }
-        for skipped in self.skipped.iter() {
+        more(f, self.songs.len())?;
+        for skipped in self.skipped.iter().take(SONGS_TOLD) {
             writeln!(f, "  skipped  {}", skipped.reason)?;
         }
-        Ok(())
+        more(f, self.skipped.len())
+    }
+}
+
+/// Songs of a dataset that are told one by one.
+const SONGS_TOLD: usize = 40;
+
+fn more(f: &mut std::fmt::Formatter<'_>, songs: usize) -> std::fmt::Result {
+    match songs.saturating_sub(SONGS_TOLD) {
+        0 => Ok(()),
+        left => writeln!(f, "           and {left} more"),
     }
 }
 

@@ -5,6 +5,10 @@ use crate::audio::{Audio, Decoder, Need, Resampler, Song, extend, mix_to_mono};
 use crate::corpus::{Corpus, Entry, SongFacts};
 use crate::words::{one_line, shown};
 use crate::{Error, Result};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Where the samples of a song are: in a file, read when they are needed, or in memory.
@@ -85,6 +89,34 @@ impl SongSource {
             Self::InCorpus(CorpusSong { corpus: corpus.clone(), song, place })
         };
         corpus.songs().enumerate().map(song).collect()
+    }
+
+    /// `songs`, of which those of corpora are only some where all of them are longer than `seconds`: as
+    /// many as that, drawn by `seed`, in their order.
+    ///
+    /// Grains and codes are in memory while a piece is made; what a step of it takes grows with them.
+    pub fn some_of(songs: &[Self], seconds: f64, seed: u64) -> Vec<Self> {
+        let length = |song: &Self| song.seconds().unwrap_or(0.0);
+        let in_corpora: Vec<usize> =
+            (0..songs.len()).filter(|song| songs[*song].in_corpus().is_some()).collect();
+        let all: f64 = in_corpora.iter().map(|song| length(&songs[*song])).sum();
+        if all <= seconds {
+            return songs.to_vec();
+        }
+        let mut order = in_corpora;
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let mut left = seconds;
+        let mut is_drawn = |song: &usize| {
+            // The first one in any case: something has to be drawn.
+            let fits = left == seconds || length(&songs[*song]) <= left;
+            left -= if fits { length(&songs[*song]) } else { 0.0 };
+            fits
+        };
+        let drawn: HashSet<usize> = order.into_iter().filter(|song| is_drawn(song)).collect();
+        let songs = songs.iter().enumerate();
+        let is_kept =
+            |song: usize, source: &Self| source.in_corpus().is_none() || drawn.contains(&song);
+        songs.filter(|(song, source)| is_kept(*song, source)).map(|(_, s)| s.clone()).collect()
     }
 
     /// All samples, all channels.

@@ -4,7 +4,7 @@ use super::{BlockLearning, CodeComposer, CodeLearning, GrainComposer, GrainLearn
 use crate::Result;
 use crate::dataset::{Skipped, SongSource};
 use crate::train::{History, Observer};
-use crate::words::shown;
+use crate::words::{counted, shown};
 
 /// How a [`Model`] learns from songs.
 pub enum Learning {
@@ -33,6 +33,9 @@ pub struct Learned {
 
 impl Model {
     /// Learns from songs as told by `learning`; `observer` is told how that goes.
+    ///
+    /// Blocks learn from all songs. Grains and codes are in memory: of corpora longer than an hour they
+    /// are made of an hour of songs, which the seed draws, and the notes say so.
     ///
     /// A request to stop ([`interrupt`](crate::interrupt)) while it trains leaves the model as it is
     /// then.
@@ -71,23 +74,50 @@ impl Model {
                 Ok(Learned { model: Self::Blocks(network), history, songs, start, notes })
             }
             Learning::Grains(learning) => {
-                let composer = GrainComposer::learn(songs, learning, observer)?;
+                let some = SomeSongs::of(songs, learning.training.descent.seed);
+                let composer = GrainComposer::learn(&some.songs, learning, observer)?;
                 let history = composer.history().clone();
-                Ok(Learned::drawn(Self::Grains(composer), history, songs))
+                Ok(Learned::drawn(Self::Grains(composer), history, some))
             }
             Learning::Codes(learning) => {
-                let composer = CodeComposer::learn(songs, learning, observer)?;
+                let some = SomeSongs::of(songs, learning.training.descent.seed);
+                let composer = CodeComposer::learn(&some.songs, learning, observer)?;
                 let history = composer.history().clone();
-                Ok(Learned::drawn(Self::Codes(composer), history, songs))
+                Ok(Learned::drawn(Self::Codes(composer), history, some))
             }
         }
     }
 }
 
 impl Learned {
-    fn drawn(model: Model, history: History, songs: &[SongSource]) -> Self {
-        let (songs, notes) = (used(songs, model.skipped()), model.notes());
+    fn drawn(model: Model, history: History, some: SomeSongs) -> Self {
+        let songs = used(&some.songs, model.skipped());
+        let notes = some.note.into_iter().chain(model.notes()).collect();
         Self { model, history, songs, start: None, notes }
+    }
+}
+
+/// How much of corpora a model of grains or codes is made of: it is in memory.
+const CORPUS_SECONDS: f64 = 3_600.0;
+
+/// The songs that a model of grains or codes is made of.
+struct SomeSongs {
+    songs: Vec<SongSource>,
+    /// That they are not all.
+    note: Option<String>,
+}
+
+impl SomeSongs {
+    fn of(all: &[SongSource], seed: u64) -> Self {
+        let songs = SongSource::some_of(all, CORPUS_SECONDS, seed);
+        let note = (songs.len() < all.len()).then(|| {
+            format!(
+                "made of {} of {}, an hour of them drawn by seed {seed}: another seed draws others",
+                songs.len(),
+                counted(all.len(), "song")
+            )
+        });
+        Self { songs, note }
     }
 }
 

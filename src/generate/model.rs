@@ -256,11 +256,18 @@ impl ModelCard {
     }
 }
 
+/// Songs of a model that are told one by one.
+const SONGS_TOLD: usize = 40;
+
 impl fmt::Display for ModelCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a model of {}: {}", self.kind, self.network)?;
         match self.songs.as_slice() {
             [] => Ok(()),
+            songs if songs.len() > SONGS_TOLD => {
+                let (told, left) = songs.split_at(SONGS_TOLD);
+                write!(f, "; learned from {} and {} more", told.join(", "), left.len())
+            }
             songs => write!(f, "; learned from {}", songs.join(", ")),
         }
     }

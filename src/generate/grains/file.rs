@@ -1,8 +1,9 @@
 //! The model file of a grain composer: the network, and which songs it learned from.
 
 use super::composer::GrainComposer;
+use crate::corpus::Corpus;
 use crate::dataset::SongSource;
-use crate::dataset::grains::{GrainPool, GrainSettings};
+use crate::dataset::grains::{GrainPool, GrainSettings, PoolSong};
 use crate::model::{
     Device, FORMAT_VERSION, GRAINS, GrainNetwork, GrainNetworkConfig, ModelFile, ModelKind,
 };
@@ -11,7 +12,8 @@ use crate::words::shown;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,15 +40,56 @@ struct SongReference {
     /// What was put up with in it.
     #[serde(default)]
     warnings: Vec<String>,
+    /// Its key, where `path` is a corpus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 impl SongReference {
-    /// The file: where it was, or beside the model.
-    fn find(&self, model: &Path) -> Option<PathBuf> {
+    fn of(song: &PoolSong) -> Result<Self> {
+        let in_corpus = song.source.in_corpus();
+        let folder = in_corpus.map(|song| song.corpus().folder());
+        let Some(path) = folder.or(song.source.path()) else {
+            let expected = "songs that were opened from files";
+            let found = format!("\"{}\", which is in memory only: save it as a song", song.title);
+            return Err(Error::argument("songs", expected, found));
+        };
+        Ok(Self {
+            path: std::path::absolute(path).map_err(Error::io(path, "find"))?,
+            title: song.title.clone(),
+            fingerprint: format!("{:016x}", song.fingerprint),
+            warnings: song.warnings.clone(),
+            key: in_corpus.map(|song| song.key().to_owned()),
+        })
+    }
+
+    /// The file or corpus: where it was, or beside the model.
+    fn place(&self, model: &Path) -> Option<PathBuf> {
         let beside = model.parent()?.join(self.path.file_name()?);
-        [self.path.clone(), beside].into_iter().find(|path| path.is_file())
+        [self.path.clone(), beside].into_iter().find(|path| match self.key {
+            Some(_) => Corpus::is_at(path),
+            None => path.is_file(),
+        })
+    }
+
+    /// The song, if it is there; `corpora` are those that are open already.
+    fn find(&self, model: &Path, corpora: &mut Corpora) -> Option<SongSource> {
+        let place = self.place(model)?;
+        let Some(key) = &self.key else { return Some(SongSource::File(place)) };
+        let songs = match corpora.entry(place) {
+            Entry::Occupied(songs) => songs.into_mut(),
+            Entry::Vacant(vacant) => {
+                let corpus = Corpus::open(vacant.key()).ok()?;
+                vacant.insert(SongSource::of_corpus(&corpus))
+            }
+        };
+        let is_it = |song: &&SongSource| song.in_corpus().is_some_and(|song| song.key() == key);
+        songs.iter().find(is_it).cloned()
     }
 }
+
+/// The songs of corpora, by their folders.
+type Corpora = HashMap<PathBuf, Vec<SongSource>>;
 
 /// A path as text, or, where its name is none, as bytes.
 mod path {
@@ -94,7 +137,7 @@ pub(crate) struct Described {
     pub songs: Vec<String>,
     /// What was put up with in the songs.
     pub notes: Vec<String>,
-    /// The songs' files that are there.
+    /// The songs' files, and corpora, that are there.
     pub found: Vec<PathBuf>,
 }
 
@@ -108,21 +151,7 @@ impl GrainComposer {
     /// be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let mut songs = Vec::new();
-        for song in self.pool.own_songs() {
-            let Some(file) = song.source.path() else {
-                let expected = "songs that were opened from files";
-                let found =
-                    format!("\"{}\", which is in memory only: save it as a song", song.title);
-                return Err(Error::argument("songs", expected, found));
-            };
-            songs.push(SongReference {
-                path: std::path::absolute(file).map_err(Error::io(file, "find"))?,
-                title: song.title.clone(),
-                fingerprint: format!("{:016x}", song.fingerprint),
-                warnings: song.warnings.clone(),
-            });
-        }
+        let songs: Result<_> = self.pool.own_songs().iter().map(SongReference::of).collect();
         let description = Description {
             format_version: FORMAT_VERSION,
             kind: GRAINS.into(),
@@ -130,7 +159,7 @@ impl GrainComposer {
             network: self.network.config().clone(),
             grains: self.pool.settings().clone(),
             training: self.training.clone(),
-            songs,
+            songs: songs?,
         };
         ModelFile::write(path, &description, &ModelFile::tensors_of(self.network.variables()))
     }
@@ -151,7 +180,8 @@ impl GrainComposer {
         file.expect(ModelKind::Grains, path)?;
         let description: Description = file.description(path)?;
         let network = network_of(description.network, file.tensors, path)?;
-        let title = |song: &SongReference| match song.find(path) {
+        let mut corpora = Corpora::new();
+        let title = |song: &SongReference| match song.find(path, &mut corpora) {
             Some(_) => song.title.clone(),
             None => format!("{} (missing: {})", song.title, shown(&song.path)),
         };
@@ -163,7 +193,7 @@ impl GrainComposer {
             network: network.to_string(),
             parameters: network.parameter_count(),
             songs: description.songs.iter().map(title).collect(),
-            found: description.songs.iter().filter_map(|song| song.find(path)).collect(),
+            found: description.songs.iter().filter_map(|song| song.place(path)).collect(),
         })
     }
 
@@ -171,9 +201,9 @@ impl GrainComposer {
     pub(crate) fn from_file(file: ModelFile, path: &Path) -> Result<Self> {
         file.expect(ModelKind::Grains, path)?;
         let description: Description = file.description(path)?;
-        let mut sources = Vec::new();
+        let (mut sources, mut corpora) = (Vec::new(), Corpora::new());
         for song in &description.songs {
-            let found = song.find(path).ok_or_else(|| {
+            let found = song.find(path, &mut corpora).ok_or_else(|| {
                 let problem = format!(
                     "needs the song \"{}\", which is neither at {} nor beside the model: put it there",
                     song.title,
@@ -181,7 +211,7 @@ impl GrainComposer {
                 );
                 Error::model(path, problem)
             })?;
-            sources.push(SongSource::File(found));
+            sources.push(found);
         }
         let pool = GrainPool::of(&sources, description.grains, &mut |_, _| ())?;
         if let Some(problem) = pool.skipped().first() {
@@ -193,7 +223,7 @@ impl GrainComposer {
                     "learned from another recording of \"{}\" than is there now ({}): bring that one \
                      back, or compose anew",
                     known.title,
-                    shown(song.source.path().unwrap_or(&known.path))
+                    song.source.name()
                 );
                 return Err(Error::model(path, problem));
             }
