@@ -44,6 +44,8 @@ pub struct Report {
     warnings: Vec<String>,
     interrupted: bool,
     on_standard_error: bool,
+    is_unsaid: bool,
+    status: u8,
 }
 
 impl Report {
@@ -91,6 +93,26 @@ impl Report {
     pub fn on_standard_error(mut self) -> Self {
         self.on_standard_error = true;
         self
+    }
+
+    /// Keeps quiet, because another process tells it.
+    pub fn unsaid(mut self, unsaid: bool) -> Self {
+        self.is_unsaid = unsaid;
+        self
+    }
+
+    /// How the program ends where it was not interrupted.
+    pub fn ending_with(mut self, status: u8) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn is_unsaid(&self) -> bool {
+        self.is_unsaid
+    }
+
+    pub fn status(&self) -> u8 {
+        self.status
     }
 
     pub fn was_interrupted(&self) -> bool {
