@@ -1,6 +1,7 @@
 //! The loss of a batch, and its gradients through time.
 
 use super::Recompute;
+use super::exchange::weighted;
 use super::loss::Criterion;
 use crate::Result;
 use crate::model::gradients::{Sink, Taker, continued};
@@ -179,7 +180,7 @@ impl Backpropagation {
     /// The piece's share of the loss.
     fn loss(&self, hidden: &Tensor, way: &Way<'_>) -> Result<Tensor> {
         let predicted = self.layers.leave(hidden)?;
-        Ok((self.criterion.of(&predicted, &way.piece.targets)? * way.share)?)
+        weighted(&self.criterion.of(&predicted, &way.piece.targets)?, way.share)
     }
 }
 

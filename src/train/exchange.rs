@@ -143,6 +143,17 @@ impl Exchange {
     }
 }
 
+/// `loss` as it counts in that of all processes. Also where it counts nothing, the walk back goes the whole
+/// way, as it does in the others.
+pub(super) fn weighted(loss: &Tensor, weight: f64) -> Result<Tensor> {
+    match weight {
+        // Candle does not walk on below a factor that is the number 0.
+        0.0 => Ok((loss * loss.zeros_like()?)?),
+        1.0 => Ok(loss.clone()),
+        _ => Ok((loss * weight)?),
+    }
+}
+
 impl Gathering {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

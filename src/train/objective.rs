@@ -2,7 +2,7 @@
 
 use super::InTraining;
 use super::checkpoints::Identity;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, weighted};
 use super::optimizer::Optimizer;
 use super::plan::Plan;
 use super::schedule::Progress;
@@ -132,7 +132,7 @@ impl Steps {
     /// found.
     pub fn minimize(&mut self, loss: &Tensor, weight: f64) -> Result<f64> {
         if self.exchange.is_some() {
-            let loss = (loss * weight)?;
+            let loss = weighted(loss, weight)?;
             let gradients = self.optimizer.gradients(&loss)?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             let (gradients, value) = self.add_up(gradients, value)?;
