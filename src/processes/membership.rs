@@ -81,6 +81,14 @@ impl Membership {
         }
     }
 
+    /// What several processes are started with, before the command: "mpirun -n 4"; empty for one.
+    pub fn launcher() -> Vec<String> {
+        let launch = Launch::here();
+        launch.map_or_else(Vec::new, |launch| {
+            vec![launch.by.to_owned(), "-n".to_owned(), launch.count.to_string()]
+        })
+    }
+
     /// All of them.
     pub fn processes(&self) -> &Processes {
         &self.processes
