@@ -21,7 +21,7 @@ fn said(done: &Output) -> String {
 fn what_one_process_does_is_refused_to_several() {
     let folder = tempfile::tempdir().unwrap();
     song(220.0).save(folder.path().join("song.wav")).unwrap();
-    for arguments in [&["compose", "song.wav"][..], &["info", "song.wav"], &["corpus", "list", "."]]
+    for arguments in [&["compose", "song.wav"][..], &["info", "song.wav"], &["corpus", "info", "."]]
     {
         let done = as_one_of_two(folder.path(), arguments);
         assert_eq!(done.status.code(), Some(1), "{arguments:?}");

@@ -23,7 +23,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
 use neural_composer::processes::Membership;
 use neural_composer::{Error, Result, atomic_file, interrupt, stream_file};
-use report::{Report, print_json, tell};
+use report::{Report, print_json, status_of, tell};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -129,31 +129,15 @@ fn join(command: &Command, matches: &ArgMatches) -> Result<Membership> {
     }
 }
 
-/// How the program ends with an error.
-fn status_of(error: &Error) -> u8 {
-    match error {
-        Error::Interrupted(_) => stopped(),
-        Error::Argument { .. } => 2,
-        _ => 1,
-    }
-}
-
 fn finish(report: &Report, json: bool) -> ExitCode {
-    if report.is_unsaid() {
-        let status = if report.was_interrupted() { stopped() } else { report.status() };
-        return ExitCode::from(status);
+    if !report.is_unsaid() {
+        for warning in report.warnings() {
+            tell(&format!("neural-composer: note: {warning}"));
+        }
+        if let Err(error) = report.print(json) {
+            tell(&format!("neural-composer: standard output takes no more: {error}"));
+            return ExitCode::FAILURE;
+        }
     }
-    for warning in report.warnings() {
-        tell(&format!("neural-composer: note: {warning}"));
-    }
-    if let Err(error) = report.print(json) {
-        tell(&format!("neural-composer: standard output takes no more: {error}"));
-        return ExitCode::FAILURE;
-    }
-    ExitCode::from(if report.was_interrupted() { stopped() } else { report.status() })
-}
-
-/// Ended by a signal, as shells report it.
-fn stopped() -> u8 {
-    u8::try_from(interrupt::exit_status()).unwrap_or(u8::MAX)
+    ExitCode::from(report.status())
 }

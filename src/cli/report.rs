@@ -3,6 +3,7 @@
 use neural_composer::display::plain;
 use neural_composer::generate::{Part, Piece};
 use neural_composer::words::{counted, shown, stream};
+use neural_composer::{Error, interrupt};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::Path;
@@ -23,6 +24,20 @@ fn printed(written: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
+}
+
+/// How the program ends with an error.
+pub fn status_of(error: &Error) -> u8 {
+    match error {
+        Error::Interrupted(_) => stopped(),
+        Error::Argument { .. } => 2,
+        _ => 1,
+    }
+}
+
+/// Ended by a signal, as shells report it.
+fn stopped() -> u8 {
+    u8::try_from(interrupt::exit_status()).unwrap_or(u8::MAX)
 }
 
 /// A file's name for machines, as it is; bytes that are no text become `�`.
@@ -111,12 +126,9 @@ impl Report {
         self.is_unsaid
     }
 
+    /// How the program ends.
     pub fn status(&self) -> u8 {
-        self.status
-    }
-
-    pub fn was_interrupted(&self) -> bool {
-        self.interrupted
+        if self.interrupted { stopped() } else { self.status }
     }
 
     pub fn warnings(&self) -> &[String] {

@@ -5,7 +5,7 @@ use super::options::{Kind, TrainingOptions};
 use super::outputs::{self, Output, Replacing, beside, save_chart};
 use super::report::{self, Report, tell};
 use super::songs::Songs;
-use super::streams::{Input, Target};
+use super::streams::{Input, Target, is_stream};
 use clap::Args;
 use neural_composer::generate::Learned;
 use neural_composer::processes::Membership;
@@ -46,7 +46,7 @@ impl Train {
         let processes = membership.processes();
         self.training.processes = processes.clone();
         let prepared = self.prepare(given);
-        let status = prepared.as_ref().map_or_else(super::status_of, |_| 0);
+        let status = prepared.as_ref().map_or_else(report::status_of, |_| 0);
         if let Some((rank, status)) = membership.agree(status)?
             && rank != processes.rank()
         {
@@ -69,14 +69,14 @@ impl Train {
         TrainingOptions::refuse_foreign(self.model, given)?;
         self.training.check(self.model)?;
         let mut songs = self.training.songs()?;
-        Input::check(&songs.files)?;
-        let target = Target::of("--output", &self.output, given)?;
         if self.training.processes.are_several()
-            && (target.is_stream() || Input::is_among(&songs.files))
+            && (is_stream(&self.output) || Input::is_among(&songs.files))
         {
             let expected = "files, where several processes train";
             return Err(Error::argument("-", expected, "standard input or output"));
         }
+        Input::check(&songs.files)?;
+        let target = Target::of("--output", &self.output, given)?;
         let chart = beside(&target.path, "loss.svg");
         let named = Output::named("--output", &target.path, outputs::Kind::Model);
         let mut outputs = vec![named];
