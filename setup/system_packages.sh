@@ -34,6 +34,17 @@ ensure_system_packages() {
   (Debian, Ubuntu: apt-get install python3-venv)."
 }
 
+# Whether trainings over several processes can be built and started: an MPI, and libclang to read its
+# headers with.
+has_mpi() {
+  command -v mpirun >/dev/null && command -v mpicc >/dev/null || return
+  local library
+  for library in "${LIBCLANG_PATH-}"/libclang*.so* /usr/lib{,64,/*,/llvm-*/lib}/libclang*.so*; do
+    if [[ -e $library ]]; then return 0; fi
+  done
+  return 1
+}
+
 # A browser that can be driven, one of those that tests/browser/browser.py looks for.
 has_browser() {
   [[ -z ${CHROMIUM-} ]] || return 0

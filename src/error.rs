@@ -70,6 +70,9 @@ pub enum Error {
     /// A picture could not be drawn.
     #[error("the picture could not be drawn: {0}")]
     Picture(String),
+    /// Processes that do a job together cannot go on: one of them was lost, or they do not have the same.
+    #[error("{0}")]
+    Processes(String),
     /// The user asked to stop before there was anything to return.
     #[error("stopped by the user: {0}")]
     Interrupted(String),

@@ -76,6 +76,7 @@ pub mod model;
 pub mod notebook;
 mod numbers;
 pub mod prelude;
+pub mod processes;
 pub mod recipe;
 pub mod stream_file;
 pub mod train;

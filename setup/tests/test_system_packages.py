@@ -92,6 +92,28 @@ class SystemPackages(unittest.TestCase):
         self.assertEqual(self.run_on_it(), "SPEAKER\n")
         self.assertEqual(self.calls.read_text(), "")
 
+    def test_an_mpi_is_known_by_its_programs_and_libclang(self):
+        self.machine()
+        script = f"source {SETUP}/system_packages.sh; has_mpi && echo FOUND || echo NONE"
+
+        def found():
+            answer = subprocess.run(
+                ["/bin/bash", "-c", script],
+                env={"PATH": str(self.folder), "LIBCLANG_PATH": str(self.folder)},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return answer.stdout.strip()
+
+        self.assertEqual(found(), "NONE")
+        for name in ("mpirun", "mpicc", "libclang-14.so.1"):
+            (self.folder / name).write_text("#!/bin/sh\n")
+            (self.folder / name).chmod(0o755)
+        self.assertEqual(found(), "FOUND")
+        (self.folder / "mpicc").unlink()
+        self.assertEqual(found(), "NONE")
+
     def test_a_browser_is_known_by_its_names_and_otherwise_missing(self):
         self.machine()
         script = f"source {SETUP}/system_packages.sh; has_browser && echo FOUND || echo NONE"

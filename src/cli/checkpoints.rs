@@ -4,6 +4,7 @@ use super::outputs::beside;
 use super::report::tell;
 use super::streams::Target;
 use clap::Args;
+use neural_composer::processes::Membership;
 use neural_composer::train::{
     Checkpoints, Descent, KeptTraining, Training, check_checkpoint, kept_training,
     remove_checkpoints,
@@ -149,6 +150,7 @@ fn command_line(option: &str) -> String {
     // What follows -- is no option.
     let place = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.insert(place, option.to_owned());
+    let words = [Membership::launcher(), words].concat();
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 

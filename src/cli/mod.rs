@@ -19,10 +19,11 @@ mod streams;
 mod train;
 mod typed;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
-use neural_composer::{Error, atomic_file, interrupt, stream_file};
-use report::{Report, print_json, tell};
+use neural_composer::processes::Membership;
+use neural_composer::{Error, Result, atomic_file, interrupt, stream_file};
+use report::{Report, print_json, status_of, tell};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -44,6 +45,7 @@ Examples:
   neural-composer similarity night.wav my-song.mp3
   neural-composer judge my-song.mp3 night.wav
   neural-composer corpus build my-songs/ -o corpus/
+  mpirun -n 4 neural-composer train my-songs/          (built with feature mpi)
   ffmpeg -i film.mkv -f wav - | neural-composer compose - -o - | aplay
 
 - is standard input or standard output. A file of that name is ./-, and names that begin with - come
@@ -80,47 +82,62 @@ pub fn run() -> ExitCode {
     // Where it cannot be had, the limit ends the program, which leaves no result either.
     let _ = atomic_file::survive_size_limit();
     stream_file::remove_left_behind();
-    let result = interrupt::Handle::new().during(|| match arguments.command {
+    let (membership, joined) = match join(&arguments.command, &matches) {
+        Ok(membership) => (membership, Ok(())),
+        Err(error) => (Membership::default(), Err(error)),
+    };
+    let work = || match arguments.command {
         Command::Compose(command) => command.run(&given),
         Command::Decode(command) => command.run(&given),
-        Command::Train(command) => command.run(&given),
+        Command::Train(command) => command.run(&given, &membership),
         Command::Generate(command) => command.run(&given),
         Command::Similarity(command) => command.run(),
         Command::Judge(command) => command.run(&given),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Corpus(command) => command.run(),
-    });
-    match result {
-        Ok(report) => finish(&report, arguments.json),
+    };
+    match joined.and_then(|()| interrupt::Handle::new().during(work)) {
+        Ok(report) => {
+            let code = finish(&report, arguments.json);
+            membership.end();
+            code
+        }
         Err(error) => {
+            membership.let_the_first_tell();
             let words = typed::message(&error, &given);
             if arguments.json {
                 // The error itself decides how it ends.
                 let _ = print_json(&serde_json::json!({ "error": words }));
             }
             tell(&format!("neural-composer: {words}"));
-            match error {
-                Error::Interrupted(_) => stopped(),
-                Error::Argument { .. } => ExitCode::from(2),
-                _ => ExitCode::FAILURE,
-            }
+            let status = status_of(&error);
+            membership.fail(status);
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// Joins the processes that were started together with this one, to do what they do together.
+fn join(command: &Command, matches: &ArgMatches) -> Result<Membership> {
+    match command {
+        Command::Train(_) => Membership::begin(),
+        _ => {
+            Membership::refuse(matches.subcommand_name().unwrap_or_default())?;
+            Ok(Membership::default())
         }
     }
 }
 
 fn finish(report: &Report, json: bool) -> ExitCode {
-    for warning in report.warnings() {
-        tell(&format!("neural-composer: note: {warning}"));
+    if !report.is_unsaid() {
+        for warning in report.warnings() {
+            tell(&format!("neural-composer: note: {warning}"));
+        }
+        if let Err(error) = report.print(json) {
+            tell(&format!("neural-composer: standard output takes no more: {error}"));
+            return ExitCode::FAILURE;
+        }
     }
-    if let Err(error) = report.print(json) {
-        tell(&format!("neural-composer: standard output takes no more: {error}"));
-        return ExitCode::FAILURE;
-    }
-    if report.was_interrupted() { stopped() } else { ExitCode::SUCCESS }
-}
-
-/// Ended by a signal, as shells report it.
-fn stopped() -> ExitCode {
-    ExitCode::from(u8::try_from(interrupt::exit_status()).unwrap_or(u8::MAX))
+    ExitCode::from(report.status())
 }

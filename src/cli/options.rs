@@ -12,11 +12,14 @@ use neural_composer::generate::{
 };
 use neural_composer::model::{Activation, Device, LayerConfig, NetworkConfig};
 use neural_composer::notebook::LiveTraining;
+use neural_composer::processes::Processes;
 use neural_composer::recipe::Recipe;
 use neural_composer::train::loss::Loss;
 use neural_composer::train::optimizer::Rule;
 use neural_composer::train::schedule::Schedule;
-use neural_composer::train::{Descent, History, Observer, Position, Recompute, Stop, Training};
+use neural_composer::train::{
+    Descent, History, Observer, Position, Recompute, Silent, Stop, Training,
+};
 use neural_composer::{Error, Result};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -110,6 +113,9 @@ pub struct TrainingOptions {
     device: DeviceOption,
     #[command(flatten)]
     pub checkpoints: CheckpointOptions,
+    /// Those that train together.
+    #[arg(skip)]
+    pub processes: Processes,
 }
 
 /// What a model composes from.
@@ -204,6 +210,9 @@ impl TrainingOptions {
 
     /// Learns from `songs`, and shows how that goes.
     pub fn learn(&self, kind: Kind, songs: &Songs) -> Result<Learned> {
+        if !self.processes.is_first() {
+            return Model::learn(&songs.sources(), &self.learning(kind)?, &mut Silent);
+        }
         let mut told = Told(LiveTraining::to(Output::for_progress()));
         let mut learned = Model::learn(&songs.sources(), &self.learning(kind)?, &mut told)?;
         learned.notes.extend(songs.notes.iter().chain(&learned.history.notes).cloned());
@@ -252,6 +261,7 @@ impl TrainingOptions {
         descent.dropout = self.dropout.unwrap_or(descent.dropout);
         descent.validation = self.validation;
         descent.patience = self.patience;
+        descent.processes = self.processes.clone();
         self.checkpoints.tell_descent(descent);
         if let Some(name) = &self.schedule {
             descent.schedule = Some(Schedule::usual(name, descent.steps as u64)?);
@@ -272,6 +282,7 @@ impl TrainingOptions {
         let mut training = training.seed(self.seed);
         training.validation = self.validation;
         training.patience = self.patience;
+        training.processes = self.processes.clone();
         self.checkpoints.tell(&mut training);
         training.batch_size = self.batch.unwrap_or(training.batch_size);
         training.epochs = self.epochs.unwrap_or(training.epochs);

@@ -3,6 +3,7 @@
 use neural_composer::display::plain;
 use neural_composer::generate::{Part, Piece};
 use neural_composer::words::{counted, shown, stream};
+use neural_composer::{Error, interrupt};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,6 +26,20 @@ fn printed(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// How the program ends with an error.
+pub fn status_of(error: &Error) -> u8 {
+    match error {
+        Error::Interrupted(_) => stopped(),
+        Error::Argument { .. } => 2,
+        _ => 1,
+    }
+}
+
+/// Ended by a signal, as shells report it.
+fn stopped() -> u8 {
+    u8::try_from(interrupt::exit_status()).unwrap_or(u8::MAX)
+}
+
 /// A file's name for machines, as it is; bytes that are no text become `�`.
 pub fn path(path: &Path) -> Value {
     stream(path).map_or_else(|| path.to_string_lossy().into(), Value::from)
@@ -44,6 +59,8 @@ pub struct Report {
     warnings: Vec<String>,
     interrupted: bool,
     on_standard_error: bool,
+    is_unsaid: bool,
+    status: u8,
 }
 
 impl Report {
@@ -93,8 +110,25 @@ impl Report {
         self
     }
 
-    pub fn was_interrupted(&self) -> bool {
-        self.interrupted
+    /// Keeps quiet, because another process tells it.
+    pub fn unsaid(mut self, unsaid: bool) -> Self {
+        self.is_unsaid = unsaid;
+        self
+    }
+
+    /// How the program ends where it was not interrupted.
+    pub fn ending_with(mut self, status: u8) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn is_unsaid(&self) -> bool {
+        self.is_unsaid
+    }
+
+    /// How the program ends.
+    pub fn status(&self) -> u8 {
+        if self.interrupted { stopped() } else { self.status }
     }
 
     pub fn warnings(&self) -> &[String] {

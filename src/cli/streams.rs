@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// What stands for standard input or output; a file of that name is `./-`.
 pub const STREAM: &str = "-";
 
-fn is_stream(path: &Path) -> bool {
+/// Whether a name stands for a standard stream.
+pub fn is_stream(path: &Path) -> bool {
     path == Path::new(STREAM)
 }
 

@@ -3,13 +3,25 @@
 use super::given::Given;
 use super::options::{Kind, TrainingOptions};
 use super::outputs::{self, Output, Replacing, beside, save_chart};
-use super::report::{self, Report};
-use super::streams::{Input, Target};
+use super::report::{self, Report, tell};
+use super::songs::Songs;
+use super::streams::{Input, Target, is_stream};
 use clap::Args;
+use neural_composer::generate::Learned;
+use neural_composer::processes::Membership;
 use neural_composer::train::Stop;
 use neural_composer::words::shown;
 use neural_composer::{Error, Result, atomic_file};
 use std::path::PathBuf;
+
+/// What a training begins with.
+struct Prepared {
+    songs: Songs,
+    target: Target,
+    /// The drawing of the loss.
+    chart: PathBuf,
+    _input: Input,
+}
 
 /// Train a model on songs and write it
 #[derive(Args)]
@@ -29,10 +41,40 @@ pub struct Train {
 }
 
 impl Train {
-    pub fn run(mut self, given: &Given) -> Result<Report> {
+    /// With other processes, where there are any: the first one writes and tells.
+    pub fn run(mut self, given: &Given, membership: &Membership) -> Result<Report> {
+        let processes = membership.processes();
+        self.training.processes = processes.clone();
+        let prepared = self.prepare(given);
+        let status = prepared.as_ref().map_or_else(report::status_of, |_| 0);
+        if let Some((rank, status)) = membership.agree(status)?
+            && rank != processes.rank()
+        {
+            return Ok(Report::default().unsaid(true).ending_with(status));
+        }
+        let prepared = prepared?;
+        if let Some(words) = membership.words().filter(|_| processes.is_first()) {
+            tell(&words);
+        }
+        let learned = self.training.learn(self.model, &prepared.songs)?;
+        if !processes.is_first() {
+            let is_interrupted = learned.history.stop == Stop::Interrupted;
+            return Ok(Report::default().unsaid(true).interrupted(is_interrupted));
+        }
+        self.write(learned, prepared)
+    }
+
+    /// All that can be refused before any work.
+    fn prepare(&mut self, given: &Given) -> Result<Prepared> {
         TrainingOptions::refuse_foreign(self.model, given)?;
         self.training.check(self.model)?;
         let mut songs = self.training.songs()?;
+        if self.training.processes.are_several()
+            && (is_stream(&self.output) || Input::is_among(&songs.files))
+        {
+            let expected = "files, where several processes train";
+            return Err(Error::argument("-", expected, "standard input or output"));
+        }
         Input::check(&songs.files)?;
         let target = Target::of("--output", &self.output, given)?;
         let chart = beside(&target.path, "loss.svg");
@@ -41,14 +83,21 @@ impl Train {
         if !target.is_stream() {
             outputs.push(Output::beside("--output", &chart, outputs::Kind::Picture));
         }
-        outputs::check(&outputs, &songs.files, self.replacing.force)?;
+        if self.training.processes.is_first() {
+            outputs::check(&outputs, &songs.files, self.replacing.force)?;
+        }
         if self.model == Kind::Grains && Input::is_among(&songs.files) {
             let expected = "files, which a model of grains reads again";
             return Err(Error::argument("songs", expected, "standard input"));
         }
         self.training.checkpoints.keep_beside(&target, false)?;
-        let _input = Input::read(&mut songs.files)?;
-        let learned = self.training.learn(self.model, &songs)?;
+        let input = Input::read(&mut songs.files)?;
+        Ok(Prepared { songs, target, chart, _input: input })
+    }
+
+    /// What was learned, and what there is to say of it.
+    fn write(&self, learned: Learned, prepared: Prepared) -> Result<Report> {
+        let Prepared { target, chart, .. } = prepared;
         let (model, history) = (learned.model, learned.history);
         let written = atomic_file::together(|| {
             model.save(&target.path)?;

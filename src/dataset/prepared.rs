@@ -27,6 +27,8 @@ use std::sync::mpsc::channel;
 const VERSION: &str = "1";
 /// The metadata's key.
 const SONG: &str = "neural-composer.rows";
+/// A prime: numbers of processes that follow one another lead to places far apart.
+const SPREAD: usize = 7919;
 /// Headers are no longer than this.
 const LONGEST_HEADER: u64 = 1 << 20;
 
@@ -68,12 +70,19 @@ pub(super) fn prepare(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<()> {
     let missing = |song: &&CorpusSong| !place(song, &settings.blocks).exists();
-    let songs: Vec<_> = songs.iter().filter_map(SongSource::in_corpus).filter(missing).collect();
+    let mut songs: Vec<_> =
+        songs.iter().filter_map(SongSource::in_corpus).filter(missing).collect();
+    // Processes that prepare the same songs at the same time begin at different ones.
+    let first = std::process::id() as usize * SPREAD % songs.len().max(1);
+    songs.rotate_left(first);
     let stop = Listener::here();
     let one = |song: &&CorpusSong| {
         if stop.requested() {
             let words = "while songs were prepared; those that are done are kept";
             return Err(Error::Interrupted(words.into()));
+        }
+        if !missing(song) {
+            return Ok(());
         }
         match Prepared::of(song, settings) {
             // Without room no other song can be prepared either.

@@ -35,11 +35,13 @@ pub struct Dropout {
     rate: f64,
     seed: u64,
     update: u64,
+    /// Where in its batch the first sequence is.
+    first_sequence: usize,
 }
 
 impl Dropout {
     /// Takes nothing away: what is used outside training.
-    pub const NONE: Self = Self { rate: 0., seed: 0, update: 0 };
+    pub const NONE: Self = Self { rate: 0., seed: 0, update: 0, first_sequence: 0 };
 
     /// Takes away the share `rate` of all values, drawn by `seed`.
     ///
@@ -49,13 +51,30 @@ impl Dropout {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::argument("dropout", "a share from 0 to below 1", rate));
         }
-        Ok(Self { rate, seed, update: 0 })
+        Ok(Self { rate, seed, update: 0, first_sequence: 0 })
     }
 
     /// The same for another optimizer step.
     #[must_use]
     pub const fn at_update(self, update: u64) -> Self {
         Self { update, ..self }
+    }
+
+    /// The same for sequences that begin with number `first_sequence` of their batch.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use neural_composer::model::Dropout;
+    /// let ones = Tensor::ones((5, 6, 50), DType::F32, &Device::Cpu)?;
+    /// let dropout = Dropout::new(0.5, 1)?;
+    /// let whole = dropout.apply(&ones, 0, 0)?;
+    /// let part = dropout.at_sequence(3).apply(&ones.narrow(0, 3, 2)?, 0, 0)?;
+    /// assert_eq!(part.to_vec3::<f32>()?, whole.narrow(0, 3, 2)?.to_vec3::<f32>()?);
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn at_sequence(self, first_sequence: usize) -> Self {
+        Self { first_sequence, ..self }
     }
 
     /// Whether nothing is taken away.
@@ -119,6 +138,8 @@ impl Place {
         let threshold = (rate * f64::from(u32::MAX)) as u32;
         for step in 0..steps {
             let mut random = self.dropout.random(self.layer, self.first_step + step);
+            // A word for each value of the sequences before.
+            random.set_word_pos((self.dropout.first_sequence * units) as u128);
             for sequence in 0..batch {
                 for value in &mut values[(sequence * steps + step) * units..][..units] {
                     let gone = random.random::<u32>() < threshold;

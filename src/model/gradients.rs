@@ -8,6 +8,8 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
 
 use candle_core::backend::BackendStorage;
 use candle_core::backprop::GradStore;
@@ -50,9 +52,34 @@ pub struct Sink {
     filled: HashSet<TensorId>,
     /// What was answered to Candle and kept.
     others: GradStore,
+    /// Who is told of gradients while the walk goes on.
+    taker: Option<Arc<dyn Taker>>,
+    /// Whether nothing comes after the walks from now on.
+    is_last: bool,
+}
+
+/// Is told of gradients by parameters of this crate's layers as soon as they are there, while the walk
+/// back goes on.
+pub(crate) trait Taker: fmt::Debug + Send + Sync {
+    /// `gradient` by `parameter` was written, in one of the walks after which there is no other. A
+    /// parameter that more than one operation uses is written more than once.
+    fn written(&self, parameter: TensorId, gradient: &Tensor) -> candle_core::Result<()>;
+
+    /// A part of the gradient by `parameter` was answered to Candle.
+    fn answered(&self, parameter: TensorId);
 }
 
 impl Sink {
+    /// Tells `taker` from now on.
+    pub(crate) fn tell(&mut self, taker: Option<Arc<dyn Taker>>) {
+        self.taker = taker;
+    }
+
+    /// The walks from now on are the last ones before the [total](Self::total).
+    pub(crate) fn last_walks(&mut self) {
+        self.is_last = true;
+    }
+
     /// The gradients of all variables that `loss`, a scalar, depends on, as `loss.backward()` gives
     /// them.
     ///
@@ -62,6 +89,7 @@ impl Sink {
     /// [`Error::Tensor`](crate::Error::Tensor) where Candle cannot differentiate, or memory runs out.
     pub fn backward(&mut self, loss: &Tensor) -> Result<GradStore> {
         self.clear();
+        self.last_walks();
         let rest = self.walk(loss)?;
         self.keep(rest)?;
         self.total()
@@ -71,6 +99,7 @@ impl Sink {
     pub fn clear(&mut self) {
         self.filled.clear();
         self.others = GradStore::default();
+        self.is_last = false;
     }
 
     /// Walks back from `loss`, a scalar. The gradients of parameters of this crate's layers add up in
@@ -111,6 +140,9 @@ impl Sink {
     /// [`Error::Tensor`](crate::Error::Tensor) if memory runs out.
     pub fn total(&mut self) -> Result<GradStore> {
         let mut store = std::mem::take(&mut self.others);
+        if let Some(taker) = &self.taker {
+            store.get_ids().for_each(|id| taker.answered(*id));
+        }
         for id in &self.filled {
             let Some(gradient) = self.gradients.get(id) else { continue };
             // A parameter may also be used by operations that answered Candle itself.
@@ -176,6 +208,11 @@ pub(super) fn compute<T: Real>(
                 write(values, into);
                 Ok(())
             })?;
+            let taker = OPEN.with_borrow(|open| {
+                let sink = open.as_ref().filter(|sink| sink.is_last)?;
+                sink.taker.clone()
+            });
+            taker.map_or(Ok(()), |taker| taker.written(parameter.id(), &gradient))?;
             Ok(None)
         }
         None => {

@@ -1,6 +1,8 @@
 //! Batches that are read while the network trains on those before.
 
+use super::Training;
 use crate::dataset::{Batch, Dataset};
+use crate::processes::Processes;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -9,20 +11,23 @@ use std::time::Instant;
 /// Batches that wait at most: one is trained on, one is ready, one is read.
 const WAITING: usize = 1;
 
-/// The batches of an epoch in their order, for training; those in files are read ahead.
+/// The batches of an epoch in their order, of each what this process trains on; those in files are read
+/// ahead.
 ///
 /// What is read depends on the order alone, so that the place is enough to go on from.
 pub(super) struct Ahead {
     data: Dataset,
     batch_size: usize,
+    processes: Processes,
     /// What reads, and the number of the batch that comes next.
     reading: Option<(Receiver<Result<Batch>>, usize)>,
     waited_seconds: f64,
 }
 
 impl Ahead {
-    pub fn new(data: &Dataset, batch_size: usize) -> Self {
-        Self { data: data.clone(), batch_size, reading: None, waited_seconds: 0.0 }
+    pub fn new(data: &Dataset, settings: &Training) -> Self {
+        let (batch_size, processes) = (settings.batch_size, settings.processes.clone());
+        Self { data: data.clone(), batch_size, processes, reading: None, waited_seconds: 0.0 }
     }
 
     /// Another order begins.
@@ -35,7 +40,12 @@ impl Ahead {
         self.waited_seconds
     }
 
-    /// Batch `number` of the sequences `order`, on `device`.
+    /// The sequences of a batch that are this process's.
+    fn own<'b>(&self, batch: &'b [usize]) -> &'b [usize] {
+        &batch[self.processes.share(batch.len()).rows]
+    }
+
+    /// Of batch `number` of the sequences `order` what is this process's, on `device`.
     pub fn batch(&mut self, order: &[usize], number: usize, device: &Device) -> Result<Batch> {
         let begun = Instant::now();
         let batch = match self.data.is_in_files() {
@@ -43,7 +53,7 @@ impl Ahead {
             false => {
                 let from = number * self.batch_size;
                 let until = (from + self.batch_size).min(order.len());
-                self.data.batch(&order[from..until], device)?
+                self.data.batch(self.own(&order[from..until]), device)?
             }
         };
         self.waited_seconds += begun.elapsed().as_secs_f64();
@@ -65,11 +75,12 @@ impl Ahead {
     /// Reads from batch `number` on, on a thread that ends with the epoch, or when nobody wants more.
     fn start(&self, order: &[usize], number: usize) -> Result<Receiver<Result<Batch>>> {
         let (sender, receiver) = sync_channel(WAITING);
-        let (data, batch_size) = (self.data.clone(), self.batch_size);
-        let left = order[number * batch_size..].to_vec();
+        let data = self.data.clone();
+        let left = order[number * self.batch_size..].chunks(self.batch_size);
+        let left: Vec<Vec<usize>> = left.map(|batch| self.own(batch).to_vec()).collect();
         let read = move || {
-            for sequences in left.chunks(batch_size) {
-                let batch = data.read_batch(sequences, &Device::Cpu);
+            for sequences in left {
+                let batch = data.read_batch(&sequences, &Device::Cpu);
                 let is_last = batch.is_err();
                 if sender.send(batch).is_err() || is_last {
                     break;

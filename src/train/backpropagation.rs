@@ -1,13 +1,15 @@
 //! The loss of a batch, and its gradients through time.
 
 use super::Recompute;
+use super::exchange::weighted;
 use super::loss::Criterion;
 use crate::Result;
-use crate::model::gradients::{Sink, continued};
+use crate::model::gradients::{Sink, Taker, continued};
 use crate::model::recurrent::State;
 use crate::model::{Dropout, Layers, Network, NetworkState};
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
+use std::sync::Arc;
 
 /// A run of steps of a batch's sequences: inputs and targets, (batch, steps, width) each.
 pub(super) struct Part {
@@ -15,11 +17,13 @@ pub(super) struct Part {
     pub targets: Tensor,
     /// Where in the sequences it begins.
     pub first_step: usize,
+    /// What its loss counts.
+    pub weight: f64,
 }
 
 /// What came of a part.
 pub(super) struct Outcome {
-    /// The mean loss of its steps.
+    /// The mean loss of its steps, times its weight.
     pub loss: f64,
     /// The layers' states after it, without a graph.
     pub state: NetworkState,
@@ -56,6 +60,7 @@ impl Part {
                 inputs: self.inputs.narrow(1, start, count)?,
                 targets: self.targets.narrow(1, start, count)?,
                 first_step: self.first_step + start,
+                weight: self.weight,
             })
         };
         (0..all).step_by(each).map(part).collect()
@@ -67,6 +72,11 @@ impl Backpropagation {
         let layers = network.layers().clone();
         let plain = layers.untracked();
         Self { layers, plain, criterion, recompute, sink: Sink::default() }
+    }
+
+    /// Tells `taker` of gradients while the walk back goes on.
+    pub fn tell(&mut self, taker: Option<Arc<dyn Taker>>) {
+        self.sink.tell(taker);
     }
 
     /// The loss over `part`, which begins with `state` ([zeros](Layers::zero_state) if `None`), and
@@ -95,7 +105,10 @@ impl Backpropagation {
         let mut loss = 0.;
         let mut above: Option<StateGradients> = None;
         for (index, (piece, before)) in pieces.iter().zip(states).enumerate().rev() {
-            let share = piece.steps() as f64 / part.steps() as f64;
+            let share = piece.steps() as f64 / part.steps() as f64 * part.weight;
+            if index == 0 {
+                self.sink.last_walks();
+            }
             let way = Way { piece, before, above, share, dropout, is_first: index == 0 };
             let done = if self.recompute.layers { self.by_layer(way)? } else { self.whole(way)? };
             loss += done.loss;
@@ -167,7 +180,7 @@ impl Backpropagation {
     /// The piece's share of the loss.
     fn loss(&self, hidden: &Tensor, way: &Way<'_>) -> Result<Tensor> {
         let predicted = self.layers.leave(hidden)?;
-        Ok((self.criterion.of(&predicted, &way.piece.targets)? * way.share)?)
+        weighted(&self.criterion.of(&predicted, &way.piece.targets)?, way.share)
     }
 }
 
@@ -177,7 +190,7 @@ struct Way<'a> {
     before: NetworkState,
     /// Gradients by the state after the piece; none after the last.
     above: Option<StateGradients>,
-    /// What the piece's mean loss counts in that of the part.
+    /// What the piece's mean loss counts in that of the part, times the part's weight.
     share: f64,
     dropout: &'a Dropout,
     is_first: bool,

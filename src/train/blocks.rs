@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::{History, InTraining, Observer, Training, feedback, memory};
 use crate::dataset::Dataset;
 use crate::model::{Device, Dropout, ModelKind, Network, TrainingRecord};
+use crate::processes::Share;
 use crate::{Error, Result, interrupt};
 use candle_core::{Tensor, Var};
 use rand::seq::SliceRandom;
@@ -34,7 +35,8 @@ pub fn run(
     let _job = interrupt::begin()?;
     settings.check()?;
     check_fit(network, data)?;
-    let needed_bytes = check_memory(network, data, settings)?;
+    let of_one = settings.processes.share(settings.batch_size).rows.len();
+    let needed_bytes = check_memory(network, data, &settings.clone().batch(of_one))?;
     observer.prepared(data);
     observer.prepared(network);
     let optimizer = network.optimizer(settings.rule)?;
@@ -78,7 +80,7 @@ impl<'a> NextBlock<'a> {
             criterion,
             backpropagation,
             dropout,
-            ahead: Ahead::new(data, settings.batch_size),
+            ahead: Ahead::new(data, settings),
             training,
             validation,
         })
@@ -118,23 +120,28 @@ impl Objective for NextBlock<'_> {
 
     /// One optimizer step, or one for each run of steps that gradients go back through.
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+        let sequences = self.sequences_of(place).len();
+        let Share { rows, weight } = self.settings.processes.share(sequences);
+        let first = rows.start;
         let device = self.network.device().candle();
         let batch = self.ahead.batch(&self.training, place.batch, device)?;
+        self.backpropagation.tell(steps.taker());
         let own_share = self.settings.scheduled_sampling * place.done;
         let mut random = place.random(self.settings.seed);
-        let inputs = feedback::inputs(self.network, &batch, own_share, &mut random)?;
-        let (sequences, all) = (inputs.dim(0)?, inputs.dim(1)?);
-        let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0 };
+        let inputs = feedback::inputs(self.network, &batch, own_share, first, &mut random)?;
+        let all = inputs.dim(1)?;
+        let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0, weight };
         let (mut state, mut loss) = (None, 0.);
         for part in whole.split(self.settings.truncate_steps)? {
-            let dropout = self.dropout.at_update(self.network.updates() as u64);
+            let dropout = self.dropout.at_update(self.network.updates() as u64).at_sequence(first);
             let outcome = self.backpropagation.run(&part, state, &dropout)?;
-            if !outcome.loss.is_finite() {
+            let (gradients, of_part) = steps.add_up(outcome.gradients, outcome.loss)?;
+            if !of_part.is_finite() {
                 // Nothing changes: what made it so can be found.
-                return Ok((outcome.loss, sequences));
+                return Ok((of_part, sequences));
             }
-            steps.step(&outcome.gradients)?;
-            loss += outcome.loss * part.steps() as f64 / all as f64;
+            steps.step(&gradients)?;
+            loss += of_part * part.steps() as f64 / all as f64;
             state = Some(outcome.state);
         }
         Ok((loss, sequences))
@@ -146,15 +153,15 @@ impl Objective for NextBlock<'_> {
         }
         let mut mean = Mean::default();
         let device = self.network.device().candle();
-        for batch in self.data.batches(&self.validation, self.settings.batch_size, None).on(device)
-        {
+        let own = &self.validation[self.settings.processes.part(self.validation.len())];
+        for batch in self.data.batches(own, self.settings.batch_size, None).on(device) {
             let batch = batch?;
             let inputs = self.network.join(&batch.inputs, &batch.inputs)?;
             let (predicted, _) = self.network.predict(&inputs, None)?;
             let loss = self.criterion.of(&predicted, &batch.targets)?;
             mean.add((f64::from(loss.to_scalar::<f32>()?), batch.inputs.dim(0)?));
         }
-        Ok(Some(mean.value()))
+        Ok(Some(mean.of_all(&self.settings.processes)?.value()))
     }
 
     fn end_epoch(&mut self, epochs: usize, seconds: f64) {

@@ -30,6 +30,20 @@ struct Lesson {
     songs: Vec<usize>,
 }
 
+impl Lesson {
+    /// These of its sequences, of `steps` rows of `stages` codes each.
+    fn part(self, sequences: &Range<usize>, steps: usize, stages: usize) -> Self {
+        let rows = sequences.start * steps..sequences.end * steps;
+        let codes = rows.start * stages..rows.end * stages;
+        Self {
+            heard: self.heard[codes.clone()].to_vec(),
+            next: self.next[codes].to_vec(),
+            places: self.places[rows].to_vec(),
+            songs: self.songs[sequences.clone()].to_vec(),
+        }
+    }
+}
+
 /// Teaches `network` which block of spectra follows which: its input is codes, four ways each (blocks
 /// may start at any frame), and it minimises the cross-entropy of the codes that follow.
 ///
@@ -107,10 +121,19 @@ impl DrawnLoss for NextCodes<'_> {
         (self.settings.sequence_blocks * of_row) as u64
     }
 
-    fn of_batch(&self, place: Place, dropout: &Dropout, random: &mut ChaCha8Rng) -> Result<Tensor> {
-        let mut lesson = self.draw(&self.trained, random);
+    fn of_batch(
+        &self,
+        place: Place,
+        rows: Range<usize>,
+        dropout: &Dropout,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Tensor> {
+        let lesson = self.draw(&self.trained, random);
+        let (stages, steps) = (self.network.config().stages, self.settings.sequence_blocks);
+        let (all, first) = (lesson.places.len(), rows.start * steps);
+        let mut lesson = lesson.part(&rows, steps, stages);
         let own = self.settings.scheduled_sampling * place.done;
-        self.hear_itself(&mut lesson, own, random)?;
+        self.hear_itself(&mut lesson, own, (first, all), random)?;
         self.of_lesson(&lesson, dropout)
     }
 
@@ -191,7 +214,7 @@ impl NextCodes<'_> {
         for (row, place) in rows.zip(&lesson.places) {
             input_row(row, *place, &mut input);
         }
-        let batch = self.settings.descent.batch_size;
+        let batch = lesson.songs.len();
         let shape = (batch, lesson.places.len() / batch, width);
         Ok(Tensor::from_vec(input, shape, self.network.device().candle())?)
     }
@@ -218,37 +241,47 @@ impl NextCodes<'_> {
         Ok((sum / stages as f64)?)
     }
 
-    /// Replaces a share of the input by what the network would have drawn for it.
-    fn hear_itself(&self, lesson: &mut Lesson, share: f64, random: &mut ChaCha8Rng) -> Result<()> {
+    /// Replaces a share of the input by what the network would have drawn for it. The rows are those
+    /// from number `first` of the batch's `all`; what is drawn for the others is drawn, too.
+    fn hear_itself(
+        &self,
+        lesson: &mut Lesson,
+        share: f64,
+        (first, all): (usize, usize),
+        random: &mut ChaCha8Rng,
+    ) -> Result<()> {
         if share <= 0.0 {
             return Ok(());
         }
         let network = self.network;
         let steps = self.settings.sequence_blocks;
         // What follows row r is heard at row r + 1 of the same sequence.
-        let chosen: Vec<u32> = (0..lesson.places.len() as u32)
-            .filter(|row| {
-                !(*row as usize).is_multiple_of(steps) && random.random_bool(share.min(1.0))
-            })
+        let of_all: Vec<usize> = (0..all)
+            .filter(|row| !row.is_multiple_of(steps) && random.random_bool(share.min(1.0)))
             .collect();
+        let before = of_all.partition_point(|row| *row < first);
+        let chosen = of_all.iter().filter_map(|row| row.checked_sub(first));
+        let chosen: Vec<u32> =
+            chosen.take_while(|row| *row < lesson.places.len()).map(|row| row as u32).collect();
         if chosen.is_empty() {
             return Ok(());
         }
         let stages = network.config().stages;
         let input = self.rows(lesson)?;
         let (hidden, _) = network.forward(&input, None, &Dropout::NONE)?;
-        let before: Vec<u32> = chosen.iter().map(|row| row - 1).collect();
-        let count = before.len();
-        let before = Tensor::from_vec(before, count, input.device())?;
-        let hidden = hidden.flatten(0, 1)?.detach().index_select(&before, 0)?;
+        let heard: Vec<u32> = chosen.iter().map(|row| row - 1).collect();
+        let heard = Tensor::from_vec(heard, chosen.len(), input.device())?;
+        let hidden = hidden.flatten(0, 1)?.detach().index_select(&heard, 0)?;
         let gumbel = Gumbel::new(0.0f32, 1.0)
             .map_err(|error| Error::argument("gumbel", "a scale above 0", error))?;
         let mut said: Vec<Tensor> = Vec::new();
         for stage in 0..stages {
             let logits = network.logits(stage, &hidden, &said)?;
             // The largest of logits with Gumbel's noise is a draw from their softmax.
-            let noise: Vec<f32> =
-                gumbel.sample_iter(&mut *random).take(logits.elem_count()).collect();
+            let codes = logits.dim(1)?;
+            let noise = gumbel.sample_iter(&mut *random).take(of_all.len() * codes);
+            let noise = noise.collect::<Vec<f32>>();
+            let noise = noise[before * codes..][..chosen.len() * codes].to_vec();
             let noise = Tensor::from_vec(noise, logits.shape(), logits.device())?;
             let drawn = (logits + noise)?.argmax(D::Minus1)?;
             for (row, code) in chosen.iter().zip(drawn.to_vec1::<u32>()?) {

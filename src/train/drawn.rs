@@ -9,10 +9,12 @@ use super::plan::Plan;
 use super::{Descent, History, InTraining, Observer};
 use crate::Result;
 use crate::model::{Device, Dropout};
+use crate::processes::Share;
 use candle_core::{Tensor, Var};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A loss over batches of sequences that are drawn at random.
 pub(super) trait DrawnLoss {
@@ -25,8 +27,14 @@ pub(super) trait DrawnLoss {
     /// Numbers that a batch of one sequence keeps for the backward pass.
     fn numbers_per_sequence(&self) -> u64;
 
-    /// Of a batch at a place.
-    fn of_batch(&self, place: Place, dropout: &Dropout, random: &mut ChaCha8Rng) -> Result<Tensor>;
+    /// Of these rows of the batch at a place.
+    fn of_batch(
+        &self,
+        place: Place,
+        rows: Range<usize>,
+        dropout: &Dropout,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Tensor>;
 
     /// Of batches of what is kept aside: how many there are.
     fn validation_batches(&self) -> usize;
@@ -59,7 +67,8 @@ pub(super) fn descend(
     let best = u64::from(descent.patience.is_some());
     let copies = 1 + descent.rule.memories().len() as u64 + best;
     let numbers = loss.numbers_per_sequence();
-    let need = DrawnNeed::new((parameters.sum(), copies), numbers, descent.batch_size);
+    let of_one = descent.processes.share(descent.batch_size).rows.len();
+    let need = DrawnNeed::new((parameters.sum(), copies), numbers, of_one);
     if loss.device().is_cpu() {
         need.check()?;
     }
@@ -100,20 +109,24 @@ impl Objective for Drawn<'_> {
     }
 
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
-        let dropout = self.dropout.at_update(step(self.descent, place));
+        let Share { rows, weight } = self.descent.processes.share(self.descent.batch_size);
+        let dropout = self.dropout.at_update(step(self.descent, place)).at_sequence(rows.start);
         let mut random = place.random(self.descent.seed);
-        let loss = self.loss.of_batch(place, &dropout, &mut random)?;
-        Ok((steps.minimize(&loss)?, self.descent.batch_size))
+        let loss = self.loss.of_batch(place, rows, &dropout, &mut random)?;
+        Ok((steps.minimize(&loss, weight)?, self.descent.batch_size))
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
         let mut mean = Mean::default();
-        for batch in 0..self.loss.validation_batches() {
+        let processes = &self.descent.processes;
+        let own = (processes.rank()..self.loss.validation_batches()).step_by(processes.count());
+        for batch in own {
             // The same sequences after every epoch; training has none of epoch 0.
             let mut random = Place { epoch: 0, batch, done: 0.0 }.random(self.descent.seed);
             let (loss, sequences) = self.loss.of_validation(batch, &mut random)?;
             mean.add((f64::from(loss.to_scalar::<f32>()?), sequences));
         }
+        let mean = mean.of_all(processes)?;
         Ok((!mean.is_empty()).then(|| mean.value()))
     }
 

@@ -9,6 +9,7 @@ use super::settings::check_share;
 #[cfg(doc)]
 use crate::model::{CodeNetwork, GrainNetwork};
 use crate::model::{Dropout, ModelKind};
+use crate::processes::Processes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -61,6 +62,9 @@ pub struct Descent {
     /// ([`Checkpoints::shared`]).
     #[serde(skip)]
     pub afresh: bool,
+    /// The processes that each batch is split over. Usual: this one alone.
+    #[serde(skip)]
+    pub processes: Processes,
     /// Decides everything drawn at random.
     pub seed: u64,
 }
@@ -81,6 +85,7 @@ impl Default for Descent {
             checkpoints: None,
             resume: None,
             afresh: false,
+            processes: Processes::default(),
             seed: 1,
         }
     }
@@ -125,6 +130,7 @@ impl Descent {
             checkpoints: self.checkpoints.as_ref(),
             resume: self.resume.as_deref(),
             afresh: self.afresh,
+            processes: &self.processes,
             needed_bytes: 0,
         }
     }

@@ -13,11 +13,13 @@ use rand_chacha::ChaCha8Rng;
 /// truth: in the half for its previous output, if it has one, else in place of the block. The
 /// predictions come from a pass over the truth beforehand (parallel scheduled sampling, Duckworth et
 /// al. 2019, after Bengio et al. 2015), so all steps still go through the layers together. A
-/// sequence's first step always takes the truth.
+/// sequence's first step always takes the truth. `first_sequence` tells where in the whole batch the
+/// sequences begin.
 pub(super) fn inputs(
     network: &Network,
     batch: &Batch,
     own_share: f64,
+    first_sequence: usize,
     random: &mut ChaCha8Rng,
 ) -> Result<Tensor> {
     let truth = &batch.inputs;
@@ -29,7 +31,9 @@ pub(super) fn inputs(
     let (predicted, _) = network.predict(&told, None)?;
     let own = Tensor::cat(&[truth.narrow(1, 0, 1)?, predicted.narrow(1, 0, steps - 1)?], 1)?;
     let coin = |_| f32::from(u8::from(random.random_bool(own_share.min(1.))));
-    let coins: Vec<f32> = (0..sequences * steps).map(coin).collect();
+    // Those of the sequences before are drawn, too.
+    let before = first_sequence * steps;
+    let coins: Vec<f32> = (0..before + sequences * steps).map(coin).skip(before).collect();
     let coins = Tensor::from_vec(coins, (sequences, steps, 1), truth.device())?;
     let own_is_heard = coins.to_dtype(DType::U8)?.broadcast_as(truth.shape())?;
     let heard = own_is_heard.where_cond(&own, truth)?;

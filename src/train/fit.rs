@@ -10,15 +10,15 @@ use super::plan::Plan;
 use super::run::Run;
 use super::{History, Observer, resume};
 #[cfg(doc)]
-use crate::{Error, interrupt};
-use crate::{Result, memory};
+use crate::interrupt;
+use crate::{Error, Result, memory};
 
 /// Trains towards `objective` as `plan` says, with the steps of `optimizer`.
 ///
 /// A request to stop ([`interrupt`]) ends it after the running batch; the history says so.
 ///
 /// # Errors
-/// What the objective reports; [`Error::Data`] when the loss is no number before anything was learned;
+/// What the objective reports; [`Error::Processes`] where several processes do not train the same; [`Error::Data`] when the loss is no number before anything was learned;
 /// what is wrong with the checkpoint to go on from.
 pub(super) fn fit(
     objective: &mut dyn Objective,
@@ -27,9 +27,18 @@ pub(super) fn fit(
     observer: &mut dyn Observer,
 ) -> Result<History> {
     memory::keep_freed_blocks();
-    let is_kept = plan.checkpoints.is_some() || plan.resume.is_some();
+    let processes = plan.processes;
+    if processes.are_several() && !objective.device().is_cpu() {
+        let found = format!("the {}", objective.device());
+        return Err(Error::argument("device", "cpu, where several processes train", found));
+    }
+    let is_kept = plan.checkpoints.is_some() || plan.resume.is_some() || processes.are_several();
     let identity = if is_kept { Some(objective.identity()?) } else { None };
     let mut run = Run::begin(objective, plan, identity.as_ref(), optimizer, observer)?;
     resume::go_on(&mut run, identity.as_ref())?;
+    if let Some(identity) = identity.filter(|_| processes.are_several()) {
+        let mark = format!("{} {:?}", identity.name(run.objective.variables()), run.place());
+        processes.check_alike("songs, settings and checkpoint", &mark)?;
+    }
     run.go()
 }

@@ -122,11 +122,15 @@ impl DrawnLoss for NextGrain<'_> {
         (self.settings.sequence_grains * of_row) as u64
     }
 
-    fn of_batch(&self, _: Place, dropout: &Dropout, random: &mut ChaCha8Rng) -> Result<Tensor> {
+    fn of_batch(
+        &self,
+        _: Place,
+        rows: Range<usize>,
+        dropout: &Dropout,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Tensor> {
         let lesson = self.lesson(random);
-        let noise = self.settings.noise;
-        let batch = self.settings.descent.batch_size;
-        let drawn = lesson.draw(self, &lesson.trained, (batch, noise), random)?;
+        let drawn = lesson.draw(self, &lesson.trained, (rows, self.settings.noise), random)?;
         self.of_lesson(lesson, drawn, dropout)
     }
 
@@ -137,7 +141,7 @@ impl DrawnLoss for NextGrain<'_> {
     fn of_validation(&self, batch: usize, random: &mut ChaCha8Rng) -> Result<(Tensor, usize)> {
         let lesson = &self.lessons[self.validation[batch]];
         let sequences = self.settings.descent.batch_size;
-        let drawn = lesson.draw(self, &lesson.kept(), (sequences, 0.0), random)?;
+        let drawn = lesson.draw(self, &lesson.kept(), (0..sequences, 0.0), random)?;
         Ok((self.of_lesson(lesson, drawn, &Dropout::NONE)?, sequences))
     }
 
@@ -202,21 +206,23 @@ impl Lesson {
         !self.kept().is_empty()
     }
 
-    /// So many sequences of `grains`, with noise: the input rows, and for each what should come next.
+    /// These of a batch's sequences of `grains`, with noise: the input rows, and for each what should
+    /// come next. Those before are drawn, too.
     fn draw(
         &self,
         of: &NextGrain<'_>,
         grains: &Range<usize>,
-        (batch_size, most_noise): (usize, f32),
+        (rows, most_noise): (Range<usize>, f32),
         random: &mut ChaCha8Rng,
     ) -> Result<(Tensor, SoftTargets)> {
         let pool = of.pool;
         let (width, shifts) = (pool.width(), pool.settings().shifts.len());
         let steps = of.settings.sequence_grains.min(grains.len() - 1);
-        let mut input = Vec::with_capacity(batch_size * steps * (width + PHASES));
+        let mut input = Vec::with_capacity(rows.len() * steps * (width + PHASES));
         let per_row = self.neighbours.per_row;
         let mut targets = SoftTargets { candidates: Vec::new(), shares: Vec::new(), per_row };
-        for _ in 0..batch_size {
+        for row in 0..rows.end {
+            let is_wanted = rows.contains(&row);
             let first = grains.start + random.random_range(0..grains.len() - steps);
             let shift = random.random_range(0..shifts);
             let noise = most_noise * random.random::<f32>();
@@ -227,13 +233,17 @@ impl Lesson {
                 for value in &mut input[start..start + width] {
                     *value += noise * random.sample::<f32, _>(StandardNormal);
                 }
+                if !is_wanted {
+                    input.truncate(start);
+                    continue;
+                }
                 let next = (candidate + shifts) - self.chapter.grains.start * shifts;
                 let named = next * per_row..(next + 1) * per_row;
                 targets.candidates.extend(&self.neighbours.candidates[named.clone()]);
                 targets.shares.extend(&self.neighbours.shares[named]);
             }
         }
-        let shape = (batch_size, steps, width + PHASES);
+        let shape = (rows.len(), steps, width + PHASES);
         Ok((Tensor::from_vec(input, shape, of.network.device().candle())?, targets))
     }
 }

@@ -9,6 +9,7 @@ mod checkpoints;
 mod codes;
 mod drawn;
 mod drawn_settings;
+mod exchange;
 mod feedback;
 mod fit;
 mod grains;

@@ -2,17 +2,21 @@
 
 use super::InTraining;
 use super::checkpoints::Identity;
+use super::exchange::{Exchange, weighted};
 use super::optimizer::Optimizer;
 use super::plan::Plan;
 use super::schedule::Progress;
 use crate::Result;
 use crate::model::Device;
+use crate::model::gradients::Taker;
+use crate::processes::Processes;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a training minimises.
 pub(super) trait Objective {
@@ -108,12 +112,19 @@ pub(super) struct Steps {
     pub rate_share: f64,
     /// The last step's.
     pub rate: f64,
+    /// With other processes, where there are any.
+    exchange: Option<Exchange>,
 }
 
 impl Steps {
-    pub fn new(optimizer: Optimizer, plan: &Plan<'_>) -> Result<Self> {
+    pub fn new(mut optimizer: Optimizer, plan: &Plan<'_>) -> Result<Self> {
+        let exchange = Exchange::between(plan.processes, optimizer.parameters())?;
+        if let Some(exchange) = &exchange {
+            optimizer.tell(exchange.taker());
+        }
         Ok(Self {
             optimizer,
+            exchange,
             progress: plan.schedule.start()?,
             full_rate: plan.learning_rate,
             rate_share: 1.0,
@@ -121,15 +132,39 @@ impl Steps {
         })
     }
 
-    /// Goes down along the gradients of `loss`, a scalar; its value. Where that is no number, nothing
-    /// changes: what made it so can be found.
-    pub fn minimize(&mut self, loss: &Tensor) -> Result<f64> {
+    /// Goes down along the gradients of `loss`, a scalar, which counts `weight` in the loss of all
+    /// processes; the value of that. Where it is no number, nothing changes: what made it so can be
+    /// found.
+    pub fn minimize(&mut self, loss: &Tensor, weight: f64) -> Result<f64> {
+        if self.exchange.is_some() {
+            let loss = weighted(loss, weight)?;
+            let gradients = self.optimizer.gradients(&loss)?;
+            let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            let (gradients, value) = self.add_up(gradients, value)?;
+            if value.is_finite() {
+                self.step(&gradients)?;
+            }
+            return Ok(value);
+        }
         let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         if !value.is_finite() {
             return Ok(value);
         }
         self.rate = self.progress.next_rate(self.full_rate * self.rate_share);
         self.optimizer.minimize(loss, self.rate)
+    }
+
+    /// Who is to be told of gradients that [`add_up`](Self::add_up) is given then.
+    pub fn taker(&self) -> Option<Arc<dyn Taker>> {
+        self.exchange.as_ref().map(Exchange::taker)
+    }
+
+    /// The sums over all processes of gradients and losses, weighted by what each process counts.
+    pub fn add_up(&self, gradients: GradStore, loss: f64) -> Result<(GradStore, f64)> {
+        match &self.exchange {
+            Some(exchange) => exchange.add_up(gradients, loss),
+            None => Ok((gradients, loss)),
+        }
     }
 
     /// Goes down along `gradients`.
@@ -154,6 +189,12 @@ impl Mean {
 
     pub fn is_empty(&self) -> bool {
         self.sequences == 0
+    }
+
+    /// Over the sequences of all processes.
+    pub fn of_all(self, processes: &Processes) -> Result<Self> {
+        let sums = processes.sum(&[self.sum, self.sequences as f64])?;
+        Ok(Self { sum: sums[0], sequences: sums[1] as usize })
     }
 
     pub fn value(&self) -> f64 {

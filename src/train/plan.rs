@@ -2,6 +2,7 @@
 
 use super::Checkpoints;
 use super::schedule::Schedule;
+use crate::processes::Processes;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -19,6 +20,8 @@ pub(super) struct Plan<'a> {
     pub resume: Option<&'a Path>,
     /// Whether nothing is picked up.
     pub afresh: bool,
+    /// Those that each batch is split over.
+    pub processes: &'a Processes,
     /// What training will take besides what is there already, without any copies.
     pub needed_bytes: u64,
 }

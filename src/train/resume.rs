@@ -17,7 +17,8 @@ pub(super) fn go_on(run: &mut Run<'_>, identity: Option<&Identity>) -> Result<()
         }
         return take_up(run, &found);
     }
-    let keeper = run.keeper.as_ref().filter(|_| !run.plan.afresh);
+    let keeper =
+        run.keeper.as_ref().filter(|_| !run.plan.afresh && !run.plan.processes.are_several());
     match keeper.and_then(|keeper| keeper.left_behind()) {
         Some(found) if !has_gone_further(run, &found) => take_up(run, &found),
         _ => Ok(()),

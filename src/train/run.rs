@@ -1,7 +1,7 @@
 //! A training that runs: its loop, and all that it goes on from.
 
 use super::best::Best;
-use super::checkpoints::{At, Identity, Keeper, Snapshot, State};
+use super::checkpoints::{self, At, Identity, Keeper, Snapshot, State};
 use super::objective::{Mean, Objective, Place, Steps};
 use super::optimizer::Optimizer;
 use super::plan::Plan;
@@ -40,6 +40,8 @@ pub(super) struct Run<'a> {
     has_room: bool,
     batches_since_good: usize,
     is_done: bool,
+    /// Whether a process was asked to stop.
+    is_stopped: bool,
 }
 
 /// How an epoch ended.
@@ -58,7 +60,9 @@ impl<'a> Run<'a> {
         optimizer: Optimizer,
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
-        let keeper = match plan.checkpoints.zip(identity) {
+        // One process writes.
+        let checkpoints = plan.checkpoints.filter(|_| plan.processes.is_first());
+        let keeper = match checkpoints.zip(identity) {
             Some((settings, identity)) => {
                 Some(Keeper::new(settings, identity.clone(), objective.variables())?)
             }
@@ -79,11 +83,14 @@ impl<'a> Run<'a> {
             has_room: false,
             batches_since_good: 0,
             is_done: false,
+            is_stopped: false,
         };
         // One to go back to, one that is written, and room for what nobody has counted.
         let copies = 2 * run.snapshot()?.bytes();
         let wanted = MARGIN * (plan.needed_bytes + copies) as f64 + OF_A_THREAD;
-        run.has_room = memory::available_bytes().is_none_or(|free| free as f64 > wanted);
+        let has_room = memory::available_bytes().is_none_or(|free| free as f64 > wanted);
+        // All processes go back, or none.
+        run.has_room = !plan.processes.any(!has_room)?;
         run.remember_as_good()?;
         Ok(run)
     }
@@ -105,9 +112,12 @@ impl<'a> Run<'a> {
                 }
                 End::Diverged(_) => continue,
                 End::Stopped => {}
-                End::Whole => self.end_epoch()?,
+                End::Whole => {
+                    self.end_epoch()?;
+                    self.listen()?;
+                }
             }
-            if interrupt::requested() {
+            if self.is_stopped {
                 self.history.stop = Stop::Interrupted;
                 break;
             }
@@ -148,10 +158,11 @@ impl<'a> Run<'a> {
                 return Ok(End::Diverged(position.loss));
             }
             self.observer.batch(&self.history, &position);
-            if interrupt::requested() && position.batch < batches {
-                return Ok(End::Stopped);
-            }
             if position.batch < batches {
+                self.listen()?;
+                if self.is_stopped {
+                    return Ok(End::Stopped);
+                }
                 self.keep_if_due(None)?;
             }
         }
@@ -164,6 +175,7 @@ impl<'a> Run<'a> {
         let begun = Instant::now();
         let At { epoch, loss_sum, sequences, epoch_seconds, .. } = self.at;
         let train_loss = Mean { sum: loss_sum, sequences }.value();
+        self.check_alike()?;
         let validation_loss = self.objective.validate()?;
         let record = EpochRecord {
             epoch,
@@ -193,6 +205,22 @@ impl<'a> Run<'a> {
         self.keep_if_due(Some(epoch))?;
         self.observer.epoch(&self.history, &position);
         self.observer.learned(self.objective.in_training(), &self.history)
+    }
+
+    /// Hears a stop, of whichever process, after the same batch in all.
+    fn listen(&mut self) -> Result<()> {
+        self.is_stopped = self.plan.processes.any(interrupt::requested())?;
+        Ok(())
+    }
+
+    /// Refuses to go on where processes have come to other parameters, as on processors of different
+    /// kinds.
+    fn check_alike(&self) -> Result<()> {
+        if !self.plan.processes.are_several() {
+            return Ok(());
+        }
+        let mark = checkpoints::mark_of(self.objective.variables());
+        self.plan.processes.check_alike("parameters", &format!("{:?} {mark}", self.at.epoch))
     }
 
     /// Time since training began, what came before a resumption included.
@@ -254,6 +282,11 @@ impl<'a> Run<'a> {
         self.seconds_before = self.at.seconds;
         self.begun = Instant::now();
         self.remember_as_good()
+    }
+
+    /// Epoch and batch to go on with.
+    pub fn place(&self) -> (usize, usize) {
+        (self.at.epoch, self.at.batch)
     }
 
     /// A checkpoint, where it is time for one.

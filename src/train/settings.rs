@@ -8,6 +8,7 @@ use super::schedule::Schedule;
 use super::{Checkpoints, Recompute};
 use crate::dataset::Dataset;
 use crate::model::{Dropout, ModelKind};
+use crate::processes::Processes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -72,6 +73,9 @@ pub struct Training {
     /// ([`Checkpoints::shared`]).
     #[serde(skip)]
     pub afresh: bool,
+    /// The processes that each batch is split over. Usual: this one alone.
+    #[serde(skip)]
+    pub processes: Processes,
 }
 
 impl Training {
@@ -97,6 +101,7 @@ impl Training {
             checkpoints: None,
             resume: None,
             afresh: false,
+            processes: Processes::default(),
         }
     }
 
@@ -243,6 +248,7 @@ impl Training {
             checkpoints: self.checkpoints.as_ref(),
             resume: self.resume.as_deref(),
             afresh: self.afresh,
+            processes: &self.processes,
             needed_bytes: 0,
         }
     }

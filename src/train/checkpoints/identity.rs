@@ -139,13 +139,18 @@ impl Identity {
         let mut settings = Hasher::new();
         settings.update(Value::from(self.lasting(true)).to_string().as_bytes());
         settings.update(Value::from(self.subject.clone()).to_string().as_bytes());
-        let mut parameters = Hasher::new();
-        for (name, variable) in variables {
-            parameters.update(name.as_bytes());
-            parameters.update(&View::data(variable.as_tensor()));
-        }
-        format!("{:08x}{:08x}", settings.finalize(), parameters.finalize())
+        format!("{:08x}{:08x}", settings.finalize(), mark_of(variables))
     }
+}
+
+/// What tells parameters from others.
+pub(in crate::train) fn mark_of(variables: &BTreeMap<String, Var>) -> u32 {
+    let mut parameters = Hasher::new();
+    for (name, variable) in variables {
+        parameters.update(name.as_bytes());
+        parameters.update(&View::data(variable.as_tensor()));
+    }
+    parameters.finalize()
 }
 
 /// A value of ours as JSON.

@@ -14,7 +14,7 @@ mod state;
 
 pub(super) use folder::{Found, open, settings_of};
 pub use folder::{KeptTraining, check_checkpoint, kept_training, remove_checkpoints};
-pub(super) use identity::{Fingerprint, Identity};
+pub(super) use identity::{Fingerprint, Identity, mark_of};
 pub(super) use keeper::Keeper;
 pub use settings::Checkpoints;
 pub(super) use state::{At, Snapshot, State};

@@ -9,6 +9,7 @@ mod parameter;
 mod rule;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
@@ -18,7 +19,7 @@ pub use rule::{AdamW, RmsProp, RmsPropTorch, Rule, Sgd};
 use parameter::Parameter;
 
 use crate::model::Updates;
-use crate::model::gradients::Sink;
+use crate::model::gradients::{Sink, Taker};
 use crate::{Error, Result, interrupt};
 
 /// Updates a set of named parameters by one [`Rule`].
@@ -96,6 +97,21 @@ impl Optimizer {
     pub(crate) fn counting(mut self, counter: Updates) -> Self {
         self.counter = Some(counter);
         self
+    }
+
+    /// Tells `taker` of gradients while they are computed.
+    pub(in crate::train) fn tell(&mut self, taker: Arc<dyn Taker>) {
+        self.sink.tell(Some(taker));
+    }
+
+    /// The gradients of `loss`, which are overwritten by the next ones.
+    pub(in crate::train) fn gradients(&mut self, loss: &Tensor) -> Result<GradStore> {
+        self.sink.backward(loss)
+    }
+
+    /// What it trains, in its order.
+    pub(in crate::train) fn parameters(&self) -> impl Iterator<Item = &Var> {
+        self.parameters.iter().map(|parameter| &parameter.value)
     }
 
     /// The rule.
