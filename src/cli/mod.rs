@@ -22,7 +22,7 @@ mod typed;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use given::Given;
 use neural_composer::processes::Membership;
-use neural_composer::{Error, Result, atomic_file, interrupt, stream_file};
+use neural_composer::{Result, atomic_file, interrupt, stream_file};
 use report::{Report, print_json, status_of, tell};
 use std::process::ExitCode;
 
