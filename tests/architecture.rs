@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const ROOTS: [&str; 2] = ["src", "kernel/src"];
 
 /// From the ground up: each imports those before it only. Those of a line may import each other.
-const ORDER: [&[&str]; 14] = [
+const ORDER: [&[&str]; 15] = [
     &["words"],
     &["error"],
     &["numbers", "atomic_file", "interrupt", "stream_file", "memory"],
@@ -24,8 +24,9 @@ const ORDER: [&[&str]; 14] = [
     &["model"],
     &["train"],
     &["generate"],
+    &["recipe", "configuration", "sweep"],
     &["display"],
-    &["recipe", "notebook", "prelude"],
+    &["notebook", "prelude"],
 ];
 
 fn place(module: &str) -> Option<usize> {

@@ -16,6 +16,7 @@ mod report;
 mod similarity;
 mod songs;
 mod streams;
+mod sweep;
 mod train;
 mod typed;
 
@@ -44,6 +45,7 @@ Examples:
   neural-composer similarity night.wav my-song.mp3
   neural-composer judge my-song.mp3 night.wav
   neural-composer corpus build my-songs/ -o corpus/
+  neural-composer sweep plan.toml                      many configurations, and a table of them
   ffmpeg -i film.mkv -f wav - | neural-composer compose - -o - | aplay
 
 - is standard input or standard output. A file of that name is ./-, and names that begin with - come
@@ -63,6 +65,7 @@ enum Command {
     Play(play::Play),
     Info(info::Info),
     Corpus(corpus::Corpus),
+    Sweep(sweep::Sweep),
 }
 
 /// Reads the arguments, does the job, prints the result.
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Corpus(command) => command.run(),
+        Command::Sweep(command) => command.run(&given),
     });
     match result {
         Ok(report) => finish(&report, arguments.json),
@@ -117,7 +121,11 @@ fn finish(report: &Report, json: bool) -> ExitCode {
         tell(&format!("neural-composer: standard output takes no more: {error}"));
         return ExitCode::FAILURE;
     }
-    if report.was_interrupted() { stopped() } else { ExitCode::SUCCESS }
+    match (report.was_interrupted(), report.has_failed()) {
+        (true, _) => stopped(),
+        (false, true) => ExitCode::FAILURE,
+        (false, false) => ExitCode::SUCCESS,
+    }
 }
 
 /// Ended by a signal, as shells report it.

@@ -43,6 +43,7 @@ pub struct Report {
     facts: Map<String, Value>,
     warnings: Vec<String>,
     interrupted: bool,
+    failed: bool,
     on_standard_error: bool,
 }
 
@@ -85,6 +86,16 @@ impl Report {
     pub fn interrupted(mut self, interrupted: bool) -> Self {
         self.interrupted |= interrupted;
         self
+    }
+
+    /// Marks that something of what was asked for failed, and is told.
+    pub fn failed(mut self, failed: bool) -> Self {
+        self.failed |= failed;
+        self
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Prints to standard error, because the result is on standard output.
