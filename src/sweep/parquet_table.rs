@@ -2,7 +2,8 @@
 
 use super::columns::{Cell, Column, Kind, columns, setting_names};
 use super::result::RunResult;
-use super::signature::hash_of;
+use super::run_folder::MODEL;
+use super::signature::{hash_of, is_signature};
 use super::table::{SweepRow, SweepTable};
 use super::value::Value;
 use crate::audio::no_panic;
@@ -121,12 +122,34 @@ impl From<ParquetError> for Unread {
     }
 }
 
+impl SweepTable {
+    /// Reads the table in a sweep's folder, or a table's file (`sweep.parquet`).
+    ///
+    /// ```no_run
+    /// use neural_composer::sweep::SweepTable;
+    /// let table = SweepTable::open("plan.runs")?;
+    /// if let Some(best) = table.best() {
+    ///     println!("{}: {}", best.words(table.varied()), table.model_path(best).unwrap().display());
+    /// }
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read; [`Error::Sweep`] for what is no table of a sweep, a damaged
+    /// one, or one of another version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = if path.is_dir() { path.join(NAME) } else { path.to_path_buf() };
+        read(&file)
+    }
+}
+
 /// Reads a table.
 ///
 /// # Errors
 /// [`Error::Io`] when it cannot be read; [`Error::Sweep`] when it is damaged, of another version or no
 /// table of a sweep.
-pub(super) fn read(path: &Path) -> Result<SweepTable> {
+fn read(path: &Path) -> Result<SweepTable> {
     let file = File::open(path).map_err(Error::io(path, "open the table of a sweep"))?;
     let remedy = "run the sweep again, which writes the table from its runs";
     let damaged = |cause: &dyn std::fmt::Display| {
@@ -236,12 +259,19 @@ fn read_row(row: &Row, settings: &[String]) -> Result<SweepRow, Unread> {
     let setting = |name: &String| {
         values.value(name).map(|value| (name.clone(), value)).ok_or_else(|| missing(name))
     };
+    let signature = values.text("signature").filter(|text| is_signature(text));
+    let signature = signature.ok_or_else(|| missing("signature"))?;
+    let model_file = values.text("model_file");
+    // No name leads out of the folder.
+    if model_file.as_ref().is_some_and(|file| *file != format!("{signature}/{MODEL}")) {
+        return Err(Unread::Damaged("a model is not in its run's folder".into()));
+    }
     Ok(SweepRow {
         number: number.ok_or_else(|| missing("run"))?,
-        signature: values.text("signature").ok_or_else(|| missing("signature"))?,
+        signature,
         settings: settings.iter().map(setting).collect::<Result<_, _>>()?,
         result: values.result(),
-        model_file: values.text("model_file"),
+        model_file,
         error: values.text("error"),
     })
 }

@@ -3,7 +3,7 @@
 use super::plan::PlannedRun;
 use super::result::{self, Failure, RunResult};
 use super::value::quoted;
-use crate::train::kept_training;
+use crate::train::{kept_training, remove_checkpoints};
 use crate::words::{counted, shown};
 use crate::{Error, Result, atomic_file};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -70,6 +70,14 @@ impl RunFolder {
             ));
         }
         Ok(Some(found))
+    }
+
+    /// Removes what a process left that was killed just after it had finished the run.
+    pub fn tidy(&self) {
+        atomic_file::remove_left_behind(&self.path);
+        if self.checkpoints().exists() {
+            remove_checkpoints(self.checkpoints());
+        }
     }
 
     /// Why it failed, if it did.

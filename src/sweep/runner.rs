@@ -183,7 +183,14 @@ impl Sweep {
             interrupted: false,
         };
         let mut left = self.runs();
-        left.retain(|run| !work.is_finished(run, &RunFolder::of(&self.output, run)));
+        left.retain(|run| {
+            let folder = RunFolder::of(&self.output, run);
+            let is_finished = work.is_finished(run, &folder);
+            if is_finished {
+                folder.tidy();
+            }
+            !is_finished
+        });
         work.to_do = left.len();
         // What others had may be free again when the rest is done.
         loop {

@@ -53,6 +53,11 @@ impl Signer {
     }
 }
 
+/// Whether a text could be a signature: no path, nothing but digits.
+pub(super) fn is_signature(text: &str) -> bool {
+    text.len() == 2 * BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// SHA-256 of a value, whatever the order of its keys.
 pub(super) fn hash_of(value: &Value) -> String {
     hex(&Sha256::digest(sorted(value).as_bytes()))

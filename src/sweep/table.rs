@@ -1,6 +1,5 @@
 //! The table of a sweep: a row for each run that is over.
 
-use super::parquet_table;
 use super::result::RunResult;
 use super::value::Value;
 use crate::Error;
@@ -41,26 +40,6 @@ pub struct SweepRow {
 impl SweepTable {
     pub(super) fn new(folder: PathBuf, varied: Vec<String>, rows: Vec<SweepRow>) -> Self {
         Self { folder, varied, rows }
-    }
-
-    /// Reads the table in a sweep's folder, or a table's file (`sweep.parquet`).
-    ///
-    /// ```no_run
-    /// use neural_composer::sweep::SweepTable;
-    /// let table = SweepTable::open("plan.runs")?;
-    /// if let Some(best) = table.best() {
-    ///     println!("{}: {}", best.words(table.varied()), table.model_path(best).unwrap().display());
-    /// }
-    /// # Ok::<(), neural_composer::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Io`] when it cannot be read; [`Error::Sweep`] for what is no table of a sweep, a damaged
-    /// one, or one of another version.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let file = if path.is_dir() { path.join(parquet_table::NAME) } else { path.to_path_buf() };
-        parquet_table::read(&file)
     }
 
     /// The rows, in the plan's order.
