@@ -225,9 +225,47 @@ def corpus_tables():
         write("corpus_table", "songs", (made / "contents.parquet").read_bytes())
 
 
+PLANS = {
+    "grid": """songs = ["song.wav", "folder/"]
+epochs = 2
+validation = 0.1
+[grid]
+cell = ["simple-rnn", "gru", "lstm"]
+units = [8, 16]
+loss = ["mse", "huber:0.5"]
+recurrent-input = [true, false]
+""",
+    "random": """songs = "song.wav"
+model = "grains"
+[random]
+count = 5
+seed = 3
+learning-rate = { log = [1e-4, 1e-2] }
+dropout = { uniform = [0, 0.5] }
+batch = [4, 8]
+[grid]
+seed = [1, 2]
+""",
+}
+
+
+def sweeps():
+    for name, plan in PLANS.items():
+        write("sweep_plan", name, plan.encode())
+    program = ["cargo", "run", "--quiet", "--bin", "neural-composer", "--", "sweep"]
+    with tempfile.TemporaryDirectory() as place:
+        plan = Path(place) / "plan.toml"
+        song = FUZZ.parent / "datasets" / "songs" / "greensleeves.flac"
+        grid = '[grid]\ncell = ["gru", "lstm"]\nunits = [8]\nloss = ["mse", "mae"]\n'
+        plan.write_text(f'songs = "{song}"\nepochs = 1\nvalidation = 0.1\n{grid}')
+        subprocess.run([*program, plan, "--device", "cpu"], cwd=FUZZ.parent, check=True)
+        write("sweep_table", "grid", (Path(place) / "plan.runs/sweep.parquet").read_bytes())
+
+
 def main():
     sounds()
     corpus_tables()
+    sweeps()
     tags()
     lines()
     messages()

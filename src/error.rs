@@ -58,6 +58,14 @@ pub enum Error {
         /// What was expected, what was found, what to do.
         problem: String,
     },
+    /// A sweep's plan, one of its runs or its table is not what it should be.
+    #[error("{}: {problem}", shown(path))]
+    Sweep {
+        /// The plan, the sweep's folder or a file in it.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
     /// A job that would not fit into memory, told before it starts.
     #[error("{0}")]
     Memory(String),
@@ -110,6 +118,11 @@ impl Error {
     /// An [`Error::Corpus`] about `path`.
     pub fn corpus(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::Corpus { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// An [`Error::Sweep`] about `path`.
+    pub fn sweep(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Sweep { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
     /// An [`Error::Argument`]: `Error::argument("seconds", "a positive number", -3.0)`.

@@ -63,6 +63,7 @@
 pub mod atomic_file;
 pub mod audio;
 mod compute;
+pub mod configuration;
 pub mod corpus;
 pub mod dataset;
 pub mod display;
@@ -79,6 +80,7 @@ pub mod prelude;
 pub mod processes;
 pub mod recipe;
 pub mod stream_file;
+pub mod sweep;
 pub mod train;
 pub mod words;
 

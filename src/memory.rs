@@ -31,6 +31,18 @@ pub(crate) fn keep_freed_blocks() {
     }
 }
 
+/// Forgets the most memory that the process has had so far, where the system lets us: on Linux.
+pub(crate) fn forget_peak() {
+    // 5 sets the peak to what is used now (proc_pid_clear_refs(5)).
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The most bytes that the process has had, since [`forget_peak`] where that worked; nothing where the
+/// system does not say.
+pub(crate) fn peak_bytes() -> Option<u64> {
+    kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+}
+
 /// "3.5 GB"; below a tenth in MB.
 pub(crate) fn gigabytes(bytes: u64) -> String {
     match bytes as f64 {

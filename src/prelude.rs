@@ -14,6 +14,7 @@ pub use crate::model::{
 };
 pub use crate::notebook::{Listening, Verdict};
 pub use crate::recipe::Recipe;
+pub use crate::sweep::{Plan, Sweep, SweepTable};
 pub use crate::train::loss::Loss;
 pub use crate::train::optimizer::Rule;
 pub use crate::train::schedule::Schedule;

@@ -44,8 +44,13 @@ impl Recipe {
 
     /// How to train on `data`.
     pub fn training(self, data: &Dataset) -> Training {
+        self.training_of(data.len())
+    }
+
+    /// How to train on so many sequences.
+    pub(crate) fn training_of(self, sequences: usize) -> Training {
         match self {
-            Self::Fast => Training::updates(900, data.len(), 16),
+            Self::Fast => Training::updates(900, sequences, 16),
             Self::Course => Training::course(),
         }
     }

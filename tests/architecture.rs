@@ -25,8 +25,9 @@ const ORDER: [&[&str]; 15] = [
     &["model"],
     &["train"],
     &["generate"],
+    &["recipe", "configuration", "sweep"],
     &["display"],
-    &["recipe", "notebook", "prelude"],
+    &["notebook", "prelude"],
 ];
 
 fn place(module: &str) -> Option<usize> {

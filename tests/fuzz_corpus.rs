@@ -12,6 +12,10 @@ mod replay;
 mod scratch_file;
 #[path = "../fuzz/src/sound.rs"]
 mod sound;
+#[path = "../fuzz/src/sweep_plan.rs"]
+mod sweep_plan;
+#[path = "../fuzz/src/sweep_table.rs"]
+mod sweep_table;
 #[path = "../fuzz/src/tags.rs"]
 mod tags;
 
@@ -99,6 +103,16 @@ fn model_files() {
 #[test]
 fn tables_of_corpora() {
     replay("corpus_table", 1_500, &corpus_table::read);
+}
+
+#[test]
+fn plans_of_sweeps() {
+    replay("sweep_plan", 2_000, &sweep_plan::read);
+}
+
+#[test]
+fn tables_of_sweeps() {
+    replay("sweep_table", 1_500, &sweep_table::read);
 }
 
 #[test]

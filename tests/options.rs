@@ -20,7 +20,7 @@ enum Takes {
 
 use Takes::{Input, Nothing, Output, Values};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "compose",
     "train",
     "generate",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 11] = [
     "corpus build",
     "corpus check",
     "corpus info",
+    "sweep",
 ];
 const WHOLE: &[&str] =
     &["", "x", "-1", "0", "nan", "1.5", "1e3", "99999999999999999999999", "-inf"];
@@ -128,6 +129,12 @@ fn table() -> Vec<(&'static str, &'static str, Takes)> {
             "--shard-megabytes",
             Values(&["", "x", "0", "-1", "nan", "inf", "1e308", "0.01"], &[]),
         ),
+        ("sweep", "--output", Output(&["", ".", "song.wav"])),
+        ("sweep", "--list", Nothing),
+        ("sweep", "--task", Values(&["", "x", "-1", "3", "nan", "1.5"], &["--tasks", "2"])),
+        ("sweep", "--tasks", Values(&["", "x", "-1", "0", "nan", "1.5"], &["--task", "0"])),
+        ("sweep", "--checkpoint-seconds", Values(&["", "x", "-1", "nan", "inf"], &[])),
+        ("sweep", "--device", Values(&["", "tpu", "cuda:99"], &[])),
         ("play", "--volume", Values(&["", "x", "-0.1", "1.1", "nan", "inf"], &[])),
     ]);
     for command in COMMANDS {
@@ -160,6 +167,7 @@ fn before(command: &str) -> Vec<&str> {
         "corpus check" => vec!["corpus", "check", "."],
         "corpus info" => vec!["corpus", "info", "."],
         "generate" => vec![command, "grains.safetensors"],
+        "sweep" => vec![command, "plan.toml"],
         _ => vec![command, "song.wav"],
     }
 }
@@ -168,6 +176,8 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     song(220.0).save(folder.path().join("song.wav")).unwrap();
     std::fs::write(folder.path().join("notes.txt"), "no sound").unwrap();
+    let plan = "songs = \"song.wav\"\n[grid]\nunits = [8, 16]\n";
+    std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
     for (model, name) in [("grains", "grains.safetensors"), ("blocks", "blocks.safetensors")] {
         let amount = if model == "blocks" { ["--epochs", "1"] } else { ["--steps", "1"] };
         let train = ["train", "song.wav", "--model", model, "--layers", "gru:8"];

@@ -9,6 +9,8 @@ pub mod display_lines;
 pub mod model_file;
 mod scratch_file;
 pub mod sound;
+pub mod sweep_plan;
+pub mod sweep_table;
 pub mod tags;
 
 // The kernel's: it is a program, so the files that are tried are compiled again, by themselves.

@@ -6,8 +6,7 @@ use super::streams::Target;
 use clap::Args;
 use neural_composer::processes::Membership;
 use neural_composer::train::{
-    Checkpoints, Descent, KeptTraining, Training, check_checkpoint, kept_training,
-    remove_checkpoints,
+    Checkpoints, KeptTraining, check_checkpoint, kept_training, remove_checkpoints,
 };
 use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
@@ -70,7 +69,8 @@ impl CheckpointOptions {
         Ok(folder)
     }
 
-    fn checkpoints(&self) -> Option<Checkpoints> {
+    /// What a training is told.
+    pub fn checkpoints(&self) -> Option<Checkpoints> {
         let folder = self.folder.clone()?;
         Some(Checkpoints {
             every_seconds: self.checkpoint_seconds,
@@ -79,23 +79,12 @@ impl CheckpointOptions {
         })
     }
 
-    fn resumed(&self) -> Option<PathBuf> {
+    /// Where a training goes on from.
+    pub fn resumed(&self) -> Option<PathBuf> {
         match self.resume {
             true => self.folder.clone(),
             false => self.resume_from.clone(),
         }
-    }
-
-    /// Tells a training of blocks.
-    pub fn tell(&self, training: &mut Training) {
-        training.checkpoints = self.checkpoints();
-        training.resume = self.resumed();
-    }
-
-    /// Tells a training of grains or codes.
-    pub fn tell_descent(&self, descent: &mut Descent) {
-        descent.checkpoints = self.checkpoints();
-        descent.resume = self.resumed();
     }
 
     /// The command that goes on with what was stopped, if there is something to go on with.
@@ -143,15 +132,22 @@ fn refuse_to_lose(folder: &Path, also_done: bool) -> Result<()> {
 
 /// The command as it was typed, with `option`.
 fn command_line(option: &str) -> String {
-    let mut words: Vec<String> = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .filter(|word| !matches!(word.as_str(), "--resume" | "--restart"))
-        .collect();
+    let mut words: Vec<String> =
+        typed().filter(|word| !matches!(word.as_str(), "--resume" | "--restart")).collect();
     // What follows -- is no option.
     let place = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.insert(place, option.to_owned());
     let words = [Membership::launcher(), words].concat();
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn typed() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
+}
+
+/// The command as it was typed.
+pub fn typed_line() -> String {
+    typed().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
 /// A word as a shell reads it.

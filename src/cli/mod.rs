@@ -16,6 +16,7 @@ mod report;
 mod similarity;
 mod songs;
 mod streams;
+mod sweep;
 mod train;
 mod typed;
 
@@ -46,6 +47,7 @@ Examples:
   neural-composer judge my-song.mp3 night.wav
   neural-composer corpus build my-songs/ -o corpus/
   mpirun -n 4 neural-composer train my-songs/          (built with feature mpi)
+  neural-composer sweep plan.toml                      many configurations, and a table of them
   ffmpeg -i film.mkv -f wav - | neural-composer compose - -o - | aplay
 
 - is standard input or standard output. A file of that name is ./-, and names that begin with - come
@@ -65,6 +67,7 @@ enum Command {
     Play(play::Play),
     Info(info::Info),
     Corpus(corpus::Corpus),
+    Sweep(sweep::Sweep),
 }
 
 /// Reads the arguments, does the job, prints the result.
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Corpus(command) => command.run(),
+        Command::Sweep(command) => command.run(&given),
     };
     match joined.and_then(|()| interrupt::Handle::new().during(work)) {
         Ok(report) => {

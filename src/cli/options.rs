@@ -5,21 +5,17 @@ use super::given::Given;
 use super::report::tell;
 use super::songs::{FolderOptions, Songs};
 use clap::{Args, ValueEnum};
-use neural_composer::dataset::Dataset;
+use neural_composer::configuration::{self, Configuration};
 use neural_composer::display::Output;
-use neural_composer::generate::{
-    BlockLearning, CodeLearning, GrainLearning, Learned, Learning, Model,
-};
-use neural_composer::model::{Activation, Device, LayerConfig, NetworkConfig};
+use neural_composer::generate::{Learned, Model};
+use neural_composer::model::{Activation, Device, LayerConfig, ModelKind};
 use neural_composer::notebook::LiveTraining;
 use neural_composer::processes::Processes;
 use neural_composer::recipe::Recipe;
 use neural_composer::train::loss::Loss;
 use neural_composer::train::optimizer::Rule;
 use neural_composer::train::schedule::Schedule;
-use neural_composer::train::{
-    Descent, History, Observer, Position, Recompute, Silent, Stop, Training,
-};
+use neural_composer::train::{History, Observer, Position, Recompute, Silent, Stop};
 use neural_composer::{Error, Result};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -155,19 +151,7 @@ impl FromStr for Stack {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let mut layers = Vec::new();
-        for group in text.split(',') {
-            let (count, layer) = match group.split_once('*') {
-                Some((count, layer)) => (count.parse().unwrap_or(0), layer),
-                None => (1, group),
-            };
-            if !(1..=1_000).contains(&count) {
-                let expected = "N*KIND:UNITS with N from 1 to 1,000";
-                return Err(Error::argument("layers", expected, format!("{group:?}")));
-            }
-            layers.extend(vec![layer.parse::<LayerConfig>()?; count]);
-        }
-        Ok(Self(layers))
+        configuration::layers(text).map(Self)
     }
 }
 
@@ -189,15 +173,7 @@ impl TrainingOptions {
 
     /// Refuses numbers that cannot be, before any work.
     pub fn check(&self, kind: Kind) -> Result<()> {
-        match self.learning(kind)? {
-            Learning::Grains(learning) => learning.training.check(),
-            Learning::Codes(learning) => learning.training.check(),
-            Learning::Blocks(learning) => {
-                let width = learning.dataset.blocks.width();
-                NetworkConfig::stack(width, learning.layers).check()?;
-                self.changed(Training::epochs(1)).check()
-            }
-        }
+        self.configuration(kind).check()
     }
 
     /// Every song file that was named, folders opened up.
@@ -211,10 +187,12 @@ impl TrainingOptions {
     /// Learns from `songs`, and shows how that goes.
     pub fn learn(&self, kind: Kind, songs: &Songs) -> Result<Learned> {
         if !self.processes.is_first() {
-            return Model::learn(&songs.sources(), &self.learning(kind)?, &mut Silent);
+            let learning = self.configuration(kind).learning()?;
+            return Model::learn(&songs.sources(), &learning, &mut Silent);
         }
         let mut told = Told(LiveTraining::to(Output::for_progress()));
-        let mut learned = Model::learn(&songs.sources(), &self.learning(kind)?, &mut told)?;
+        let mut learned =
+            Model::learn(&songs.sources(), &self.configuration(kind).learning()?, &mut told)?;
         learned.notes.extend(songs.notes.iter().chain(&learned.history.notes).cloned());
         if learned.history.stop == Stop::Interrupted {
             learned.notes.extend(self.checkpoints.line_to_go_on());
@@ -223,79 +201,37 @@ impl TrainingOptions {
         Ok(learned)
     }
 
-    fn learning(&self, kind: Kind) -> Result<Learning> {
-        Ok(match kind {
-            Kind::Blocks => {
-                let (given, layers) = (self.clone(), self.layers.clone());
-                Learning::Blocks(BlockLearning {
-                    dataset: self.settings.dataset(),
-                    layers: layers.map_or_else(|| self.settings.layers(), |stack| stack.0),
-                    dense_activation: self.dense_activation,
-                    recurrent_input: self.recurrent_input,
-                    training: Box::new(move |data| given.training(data)),
-                    seed: self.seed,
-                    device: self.device.device().clone(),
-                })
-            }
-            Kind::Grains => {
-                let mut learning = GrainLearning::seeded(self.seed);
-                self.descend(&mut learning.training.descent)?;
-                Learning::Grains(learning)
-            }
-            Kind::Codes => {
-                let mut learning = CodeLearning::seeded(self.seed);
-                self.descend(&mut learning.training.descent)?;
-                let sampling = &mut learning.training.scheduled_sampling;
-                *sampling = self.scheduled_sampling.unwrap_or(*sampling);
-                Learning::Codes(learning)
-            }
-        })
-    }
-
-    /// Changes `descent` to what was given.
-    fn descend(&self, descent: &mut Descent) -> Result<()> {
-        descent.steps = self.steps.unwrap_or(descent.steps);
-        descent.batch_size = self.batch.unwrap_or(descent.batch_size);
-        descent.learning_rate = self.learning_rate.unwrap_or(descent.learning_rate);
-        descent.rule = self.optimizer.unwrap_or(descent.rule);
-        descent.dropout = self.dropout.unwrap_or(descent.dropout);
-        descent.validation = self.validation;
-        descent.patience = self.patience;
-        descent.processes = self.processes.clone();
-        self.checkpoints.tell_descent(descent);
-        if let Some(name) = &self.schedule {
-            descent.schedule = Some(Schedule::usual(name, descent.steps as u64)?);
+    fn configuration(&self, kind: Kind) -> Configuration {
+        let model = match kind {
+            Kind::Blocks => ModelKind::Blocks,
+            Kind::Grains => ModelKind::Grains,
+            Kind::Codes => ModelKind::Codes,
+        };
+        Configuration {
+            model,
+            recipe: self.settings,
+            epochs: self.epochs,
+            steps: self.steps,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            schedule: self.schedule.clone(),
+            optimizer: self.optimizer,
+            loss: self.loss,
+            dropout: self.dropout,
+            scheduled_sampling: self.scheduled_sampling,
+            truncate: self.truncate,
+            recompute: Recompute { layers: self.recompute_layers, steps: self.recompute_steps },
+            layers: self.layers.as_ref().map(|stack| stack.0.clone()),
+            dense_activation: self.dense_activation,
+            recurrent_input: self.recurrent_input,
+            validation: self.validation,
+            patience: self.patience,
+            seed: self.seed,
+            device: self.device.device().clone(),
+            checkpoints: self.checkpoints.checkpoints(),
+            resume: self.checkpoints.resumed(),
+            processes: self.processes.clone(),
         }
-        Ok(())
-    }
-
-    fn training(&self, data: &Dataset) -> Result<Training> {
-        let mut training = self.changed(self.settings.training(data));
-        if let Some(name) = &self.schedule {
-            training.schedule = Schedule::usual(name, training.planned_updates(data)?)?;
-        }
-        Ok(training)
-    }
-
-    /// `training` with what was given.
-    fn changed(&self, training: Training) -> Training {
-        let mut training = training.seed(self.seed);
-        training.validation = self.validation;
-        training.patience = self.patience;
-        training.processes = self.processes.clone();
-        self.checkpoints.tell(&mut training);
-        training.batch_size = self.batch.unwrap_or(training.batch_size);
-        training.epochs = self.epochs.unwrap_or(training.epochs);
-        training.learning_rate = self.learning_rate.unwrap_or(training.learning_rate);
-        training.rule = self.optimizer.unwrap_or(training.rule);
-        training.loss = self.loss;
-        training.dropout = self.dropout.unwrap_or(training.dropout);
-        training.scheduled_sampling =
-            self.scheduled_sampling.unwrap_or(training.scheduled_sampling);
-        training.truncate_steps = self.truncate;
-        training.recompute =
-            Recompute { layers: self.recompute_layers, steps: self.recompute_steps };
-        training
     }
 }
 

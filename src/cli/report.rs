@@ -104,6 +104,12 @@ impl Report {
         self
     }
 
+    /// Marks that something of what was asked for failed, and is told.
+    pub fn failed(mut self, failed: bool) -> Self {
+        self.status = if failed { 1 } else { self.status };
+        self
+    }
+
     /// Prints to standard error, because the result is on standard output.
     pub fn on_standard_error(mut self) -> Self {
         self.on_standard_error = true;

@@ -44,12 +44,25 @@ impl BlockLearning {
         let _job = interrupt::begin()?;
         let preparing = &mut |done, songs| observer.preparing(done, songs);
         let data = Dataset::with_progress(songs, self.dataset, preparing)?;
+        let (network, history) = self.learn_data(&data, observer)?;
+        Ok((network, data, history))
+    }
+
+    /// As [`learn`](Self::learn), from a dataset that was made before.
+    ///
+    /// # Errors
+    /// What [`Network::new`] and [`train::run`] report.
+    pub fn learn_data(
+        &self,
+        data: &Dataset,
+        observer: &mut dyn Observer,
+    ) -> Result<(Network, History)> {
         let mut config = NetworkConfig::stack(data.blocks().width(), self.layers.clone())
             .dense_activation(self.dense_activation);
         config.recurrent_input = self.recurrent_input;
-        let mut network = Network::new(config, &data, self.seed, &self.device)?;
-        let history = train::run(&mut network, &data, &(self.training)(&data)?, observer)?;
-        Ok((network, data, history))
+        let mut network = Network::new(config, data, self.seed, &self.device)?;
+        let history = train::run(&mut network, data, &(self.training)(data)?, observer)?;
+        Ok((network, history))
     }
 }
 

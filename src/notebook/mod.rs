@@ -10,8 +10,10 @@ mod grains;
 mod internals;
 mod lab_folder;
 mod showing;
+mod sweeping;
 mod training;
 mod verdict;
 
+pub use sweeping::LiveSweep;
 pub use training::{Listening, LiveTraining};
 pub use verdict::Verdict;

@@ -8,7 +8,9 @@ mod launch;
 mod membership;
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(feature = "mpi")]
 mod peers;
+#[cfg(feature = "mpi")]
 mod threads;
 
 pub use membership::Membership;

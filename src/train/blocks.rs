@@ -4,7 +4,7 @@ use super::ahead::Ahead;
 use super::backpropagation::{Backpropagation, Part};
 use super::checkpoints::{Fingerprint, Identity};
 use super::fit::fit;
-use super::loss::Criterion;
+use super::loss::{Criterion, Loss};
 use super::objective::{Mean, Objective, Place, Steps, random_of_epoch};
 use super::plan::Plan;
 use super::{History, InTraining, Observer, Training, feedback, memory};
@@ -43,6 +43,53 @@ pub fn run(
     let mut objective = NextBlock::new(network, data, settings)?;
     let plan = Plan { needed_bytes, ..settings.plan() };
     fit(&mut objective, &plan, optimizer, observer)
+}
+
+/// The mean loss of `network` as it is, over some sequences of `data`, `batch` of them at a time.
+///
+/// ```
+/// # use neural_composer::{audio::Audio, dataset::{Dataset, DatasetSettings}};
+/// # use neural_composer::model::{Device, Network, NetworkConfig, gru};
+/// # let hum = Audio::mono((0..64_000).map(|i| (i as f32 * 0.1).sin()).collect(), 16_000)?;
+/// # let data = Dataset::from_audio(&[("hum".into(), hum)], DatasetSettings::fast())?;
+/// # let config = NetworkConfig::stack(data.blocks().width(), [gru(8)]);
+/// # let network = Network::new(config, &data, 1, &Device::cpu())?;
+/// use neural_composer::train::{self, loss::Loss};
+/// let all: Vec<usize> = (0..data.len()).collect();
+/// assert!(train::measure(&network, &data, (&all, 16), Loss::MeanSquared)? > 0.0);
+/// # Ok::<(), neural_composer::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Argument`] for data of another width than the network's, for batches of nothing, and for
+/// sequences that are not there.
+pub fn measure(
+    network: &Network,
+    data: &Dataset,
+    (sequences, batch): (&[usize], usize),
+    loss: Loss,
+) -> Result<f64> {
+    let _job = interrupt::begin()?;
+    check_fit(network, data)?;
+    Error::refuse_zero([("batch_size", batch), ("sequences", sequences.len())])?;
+    Ok(mean_loss(network, data, (sequences, batch), &network.criterion(loss)?)?.value())
+}
+
+fn mean_loss(
+    network: &Network,
+    data: &Dataset,
+    (sequences, batch): (&[usize], usize),
+    criterion: &Criterion,
+) -> Result<Mean> {
+    let mut mean = Mean::default();
+    for batch in data.batches(sequences, batch, None).on(network.device().candle()) {
+        let batch = batch?;
+        let inputs = network.join(&batch.inputs, &batch.inputs)?;
+        let (predicted, _) = network.predict(&inputs, None)?;
+        let loss = criterion.of(&predicted, &batch.targets)?;
+        mean.add((f64::from(loss.to_scalar::<f32>()?), batch.inputs.dim(0)?));
+    }
+    Ok(mean)
 }
 
 /// The loss of what a network predicts for the next block.
@@ -151,16 +198,9 @@ impl Objective for NextBlock<'_> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        let mut mean = Mean::default();
-        let device = self.network.device().candle();
         let own = &self.validation[self.settings.processes.part(self.validation.len())];
-        for batch in self.data.batches(own, self.settings.batch_size, None).on(device) {
-            let batch = batch?;
-            let inputs = self.network.join(&batch.inputs, &batch.inputs)?;
-            let (predicted, _) = self.network.predict(&inputs, None)?;
-            let loss = self.criterion.of(&predicted, &batch.targets)?;
-            mean.add((f64::from(loss.to_scalar::<f32>()?), batch.inputs.dim(0)?));
-        }
+        let sequences = (own, self.settings.batch_size);
+        let mean = mean_loss(self.network, self.data, sequences, &self.criterion)?;
         Ok(Some(mean.of_all(&self.settings.processes)?.value()))
     }
 

@@ -28,7 +28,7 @@ pub mod schedule;
 mod settings;
 mod soft_targets;
 
-pub use blocks::run;
+pub use blocks::{measure, run};
 pub use checkpoints::{
     Checkpoints, KeptTraining, check_checkpoint, kept_training, remove_checkpoints,
 };

@@ -111,12 +111,24 @@ impl CodeComposer {
     ) -> Result<Self> {
         let _job = interrupt::begin()?;
         let blocks = Arc::new(CodedSongs::of(songs, settings.blocks.clone())?);
+        Self::learn_coded(blocks, &settings.training, observer)
+    }
+
+    /// Learns from songs that are in codes already.
+    ///
+    /// # Errors
+    /// What [`code`] reports.
+    pub fn learn_coded(
+        blocks: Arc<CodedSongs>,
+        training: &CodeTraining,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
         let book = blocks.codebook();
         let config =
             CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
         // The network is small: the processor is as fast as anything.
-        let mut network = CodeNetwork::new(config, settings.training.descent.seed, &Device::cpu())?;
-        let history = code(&mut network, &blocks, &settings.training, observer)?;
+        let mut network = CodeNetwork::new(config, training.descent.seed, &Device::cpu())?;
+        let history = code(&mut network, &blocks, training, observer)?;
         Ok(Self { blocks, network, history })
     }
 
