@@ -2,15 +2,19 @@
 
     mpirun --version && python3 benches/processes.py target/release/neural-composer SONG
 
-Both train the same global batches of the same network: `neural-composer train` alone with one thread,
-and under `mpirun -n 2`, each process bound to a processor of its own, by turns. Compared is the time
-that epochs take, as training itself tells it, without decoding the song; and the losses. The program
-is to be built with `--features mpi`. On a machine with other work, compare the rounds' best.
+Both train the same global batches of the same network: `neural-composer train` alone with one
+thread, and under `mpirun -n 2`, each process bound to a processor of its own, by turns. Compared is
+the time that epochs take, as training itself tells it, without decoding the song; and the losses.
+What the machine takes from two processes that compute at once (memory, other work) is seen in
+trainings that run side by side, know nothing of each other, and go through as much as each process
+does: a part of the batch, a part of the epochs. The program is to be built with `--features mpi`.
+Times are the rounds' medians.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,22 +22,50 @@ from pathlib import Path
 ALONE = {"RAYON_NUM_THREADS": "1", "CANDLE_NUM_THREADS": "1"}
 
 
-def train(options, layers, folder, processes):
-    """Seconds of a training's epochs, and its losses."""
-    command = [options.program, "train", options.song, "--model", "blocks", "--json", "--restart"]
-    command += ["--settings", "fast", "--layers", layers, "--batch", str(options.batch)]
-    command += ["--epochs", str(options.epochs), "--checkpoint-seconds", "100000", *options.more]
-    command += ["-o", str(folder / "m.safetensors")]
+def command_of(options, layers, folder, batch, epochs):
+    return [
+        options.program, "train", options.song, "--model", "blocks", "--json", "--restart",
+        "--settings", "fast", "--layers", layers, "--batch", str(batch), "--epochs", str(epochs),
+        "--checkpoint-seconds", "100000", *options.more, "-o", str(folder / "m.safetensors"),
+    ]  # fmt: skip
+
+
+def run(commands):
+    """Runs them at once; the seconds of the slowest training, and its losses."""
     environment = {**os.environ, **ALONE}
-    if processes > 1:
-        command = ["mpirun", "-n", str(processes), "--bind-to", "core", *command]
-        if os.geteuid() == 0:
-            command.insert(1, "--allow-run-as-root")
-    else:
-        command = ["taskset", "-c", "0", *command]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    facts = json.loads(done.stdout)
-    return facts["training_seconds"], facts["losses"]
+    running = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
+        for command in commands
+    ]
+    facts = [json.loads(program.communicate()[0]) for program in running]
+    slowest = max(facts, key=lambda facts: facts["training_seconds"])
+    return slowest["training_seconds"], slowest["losses"]
+
+
+def alone(options, layers, folder):
+    command = command_of(options, layers, folder, options.batch, options.epochs)
+    return run([["taskset", "-c", "0", *command]])
+
+
+def together(options, layers, folder):
+    command = command_of(options, layers, folder, options.batch, options.epochs)
+    mpirun = ["mpirun", "-n", str(options.processes), "--bind-to", "core"]
+    if os.geteuid() == 0:
+        mpirun.append("--allow-run-as-root")
+    return run([mpirun + command])
+
+
+def side_by_side(options, layers, folder):
+    commands = []
+    for core in range(options.processes):
+        own = folder / str(core)
+        own.mkdir(exist_ok=True)
+        batch, epochs = options.batch // options.processes, options.epochs // options.processes
+        commands.append(["taskset", "-c", str(core)])
+        commands[-1] += command_of(options, layers, own, batch, epochs)
+    return run(commands)[0]
 
 
 def main():
@@ -42,27 +74,30 @@ def main():
     parser.add_argument("song")
     parser.add_argument("--layers", nargs="+", default=["lstm:512,lstm:512", "lstm:1024,lstm:1024"])
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--more", nargs=argparse.REMAINDER, default=[], help="options of train")
     options = parser.parse_args()
     count = options.processes
-    print(f"| layers | one process | {count} | times as fast | efficiency | losses differ by |")
-    print("|---|---|---|---|---|---|")
+    print("Load of the machine:", os.getloadavg())
+    print(f"| layers | one process | {count} | efficiency | side by side | of that | losses |")
+    print("|---|---|---|---|---|---|---|")
     for layers in options.layers:
-        alone, together, far = [], [], 0.0
+        times, far = ([], [], []), 0.0
         with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
             for _ in range(options.rounds):
-                seconds, expected = train(options, layers, Path(temporary), 1)
-                alone.append(seconds)
-                seconds, losses = train(options, layers, Path(temporary), count)
-                together.append(seconds)
+                seconds, expected = alone(options, layers, folder)
+                times[0].append(seconds)
+                seconds, losses = together(options, layers, folder)
+                times[1].append(seconds)
+                times[2].append(side_by_side(options, layers, folder))
                 far = max(far, *(abs(a - b) for a, b in zip(expected, losses, strict=True)))
-        faster = min(alone) / min(together)
+        one, several, side = (statistics.median(seconds) for seconds in times)
         print(
-            f"| {layers} | {min(alone):.2f} s | {min(together):.2f} s | {faster:.2f}"
-            f" | {faster / count:.0%} | {far:.1e} |",
+            f"| {layers} | {one:.2f} s | {several:.2f} s | {one / several / count:.0%}"
+            f" | {side:.2f} s | {side / several:.0%} | {far:.0e} apart |",
             flush=True,
         )
 
