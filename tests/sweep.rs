@@ -46,9 +46,11 @@ fn finished(runs: &Path) -> Vec<String> {
     all.into_iter().filter(|name| runs.join(name).join("result.json").exists()).collect()
 }
 
-/// Every file of a folder with its bytes and when it was written; locks aside.
+/// Every file of a folder with its bytes and when it was written; locks aside, and the folder of
+/// checkpoints that a kill may leave behind.
 fn state_of(folder: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
-    let files = names(folder).into_iter().filter(|name| !name.starts_with('.'));
+    let is_file = |name: &String| !name.starts_with('.') && folder.join(name).is_file();
+    let files = names(folder).into_iter().filter(is_file);
     let state = |name: String| {
         let path = folder.join(&name);
         let written = fs::metadata(&path).unwrap().modified().unwrap();
