@@ -531,12 +531,17 @@ fn networks_are_compared_by_one_loss_and_all_models_can_be_swept() {
     assert_eq!(effects.len(), 3);
     assert!(effects.windows(2).all(|pair| pair[0].explained >= pair[1].explained));
     assert!(effects.iter().all(|effect| {
-        (0.0..=1.0).contains(&effect.explained)
+        effect.explained.is_some_and(|share| (0.0..=1.0).contains(&share))
             && effect.groups.iter().map(|group| group.losses.len()).sum::<usize>() == 12
     }));
     let bundle = table.bundle().unwrap();
     assert!(bundle.picture().is_some_and(|picture| picture.description().contains("explains")));
     assert!(bundle.html().contains("<table") && bundle.plain().contains("best run"));
+    // With one run for each value chance cannot be told.
+    let one = PLAN.replace("[8, 12]", "[8]").replace("[\"mse\", \"mae\"]", "[\"mse\"]");
+    let table = sweep(path, &one).run_watched(&mut |_| ()).unwrap().table;
+    assert!(table.effects().len() == 1 && table.effects()[0].explained.is_none());
+    assert!(!table.bundle().unwrap().plain().contains("explains"));
     for (model, units) in [("grains", "steps"), ("codes", "steps")] {
         let text = format!(
             "songs = \"song.wav\"\nmodel = \"{model}\"\n{units} = 2\n[grid]\nbatch = [2, 3]\n"

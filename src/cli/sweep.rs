@@ -33,7 +33,7 @@ pub struct Sweep {
     /// Do the runs of this task only, of those that --tasks divides the plan into; from 0 or from 1 on
     #[arg(long, value_name = "NUMBER", requires = "tasks")]
     task: Option<usize>,
-    /// How many tasks there are: each does every so-manieth run
+    /// How many tasks there are: of so many runs in a row each does one
     #[arg(long, value_name = "COUNT", requires = "task")]
     tasks: Option<usize>,
     /// Time between two checkpoints of a run
@@ -168,10 +168,8 @@ fn report_of(sweep: &Runs, swept: &Swept, given: &Given) -> Report {
             ));
         }
     }
-    for effect in table.effects() {
-        let share = 100.0 * effect.explained;
-        report =
-            report.line(format!("  {} explains {share:.0} % of the differences", effect.setting));
+    for effect in table.effects().iter().filter(|effect| effect.explained.is_some()) {
+        report = report.line(format!("  {} of the differences", effect.words()));
     }
     for failed in table.rows().iter().filter(|row| row.error.is_some()) {
         let error = failed.error.as_deref().unwrap_or_default();

@@ -122,8 +122,7 @@ impl Chart {
             }
         };
         paper.vertical_axis(frame, &axis, true)?;
-        let name = format!("{}: explains {:.0} %", effect.setting, 100.0 * effect.explained);
-        let name = cut(&name, f64::from(frame.width()));
+        let name = cut(&effect.words(), f64::from(frame.width()));
         let middle = (frame.x(0.5), f64::from(frame.top) - 26.0);
         paper.text(&name, middle, Anchor::TopCenter, theme::INK)?;
         let count = effect.groups.len() as f64;
@@ -160,8 +159,7 @@ impl Drawing for Chart {
                 .iter()
                 .map(|group| format!("{} {}", group.label, compact(group.mean())));
             let means = means.collect::<Vec<_>>().join(", ");
-            let share = 100.0 * effect.explained;
-            format!("{} explains {share:.0} %, mean losses: {means}", effect.setting)
+            format!("{}, mean losses: {means}", effect.words())
         });
         format!("What mattered in a sweep. {}.", said.collect::<Vec<_>>().join(". "))
     }

@@ -133,7 +133,7 @@ fn effect_in_words(effect: &Effect) -> String {
         .iter()
         .map(|group| format!("{} mean {:.4}, best {:.4}", group.label, group.mean(), group.best()));
     let groups = groups.collect::<Vec<_>>().join("; ");
-    format!("{} explains {:.0} %: {groups}", effect.setting, 100.0 * effect.explained)
+    format!("{}: {groups}", effect.words())
 }
 
 fn table_html(table: &SweepTable, ranked: &[&SweepRow]) -> String {

@@ -13,12 +13,13 @@ const GROUPS: usize = 4;
 pub struct Effect {
     /// The setting.
     pub setting: String,
-    /// The share of the differences between the runs that its values explain, from 0 to 1.
+    /// The share of the differences between the runs that its values explain, from 0 to 1; nothing
+    /// where no value has two runs, so that there is nothing to tell chance by.
     ///
     /// Of the runs' ranks, so that one run that went wrong does not decide; corrected for what so many
     /// groups of so few runs explain by chance (ε², T. L. Kelley, "An unbiased correlation ratio
     /// measure", 1935). What settings do only together is in none of them.
-    pub explained: f64,
+    pub explained: Option<f64>,
     /// The runs by value: in the plan's order, numbers from low to high.
     pub groups: Vec<EffectGroup>,
 }
@@ -30,6 +31,14 @@ pub struct EffectGroup {
     pub label: String,
     /// The final losses, lowest first.
     pub losses: Vec<f64>,
+}
+
+impl Effect {
+    /// "cell explains 51 %", or the name alone where nothing can be told.
+    pub fn words(&self) -> String {
+        let share = self.explained.map(|share| format!(" explains {:.0} %", 100.0 * share));
+        format!("{}{}", self.setting, share.unwrap_or_default())
+    }
 }
 
 impl EffectGroup {
@@ -51,7 +60,8 @@ impl SweepTable {
         let mut effects: Vec<Effect> =
             self.varied().iter().map(|setting| effect(setting, &ranked)).collect();
         effects.retain(|effect| effect.groups.len() > 1);
-        effects.sort_by(|a, b| b.explained.total_cmp(&a.explained));
+        let share = |effect: &Effect| effect.explained.unwrap_or(-1.0);
+        effects.sort_by(|a, b| share(b).total_cmp(&share(a)));
         effects
     }
 }
@@ -122,7 +132,7 @@ fn ranks(ranked: &[&SweepRow]) -> Vec<f64> {
 }
 
 /// The share of the variance that groups explain, corrected for chance.
-fn explained(groups: &[Vec<f64>]) -> f64 {
+fn explained(groups: &[Vec<f64>]) -> Option<f64> {
     let all: Vec<f64> = groups.iter().flatten().copied().collect();
     let (count, parts) = (all.len() as f64, groups.len() as f64);
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -130,13 +140,12 @@ fn explained(groups: &[Vec<f64>]) -> f64 {
     let total: f64 = all.iter().map(|value| (value - middle).powi(2)).sum();
     let between: f64 =
         groups.iter().map(|group| group.len() as f64 * (mean(group) - middle).powi(2)).sum();
-    if total <= 0.0 || parts < 2.0 {
-        return 0.0;
+    if parts < 2.0 || count <= parts {
+        return None;
     }
-    // With a run for each value there is nothing to tell chance by.
-    if count <= parts {
-        return between / total;
+    if total <= 0.0 {
+        return Some(0.0);
     }
     let within = (total - between) / (count - parts);
-    ((between - (parts - 1.0) * within) / total).clamp(0.0, 1.0)
+    Some(((between - (parts - 1.0) * within) / total).clamp(0.0, 1.0))
 }
