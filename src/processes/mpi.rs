@@ -28,6 +28,8 @@ const EAGER_LOOKS: usize = 1_000;
 const NAP: Duration = Duration::from_micros(50);
 /// Between two looks whether the other processes of this machine run.
 const WATCH: Duration = Duration::from_millis(100);
+/// What the others of this machine may take to notice, too: more than [`WATCH`].
+const TO_NOTICE: Duration = Duration::from_millis(400);
 /// Others may be within their batch when a stop was asked for; without a word for so long, that is told,
 const LATE: Duration = Duration::from_millis(600);
 /// and after this nothing more is expected of them.
@@ -219,6 +221,8 @@ impl Connected {
                      --resume goes on",
                     peer.rank, self.count, peer.pid, self.rank
                 );
+                // Ended by this one, the others could not tell any more.
+                std::thread::sleep(TO_NOTICE);
                 self.end_all(LOST);
             }
         }
