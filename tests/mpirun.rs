@@ -147,7 +147,7 @@ mod with_mpi {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         song(220.0).save(path.join("song.wav")).unwrap();
-        let slow = ["--layers", "lstm:160,lstm:160", "--epochs", "40", "--batch", "4"];
+        let slow = ["--layers", "lstm:160,lstm:160", "--epochs", "60", "--batch", "4"];
         let kept = ["--dropout", "0.1", "--checkpoint-seconds", "0"];
         let training = [&slow[..], &kept].concat();
         let (_, expected) = trained(path, 3, &arguments(&training, &[]));
@@ -166,8 +166,13 @@ mod with_mpi {
             let ended = Instant::now();
             let done = program.wait_with_output().unwrap();
             assert!(ended.elapsed() < AT_ONCE, "{name} {lost:?}: {:?}", ended.elapsed());
-            assert!(!done.status.success(), "{name} {lost:?}");
             let words = said(&done);
+            // mpirun may take longer to pass a stop on than the training to end.
+            let is_over = std::fs::read(path.join("m.safetensors")).is_ok_and(|m| m == expected);
+            if name == "INT" && lost.is_none() && is_over {
+                continue;
+            }
+            assert!(!done.status.success(), "{name} {lost:?}");
             if name == "KILL" {
                 for rank in (0..3).filter(|rank| Some(*rank) != lost) {
                     let clear = format!("was lost, so process {rank} ends, too");
