@@ -62,6 +62,7 @@
 
 pub mod atomic_file;
 pub mod audio;
+mod claim;
 mod compute;
 pub mod configuration;
 pub mod corpus;
@@ -76,9 +77,11 @@ mod memory;
 pub mod model;
 pub mod notebook;
 mod numbers;
+mod parquet_table;
 pub mod prelude;
 pub mod processes;
 pub mod recipe;
+mod sha256;
 pub mod stream_file;
 pub mod sweep;
 pub mod train;

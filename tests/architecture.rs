@@ -14,7 +14,16 @@ const ROOTS: [&str; 2] = ["src", "kernel/src"];
 const ORDER: [&[&str]; 16] = [
     &["words"],
     &["error"],
-    &["numbers", "atomic_file", "interrupt", "stream_file", "memory"],
+    &[
+        "numbers",
+        "atomic_file",
+        "claim",
+        "sha256",
+        "parquet_table",
+        "interrupt",
+        "stream_file",
+        "memory",
+    ],
     &["processes"],
     &["compute"],
     &["audio"],

@@ -201,9 +201,7 @@ fn judged(piece: &Piece, songs: &[SongSource]) -> Result<Judgement> {
     for song in songs {
         let Some(decoder) = song.decoder() else { continue };
         let mut decoder = decoder?;
-        // The sound in a corpus has no tags.
-        let is_file = song.path().is_some();
-        titles.push(if is_file { decoder.title() } else { song.title() });
+        titles.push(song.title_of(&decoder));
         heard.push(Heard::read(&mut decoder)?);
     }
     evaluate::judge_heard(&piece.heard_among(&titles)?, heard)

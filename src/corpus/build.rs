@@ -4,7 +4,7 @@ use super::builder::Build;
 use super::changes::Changes;
 use super::contents::{self, Contents};
 use super::hashed::{HashedFile, hash_all};
-use super::lock::Lock;
+use super::lock;
 use super::open::Corpus;
 use super::places;
 use super::progress::BuildProgress;
@@ -97,7 +97,7 @@ fn build(
     let _job = interrupt::begin()?;
     let found = places::songs(folder)?;
     places::prepare(folder, output)?;
-    let _lock = Lock::take(output)?;
+    let _lock = lock::take(output)?;
     let table = output.join(contents::NAME);
     let old = if table.exists() { Some(sound(Contents::read(&table)?, &table)?) } else { None };
     atomic_file::remove_left_behind(output);

@@ -3,11 +3,11 @@
 use super::entry::{Entry, SongFacts, Stored};
 use super::open::Corpus;
 use super::shards::{BLOCK, END, Member, length, padded};
-use super::song::{StoredSamples, sha256_of_all};
+use super::song::StoredSamples;
 use crate::audio::flac::Shape;
 use crate::interrupt::{self, Listener};
 use crate::words::shown;
-use crate::{Error, Result};
+use crate::{Error, Result, sha256};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -177,7 +177,7 @@ fn damaged_part(shard: &mut impl Read, member: &Member) -> io::Result<Option<&'s
     if block != member.flac_header() {
         damaged = Some("the head of the sound");
     }
-    let (size, sha256) = sha256_of_all(&mut shard.take(member.size))?;
+    let (size, sha256) = sha256::of_all(&mut shard.take(member.size))?;
     if size < member.size {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

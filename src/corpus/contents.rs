@@ -6,12 +6,10 @@
 use super::VERSION;
 use super::entry::{Entry, SongFacts, Stored, fingerprint_bytes, is_sha256, rows_sha256};
 use crate::audio::no_panic;
+use crate::parquet_table::{Unread, properties, said_by, write_column};
 use crate::{Error, Result, atomic_file};
-use parquet::basic::Compression;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::{Field, Row};
@@ -97,19 +95,13 @@ impl Contents {
 
     fn write_to(&self, file: &mut (impl Write + Send)) -> Result<(), ParquetError> {
         let schema = Arc::new(parse_message_type(SCHEMA)?);
-        let words = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-        let properties = WriterProperties::builder()
-            .set_created_by(format!("neural-composer corpus {VERSION}"))
-            .set_compression(Compression::UNCOMPRESSED)
-            .set_dictionary_enabled(false)
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_key_value_metadata(Some(vec![
-                words(VERSION_KEY, VERSION.to_owned()),
-                words(SHARD_BYTES_KEY, self.shard_bytes.to_string()),
-                words(ROWS_KEY, self.rows_sha256.clone()),
-            ]))
-            .build();
-        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
+        let says = vec![
+            (VERSION_KEY, VERSION.to_owned()),
+            (SHARD_BYTES_KEY, self.shard_bytes.to_string()),
+            (ROWS_KEY, self.rows_sha256.clone()),
+        ];
+        let properties = properties(format!("neural-composer corpus {VERSION}"), says);
+        let mut writer = SerializedFileWriter::new(file, schema, properties)?;
         for rows in self.entries.chunks(GROUP_ROWS) {
             let mut group = writer.next_row_group()?;
             write_group(&mut group, rows)?;
@@ -148,17 +140,7 @@ impl Contents {
 
     fn read_from(file: File) -> Result<Self, Unread> {
         let reader = SerializedFileReader::new(file)?;
-        let said = reader.metadata().file_metadata().key_value_metadata();
-        let said: HashMap<&str, &str> = said
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
-            .collect();
-        match said.get(VERSION_KEY) {
-            Some(&VERSION) => {}
-            Some(found) => return Err(Unread::Version((*found).to_owned())),
-            None => return Err(Unread::Damaged("it is none of ours".into())),
-        }
+        let said = said_by(&reader, (VERSION_KEY, VERSION))?;
         let number = said.get(SHARD_BYTES_KEY).and_then(|text| text.parse().ok());
         let shard_bytes = number.ok_or_else(|| Unread::missing(SHARD_BYTES_KEY))?;
         let rows_sha256 = said.get(ROWS_KEY).ok_or_else(|| Unread::missing(ROWS_KEY))?;
@@ -166,25 +148,6 @@ impl Contents {
         let rows = reader.get_row_iter(None)?;
         let entries = rows.map(|row| entry(&row?)).collect::<Result<Vec<_>, Unread>>()?;
         Ok(Self { entries, shard_bytes, rows_sha256 })
-    }
-}
-
-/// Why a table could not be read.
-enum Unread {
-    Damaged(String),
-    /// Of another version.
-    Version(String),
-}
-
-impl Unread {
-    fn missing(name: &str) -> Self {
-        Self::Damaged(format!("{name} is missing"))
-    }
-}
-
-impl From<ParquetError> for Unread {
-    fn from(error: ParquetError) -> Self {
-        Self::Damaged(error.to_string())
     }
 }
 
@@ -200,15 +163,7 @@ impl<W: Write + Send> Columns<'_, '_, W> {
         value: impl Fn(&Entry) -> Option<T::T>,
         is_required: bool,
     ) -> Result<(), ParquetError> {
-        let values: Vec<Option<T::T>> = self.rows.iter().map(value).collect();
-        let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-        let values: Vec<T::T> = values.into_iter().flatten().collect();
-        let Some(mut column) = self.group.next_column()? else {
-            return Err(ParquetError::General("more columns than the schema has".into()));
-        };
-        let levels = (!is_required).then_some(levels.as_slice());
-        column.typed::<T>().write_batch(&values, levels, None)?;
-        column.close()
+        write_column::<T, W>(self.group, self.rows.iter().map(value).collect(), is_required)
     }
 
     fn text(&mut self, text: impl Fn(&Entry) -> Option<String>) -> Result<(), ParquetError> {

@@ -1,5 +1,6 @@
 //! What a corpus knows of a file.
 
+use crate::sha256::{hex, is_hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -89,18 +90,12 @@ pub(super) fn key(content_sha256: &str) -> &str {
 
 /// Whether `text` is a key as [`key`] makes it.
 pub(super) fn is_key(text: &str) -> bool {
-    text.len() == KEY_DIGITS
-        && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-/// Hexadecimal digits.
-pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    is_hex(text, KEY_DIGITS)
 }
 
 /// Whether `text` is a hash as [`hex`] writes it.
 pub(super) fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    is_hex(text, 64)
 }
 
 impl SongFacts {

@@ -2,9 +2,8 @@
 
 use super::places::relative;
 use super::seen::{Seen, Stamp};
-use super::song::sha256_of_all;
 use crate::interrupt::Listener;
-use crate::{Error, Result};
+use crate::{Error, Result, sha256};
 use rayon::prelude::*;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -36,7 +35,7 @@ impl HashedFile {
             (_, None) => Err("expected a name in UTF-8, found other bytes: rename it".to_owned()),
             (Some(hash), _) => Ok(hash.to_owned()),
             (None, _) => File::open(path)
-                .and_then(|mut file| sha256_of_all(&mut file))
+                .and_then(|mut file| sha256::of_all(&mut file))
                 .map(|(_, hash)| hash)
                 .map_err(|error| format!("could not read the file: {error}")),
         };

@@ -5,8 +5,9 @@
 //! cache (`$XDG_CACHE_HOME`, else `~/.cache`, under `neural-composer/corpora`), and where there is none
 //! every file is read.
 
-use super::entry::{hex, is_sha256};
+use super::entry::is_sha256;
 use crate::atomic_file;
+use crate::sha256::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 //!
 //! See [`crate::corpus`] for the rule and its reasons.
 
-use super::entry::{SongFacts, hex, key};
+use super::entry::{SongFacts, key};
+use crate::sha256::hex;
 use crate::words::shown;
 use crate::{Error, Result, atomic_file};
 use sha2::{Digest, Sha256};

@@ -1,16 +1,17 @@
 //! One song: decoded once, as a stream, while it is encoded, measured and hashed.
 
-use super::entry::{SongFacts, hex};
+use super::entry::SongFacts;
 use super::fingerprint::Fingerprinter;
 use super::shares::{Clock, Share};
 use crate::audio::flac::{FlacWriter, HIGHEST_RATE_HZ, MOST_CHANNELS, Shape};
 use crate::audio::{Coding, Decoder, LoudnessMeter};
 use crate::interrupt::Listener;
+use crate::sha256::{self, hex};
 use crate::words::{counted, one_line, shown};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// A song whose FLAC file is written.
@@ -224,18 +225,5 @@ fn sha256_of(file: &mut BufWriter<File>) -> std::io::Result<(u64, String)> {
     file.flush()?;
     let file = file.get_mut();
     file.seek(SeekFrom::Start(0))?;
-    sha256_of_all(file)
-}
-
-/// Length and hash of all that can be read.
-pub(super) fn sha256_of_all(file: &mut impl Read) -> std::io::Result<(u64, String)> {
-    let (mut hash, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 17], 0);
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((size, hex(hash.finalize())));
-        }
-        size += count as u64;
-        hash.update(&buffer[..count]);
-    }
+    sha256::of_all(file)
 }

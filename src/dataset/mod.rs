@@ -47,8 +47,6 @@ pub struct DatasetSong {
     /// What the decoder had to put up with.
     pub warnings: Vec<String>,
     rows: Rows,
-    /// Where they are in a file: what tells them from others.
-    key: Option<String>,
 }
 
 /// A run of consecutive blocks of one song.
@@ -255,7 +253,7 @@ impl Dataset {
 
     /// What tells the song of sequence `index` from others, where its rows are in a file.
     pub(crate) fn key_of(&self, index: usize) -> Option<&str> {
-        self.songs[self.sequences.get(index)?.song].key.as_deref()
+        self.songs[self.sequences.get(index)?.song].rows.key()
     }
 
     /// The title of the song that sequence `index` is from, and where in it the sequence starts.
@@ -281,10 +279,8 @@ impl Dataset {
         // Both are in the songs' order: only neighbours can share a block.
         let shared = |other: &usize| {
             let next = validation.partition_point(|kept| kept < other);
-            let after = validation[next..].iter();
-            let before = validation[..next].iter().rev();
-            after.take_while(|kept| self.overlap(**kept, *other)).next().is_some()
-                || before.take_while(|kept| self.overlap(**kept, *other)).next().is_some()
+            let neighbours = validation[..next].last().into_iter().chain(validation.get(next));
+            neighbours.into_iter().any(|kept| self.overlap(*kept, *other))
         };
         let training: Vec<_> = others.into_iter().filter(|other| !shared(other)).collect();
         if training.is_empty() || (fraction > 0.0 && validation.is_empty()) {
@@ -365,11 +361,10 @@ impl DatasetSettings {
     /// A song's blocks, not yet normalised, and their statistics.
     fn song(&self, source: &SongSource) -> Result<(DatasetSong, RowStatistics)> {
         let width = self.blocks.width();
-        let read = match source.in_corpus() {
+        let (title, rows, statistics, duration_seconds, warnings) = match source.in_corpus() {
             Some(song) => {
                 let Prepared { rows, statistics, seconds, warnings } = Prepared::of(song, self)?;
-                let key = Some(song.key().to_owned());
-                (source.title(), Rows::File(Arc::new(rows)), key, statistics, seconds, warnings)
+                (source.title(), Rows::File(Arc::new(rows)), statistics, seconds, warnings)
             }
             None => {
                 let FitSong { title, audio, warnings, .. } =
@@ -377,10 +372,9 @@ impl DatasetSettings {
                 let rows = self.blocks.spectra(&audio)?;
                 let statistics = RowStatistics::of(width, &rows);
                 let seconds = audio.duration_seconds();
-                (title, Rows::Memory(rows.into()), None, statistics, seconds, warnings)
+                (title, Rows::Memory(rows.into()), statistics, seconds, warnings)
             }
         };
-        let (title, rows, key, statistics, duration_seconds, warnings) = read;
         let sequences = self.sequences_in(rows.count(width));
         if sequences == 0 {
             let needed = self.sequence_blocks as f64 * self.blocks.block_seconds();
@@ -389,7 +383,7 @@ impl DatasetSettings {
             return Err(too_short(&source.name(), lengths, &why, &warnings));
         }
         let path = source.path().map(Path::to_path_buf);
-        let song = DatasetSong { title, path, duration_seconds, sequences, warnings, rows, key };
+        let song = DatasetSong { title, path, duration_seconds, sequences, warnings, rows };
         Ok((song, statistics))
     }
 }

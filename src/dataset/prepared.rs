@@ -11,6 +11,7 @@ use super::source::{CorpusSong, FitSong, SongSource};
 use crate::corpus;
 use crate::features::{Blocks, RowStatistics};
 use crate::interrupt::Listener;
+use crate::sha256::hex;
 use crate::{Error, Result, atomic_file};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, Metadata, TensorView};
@@ -171,6 +172,11 @@ impl Prepared {
 }
 
 impl PreparedRows {
+    /// What tells the song from others: its file is named by it.
+    pub fn key(&self) -> Option<&str> {
+        self.path.file_stem()?.to_str()
+    }
+
     /// How many rows.
     pub fn count(&self) -> usize {
         self.count
@@ -203,7 +209,7 @@ impl PreparedRows {
 fn place(song: &CorpusSong, blocks: &Blocks) -> PathBuf {
     let mut hash = Sha256::new();
     hash.update(format!("{VERSION} {} {blocks:?}", corpus::VERSION));
-    let settings: String = hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect();
+    let settings = hex(&hash.finalize()[..8]);
     let folder = song.corpus().prepared_folder().join(format!("blocks-{settings}"));
     folder.join(format!("{}{}", song.key(), corpus::PREPARED_ENDING))
 }

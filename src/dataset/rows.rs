@@ -25,6 +25,14 @@ impl Rows {
         }
     }
 
+    /// What tells the song from others, where its rows are in a file.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Memory(_) => None,
+            Self::File(rows) => rows.key(),
+        }
+    }
+
     /// The normalised rows `rows`, `width` numbers each, as far as there are that many.
     pub fn get(&self, rows: Range<usize>, normaliser: &Normaliser) -> Result<Cow<'_, [f32]>> {
         let width = normaliser.width();

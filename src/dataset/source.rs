@@ -290,8 +290,8 @@ impl SongSource {
         }
     }
 
-    /// The title of a song that is being read.
-    fn title_of(&self, decoder: &Decoder) -> String {
+    /// The title of a song that `decoder` reads: the tag of a file, what is known of others.
+    pub fn title_of(&self, decoder: &Decoder) -> String {
         match self {
             Self::File(_) => decoder.title(),
             _ => self.title(),

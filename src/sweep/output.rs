@@ -4,6 +4,7 @@ use super::plan::{Plan, PlannedRun};
 use super::run_folder::{MODEL, RunFolder};
 use super::table::{SweepRow, SweepTable};
 use super::{csv_table, parquet_table};
+use crate::claim::is_anothers;
 use crate::words::shown;
 use crate::{Error, Result, atomic_file};
 use std::fs::{self, File, OpenOptions};
@@ -34,14 +35,9 @@ impl Output {
             refused("a folder that can be written", format!("{}: {error}", shown(folder)))
         })?;
         let path = folder.join(LOCK);
-        if !path.exists() {
-            let mut entries =
-                fs::read_dir(folder).map_err(Error::io(folder, "list the sweep's folder"))?;
-            // Another process may just have made the lock.
-            if entries.next().is_some() && !path.exists() {
-                let found = format!("{}, which holds other things", shown(folder));
-                return Err(refused("a new or empty folder, or that of a sweep", found));
-            }
+        if is_anothers(folder, &path).map_err(Error::io(folder, "list the sweep's folder"))? {
+            let found = format!("{}, which holds other things", shown(folder));
+            return Err(refused("a new or empty folder, or that of a sweep", found));
         }
         let mut options = OpenOptions::new();
         let lock = options.read(true).write(true).create(true).truncate(false).open(&path);

@@ -7,12 +7,10 @@ use super::signature::{hash_of, is_signature};
 use super::table::{SweepRow, SweepTable};
 use super::value::Value;
 use crate::audio::no_panic;
+use crate::parquet_table::{Unread, properties, said_by, write_column};
 use crate::{Error, Result};
-use parquet::basic::Compression;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::{Field, Row};
@@ -50,22 +48,16 @@ fn written(table: &SweepTable) -> Result<Vec<u8>, ParquetError> {
     });
     let schema = format!("message sweep {{ {} }}", fields.collect::<Vec<_>>().join(" "));
     let schema = Arc::new(parse_message_type(&schema)?);
-    let words = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
     let list = |names: &[String]| serde_json::Value::from(names).to_string();
-    let properties = WriterProperties::builder()
-        .set_created_by(format!("neural-composer sweep {VERSION}"))
-        .set_compression(Compression::UNCOMPRESSED)
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_key_value_metadata(Some(vec![
-            words(VERSION_KEY, VERSION.to_owned()),
-            words(VARIED_KEY, list(table.varied())),
-            words(SETTINGS_KEY, list(&setting_names(table))),
-            words(ROWS_KEY, hash_of(&table.told())),
-        ]))
-        .build();
+    let says = vec![
+        (VERSION_KEY, VERSION.to_owned()),
+        (VARIED_KEY, list(table.varied())),
+        (SETTINGS_KEY, list(&setting_names(table))),
+        (ROWS_KEY, hash_of(&table.told())),
+    ];
+    let properties = properties(format!("neural-composer sweep {VERSION}"), says);
     let mut bytes = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, properties)?;
     let mut group = writer.next_row_group()?;
     for column in &columns {
         match column.kind {
@@ -99,27 +91,7 @@ fn write<T: DataType>(
     value: impl Fn(Cell) -> Option<T::T>,
 ) -> Result<(), ParquetError> {
     let values = table.rows().iter().map(|row| (column.cell)(row).and_then(&value));
-    let values: Vec<Option<T::T>> = values.collect();
-    let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-    let values: Vec<T::T> = values.into_iter().flatten().collect();
-    let Some(mut writer) = group.next_column()? else {
-        return Err(ParquetError::General("more columns than the schema has".into()));
-    };
-    writer.typed::<T>().write_batch(&values, Some(&levels), None)?;
-    writer.close()
-}
-
-/// Why a table could not be read.
-enum Unread {
-    Damaged(String),
-    /// Of another version.
-    Version(String),
-}
-
-impl From<ParquetError> for Unread {
-    fn from(error: ParquetError) -> Self {
-        Self::Damaged(error.to_string())
-    }
+    write_column::<T, _>(group, values.collect(), false)
 }
 
 impl SweepTable {
@@ -162,6 +134,7 @@ fn read(path: &Path) -> Result<SweepTable> {
         Some(Ok(table)) => Ok(table),
         Some(Err(Unread::Damaged(cause))) => Err(damaged(&cause)),
         Some(Err(Unread::Version(found))) => {
+            let found: String = found.chars().take(20).collect();
             let problem = format!("expected a table of version {VERSION}, found {found}: {remedy}");
             Err(Error::sweep(path, problem))
         }
@@ -171,18 +144,10 @@ fn read(path: &Path) -> Result<SweepTable> {
 
 fn read_from(file: File, path: &Path) -> Result<SweepTable, Unread> {
     let reader = SerializedFileReader::new(file)?;
-    let said = reader.metadata().file_metadata().key_value_metadata();
-    let pairs = said.into_iter().flatten();
-    let said: HashMap<&str, &str> =
-        pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect();
-    match said.get(VERSION_KEY) {
-        Some(&VERSION) => {}
-        Some(found) => return Err(Unread::Version((*found).chars().take(20).collect())),
-        None => return Err(Unread::Damaged("it is none of ours".into())),
-    }
+    let said = said_by(&reader, (VERSION_KEY, VERSION))?;
     let list = |key: &str| -> Result<Vec<String>, Unread> {
         let list = said.get(key).and_then(|text| serde_json::from_str(text).ok());
-        list.ok_or_else(|| Unread::Damaged(format!("{key} is missing")))
+        list.ok_or_else(|| Unread::missing(key))
     };
     let (varied, settings) = (list(VARIED_KEY)?, list(SETTINGS_KEY)?);
     let rows = reader.get_row_iter(None)?;
@@ -254,20 +219,19 @@ impl Values<'_> {
 fn read_row(row: &Row, settings: &[String]) -> Result<SweepRow, Unread> {
     let values = row.get_column_iter().map(|(name, field)| (name.as_str(), field)).collect();
     let values = Values(values);
-    let missing = |name: &str| Unread::Damaged(format!("{name} is missing"));
     let number = values.whole("run").and_then(|number| usize::try_from(number).ok());
     let setting = |name: &String| {
-        values.value(name).map(|value| (name.clone(), value)).ok_or_else(|| missing(name))
+        values.value(name).map(|value| (name.clone(), value)).ok_or_else(|| Unread::missing(name))
     };
     let signature = values.text("signature").filter(|text| is_signature(text));
-    let signature = signature.ok_or_else(|| missing("signature"))?;
+    let signature = signature.ok_or_else(|| Unread::missing("signature"))?;
     let model_file = values.text("model_file");
     // No name leads out of the folder.
     if model_file.as_ref().is_some_and(|file| *file != format!("{signature}/{MODEL}")) {
         return Err(Unread::Damaged("a model is not in its run's folder".into()));
     }
     Ok(SweepRow {
-        number: number.ok_or_else(|| missing("run"))?,
+        number: number.ok_or_else(|| Unread::missing("run"))?,
         signature,
         settings: settings.iter().map(setting).collect::<Result<_, _>>()?,
         result: values.result(),

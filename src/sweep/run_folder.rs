@@ -3,16 +3,16 @@
 use super::plan::PlannedRun;
 use super::result::{self, Failure, RunResult};
 use super::value::quoted;
+use crate::claim::{Claim, is_anothers};
 use crate::train::{kept_training, remove_checkpoints};
 use crate::words::{counted, shown};
 use crate::{Error, Result, atomic_file};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Says that a folder is a run's; held while somebody trains it. It is never removed: who held a removed
-/// one would not see the next.
+/// Says that a folder is a run's; held while somebody trains it.
 const LOCK: &str = ".sweep-run";
 const RESULT: &str = "result.json";
 const FAILURE: &str = "failure.json";
@@ -38,10 +38,6 @@ pub(super) struct RunFolder {
     path: PathBuf,
     signature: String,
 }
-
-/// A run that nobody else trains while this lives; the system lets it go when the process ends, however
-/// it ends.
-pub(super) struct Claim(File);
 
 impl RunFolder {
     pub fn of(output: &Path, run: &PlannedRun) -> Self {
@@ -120,29 +116,17 @@ impl RunFolder {
     pub fn claim(&self) -> Result<Option<Claim>> {
         fs::create_dir_all(&self.path).map_err(Error::io(&self.path, "create the run's folder"))?;
         let path = self.file(LOCK);
-        if !path.exists() {
-            let mut entries =
-                fs::read_dir(&self.path).map_err(Error::io(&self.path, "list the run's folder"))?;
-            // Another process may just have made the lock.
-            if entries.next().is_some() && !path.exists() {
-                let problem = "expected the folder of a run or none, found another folder of this \
-                               name: move it away, or name another output";
-                return Err(Error::sweep(&self.path, problem));
-            }
+        let listed = is_anothers(&self.path, &path);
+        if listed.map_err(Error::io(&self.path, "list the run's folder"))? {
+            let problem = "expected the folder of a run or none, found another folder of this \
+                           name: move it away, or name another output";
+            return Err(Error::sweep(&self.path, problem));
         }
-        let io = |error| Error::io(&path, "lock the run")(error);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = file.map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(io(error)),
+        let claim = Claim::take(&path).map_err(Error::io(&path, "lock the run"))?;
+        if claim.is_some() {
+            atomic_file::remove_left_behind(&self.path);
         }
-        file.set_len(0).map_err(io)?;
-        write!(file, "{}", std::process::id()).map_err(io)?;
-        atomic_file::remove_left_behind(&self.path);
-        Ok(Some(Claim(file)))
+        Ok(claim)
     }
 
     /// Writes the configuration as people read it, where it is not there yet.
@@ -191,11 +175,5 @@ impl RunFolder {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let _ = self.0.seek(SeekFrom::Start(0)).and_then(|_| self.0.set_len(0));
     }
 }

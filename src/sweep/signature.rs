@@ -1,11 +1,11 @@
 //! Signatures: short hashes of all that changes a result.
 
 use crate::interrupt::Listener;
+use crate::sha256::{self, hex};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -23,10 +23,9 @@ pub(super) fn hashes(songs: &[PathBuf]) -> Result<Vec<String>> {
                 "while looking at the songs; nothing was changed".into(),
             ));
         }
-        let mut hash = Sha256::new();
         let mut file = File::open(path).map_err(Error::io(path, "open the song"))?;
-        std::io::copy(&mut file, &mut hash).map_err(Error::io(path, "read the song"))?;
-        Ok(hex(&hash.finalize()))
+        let (_, hash) = sha256::of_all(&mut file).map_err(Error::io(path, "read the song"))?;
+        Ok(hash)
     };
     songs.par_iter().with_max_len(1).map(hash).collect()
 }
@@ -60,14 +59,7 @@ pub(super) fn is_signature(text: &str) -> bool {
 
 /// SHA-256 of a value, whatever the order of its keys.
 pub(super) fn hash_of(value: &Value) -> String {
-    hex(&Sha256::digest(sorted(value).as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(Sha256::digest(sorted(value).as_bytes()))
 }
 
 /// JSON with keys in the order of their names, in whatever order other programs' features put them.
