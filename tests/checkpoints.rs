@@ -1,8 +1,10 @@
 //! A training that was cut off goes on to the bit, for all three models; what cannot be gone on with is
 //! refused by name; a loss that is no number sends training back once.
 
+mod stops;
 mod tunes;
 
+use stops::{StopAfter, stopped_after};
 use tunes::tune;
 
 use candle_core::Tensor;
@@ -47,24 +49,6 @@ fn losses(history: &History) -> Vec<[u64; 3]> {
         [e.train_loss, e.validation_loss.unwrap_or(0.0), e.learning_rate].map(f64::to_bits)
     };
     history.epochs.iter().map(bits).collect()
-}
-
-/// Asks to stop after so many batches of the whole training.
-struct StopAfter(usize, interrupt::Handle);
-
-impl Observer for StopAfter {
-    fn batch(&mut self, _: &History, position: &Position) {
-        if position.batches_done() >= self.0 {
-            self.1.request();
-        }
-    }
-    fn epoch(&mut self, _: &History, _: &Position) {}
-}
-
-fn stopped_after<T>(batches: usize, work: impl FnOnce(&mut dyn Observer) -> T) -> T {
-    let stop = interrupt::Handle::new();
-    let mut observer = StopAfter(batches, stop.clone());
-    stop.during(|| work(&mut observer))
 }
 
 fn names(folder: &Path) -> Vec<String> {

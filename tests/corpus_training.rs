@@ -2,6 +2,7 @@
 
 mod corpora;
 mod songs;
+mod stops;
 
 use corpora::Chance;
 use neural_composer::audio::{Audio, SampleFormat};
@@ -11,10 +12,11 @@ use neural_composer::features::Blocks;
 use neural_composer::generate::Seed;
 use neural_composer::model::{Device, Network, NetworkConfig};
 use neural_composer::prelude::gru;
-use neural_composer::train::{self, History, Silent, Training};
+use neural_composer::train::{self, Checkpoints, History, Silent, Stop, Training};
 use neural_composer::{Error, Result};
 use songs::{command, names};
 use std::path::{Path, PathBuf};
+use stops::stopped_after;
 
 /// Rates, seconds and channels: some are resampled, one is too short for a sequence.
 const SONGS: [(&str, u32, f64, usize); 5] = [
@@ -158,6 +160,39 @@ fn training_from_a_corpus_is_training_from_its_songs() {
         there.compose(1.0, seed).unwrap().audio(),
         here.compose(1.0, Seed::training(&songs.data_in_memory(), 2).unwrap()).unwrap().audio()
     );
+}
+
+#[test]
+fn training_from_a_corpus_goes_on_in_the_middle_of_an_epoch() {
+    let songs = Songs::new();
+    let (whole, told) = train(&songs.data_in_memory(), Training::epochs(3).dropout(0.1));
+    let batches = songs.data().unwrap().len().div_ceil(3);
+    assert!(batches > 8);
+    // After the first batch, within an epoch, at the end of one, and in the last.
+    for stop_after in [1, batches + 5, 2 * batches, 3 * batches - 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Training::epochs(3).dropout(0.1).batch(3).seed(4).checkpoints(Checkpoints {
+            every_seconds: 1e9,
+            ..Checkpoints::in_folder(folder.path())
+        });
+        let config = NetworkConfig::stack(songs.data().unwrap().blocks().width(), [gru(12)]);
+        let data = songs.data().unwrap();
+        let mut network = Network::new(config.clone(), &data, 1, &Device::cpu()).unwrap();
+        let stopped = stopped_after(stop_after, |observer| {
+            train::run(&mut network, &data, &kept, observer).unwrap()
+        });
+        assert_eq!(stopped.stop, Stop::Interrupted, "{stop_after}");
+        // As another process would: everything is opened again.
+        let data = songs.data().unwrap();
+        let mut network = Network::new(config, &data, 1, &Device::cpu()).unwrap();
+        let gone_on = Training { resume: Some(folder.path().to_path_buf()), ..kept };
+        let history = train::run(&mut network, &data, &gone_on, &mut Silent).unwrap();
+        assert_eq!(parameters(&network), parameters(&whole), "{stop_after}");
+        let losses = |history: &History| -> Vec<f64> {
+            history.epochs.iter().map(|epoch| epoch.train_loss).collect()
+        };
+        assert_eq!(losses(&history), losses(&told), "{stop_after}");
+    }
 }
 
 #[test]

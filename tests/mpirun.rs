@@ -190,6 +190,26 @@ mod with_mpi {
         }
     }
 
+    /// No MPI is needed: each process takes the runs that no other has.
+    #[test]
+    fn the_runs_of_a_sweep_are_shared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        song(220.0).save(path.join("song.wav")).unwrap();
+        let plan = "songs = \"song.wav\"\nepochs = 2\n[grid]\ncell = [\"gru\", \"lstm\"]\nunits = [4, 6, 8]\n";
+        std::fs::write(path.join("plan.toml"), plan).unwrap();
+        let done = mpirun(path, 2, &["sweep", "plan.toml", "--device", "cpu"]).output().unwrap();
+        assert!(done.status.success(), "{}", said(&done));
+        let runs = path.join("plan.runs");
+        let log = |run: &String| std::fs::read_to_string(runs.join(run).join("log.txt"));
+        let logs: Vec<String> =
+            songs::names(&runs).iter().filter_map(|run| log(run).ok()).collect();
+        assert_eq!(logs.len(), 6);
+        assert!(logs.iter().all(|log| log.matches("begun").count() == 1), "{logs:?}");
+        let table = std::fs::read_to_string(runs.join("sweep.csv")).unwrap();
+        assert_eq!(table.lines().count(), 7, "{table}");
+    }
+
     #[test]
     fn one_tells_what_is_wrong_and_nothing_is_written() {
         let folder = tempfile::tempdir().unwrap();

@@ -4,9 +4,11 @@
 //! `tests/mpirun.rs`.
 
 mod group;
+mod stops;
 mod tunes;
 
 use group::each_of;
+use stops::stopped_after;
 use tunes::tune;
 
 use neural_composer::Result;
@@ -14,14 +16,11 @@ use neural_composer::dataset::codes::CodebookSettings;
 use neural_composer::dataset::{Dataset, DatasetSettings, SongSource};
 use neural_composer::features::{Blocks, SpectrumLayout};
 use neural_composer::generate::{CodeLearning, GrainLearning, Learning, Model};
-use neural_composer::interrupt::Handle;
 use neural_composer::prelude::*;
 use neural_composer::processes::Processes;
 use neural_composer::train::loss::Loss;
 use neural_composer::train::optimizer::{AdamW, Rule};
-use neural_composer::train::{
-    self, Checkpoints, Descent, Observer, Position, Recompute, Silent, Stop,
-};
+use neural_composer::train::{self, Checkpoints, Descent, Observer, Recompute, Silent, Stop};
 use std::collections::BTreeMap;
 
 /// As near as the losses of several processes are to those of one.
@@ -147,19 +146,6 @@ fn grains_and_codes_learn_the_same() {
     });
 }
 
-/// Asks to stop after so many batches.
-struct StopAfter(Option<usize>, Handle);
-
-impl Observer for StopAfter {
-    fn batch(&mut self, _: &train::History, position: &Position) {
-        if self.0 == Some(position.batches_done()) {
-            self.1.request();
-        }
-    }
-
-    fn epoch(&mut self, _: &train::History, _: &Position) {}
-}
-
 #[test]
 fn a_stop_of_one_process_ends_all_after_the_same_batch_and_they_go_on_to_the_same_bytes() {
     let data = data();
@@ -176,10 +162,9 @@ fn a_stop_of_one_process_ends_all_after_the_same_batch_and_they_go_on_to_the_sam
     let kept = settings.clone().checkpoints(in_folder);
     let stopped = each_of(2, |processes| {
         // Only the second one is asked.
-        let handle = Handle::new();
-        let mut observer = StopAfter((processes.rank() == 1).then_some(6), handle.clone());
+        let batches = if processes.rank() == 1 { 6 } else { usize::MAX };
         let settings = Training { processes, ..kept.clone() };
-        handle.during(|| train(&settings, &mut observer))
+        stopped_after(batches, |observer| train(&settings, observer))
     });
     assert!(stopped[0] == stopped[1] && stopped[0].1 == Stop::Interrupted, "{stopped:?}");
     let resume = Some(folder.path().to_path_buf());

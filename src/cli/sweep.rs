@@ -60,6 +60,7 @@ Examples:
   neural-composer sweep plan.toml --list
   neural-composer sweep plan.toml           again after a stop or a kill, and to try what failed
   parallel -N0 neural-composer sweep plan.toml ::: 1 2 3 4
+  srun --ntasks=8 neural-composer sweep plan.toml
   sbatch --array=0-3 --wrap 'neural-composer sweep plan.toml --task $SLURM_ARRAY_TASK_ID --tasks 4'
 
 Exit codes: 0 all is done, or left to other processes, 1 a run failed (the table says why).";

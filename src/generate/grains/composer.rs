@@ -164,7 +164,7 @@ impl GrainComposer {
         let seconds = length * options.tempo;
         let part = (part_seconds.start * options.tempo, part_seconds.end * options.tempo);
         let terrain = self.terrain(seconds, seed, options)?;
-        let mut guard = CopyGuard::new(&self.pool)?;
+        let mut guard = CopyGuard::new(&self.pool, options);
         let placed =
             phrases::recompose(&terrain, &mut guard, piece.placed(), part, seed, progress)?;
         let mut sounds = Sounds::for_one(&self.pool);
@@ -188,7 +188,7 @@ impl GrainComposer {
         options.check_for(self.pool.own_songs().len(), self.pool.guest().is_some())?;
         let seconds = self.walked_seconds(seconds, options);
         let terrain = self.terrain(seconds, seed, options)?;
-        let mut guard = CopyGuard::new(&self.pool)?;
+        let mut guard = CopyGuard::new(&self.pool, options);
         let walk = Walk::begin(&terrain, phrases::random(seed, 0, 0))?;
         phrases::compose(&terrain, &mut guard, walk, (seconds, seed), progress)
     }

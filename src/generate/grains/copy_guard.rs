@@ -1,53 +1,54 @@
-//! The guard against copies: how much the end of a piece sounds like a place of the songs.
+//! The guard against copies: how much too alike the end of a piece is to a place of the songs.
 
-use crate::Result;
+use super::options::GrainOptions;
+use super::song_bands::{Elastic, SongBands, Spread, Statistics};
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::dataset::grains::GrainPool;
 use crate::features::PitchBands;
-use candle_core::{Device, Tensor};
-use lru::LruCache;
-use std::num::NonZeroUsize;
 use std::rc::Rc;
 
-/// Tells how much the end of a piece sounds like some place of the songs, and for how long it has done so.
+/// Tells whether the end of a piece is too much like some place of the songs, or has been for too long.
 ///
 /// The grains of a piece keep the pitch bands that they have in their songs; how well a row of grains
 /// fits a place is therefore the sum of how well each grain fits there, and what one grain fits is
 /// computed once. Transposed grains count as they are in the song: a transposed copy is a copy.
 ///
+/// Of a grain that may come next only those places are looked at where the piece before it fits so
+/// well that, were the grain the very one that is there, all of it would be too alike: a few of
+/// hundreds of thousands.
+///
 /// A place that only sounds like the one that goes on is followed, too: where a song repeats itself, a
 /// piece that jumps from one time to the other plays on in the song's order all the same.
 pub(super) struct CopyGuard {
-    songs: Vec<SongBands>,
-    /// By grain: its products with every place of every song.
-    products: LruCache<usize, Rc<Vec<Vec<f32>>>>,
-    /// What the last windows correlate with, place by place; kept for its memory.
-    fits: Vec<f32>,
+    songs: SongBands,
+    /// What the correlation of the last two seconds with any place may be.
+    correlation_limit: f64,
+    /// How long the songs' own order may be followed.
+    run_limit_seconds: f64,
+    before: Option<Before>,
+    /// What is computed for all places; kept for its memory.
+    work: (Vec<f32>, Vec<f32>),
 }
 
-/// How long a piece has sounded like the songs in their own order: for every frame of every song the
-/// frames up to it that the piece has followed.
+/// How long a piece has sounded like the songs in their own order: the places where it is now, in
+/// their order, and for how many frames it has followed the song up to each.
 #[derive(Clone, Default)]
 pub(super) struct Followed {
-    frames: Rc<Vec<Vec<u16>>>,
+    ends: Rc<Vec<(usize, usize)>>,
 }
 
-/// How much the end of a piece sounds like the songs.
+impl Followed {
+    /// The frames that are followed up to a place.
+    fn up_to(&self, place: usize) -> usize {
+        self.ends.binary_search_by_key(&place, |end| end.0).map_or(0, |found| self.ends[found].1)
+    }
+}
+
+/// How much more than allowed the end of a piece is like the songs; 0 where it is not.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Likeness {
-    /// The largest correlation of the last two seconds with any place; none while there are fewer.
-    pub(super) closest: Option<f64>,
-    /// The longest time that the end has sounded like the songs in their own order.
-    pub(super) followed_seconds: f64,
-}
-
-struct SongBands {
-    /// Rows less the mean of each band over all songs: (frames, bands).
-    rows: Tensor,
-    values: Vec<f32>,
-    /// Sums and sums of squares of all rows before each.
-    sums: Vec<f64>,
-    squares: Vec<f64>,
+pub(super) struct Surplus {
+    pub(super) correlation: f64,
+    pub(super) run_seconds: f64,
 }
 
 /// How much of a piece is looked at, in seconds.
@@ -56,77 +57,60 @@ const WINDOW_SECONDS: f64 = 2.0;
 const FOLLOWING_SECONDS: f64 = 1.0;
 /// … which it does where that correlates better.
 const FOLLOWS: f64 = 0.65;
-/// A window whose values deviate less than this from their means holds nothing.
-const FLAT_DB: f64 = 1.5;
-/// Memory for products, in bytes.
-const KEPT_BYTES: usize = 96 << 20;
-/// Grains whose products are kept, however much that is.
-const FEWEST_KEPT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// How much less than the limit a bound has to be, in units of correlation: it is computed in single
+/// precision.
+const SLACK: f64 = 0.002;
+/// Where more than one of so many places has to be looked at, all are at once.
+const FEW: usize = 64;
 const BANDS: usize = PitchBands::BANDS;
 
+/// The grains at the end of a piece, to be compared with places.
+struct Window {
+    /// Where in the piece its first grain is.
+    first: usize,
+    frames: usize,
+    /// Frames of the last grain.
+    last: usize,
+    spread: Spread,
+}
+
+/// What the grains before the last one have for products with every place.
+struct Before {
+    grains: Vec<usize>,
+    products: Vec<f32>,
+}
+
 impl CopyGuard {
-    pub(super) fn new(pool: &GrainPool) -> Result<Self> {
-        let mut all: Vec<Vec<f32>> =
-            pool.songs().iter().map(|song| song.bands.levels_db().to_vec()).collect();
-        let count: usize = all.iter().map(Vec::len).sum();
-        let mut means = [0.0f64; BANDS];
-        for row in all.iter().flat_map(|values| values.chunks_exact(BANDS)) {
-            means.iter_mut().zip(row).for_each(|(mean, db)| *mean += f64::from(*db));
+    /// Keeps to what `options` allow.
+    pub(super) fn new(pool: &GrainPool, options: &GrainOptions) -> Self {
+        Self {
+            songs: SongBands::of(pool),
+            correlation_limit: options.copy_limit,
+            run_limit_seconds: options.longest_run_seconds,
+            before: None,
+            work: Default::default(),
         }
-        means.iter_mut().for_each(|mean| *mean *= BANDS as f64 / count.max(1) as f64);
-        let kept = KEPT_BYTES / (count / BANDS * size_of::<f32>()).max(1);
-        let kept = NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT));
-        let songs = all
-            .iter_mut()
-            .map(|values| {
-                for row in values.chunks_exact_mut(BANDS) {
-                    row.iter_mut().zip(&means).for_each(|(db, mean)| *db -= *mean as f32);
-                }
-                let (mut sums, mut squares) = (vec![0.0], vec![0.0]);
-                let (mut sum, mut square) = (0.0, 0.0);
-                for row in values.chunks_exact(BANDS) {
-                    sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
-                    square += row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
-                    sums.push(sum);
-                    squares.push(square);
-                }
-                let shape = (values.len() / BANDS, BANDS);
-                let rows = Tensor::from_slice(values, shape, &Device::Cpu)?;
-                Ok(SongBands { rows, values: std::mem::take(values), sums, squares })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { songs, products: LruCache::new(kept), fits: Vec::new() })
     }
 
-    /// How much the end of `piece`, grains of the pool one after the other, sounds like the songs, when
-    /// up to its last grain it has `followed` them. A guest that it goes on from is not looked at.
-    pub(super) fn look(
+    /// How much too alike the end of `piece`, grains of the pool one after the other, is to the songs,
+    /// when up to its last grain it has `followed` them. A guest that it goes on from is not looked at.
+    pub(super) fn surplus(
         &mut self,
         pool: &GrainPool,
         piece: &[usize],
         followed: &Followed,
-    ) -> Result<Likeness> {
-        let mut likeness = Likeness::default();
-        if let Some(window) = self.last(pool, piece, WINDOW_SECONDS)? {
-            let mut closest = -1.0f64;
-            for song in 0..self.songs.len() {
-                let fits = self.fits_in(song, &window);
-                closest = fits.iter().fold(closest, |closest, fit| closest.max(f64::from(*fit)));
-            }
-            likeness.closest = Some(closest);
+    ) -> Surplus {
+        let mut surplus = Surplus::default();
+        if let Some(window) = self.last(pool, piece, WINDOW_SECONDS) {
+            let limit = self.correlation_limit;
+            surplus.correlation = (self.closest(pool, piece, &window) - limit).max(0.0);
         }
-        if let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS)? {
-            let mut longest = 0;
-            for song in 0..self.songs.len() {
-                let before = followed.frames.get(song).map_or(&[][..], Vec::as_slice);
-                let fits = self.fits_in(song, &window);
-                longest = window.ends(fits).fold(longest, |longest, end| {
-                    longest.max(window.followed(before, end) + window.frames - window.last)
-                });
-            }
-            likeness.followed_seconds = longest as f64 * PitchBands::HOP_SECONDS;
+        if let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS) {
+            let run = self.longest_run(pool, piece, &window, followed);
+            let seconds = run as f64 * PitchBands::HOP_SECONDS;
+            surplus.run_seconds = (seconds - self.run_limit_seconds).max(0.0);
         }
-        Ok(likeness)
+        surplus
     }
 
     /// What a piece has followed with its last grain, when before it was `followed`.
@@ -135,161 +119,219 @@ impl CopyGuard {
         pool: &GrainPool,
         piece: &[usize],
         followed: &Followed,
-    ) -> Result<Followed> {
-        let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS)? else {
-            return Ok(Followed::default());
+    ) -> Followed {
+        let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS) else {
+            return Followed::default();
         };
-        let mut frames = Vec::with_capacity(self.songs.len());
-        for song in 0..self.songs.len() {
-            let before = followed.frames.get(song).map_or(&[][..], Vec::as_slice);
-            let mut now = vec![0; self.songs[song].sums.len()];
-            let fits = self.fits_in(song, &window);
-            for end in window.ends(fits) {
-                now[end] = u16::try_from(window.followed(before, end)).unwrap_or(u16::MAX);
-            }
-            frames.push(now);
-        }
-        Ok(Followed { frames: Rc::new(frames) })
+        let ends = self.followed_by(pool, piece, &window);
+        let ends = ends.map(|end| (end, window.last + followed.up_to(end - window.last)));
+        Followed { ends: Rc::new(ends.collect()) }
     }
 
     /// The grains at the end of `piece` that are at least `seconds` long; none while there are fewer.
-    fn last(&mut self, pool: &GrainPool, piece: &[usize], seconds: f64) -> Result<Option<Window>> {
+    fn last(&self, pool: &GrainPool, piece: &[usize], seconds: f64) -> Option<Window> {
         let least = PitchBands::frames_in(seconds);
-        let is_own = |grain: &&usize| pool.grains()[**grain].song < pool.own_songs().len();
-        let mut frames = 0;
-        let mut count = 0;
-        for grain in piece.iter().rev().take_while(is_own) {
-            count += 1;
-            frames += self.frames_of(pool, *grain).len();
-            if frames >= least {
-                break;
+        let is_own = |grain: usize| pool.grains()[grain].song < pool.own_songs().len();
+        let rows = |grain: &usize| self.songs.rows_of(pool, *grain);
+        let (mut frames, mut first) = (0, piece.len());
+        while frames < least {
+            first = first.checked_sub(1).filter(|first| is_own(piece[*first]))?;
+            frames += rows(&piece[first]).len();
+        }
+        let spread = self.songs.spread_of(piece[first..].iter().map(rows));
+        Some(Window {
+            first,
+            frames,
+            last: piece.last().map_or(0, |last| rows(last).len()),
+            spread,
+        })
+    }
+
+    /// The correlation of `window` with the place that it is most like, if that is more than the limit.
+    fn closest(&mut self, pool: &GrainPool, piece: &[usize], window: &Window) -> f64 {
+        let Some((grain, before)) = piece[window.first..].split_last() else { return 0.0 };
+        if self.before.as_ref().is_none_or(|known| known.grains != before) {
+            let mut products = std::mem::take(&mut self.before).map_or(Vec::new(), |b| b.products);
+            self.sum(pool, before, &mut products);
+            self.before = Some(Before { grains: before.to_vec(), products });
+        }
+        let rows = self.songs.rows_of(pool, *grain);
+        let (there, of_grain) =
+            (self.songs.statistics(window.frames), self.songs.statistics(window.last));
+        let offset = window.frames - window.last;
+        let before = self.before.as_ref().map_or(&[][..], |before| &before.products);
+        let mut places = Vec::new();
+        let (own, bounds) = &mut self.work;
+        vectorised(Possible {
+            before,
+            offset,
+            window: window.spread,
+            grain: self.songs.spread_of(std::iter::once(rows.clone())),
+            there: &there,
+            of_grain: &of_grain,
+            limit: self.correlation_limit - SLACK,
+            own,
+            bounds,
+            places: &mut places,
+        });
+        let many = places.len() > before.len() / FEW;
+        let known =
+            (many || self.songs.knows(*grain)).then(|| self.songs.products_of(pool, *grain));
+        let correlation = |place: usize| {
+            let at = place + offset;
+            let of_grain =
+                known.as_ref().map_or_else(|| self.songs.product_at(&rows, at), |known| known[at]);
+            there.correlation(place, before[place] + of_grain, window.spread)
+        };
+        places.into_iter().map(correlation).fold(0.0, f64::max)
+    }
+
+    /// The most frames that the end of the piece follows a song for, if that is more than the limit.
+    fn longest_run(
+        &mut self,
+        pool: &GrainPool,
+        piece: &[usize],
+        window: &Window,
+        followed: &Followed,
+    ) -> usize {
+        let before = window.frames - window.last;
+        let seconds = |frames: usize| frames as f64 * PitchBands::HOP_SECONDS;
+        if seconds(window.frames) > self.run_limit_seconds {
+            let ends = self.followed_by(pool, piece, window);
+            return ends
+                .map(|end| window.frames + followed.up_to(end - window.last))
+                .max()
+                .unwrap_or(0);
+        }
+        let too_long = |frames| seconds(window.frames + frames) > self.run_limit_seconds;
+        let there = self.songs.statistics(window.frames);
+        let mut longest = 0;
+        for (at, frames) in followed.ends.iter().copied() {
+            if frames <= longest || !too_long(frames) {
+                continue;
+            }
+            let Some(place) = at.checked_sub(before) else { continue };
+            let mut product = 0.0;
+            let mut to = place;
+            let (grain, grains) = match piece[window.first..].split_last() {
+                Some((grain, grains)) => (*grain, grains),
+                None => continue,
+            };
+            for grain in grains {
+                product += self.songs.products_of(pool, *grain)[to];
+                to += self.songs.rows_of(pool, *grain).len();
+            }
+            product += match self.songs.knows(grain) {
+                true => self.songs.products_of(pool, grain)[to],
+                false => self.songs.product_at(&self.songs.rows_of(pool, grain), to),
+            };
+            if there.correlation(place, product, window.spread) > FOLLOWS {
+                longest = frames;
             }
         }
-        if frames < least {
-            return Ok(None);
-        }
-        let (mut sum, mut squares, mut parts, mut offset) = (0.0, 0.0, Vec::new(), 0);
-        for grain in &piece[piece.len() - count..] {
-            let (song, range) = (pool.grains()[*grain].song, self.frames_of(pool, *grain));
-            let bands = &self.songs[song];
-            sum += bands.sums[range.end] - bands.sums[range.start];
-            squares += bands.squares[range.end] - bands.squares[range.start];
-            parts.push((offset, self.products_of(pool, *grain)?));
-            offset += range.len();
-        }
-        let last = parts.last().map_or(0, |(offset, _)| frames - offset);
-        let count = (frames * BANDS) as f64;
-        let deviation = (squares / count - (sum / count).powi(2)).max(0.0).sqrt();
-        Ok(Some(Window { frames, last, mean: sum / count, deviation, parts }))
+        if longest > 0 { window.frames + longest } else { 0 }
     }
 
-    /// The correlation of `window` with every place of a song.
-    fn fits_in(&mut self, song: usize, window: &Window) -> &[f32] {
-        let bands = &self.songs[song];
-        self.fits.clear();
-        self.fits.resize(bands.sums.len().saturating_sub(window.frames), 0.0);
-        vectorised(Fits { song, bands, window, fits: &mut self.fits });
-        &self.fits
+    /// Where the places end that `window` follows.
+    fn followed_by(
+        &mut self,
+        pool: &GrainPool,
+        piece: &[usize],
+        window: &Window,
+    ) -> impl Iterator<Item = usize> {
+        let mut products = std::mem::take(&mut self.work.0);
+        self.sum(pool, &piece[window.first..], &mut products);
+        let there = self.songs.statistics(window.frames);
+        let follows = |(place, product): (usize, &f32)| {
+            let correlation = there.correlation(place, *product, window.spread);
+            (correlation > FOLLOWS).then_some(place + window.frames)
+        };
+        let ends: Vec<usize> = products.iter().enumerate().filter_map(follows).collect();
+        self.work.0 = products;
+        ends.into_iter()
     }
 
-    /// The frames of a grain in its song.
-    fn frames_of(&self, pool: &GrainPool, grain: usize) -> std::ops::Range<usize> {
-        let grain = &pool.grains()[grain];
-        let last = self.songs[grain.song].sums.len() - 1;
-        let frame = |seconds: f64| PitchBands::frames_in(seconds).min(last);
-        frame(grain.start_seconds)..frame(grain.end_seconds)
-    }
-
-    /// For every song and every place in it, the product of the grain with what is there.
-    fn products_of(&mut self, pool: &GrainPool, grain: usize) -> Result<Rc<Vec<Vec<f32>>>> {
-        if let Some(known) = self.products.get(&grain) {
-            return Ok(known.clone());
+    /// The products of grains in a row with every place.
+    fn sum(&mut self, pool: &GrainPool, grains: &[usize], to: &mut Vec<f32>) {
+        to.clear();
+        to.resize(self.songs.places(), 0.0);
+        let mut offset = 0;
+        for grain in grains {
+            let products = self.songs.products_of(pool, *grain);
+            vectorised(Sum { products: &products[offset.min(products.len())..], to });
+            offset += self.songs.rows_of(pool, *grain).len();
         }
-        let range = self.frames_of(pool, grain);
-        let own = &self.songs[pool.grains()[grain].song];
-        let patch = &own.values[range.start * BANDS..range.end * BANDS];
-        let patch = Tensor::from_slice(patch, (range.len(), BANDS), &Device::Cpu)?.t()?;
-        let mut all = Vec::with_capacity(self.songs.len());
-        for song in &self.songs {
-            // Rows of the song × frames of the grain; a place's product runs along a diagonal.
-            let pairs: Vec<f32> = song.rows.matmul(&patch)?.flatten_all()?.to_vec1()?;
-            let (rows, frames) = (song.sums.len() - 1, range.len());
-            let mut products = vec![0.0; rows];
-            for frame in 0..frames {
-                let diagonal = pairs.iter().skip(frame * frames + frame).step_by(frames);
-                for (product, pair) in products.iter_mut().zip(diagonal) {
-                    *product += pair;
-                }
-            }
-            all.push(elastic(&products));
-        }
-        let all = Rc::new(all);
-        self.products.put(grain, all.clone());
-        Ok(all)
     }
 }
 
-/// The correlation of a window with every place of a song.
-struct Fits<'a> {
-    song: usize,
-    bands: &'a SongBands,
-    window: &'a Window,
-    /// By place, 0 at first.
-    fits: &'a mut [f32],
+struct Sum<'a> {
+    products: &'a [f32],
+    to: &'a mut [f32],
 }
 
-impl Loop for Fits<'_> {
+impl Loop for Sum<'_> {
     #[inline(always)]
     fn run(self) {
-        let Self { song, bands, window, fits } = self;
-        for (offset, products) in &window.parts {
-            for (fit, product) in fits.iter_mut().zip(&products[song][*offset..]) {
-                *fit += product;
+        for (to, product) in self.to.iter_mut().zip(self.products) {
+            *to += product;
+        }
+    }
+}
+
+/// The places that a piece could be too much like with a grain that has these statistics.
+///
+/// The product of two rows of values is at most that of their deviations and that of their means, times
+/// their count.
+struct Possible<'a> {
+    /// The products of what comes before the grain, place by place.
+    before: &'a [f32],
+    /// How many frames later the grain begins.
+    offset: usize,
+    window: Spread,
+    grain: Spread,
+    there: &'a Statistics,
+    of_grain: &'a Statistics,
+    limit: f64,
+    /// For work.
+    own: &'a mut Vec<f32>,
+    bounds: &'a mut Vec<f32>,
+    places: &'a mut Vec<usize>,
+}
+
+/// How many places are looked at together.
+const TOGETHER: usize = 64;
+
+impl Loop for Possible<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let count = self.before.len().saturating_sub(self.offset);
+        let grain_values = (self.of_grain.frames * BANDS) as f64;
+        let (by_deviation, by_mean) =
+            ((grain_values * self.grain.deviation) as f32, (grain_values * self.grain.mean) as f32);
+        self.own.clear();
+        let (means, deviations) = (&self.of_grain.means, &self.of_grain.deviations);
+        let own = means[self.offset..].iter().zip(&deviations[self.offset..]);
+        self.own.extend(own.map(|(mean, deviation)| by_deviation * deviation + by_mean * mean));
+        self.bounds.clear();
+        self.bounds.extend_from_slice(self.own);
+        vectorised(Elastic { products: self.own, largest: self.bounds });
+        let values = (self.there.frames * BANDS) as f64;
+        let (by_deviation, by_mean) = (
+            (values * self.window.deviation * self.limit) as f32,
+            (values * self.window.mean) as f32,
+        );
+        let bounds = self.bounds.iter_mut().zip(&self.before[..count]);
+        for ((bound, before), (mean, deviation)) in
+            bounds.zip(self.there.means.iter().zip(&self.there.deviations))
+        {
+            *bound += before - by_mean * mean - by_deviation * deviation;
+        }
+        for (index, bounds) in self.bounds.chunks(TOGETHER).enumerate() {
+            // No number, where no window begins, is none either.
+            if bounds.iter().fold(false, |any, bound| any | (*bound > 0.0)) {
+                let over = bounds.iter().enumerate().filter(|(_, bound)| **bound > 0.0);
+                self.places.extend(over.map(|(place, _)| index * TOGETHER + place));
             }
         }
-        let count = (window.frames * BANDS) as f64;
-        let at_end = window.frames.min(bands.sums.len());
-        let sums = bands.sums[at_end..].iter().zip(&bands.sums);
-        let squares = bands.squares[at_end..].iter().zip(&bands.squares);
-        for ((fit, sums), squares) in fits.iter_mut().zip(sums).zip(squares) {
-            let (there, squares) = (sums.0 - sums.1, squares.0 - squares.1);
-            let spread = (squares / count - (there / count).powi(2)).max(0.0).sqrt();
-            let common = f64::from(*fit) / count - window.mean * (there / count);
-            let holds_something = spread.min(window.deviation) > FLAT_DB;
-            let correlation = (common / (spread * window.deviation)) as f32;
-            *fit = if holds_something { correlation } else { 0.0 };
-        }
-    }
-}
-
-/// The largest of each product and its neighbours: a place fits, too, where a grain comes a frame earlier
-/// or later than there.
-fn elastic(products: &[f32]) -> Vec<f32> {
-    let near = |place: usize| place.saturating_sub(1)..(place + 2).min(products.len());
-    let largest = |place| products[near(place)].iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    (0..products.len()).map(largest).collect()
-}
-
-/// The grains at the end of a piece, to be compared with places.
-struct Window {
-    frames: usize,
-    /// Frames of the last grain.
-    last: usize,
-    mean: f64,
-    deviation: f64,
-    /// By grain: its first frame in the window, and its products with every place of every song.
-    parts: Vec<(usize, Rc<Vec<Vec<f32>>>)>,
-}
-
-impl Window {
-    /// Where in a song the places end that this window follows.
-    fn ends(&self, fits: &[f32]) -> impl Iterator<Item = usize> {
-        let follows = fits.iter().enumerate().filter(|(_, fit)| f64::from(**fit) > FOLLOWS);
-        follows.map(|(place, _)| place + self.frames)
-    }
-
-    /// The frames that are followed up to `end`, when `before` were up to where the last grain begins.
-    fn followed(&self, before: &[u16], end: usize) -> usize {
-        self.last + before.get(end - self.last).map_or(0, |frames| usize::from(*frames))
     }
 }

@@ -19,6 +19,7 @@ mod parts;
 mod phrases;
 mod placed;
 mod sections;
+mod song_bands;
 mod sounds;
 mod steps;
 mod terrain;

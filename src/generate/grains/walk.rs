@@ -98,7 +98,7 @@ impl Walk {
             }
             walk.trail.seconds_done = place.at_seconds;
             walk.trail.place(terrain, place.candidate);
-            walk.follow(terrain, guard)?;
+            walk.follow(terrain, guard);
         }
         Ok(walk)
     }
@@ -134,17 +134,16 @@ impl Walk {
                 self.trail.account.copied_seconds += terrain.pool.grains()[grain].seconds();
             }
             self.trail.go_to(terrain, next, roughness[next]);
-            self.follow(terrain, guard)?;
+            self.follow(terrain, guard);
         }
         Ok(())
     }
 
     /// Notes what the songs' order has been followed with the last grain, where copies matter.
-    fn follow(&mut self, terrain: &Terrain, guard: &mut CopyGuard) -> Result<()> {
+    fn follow(&mut self, terrain: &Terrain, guard: &mut CopyGuard) {
         if terrain.options.copy_limit < 1.0 {
-            self.followed = guard.follow(terrain.pool, &self.trail.grains, &self.followed)?;
+            self.followed = guard.follow(terrain.pool, &self.trail.grains, &self.followed);
         }
-        Ok(())
     }
 
     /// Goes to the end of a song so that the piece is `seconds` long.
@@ -190,7 +189,7 @@ impl Walk {
                 break;
             }
             let candidate = order[drawn];
-            let surplus = self.surplus_of(terrain, guard, (candidate, &repeating))?;
+            let surplus = self.surplus_of(terrain, guard, (candidate, &repeating));
             if surplus <= 0.0 {
                 return Ok((candidate, surplus));
             }
@@ -206,7 +205,7 @@ impl Walk {
             if scores[*candidate] < largest - FORBIDDEN / 2.0 {
                 break;
             }
-            let surplus = self.surplus_of(terrain, guard, (*candidate, &repeating))?;
+            let surplus = self.surplus_of(terrain, guard, (*candidate, &repeating));
             if surplus <= 0.0 {
                 return Ok((*candidate, surplus));
             }
@@ -224,23 +223,19 @@ impl Walk {
         terrain: &Terrain,
         guard: &mut CopyGuard,
         (candidate, repeating): (usize, &HashMap<usize, f64>),
-    ) -> Result<f64> {
-        let options = terrain.options;
-        if options.copy_limit >= 1.0 {
-            return Ok(0.0);
+    ) -> f64 {
+        if terrain.options.copy_limit >= 1.0 {
+            return 0.0;
         }
         let grain = terrain.pool.grain_of(candidate);
         let repeated =
             repeating.get(&grain).map_or(0.0, |seconds| seconds - LONGEST_REPEAT_SECONDS);
         if repeated > 0.0 {
-            return Ok(TOO_LONG * repeated);
+            return TOO_LONG * repeated;
         }
         self.trail.grains.push(grain);
-        let likeness = guard.look(terrain.pool, &self.trail.grains, &self.followed);
+        let surplus = guard.surplus(terrain.pool, &self.trail.grains, &self.followed);
         self.trail.grains.pop();
-        let likeness = likeness?;
-        let too_alike = likeness.closest.unwrap_or(0.0) - options.copy_limit;
-        let too_long = likeness.followed_seconds - options.longest_run_seconds;
-        Ok(too_alike.max(TOO_LONG * too_long))
+        surplus.correlation.max(TOO_LONG * surplus.run_seconds)
     }
 }
