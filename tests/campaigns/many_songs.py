@@ -44,7 +44,14 @@ def make(folder, shipped, options, number):
         for _ in range(2)
     ]
     resampled = "aresample=44100"
-    filters = [resampled, f"asetrate=44100*{tempo:.4f}", resampled, *tone, "volume=-4dB"]
+    filters = [
+        resampled,
+        f"asetrate=44100*{tempo:.4f}",
+        resampled,
+        *tone,
+        "volume=-4dB",
+        "asetpts=N/SR/TB",
+    ]
     part = path.with_name(f".{path.name}.part.{suffix}")
     command = ["ffmpeg", "-v", "error", "-y", "-stream_loop", "-1", "-ss", f"{begin:.3f}"]
     command += ["-i", str(song), "-t", str(options.seconds), "-map", "0:a", "-map_metadata", "-1"]
@@ -61,7 +68,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    shipped = sorted(path for path in SHIPPED.iterdir() if path.suffix in (".flac", ".ogg", ".mp3", ".wav"))
+    shipped = sorted(
+        path for path in SHIPPED.iterdir() if path.suffix in (".flac", ".ogg", ".mp3", ".wav")
+    )
     with ThreadPoolExecutor() as threads:
         made = [
             threads.submit(make, options.folder, shipped, options, number)

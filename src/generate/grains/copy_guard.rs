@@ -5,6 +5,8 @@ use super::song_bands::{Elastic, SongBands, Spread, Statistics};
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::dataset::grains::GrainPool;
 use crate::features::PitchBands;
+use lru::LruCache;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 /// Tells whether the end of a piece is too much like some place of the songs, or has been for too long.
@@ -25,7 +27,8 @@ pub(super) struct CopyGuard {
     correlation_limit: f64,
     /// How long the songs' own order may be followed.
     run_limit_seconds: f64,
-    before: Option<Before>,
+    /// By the grains before the last one: their products with every place.
+    before: LruCache<Vec<usize>, Rc<Vec<f32>>>,
     /// What is computed for all places; kept for its memory.
     work: (Vec<f32>, Vec<f32>),
 }
@@ -61,7 +64,9 @@ const FOLLOWS: f64 = 0.65;
 /// precision.
 const SLACK: f64 = 0.002;
 /// Where more than one of so many places has to be looked at, all are at once.
-const FEW: usize = 64;
+const FEW: usize = 16;
+/// Rows of grains whose products are kept: those of both windows, for last grains of several lengths.
+const KEPT_BEFORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 const BANDS: usize = PitchBands::BANDS;
 
 /// The grains at the end of a piece, to be compared with places.
@@ -74,12 +79,6 @@ struct Window {
     spread: Spread,
 }
 
-/// What the grains before the last one have for products with every place.
-struct Before {
-    grains: Vec<usize>,
-    products: Vec<f32>,
-}
-
 impl CopyGuard {
     /// Keeps to what `options` allow.
     pub(super) fn new(pool: &GrainPool, options: &GrainOptions) -> Self {
@@ -87,7 +86,7 @@ impl CopyGuard {
             songs: SongBands::of(pool),
             correlation_limit: options.copy_limit,
             run_limit_seconds: options.longest_run_seconds,
-            before: None,
+            before: LruCache::new(KEPT_BEFORE),
             work: Default::default(),
         }
     }
@@ -103,7 +102,10 @@ impl CopyGuard {
         let mut surplus = Surplus::default();
         if let Some(window) = self.last(pool, piece, WINDOW_SECONDS) {
             let limit = self.correlation_limit;
-            surplus.correlation = (self.closest(pool, piece, &window) - limit).max(0.0);
+            let alike = self.alike(pool, piece, &window, limit);
+            let closest =
+                alike.into_iter().map(|(_, correlation)| correlation).fold(limit, f64::max);
+            surplus.correlation = closest - limit;
         }
         if let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS) {
             let run = self.longest_run(pool, piece, &window, followed);
@@ -147,43 +149,61 @@ impl CopyGuard {
         })
     }
 
-    /// The correlation of `window` with the place that it is most like, if that is more than the limit.
-    fn closest(&mut self, pool: &GrainPool, piece: &[usize], window: &Window) -> f64 {
-        let Some((grain, before)) = piece[window.first..].split_last() else { return 0.0 };
-        if self.before.as_ref().is_none_or(|known| known.grains != before) {
-            let mut products = std::mem::take(&mut self.before).map_or(Vec::new(), |b| b.products);
-            self.sum(pool, before, &mut products);
-            self.before = Some(Before { grains: before.to_vec(), products });
-        }
+    /// The places that `window` correlates better with than `least`, in their order, and how well.
+    fn alike(
+        &mut self,
+        pool: &GrainPool,
+        piece: &[usize],
+        window: &Window,
+        least: f64,
+    ) -> Vec<(usize, f64)> {
+        let Some((grain, before)) = piece[window.first..].split_last() else { return Vec::new() };
+        let before = self.before(pool, before);
         let rows = self.songs.rows_of(pool, *grain);
         let (there, of_grain) =
             (self.songs.statistics(window.frames), self.songs.statistics(window.last));
         let offset = window.frames - window.last;
-        let before = self.before.as_ref().map_or(&[][..], |before| &before.products);
         let mut places = Vec::new();
         let (own, bounds) = &mut self.work;
         vectorised(Possible {
-            before,
+            before: &before,
             offset,
             window: window.spread,
             grain: self.songs.spread_of(std::iter::once(rows.clone())),
             there: &there,
             of_grain: &of_grain,
-            limit: self.correlation_limit - SLACK,
+            limit: least - SLACK,
             own,
             bounds,
             places: &mut places,
         });
         let many = places.len() > before.len() / FEW;
-        let known =
-            (many || self.songs.knows(*grain)).then(|| self.songs.products_of(pool, *grain));
-        let correlation = |place: usize| {
-            let at = place + offset;
-            let of_grain =
-                known.as_ref().map_or_else(|| self.songs.product_at(&rows, at), |known| known[at]);
-            there.correlation(place, before[place] + of_grain, window.spread)
+        let at = places.iter().map(|place| place + offset);
+        let of_grain: Vec<f32> = match many || self.songs.knows(*grain) {
+            true => {
+                let known = self.songs.products_of(pool, *grain);
+                at.map(|place| known[place]).collect()
+            }
+            false => self.songs.products_at(&rows, at),
         };
-        places.into_iter().map(correlation).fold(0.0, f64::max)
+        let correlation = |(place, of_grain): (usize, f32)| {
+            let product = before[place] + of_grain;
+            (place, there.correlation(place, product, window.spread))
+        };
+        let alike = places.into_iter().zip(of_grain).map(correlation);
+        alike.filter(|(_, correlation)| *correlation > least).collect()
+    }
+
+    /// The products of grains in a row with every place.
+    fn before(&mut self, pool: &GrainPool, grains: &[usize]) -> Rc<Vec<f32>> {
+        if let Some(known) = self.before.get(grains) {
+            return known.clone();
+        }
+        let mut products = Vec::new();
+        self.sum(pool, grains, &mut products);
+        let products = Rc::new(products);
+        self.before.put(grains.to_vec(), products.clone());
+        products
     }
 
     /// The most frames that the end of the piece follows a song for, if that is more than the limit.
@@ -194,37 +214,41 @@ impl CopyGuard {
         window: &Window,
         followed: &Followed,
     ) -> usize {
-        let before = window.frames - window.last;
         let seconds = |frames: usize| frames as f64 * PitchBands::HOP_SECONDS;
         if seconds(window.frames) > self.run_limit_seconds {
-            let ends = self.followed_by(pool, piece, window);
-            return ends
-                .map(|end| window.frames + followed.up_to(end - window.last))
-                .max()
-                .unwrap_or(0);
+            let alike = self.alike(pool, piece, window, FOLLOWS);
+            let before = window.frames - window.last;
+            let run = |(place, _)| window.frames + followed.up_to(place + before);
+            return alike.into_iter().map(run).max().unwrap_or(0);
         }
-        let too_long = |frames| seconds(window.frames + frames) > self.run_limit_seconds;
+        self.longest_run_that_goes_on(pool, piece, window, followed)
+    }
+
+    /// As [`Self::longest_run`], where a window alone is not too long.
+    fn longest_run_that_goes_on(
+        &mut self,
+        pool: &GrainPool,
+        piece: &[usize],
+        window: &Window,
+        followed: &Followed,
+    ) -> usize {
+        let Some((grain, grains)) = piece[window.first..].split_last() else { return 0 };
+        let before = window.frames - window.last;
+        let least = self.run_limit_seconds / PitchBands::HOP_SECONDS - window.frames as f64;
         let there = self.songs.statistics(window.frames);
+        let rows = self.songs.rows_of(pool, *grain);
         let mut longest = 0;
         for (at, frames) in followed.ends.iter().copied() {
-            if frames <= longest || !too_long(frames) {
+            if frames <= longest || frames as f64 <= least {
                 continue;
             }
             let Some(place) = at.checked_sub(before) else { continue };
-            let mut product = 0.0;
-            let mut to = place;
-            let (grain, grains) = match piece[window.first..].split_last() {
-                Some((grain, grains)) => (*grain, grains),
-                None => continue,
-            };
+            let (mut product, mut to) = (0.0, place);
             for grain in grains {
                 product += self.songs.products_of(pool, *grain)[to];
                 to += self.songs.rows_of(pool, *grain).len();
             }
-            product += match self.songs.knows(grain) {
-                true => self.songs.products_of(pool, grain)[to],
-                false => self.songs.product_at(&self.songs.rows_of(pool, grain), to),
-            };
+            product += self.songs.products_at(&rows, std::iter::once(to))[0];
             if there.correlation(place, product, window.spread) > FOLLOWS {
                 longest = frames;
             }

@@ -83,15 +83,17 @@ impl SongBands {
             sums.push(sum);
             squares.push(square);
         }
-        let kept = KEPT_BYTES / (rows * size_of::<f32>()).max(1);
-        let kept = |kept| NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT));
+        let kept = |values_per_row: usize| {
+            let kept = KEPT_BYTES / (rows * values_per_row * size_of::<f32>()).max(1);
+            NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT))
+        };
         Self {
             values,
             starts,
             sums,
             squares,
-            products: LruCache::new(kept(kept)),
-            statistics: LruCache::new(kept(kept / 2)),
+            products: LruCache::new(kept(1)),
+            statistics: LruCache::new(kept(2)),
         }
     }
 
@@ -167,17 +169,32 @@ impl SongBands {
         self.products.contains(&grain)
     }
 
-    /// As [`Self::products_of`], of one place.
-    pub(super) fn product_at(&self, rows: &Range<usize>, place: usize) -> f32 {
+    /// As [`Self::products_of`], of some places in their order.
+    pub(super) fn products_at(
+        &self,
+        rows: &Range<usize>,
+        places: impl Iterator<Item = usize>,
+    ) -> Vec<f32> {
         let patch = self.patch(rows);
-        let near = place.saturating_sub(1)..(place + 2).min(self.places());
-        near.fold(f32::NEG_INFINITY, |largest, place| {
+        // Those of a place before are mostly those of the next one, too.
+        let mut known: [Option<(usize, f32)>; 3] = [None; 3];
+        let mut product = |place: usize| {
+            if let Some((_, product)) = known[place % 3].filter(|known| known.0 == place) {
+                return product;
+            }
             let there = &self.values[place * BANDS..];
             let count = patch.len().min(there.len());
             let mut dot = Dot { a: &patch[..count], b: &there[..count], sum: 0.0 };
             vectorised(&mut dot);
-            largest.max(dot.sum)
-        })
+            known[place % 3] = Some((place, dot.sum));
+            dot.sum
+        };
+        let mut products = Vec::new();
+        for place in places {
+            let near = place.saturating_sub(1)..(place + 2).min(self.places());
+            products.push(near.map(&mut product).fold(f32::NEG_INFINITY, f32::max));
+        }
+        products
     }
 
     fn patch(&self, rows: &Range<usize>) -> &[f32] {
