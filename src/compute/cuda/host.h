@@ -5,6 +5,8 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -70,5 +72,12 @@ INLINE Word load_word(const Word *word) { return __atomic_load_n(word, __ATOMIC_
 INLINE void store_word(Word *word, Word value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }
 #endif
 
-// There are more blocks than cores here.
-INLINE void wait_a_little() { std::this_thread::yield(); }
+// There are more blocks than cores here. A block that waits without end ends the program.
+INLINE void wait_a_little() {
+    static thread_local unsigned long waits = 0;
+    if (++waits > 2000000) {
+        std::fputs("a block waits for a word that does not come\n", stderr);
+        std::abort();
+    }
+    std::this_thread::yield();
+}
