@@ -171,6 +171,30 @@ fn every_model_trains_with_the_same_options_and_composes_later() {
 }
 
 #[test]
+fn info_lists_devices_and_says_why_there_is_no_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = run(folder.path(), &["info", "--devices"]);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(told.stdout.starts_with("cpu: the processor, "), "{}", told.stdout);
+    let facts = json(&run(folder.path(), &["info", "--devices", "--json"]));
+    let found = facts["devices"].as_array().unwrap();
+    assert_eq!(found[0]["device"], "cpu");
+    if cfg!(target_os = "linux") {
+        assert!(found[0]["free_bytes"].as_u64().unwrap() > 1 << 20, "{facts}");
+    }
+    // A card, or a reason, and with it what to do.
+    let reason = facts["no_cuda"].as_str();
+    assert_eq!(reason.is_none(), found.len() > 1, "{facts}");
+    if !cfg!(feature = "cuda") {
+        assert!(
+            reason.unwrap().contains("--features cuda") && told.stdout.contains(reason.unwrap())
+        );
+    }
+    let both = run(folder.path(), &["info", "song.wav", "--devices"]);
+    assert_eq!(both.code, 2, "{}", both.stderr);
+}
+
+#[test]
 fn info_tells_what_every_model_file_is_and_generate_takes_it() {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("song.wav"));

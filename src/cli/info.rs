@@ -6,7 +6,7 @@ use super::streams::Input;
 use clap::Args;
 use neural_composer::audio::Decoder;
 use neural_composer::generate::ModelCard;
-use neural_composer::model::{Device, ModelKind};
+use neural_composer::model::{Device, DeviceFacts, Devices, ModelKind};
 use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use serde_json::{Value, json};
@@ -17,12 +17,18 @@ use std::path::{Path, PathBuf};
 pub struct Info {
     /// Songs, folders or models; - is standard input [default: datasets/songs]
     paths: Vec<PathBuf>,
+    /// Say what could compute here, and why no CUDA device if there is none; nothing else
+    #[arg(long, conflicts_with = "paths")]
+    devices: bool,
     #[command(flatten)]
     folders: FolderOptions,
 }
 
 impl Info {
     pub fn run(self) -> Result<Report> {
+        if self.devices {
+            return Ok(devices(&Devices::here()));
+        }
         Input::check(&self.paths)?;
         let mut paths = self.paths;
         if paths.is_empty() {
@@ -64,6 +70,20 @@ impl Info {
         }
         Ok(report.fact("entries", entries))
     }
+}
+
+fn devices(devices: &Devices) -> Report {
+    let facts = |device: &DeviceFacts| {
+        json!({
+            "device": device.option,
+            "name": device.name,
+            "memory_bytes": device.memory_bytes,
+            "free_bytes": device.free_bytes,
+        })
+    };
+    let found: Vec<Value> = devices.found.iter().map(facts).collect();
+    let report = Report::default().line(devices.to_string()).fact("devices", found);
+    report.fact("no_cuda", devices.no_cuda.clone())
 }
 
 fn model(path: &Path, card: &ModelCard) -> Value {

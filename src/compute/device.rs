@@ -3,6 +3,7 @@
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Once;
 
 /// Where tensors live and are computed.
 ///
@@ -21,8 +22,16 @@ pub struct Device {
 
 impl Device {
     /// The first CUDA device when the library was built for CUDA and one is there, else the CPU.
+    ///
+    /// A library that was built for CUDA says once, on standard error, why it computes on the CPU.
     pub fn best() -> Self {
-        Self::cuda(0).unwrap_or_else(|_| Self::cpu())
+        static TOLD: Once = Once::new();
+        Self::cuda(0).unwrap_or_else(|error| {
+            if cfg!(feature = "cuda") {
+                TOLD.call_once(|| eprintln!("note: computes on the CPU: {error}"));
+            }
+            Self::cpu()
+        })
     }
 
     /// The processor.

@@ -3,6 +3,7 @@
 
 mod blocked;
 mod device;
+mod devices;
 pub mod elementwise;
 pub mod few_rows;
 pub mod lanes;
@@ -16,4 +17,5 @@ pub mod scratch;
 pub mod storage;
 
 pub use device::Device;
+pub use devices::{DeviceFacts, Devices};
 pub use real::Real;
