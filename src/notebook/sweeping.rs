@@ -4,7 +4,7 @@ use crate::display::{
     Bundle, Live, Output, Progress, Show, html, plain, shown_in_notebooks, sweep_chart,
 };
 use crate::sweep::{Effect, Sweep, SweepProgress, SweepRow, SweepTable, Swept};
-use crate::words::counted;
+use crate::words::{counted, shown};
 use crate::{Result, display};
 use std::fmt::Write as _;
 
@@ -164,9 +164,10 @@ fn table_html(table: &SweepTable, ranked: &[&SweepRow]) -> String {
         );
     }
     format!(
-        "<table class=\"nc-table\"><caption>{}</caption><thead><tr>{head}</tr></thead>\
+        "<table class=\"nc-table\"><caption>{}: {}</caption><thead><tr>{head}</tr></thead>\
          <tbody>{rows}</tbody></table>",
-        html::isolated(&table.to_string())
+        html::isolated(&shown(table.folder()).to_string()),
+        html::escape(&table.summary())
     )
 }
 

@@ -52,6 +52,22 @@ impl SweepTable {
         &self.varied
     }
 
+    /// "24 runs finished; best run 4, cell gru: mse of the validation sequences 0.592726".
+    pub(crate) fn summary(&self) -> String {
+        let ranked = self.ranked();
+        let failed = self.rows.len() - ranked.len();
+        let mut words = format!("{} finished", counted(ranked.len(), "run"));
+        if failed > 0 {
+            words += &format!(", {failed} failed");
+        }
+        if let Some(best) = ranked.first() {
+            let is = best.result.as_ref().map_or("", |result| &result.final_loss_is);
+            let settings = best.words(&self.varied);
+            words += &format!("; best run {}, {settings}: {is} {:.6}", best.number, best.loss());
+        }
+        words
+    }
+
     /// The folder of the sweep.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -124,22 +140,7 @@ impl SweepRow {
 
 impl fmt::Display for SweepTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ranked = self.ranked();
-        let failed = self.rows.len() - ranked.len();
-        write!(f, "{}: {} finished", shown(&self.folder), counted(ranked.len(), "run"))?;
-        if failed > 0 {
-            write!(f, ", {failed} failed")?;
-        }
-        let Some(best) = ranked.first() else { return Ok(()) };
-        let is = best.result.as_ref().map_or("", |result| &result.final_loss_is);
-        write!(
-            f,
-            "; best run {}, {}: {} {:.6}",
-            best.number,
-            best.words(&self.varied),
-            is,
-            best.loss()
-        )
+        write!(f, "{}: {}", shown(&self.folder), self.summary())
     }
 }
 

@@ -4,6 +4,7 @@
 //! Without a song it is a minute of chords.
 
 use neural_composer::audio::{Audio, Song};
+use neural_composer::corpus::{BuildSettings, Corpus};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::{
     Bundle, Candidate, ChoiceStep, Choices, Destination, Html, LossChart, Output, Picture, Player,
@@ -12,6 +13,7 @@ use neural_composer::display::{
 use neural_composer::evaluate;
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
 use neural_composer::notebook::{Listening, LiveTraining};
+use neural_composer::sweep::{Plan, Sweep, SweepTable};
 use neural_composer::train::{self, Training};
 use neural_composer::{Error, Result};
 use std::io::Write;
@@ -49,6 +51,8 @@ fn main() -> Result<()> {
     let piece =
         network.compose_to(silent(), 6.0, neural_composer::generate::Seed::training(&data, 1)?)?;
     let failure = Song::open(&broken).err().map_or(String::new(), |error| error.to_string());
+    let corpus = Corpus::build(&songs, folder.join("corpus"), BuildSettings::default())?.corpus;
+    let sweep = sweep(folder, &name)?;
     let progress = Progress { done: 1, total: 2, line: HOSTILE.to_owned() };
 
     let losses = history.epochs.iter().map(|epoch| epoch.train_loss).collect::<Vec<_>>();
@@ -78,6 +82,8 @@ fn main() -> Result<()> {
         ("low rate", Player::new(HOSTILE, &song.audio().resample(2_000)?).bundle()?),
         ("chart", chart(&losses).named(HOSTILE).with("ramp", 0..20).titled(HOSTILE).bundle()?),
         ("drawing", drawing()?.described(HOSTILE).bundle()?),
+        ("corpus", corpus.bundle()?),
+        ("sweep", sweep.bundle()?),
         ("own html", Html::new(format!("{HOSTILE}<b onclick=alert(1)>bold</b>")).bundle()?),
     ];
     let mut page = format!(
@@ -95,6 +101,14 @@ fn main() -> Result<()> {
     }
     let path = folder.join("displays.html");
     std::fs::write(&path, page).map_err(Error::io(&path, "write the file"))
+}
+
+/// Two networks on the songs below `folder`.
+fn sweep(folder: &Path, name: &str) -> Result<SweepTable> {
+    let plan = "songs = \"songs\"\nepochs = 2\n[grid]\ncell = [\"gru\", \"lstm\"]\nunits = [8]\n";
+    let runs = folder.join(format!("runs {name}"));
+    let sweep = Sweep::of(Plan::read(plan, folder)?, runs).device(Device::cpu());
+    Ok(sweep.run_watched(&mut |_| ())?.table)
 }
 
 /// A drawing as a user would make it.

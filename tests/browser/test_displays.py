@@ -51,7 +51,7 @@ class Displays(BrowserTest):
         )
         self.assertEqual(made_of_names, 0, "a name became an element")
         named = ["song", "comparison", "dataset", "network", "runs", "choices", "tags", "failure"]
-        for name in [*named, "progress", "piece", "low rate", "chart"]:
+        for name in [*named, "progress", "piece", "low rate", "chart", "corpus", "sweep"]:
             with self.subTest(name):
                 text = page.locator(f"section[data-display='{name}']").inner_text()
                 self.assertIn(HOSTILE, text)
@@ -59,10 +59,15 @@ class Displays(BrowserTest):
                 self.assertIn("🎹", text)
                 self.assertNotIn("\u202e", text, "an override would turn what follows")
 
+    def test_a_name_turns_nothing_that_is_said_after_it(self):
+        caption = self.open(URL).locator("section[data-display='sweep'] caption")
+        self.assertIn("2 runs finished", caption.inner_text())
+        self.assertNotIn("finished", caption.locator("bdi").first.inner_text())
+
     def test_pictures_are_there_without_scripts(self):
         page = self.open(URL, scripts=False)
         for name in ["song", "piece", "comparison", "spectrogram", "dataset", "history", "runs",
-                     "hidden states", "choices", "low rate", "chart", "drawing"]:  # fmt: skip
+                     "hidden states", "choices", "low rate", "chart", "drawing", "sweep"]:  # fmt: skip
             with self.subTest(name):
                 section = page.locator(f"section[data-display='{name}']")
                 image = section.locator("img").first
