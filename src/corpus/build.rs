@@ -117,12 +117,12 @@ fn build(
     let (decoded, decoded_seconds) = (build.decoded.len(), build.decoded_seconds);
     let shares = build.clock.shares();
     build.work.end()?;
-    let corpus = Corpus::of(output, contents)?;
+    let corpus = Corpus::of(output, contents.without_fingerprints())?;
     Ok(Built { corpus, changes, decoded, decoded_seconds, shares, notes: found.notes() })
 }
 
 fn sound(contents: Contents, table: &Path) -> Result<Contents> {
-    if contents.is_sound() {
+    if contents.is_sound {
         return Ok(contents);
     }
     let problem = "the table of contents is damaged: build the corpus again, into an empty folder";

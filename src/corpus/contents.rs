@@ -4,14 +4,15 @@
 //! `parquet::record`, which need no Arrow. Nothing is compressed: any reader of Parquet will do.
 
 use super::VERSION;
-use super::entry::{Entry, SongFacts, Stored, fingerprint_bytes, is_sha256, rows_sha256};
+use super::entry::{Entry, RowsHash, SongFacts, Stored, fingerprint_bytes, is_sha256};
 use crate::audio::no_panic;
 use crate::parquet_table::{Unread, properties, said_by, write_column};
 use crate::{Error, Result, atomic_file};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::SerializedFileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use parquet::schema::parser::parse_message_type;
 use std::collections::{BTreeMap, HashMap};
@@ -66,18 +67,25 @@ pub(super) struct Contents {
     pub(super) entries: Vec<Entry>,
     /// The option with which shards were cut.
     pub(super) shard_bytes: u64,
-    /// What the file says its rows' hash is.
     rows_sha256: String,
+    /// Whether the rows are as they were written.
+    pub(super) is_sound: bool,
 }
+
+/// Rows that are read at a time: a fingerprint of an hour is 144 kB.
+const ROWS_AT_ONCE: usize = 16;
 
 impl Contents {
     pub(super) fn new(entries: Vec<Entry>, shard_bytes: u64) -> Self {
-        Self { rows_sha256: rows_sha256(&entries), entries, shard_bytes }
+        let mut hash = RowsHash::default();
+        entries.iter().for_each(|entry| hash.add(entry));
+        Self { rows_sha256: hash.digits(), entries, shard_bytes, is_sound: true }
     }
 
-    /// Whether the rows are as they were written.
-    pub(super) fn is_sound(&self) -> bool {
-        rows_sha256(&self.entries) == self.rows_sha256
+    /// Forgets what only builders need.
+    pub(super) fn without_fingerprints(mut self) -> Self {
+        self.entries.iter_mut().for_each(|entry| entry.fingerprint = Vec::new());
+        self
     }
 
     /// Writes the table, which is there as a whole or not at all.
@@ -116,6 +124,19 @@ impl Contents {
     /// [`Error::Io`] when it cannot be read, [`Error::Corpus`] when it is damaged, of another version or
     /// no table of a corpus.
     pub(super) fn read(path: &Path) -> Result<Self> {
+        Self::read_rows(path, |_| ())
+    }
+
+    /// As [`Self::read`], without what only builders need: most of the table.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_without_fingerprints(path: &Path) -> Result<Self> {
+        Self::read_rows(path, |entry| entry.fingerprint = Vec::new())
+    }
+
+    /// Reads the table; `change` is done to each row once it was checked.
+    fn read_rows(path: &Path, change: impl Fn(&mut Entry)) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path, "open the table of contents"))?;
         let damaged = |cause: &dyn std::fmt::Display| {
             let problem = format!(
@@ -124,7 +145,7 @@ impl Contents {
             );
             Error::corpus(path, problem)
         };
-        match no_panic::catch(|| Self::read_from(file)) {
+        match no_panic::catch(|| Self::read_from(file, change)) {
             Some(Ok(contents)) => Ok(contents),
             Some(Err(Unread::Damaged(cause))) => Err(damaged(&cause)),
             Some(Err(Unread::Version(found))) => {
@@ -138,16 +159,24 @@ impl Contents {
         }
     }
 
-    fn read_from(file: File) -> Result<Self, Unread> {
+    fn read_from(file: File, change: impl Fn(&mut Entry)) -> Result<Self, Unread> {
         let reader = SerializedFileReader::new(file)?;
         let said = said_by(&reader, (VERSION_KEY, VERSION))?;
         let number = said.get(SHARD_BYTES_KEY).and_then(|text| text.parse().ok());
         let shard_bytes = number.ok_or_else(|| Unread::missing(SHARD_BYTES_KEY))?;
         let rows_sha256 = said.get(ROWS_KEY).ok_or_else(|| Unread::missing(ROWS_KEY))?;
         let rows_sha256 = (*rows_sha256).to_owned();
-        let rows = reader.get_row_iter(None)?;
-        let entries = rows.map(|row| entry(&row?)).collect::<Result<Vec<_>, Unread>>()?;
-        Ok(Self { entries, shard_bytes, rows_sha256 })
+        let rows = RowIter::from_file(None, &reader)?.with_batch_size(ROWS_AT_ONCE);
+        let mut hash = RowsHash::default();
+        let mut checked = |row: Result<Row, ParquetError>| {
+            let mut entry = entry(&row?)?;
+            hash.add(&entry);
+            change(&mut entry);
+            Ok(entry)
+        };
+        let entries = rows.map(&mut checked).collect::<Result<Vec<_>, Unread>>()?;
+        let is_sound = hash.digits() == rows_sha256;
+        Ok(Self { entries, shard_bytes, rows_sha256, is_sound })
     }
 }
 

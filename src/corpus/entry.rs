@@ -76,8 +76,9 @@ pub struct Entry {
     pub problem: Option<String>,
     /// The path of the song that is the same recording, and stored.
     pub duplicate_of: Option<String>,
-    /// Words of 32 bits, ten a second, that say how the sound moves; see [`crate::corpus`].
-    pub fingerprint: Vec<u32>,
+    /// Words of 32 bits, ten a second, that say how the sound moves; see [`crate::corpus`]. Only
+    /// builders need them: they are empty in an opened corpus.
+    pub(super) fingerprint: Vec<u32>,
 }
 
 /// How many digits of a song's hash are its key.
@@ -122,14 +123,16 @@ impl Entry {
     }
 }
 
-/// A hash over all that rows say, which tells a damaged table.
-pub(super) fn rows_sha256(entries: &[Entry]) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    };
-    for entry in entries {
+/// A hash over all that rows say, one after the other, which tells a damaged table.
+#[derive(Default)]
+pub(super) struct RowsHash(Sha256);
+
+impl RowsHash {
+    pub(super) fn add(&mut self, entry: &Entry) {
+        let mut add = |part: &[u8]| {
+            self.0.update((part.len() as u64).to_le_bytes());
+            self.0.update(part);
+        };
         add(entry.path.as_bytes());
         add(entry.content_sha256.as_deref().unwrap_or_default().as_bytes());
         add(&entry.facts.as_ref().map(SongFacts::json).unwrap_or_default());
@@ -143,7 +146,10 @@ pub(super) fn rows_sha256(entries: &[Entry]) -> String {
         add(entry.duplicate_of.as_deref().unwrap_or_default().as_bytes());
         add(&fingerprint_bytes(&entry.fingerprint));
     }
-    hex(hash.finalize())
+
+    pub(super) fn digits(self) -> String {
+        hex(self.0.finalize())
+    }
 }
 
 /// The words, the lowest byte first.

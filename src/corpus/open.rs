@@ -58,7 +58,7 @@ impl Corpus {
             };
             return Err(Error::corpus(folder, format!("expected a corpus, found {found}")));
         }
-        Self::of(folder, Contents::read(&table)?)
+        Self::of(folder, Contents::read_without_fingerprints(&table)?)
     }
 
     /// Whether a folder is a corpus, or one whose first build has not ended.
@@ -73,7 +73,7 @@ impl Corpus {
             let problem = format!("damaged: {what}; build the corpus again, into an empty folder");
             Error::corpus(&table, problem)
         };
-        if !contents.is_sound() {
+        if !contents.is_sound {
             return Err(damaged("its rows are not those that were written"));
         }
         for entry in &contents.entries {
