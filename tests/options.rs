@@ -122,6 +122,7 @@ fn table() -> Vec<(&'static str, &'static str, Takes)> {
         ("decode", "--format", Values(&["", "int8", "16"], &[])),
         ("judge", "--picture", Output(&["", "no/folder/o.png", "o.jpg", ".", "/dev/null"])),
         ("judge", "--recursive", Nothing),
+        ("info", "--devices", Nothing),
         ("info", "--recursive", Nothing),
         ("corpus build", "--output", Output(&["", "no/folder/o", ".", "song.wav"])),
         (
