@@ -67,7 +67,8 @@ class Displays(BrowserTest):
     def test_pictures_are_there_without_scripts(self):
         page = self.open(URL, scripts=False)
         for name in ["song", "piece", "comparison", "spectrogram", "dataset", "history", "runs",
-                     "hidden states", "choices", "low rate", "chart", "drawing", "sweep"]:  # fmt: skip
+                     "hidden states", "choices", "low rate", "chart", "drawing",
+                     "sweep"]:  # fmt: skip
             with self.subTest(name):
                 section = page.locator(f"section[data-display='{name}']")
                 image = section.locator("img").first
