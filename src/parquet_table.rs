@@ -55,7 +55,8 @@ pub(crate) fn said_by<'r>(
         pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect();
     match said.get(key) {
         Some(found) if *found == version => Ok(said),
-        Some(found) => Err(Unread::Version((*found).to_owned())),
+        // Whoever wrote it: as much as a version takes.
+        Some(found) => Err(Unread::Version(found.chars().take(20).collect())),
         None => Err(Unread::Damaged("it is none of ours".into())),
     }
 }

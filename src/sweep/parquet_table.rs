@@ -134,7 +134,6 @@ fn read(path: &Path) -> Result<SweepTable> {
         Some(Ok(table)) => Ok(table),
         Some(Err(Unread::Damaged(cause))) => Err(damaged(&cause)),
         Some(Err(Unread::Version(found))) => {
-            let found: String = found.chars().take(20).collect();
             let problem = format!("expected a table of version {VERSION}, found {found}: {remedy}");
             Err(Error::sweep(path, problem))
         }

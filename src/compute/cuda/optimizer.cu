@@ -31,14 +31,22 @@ struct Table {
     unsigned long long chunks;
 };
 
-INLINE const Parameter &parameter_of(const Table &table, unsigned long long chunk) {
+// The values of a parameter that are in a chunk.
+struct Part {
+    const Parameter *parameter;
+    unsigned long long begin, end;
+};
+
+INLINE Part part_of(const Table &table, unsigned long long chunk) {
     unsigned low = 0, high = table.count;
     while (high - low > 1) {
         const unsigned middle = low + (high - low) / 2;
         if (table.parameters[middle].first_chunk <= chunk) low = middle;
         else high = middle;
     }
-    return table.parameters[low];
+    const Parameter &parameter = table.parameters[low];
+    const unsigned long long begin = (chunk - parameter.first_chunk) * CHUNK, end = begin + CHUNK;
+    return {&parameter, begin, end < parameter.count ? end : parameter.count};
 }
 
 // Sums the lanes' values in pairs; the sum is left in `sums[0]`.
@@ -55,13 +63,11 @@ INLINE void sum_lanes(double *sums) {
 KERNEL void chunk_squares(Table table, double *squares) {
     SHARED_MEMORY(double, sums);
     for (unsigned long long chunk = BLOCK_INDEX; chunk < table.chunks; chunk += BLOCK_COUNT) {
-        const Parameter &parameter = parameter_of(table, chunk);
-        const unsigned long long begin = (chunk - parameter.first_chunk) * CHUNK;
-        const unsigned long long end =
-            begin + CHUNK < parameter.count ? begin + CHUNK : parameter.count;
+        const Part part = part_of(table, chunk);
+        const Parameter &parameter = *part.parameter;
         EACH_LANE(lane) {
             double sum = 0.0;
-            for (unsigned long long i = begin + lane; i < end; i += SUM_LANES) {
+            for (unsigned long long i = part.begin + lane; i < part.end; i += SUM_LANES) {
                 const double value = parameter.gradient[i];
                 sum += value * value;
             }
@@ -135,12 +141,10 @@ INLINE void change(const Settings &settings, const Parameter &parameter, unsigne
 // One step of a rule on all parameters; `scale` is what clip_scale left, or a 1.
 KERNEL void change_parameters(Table table, Settings settings, const float *scale) {
     for (unsigned long long chunk = BLOCK_INDEX; chunk < table.chunks; chunk += BLOCK_COUNT) {
-        const Parameter &parameter = parameter_of(table, chunk);
-        const unsigned long long begin = (chunk - parameter.first_chunk) * CHUNK;
-        const unsigned long long end =
-            begin + CHUNK < parameter.count ? begin + CHUNK : parameter.count;
+        const Part part = part_of(table, chunk);
+        const Parameter &parameter = *part.parameter;
         EACH_LANE(lane) {
-            for (unsigned long long i = begin + lane; i < end; i += LANES) {
+            for (unsigned long long i = part.begin + lane; i < part.end; i += LANES) {
                 change(settings, parameter, i, *scale);
             }
         }

@@ -17,6 +17,8 @@ CONSTANT size_t shared_bytes(size_t rows, size_t width, size_t tile) {
     return sizeof(float) * (rows * padded(width) + tile * width + tile * rows * PARTS);
 }
 
+INLINE unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+
 INLINE Word word_of(unsigned tag, float value) { return (Word)tag << 32 | bits_of(value); }
 
 // The value that a word holds once it carries `tag`.
@@ -33,7 +35,7 @@ INLINE float await(const Word *word, unsigned tag) {
 INLINE float part_of_product(const float *weights, const float *vector, unsigned width,
                              unsigned part) {
     const unsigned length = (width + PARTS - 1) / PARTS, begin = part * length;
-    const unsigned end = begin + length < width ? begin + length : width;
+    const unsigned end = least(begin + length, width);
     float sum = 0.0f;
     for (unsigned k = begin; k < end; ++k) sum += weights[k] * vector[k];
     return sum;
@@ -65,8 +67,7 @@ INLINE void forward_all_steps(const Forward &pass) {
     SHARED_MEMORY(float, shared);
     const unsigned units = pass.units, first = BLOCK_INDEX * pass.units_per_block;
     if (first >= units) return;
-    const unsigned left = units - first;
-    const unsigned own = left < pass.units_per_block ? left : pass.units_per_block;
+    const unsigned own = least(pass.units_per_block, units - first);
     const unsigned rows = weight_blocks(cell) * own;
     float *weights = shared, *before = weights + rows * padded(units);
     float *parts = before + (size_t)pass.tile * units;
@@ -83,8 +84,7 @@ INLINE void forward_all_steps(const Forward &pass) {
         const Word *read = pass.words + (step + 1) % 2 * slot;
         Word *written = pass.words + step % 2 * slot;
         for (unsigned start = 0; start < pass.batch; start += pass.tile) {
-            const unsigned rest = pass.batch - start;
-            const unsigned count = rest < pass.tile ? rest : pass.tile;
+            const unsigned count = least(pass.tile, pass.batch - start);
             EACH_LANE(lane) {
                 for (size_t item = lane; item < (size_t)count * units; item += LANES) {
                     const size_t at = (size_t)start * units + item;
@@ -121,8 +121,7 @@ INLINE void backward_all_steps(const Backward &pass) {
     SHARED_MEMORY(float, shared);
     const unsigned units = pass.units, first = BLOCK_INDEX * pass.units_per_block;
     if (first >= units) return;
-    const unsigned left = units - first;
-    const unsigned own = left < pass.units_per_block ? left : pass.units_per_block;
+    const unsigned own = least(pass.units_per_block, units - first);
     const unsigned width = weight_blocks(cell) * units;
     // Columns of the weight as rows.
     float *weights = shared, *gradients = weights + own * padded(width);
@@ -139,8 +138,7 @@ INLINE void backward_all_steps(const Backward &pass) {
         const unsigned step = pass.steps - 1 - done;
         Word *words = pass.words + done % 2 * slot;
         for (unsigned start = 0; start < pass.batch; start += pass.tile) {
-            const unsigned rest = pass.batch - start;
-            const unsigned count = rest < pass.tile ? rest : pass.tile;
+            const unsigned count = least(pass.tile, pass.batch - start);
             EACH_LANE(lane) {
                 for (unsigned item = lane; item < count * own; item += LANES) {
                     const unsigned sequence = start + item / own, unit = first + item % own;
