@@ -68,6 +68,7 @@ fn the_judges_card_shows_names_as_text_and_plays_what_is_copied() {
     }
     assert!(!html.contains("<img src=x") && !html.contains("alert(1)></script>"));
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;"));
+    assert!(html.contains("</bdi> from 2.0 s"), "a title turns nothing that is said after it");
     assert!(bundle.picture().is_some_and(|picture| !picture.description().is_empty()));
 }
 

@@ -119,7 +119,8 @@ impl Verdict {
                 table,
                 "<tr><td>{}{own}</td><td>{}{source}</td></tr>",
                 html::escape(&here),
-                html::isolated(&there)
+                // A title turns nothing that is said after it.
+                html::isolated(place.song) + &html::escape(&place.where_in_song())
             );
         }
         Ok(table + "</tbody></table>")
@@ -158,8 +159,13 @@ impl Place<'_> {
     }
 
     fn in_song(&self) -> String {
+        format!("{}{}", self.song, self.where_in_song())
+    }
+
+    /// What is said after the song's title.
+    fn where_in_song(&self) -> String {
         let CopiedPassage { song_seconds, semitones, speed, .. } = self.passage;
-        let mut text = format!("{} from {song_seconds:.1} s", self.song);
+        let mut text = format!(" from {song_seconds:.1} s");
         if *semitones != 0 {
             let noun = if semitones.abs() == 1 { "semitone" } else { "semitones" };
             let _ = write!(text, ", {semitones:+} {noun}");
