@@ -54,7 +54,10 @@ def main(rustc, *options):
     if asks_only or name in ("", "___", "build_script_build"):
         os.execvp(rustc, [rustc, *options])
     clippy = beside(rustc, "clippy-driver")
-    status = call([clippy, rustc, *options, "-D", "warnings"])
+    # Optimising across a crate's parts again takes long; of what is computed all is in the library.
+    is_library = value_of("--crate-type", options) == "lib" and "--test" not in options
+    lto = [] if is_library else ["-C", "lto=off"]
+    status = call([clippy, rustc, *options, *lto, "-D", "warnings"])
     if status == 0 and name in DOCUMENTED and "--test" not in options:
         status = call([beside(rustc, "rustdoc"), *documentation_options(options)])
     return status

@@ -1,4 +1,4 @@
-"""`cargo test` with two test programs at a time, since most of them wait more than they compute.
+"""`cargo test` with three test programs at a time, since most of them wait more than they compute.
 
     python3 tests/run_programs.py --release --tests
     python3 tests/run_programs.py --doc --release        # and the documentation's examples
@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-AT_ONCE = 2
+AT_ONCE = 3
 SECONDS_OF_LAST_RUN = CHECKOUT / "target" / "test-programs-seconds.json"
 UNKNOWN_SECONDS = 10
 
