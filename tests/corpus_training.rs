@@ -203,6 +203,16 @@ fn songs_are_prepared_once_and_again_when_their_file_is_cut_off() {
     Dataset::with_progress(&songs.sources(), settings(), progress).unwrap();
     assert_eq!(told, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]);
     assert_eq!(songs.prepared().len(), 5);
+    for file in songs.prepared() {
+        let bytes = std::fs::read(&file).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let rows = tensors.tensor("rows").unwrap();
+        let checksums = tensors.tensor("checksums").unwrap();
+        let of_row = rows.shape()[1] * size_of::<f32>();
+        for (row, sum) in rows.data().chunks(of_row).zip(checksums.data().as_chunks().0) {
+            assert_eq!(crc32fast::hash(row), u32::from_le_bytes(*sum), "{}", file.display());
+        }
+    }
     let files = || -> Vec<_> {
         let read = |path: &PathBuf| {
             (std::fs::read(path).unwrap(), path.metadata().unwrap().modified().unwrap())

@@ -2,6 +2,8 @@
 //! without it, what the command says there.
 #![cfg(unix)]
 
+#[cfg(feature = "mpi")]
+mod corpora;
 mod songs;
 
 use songs::{command, song};
@@ -57,6 +59,7 @@ fn without_the_feature_nothing_is_trained_over_several_processes() {
 #[cfg(feature = "mpi")]
 mod with_mpi {
     use super::*;
+    use neural_composer::audio::SampleFormat;
     use serde_json::Value;
     use std::process::{Child, Stdio};
     use std::time::{Duration, Instant};
@@ -117,18 +120,12 @@ mod with_mpi {
         }
     }
 
-    /// The processes that mpirun started, once there is a checkpoint.
-    fn begun(folder: &Path, program: &mut Child) -> Vec<i32> {
+    /// The processes that mpirun started, once there is something in the folder `at` whose name is so.
+    fn begun(at: &Path, is_it: impl Fn(&str) -> bool, program: &mut Child) -> Vec<i32> {
         let begun = Instant::now();
-        let has_checkpoint = || {
-            let names = folder
-                .join("m.checkpoints")
-                .is_dir()
-                .then(|| songs::names(&folder.join("m.checkpoints")));
-            names.is_some_and(|names| names.iter().any(|name| name.starts_with("epoch-")))
-        };
-        while !has_checkpoint() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+        let is_there = || at.is_dir() && songs::names(at).iter().any(|name| is_it(name));
+        while !is_there() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing in {}", at.display());
             assert!(program.try_wait().unwrap().is_none(), "it ended before it could be killed");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -160,7 +157,8 @@ mod with_mpi {
             let mut program = mpirun(path, 3, &arguments(&training, &[]));
             let program = program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
             let mut program = program.unwrap();
-            let processes = begun(path, &mut program);
+            let checkpoints = path.join("m.checkpoints");
+            let processes = begun(&checkpoints, |name| name.starts_with("epoch-"), &mut program);
             assert_eq!(processes.len(), 3);
             signal(lost.map_or(program.id() as i32, |rank: usize| processes[rank]), name);
             let ended = Instant::now();
@@ -188,6 +186,55 @@ mod with_mpi {
             let (_, model) = trained(path, 3, &resumed);
             assert!(model == expected, "{name} {lost:?}: it went on to other bytes");
         }
+    }
+
+    #[test]
+    fn a_corpus_is_built_together_and_a_lost_process_costs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let in_songs = path.join("songs");
+        for seed in 0..16 {
+            let manner = corpora::Manner { seconds: 40.0, rate_hz: 44_100, ..corpora::PLAIN };
+            let piece = corpora::piece(seed, manner);
+            corpora::write(&in_songs, &format!("{seed}.wav"), &piece, SampleFormat::Int16);
+        }
+        let build =
+            |output| ["corpus", "build", "songs", "-o", output, "--shard-megabytes", "4", "--json"];
+        let alone = command(path, build("alone")).output().unwrap();
+        assert!(alone.status.success(), "{}", said(&alone));
+        let facts = |done: &Output| -> Value {
+            assert!(done.status.success(), "{}", said(done));
+            serde_json::from_slice(&done.stdout).unwrap()
+        };
+        let done = mpirun(path, 2, &build("corpus")).output().unwrap();
+        assert_eq!(said(&done).matches("2 processes on 1 machine").count(), 1, "{}", said(&done));
+        assert_eq!(facts(&done)["decoded"], 16);
+        corpora::assert_same(&path.join("alone"), &path.join("corpus"), "two processes");
+        for (name, lost) in [("KILL", 1), ("KILL", 0), ("INT", 1)] {
+            std::fs::remove_dir_all(path.join("corpus")).unwrap();
+            let mut program = mpirun(path, 2, &build("corpus"));
+            let program = program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+            let mut program = program.unwrap();
+            let kept = path.join("corpus/.building/songs");
+            let processes = begun(&kept, |name| name.ends_with(".json"), &mut program);
+            signal(processes[lost], name);
+            let ended = Instant::now();
+            let done = program.wait_with_output().unwrap();
+            let words = said(&done);
+            assert!(ended.elapsed() < AT_ONCE, "{name} {lost}: {:?}", ended.elapsed());
+            assert!(!done.status.success(), "{name} {lost}: {words}");
+            let told = match name {
+                "KILL" => format!("process {lost} of 2"),
+                _ => "of 16 new songs are stored, and kept; the same command goes on".to_owned(),
+            };
+            assert_eq!(words.matches(&told).count(), 1, "{name} {lost}: {words}");
+            assert!(!path.join("corpus/contents.parquet").exists(), "{name} {lost}");
+            let again = facts(&mpirun(path, 2, &build("corpus")).output().unwrap());
+            assert!(again["decoded"].as_u64().unwrap() < 16, "{name} {lost}: {again}");
+            corpora::assert_same(&path.join("alone"), &path.join("corpus"), name);
+        }
+        let words = said(&mpirun(path, 2, &build("songs/..")).output().unwrap());
+        assert_eq!(words.matches("neural-composer: ").count(), 1, "one tells: {words}");
     }
 
     /// No MPI is needed: each process takes the runs that no other has.

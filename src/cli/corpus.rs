@@ -1,10 +1,11 @@
 //! `corpus`: a folder of songs decoded once, its check and its description.
 
-use super::report::{self, Report};
+use super::report::{self, Report, tell};
 use clap::{Args, Subcommand};
 use neural_composer::corpus::{BuildProgress, BuildSettings, Built, Corpus as Store, Shares};
 use neural_composer::display::plain::{count, duration};
 use neural_composer::display::{Bundle, Live, Output, Progress};
+use neural_composer::processes::{Membership, Processes};
 use neural_composer::words::{counted, shown};
 use neural_composer::{Error, Result};
 use serde_json::{Value, json};
@@ -60,9 +61,14 @@ struct Info {
 }
 
 impl Corpus {
-    pub fn run(self) -> Result<Report> {
+    /// Whether several processes do it together.
+    pub fn is_done_together(&self) -> bool {
+        matches!(self.command, Command::Build(_))
+    }
+
+    pub fn run(self, membership: &Membership) -> Result<Report> {
         match self.command {
-            Command::Build(command) => command.run(),
+            Command::Build(command) => command.run(membership),
             Command::Check(command) => command.run(),
             Command::Info(command) => command.run(),
         }
@@ -70,7 +76,23 @@ impl Corpus {
 }
 
 impl Build {
-    fn run(self) -> Result<Report> {
+    /// With other processes, where there are any: the first one tells.
+    fn run(self, membership: &Membership) -> Result<Report> {
+        let processes = membership.processes();
+        if let Some(words) = membership.words().filter(|_| processes.is_first()) {
+            tell(&words);
+        }
+        let built = self.build(processes);
+        let status = built.as_ref().map_or_else(report::status_of, |_| 0);
+        let first = membership.agree(status)?;
+        if !processes.is_first() {
+            let status = first.map_or(0, |(_, status)| status);
+            return Ok(Report::default().unsaid(true).ending_with(status));
+        }
+        Ok(report_of(&built?, &self.output))
+    }
+
+    fn build(&self, processes: &Processes) -> Result<Built> {
         let bytes = self.shard_megabytes * 1e6;
         let (least, most) = (BuildSettings::LEAST_SHARD_BYTES as f64, 1e15);
         // NaN is in no range.
@@ -79,7 +101,8 @@ impl Build {
             return Err(Error::argument("shard_megabytes", expected, self.shard_megabytes));
         }
         let settings = BuildSettings { shard_bytes: bytes as u64 };
-        let live = Mutex::new(Some(Live::to(Output::for_progress())));
+        let live = processes.is_first().then(|| Live::to(Output::for_progress()));
+        let live = Mutex::new(live);
         let watch = |progress: &BuildProgress| {
             let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(live) = live.as_mut() {
@@ -89,14 +112,14 @@ impl Build {
                 live.update(&Progress { done, total, line }, || bundle);
             }
         };
-        let built = Store::build_watched(&self.folder, &self.output, settings, &watch);
+        let built = Store::build_together(&self.folder, &self.output, settings, processes, &watch);
         let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
         let built = built?;
         if let Some(live) = live.filter(|_| built.decoded > 0) {
             let line = format!("{} decoded", counted(built.decoded, "song"));
             live.finish(&line, || Bundle::from_text(&line));
         }
-        Ok(report_of(&built, &self.output))
+        Ok(built)
     }
 }
 

@@ -98,7 +98,7 @@ pub fn run() -> ExitCode {
         Command::Judge(command) => command.run(&given),
         Command::Play(command) => command.run(),
         Command::Info(command) => command.run(),
-        Command::Corpus(command) => command.run(),
+        Command::Corpus(command) => command.run(&membership),
         Command::Sweep(command) => command.run(&given),
     };
     match joined.and_then(|()| interrupt::Handle::new().during(work)) {
@@ -126,6 +126,7 @@ pub fn run() -> ExitCode {
 fn join(command: &Command, matches: &ArgMatches) -> Result<Membership> {
     match command {
         Command::Train(_) => Membership::begin(),
+        Command::Corpus(command) if command.is_done_together() => Membership::begin(),
         // Each takes the runs that no other has, which needs no connection between them.
         Command::Sweep(_) => Ok(Membership::default()),
         _ => {

@@ -10,8 +10,8 @@ use super::places;
 use super::progress::BuildProgress;
 use super::seen::Seen;
 use super::shares::Shares;
-use super::work::Work;
-use crate::interrupt::{self, Listener};
+use crate::interrupt;
+use crate::processes::Processes;
 use crate::{Error, Result, atomic_file};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub struct Built {
     pub decoded: usize,
     /// How much sound that was, in seconds.
     pub decoded_seconds: f64,
-    /// Time spent on it, of all threads together.
+    /// Time spent on it, of all threads and processes together.
     pub shares: Shares,
     /// What was passed over in the folder, one sentence each.
     pub notes: Vec<String>,
@@ -67,7 +67,7 @@ impl Corpus {
         output: impl AsRef<Path>,
         settings: BuildSettings,
     ) -> Result<Built> {
-        build(folder.as_ref(), output.as_ref(), settings, &|_| ())
+        build(folder.as_ref(), output.as_ref(), settings, &Processes::default(), &|_| ())
     }
 
     /// As [`build`](Self::build); `watch` is told of each song that is done, on any thread.
@@ -80,7 +80,26 @@ impl Corpus {
         settings: BuildSettings,
         watch: &(dyn Fn(&BuildProgress) + Sync),
     ) -> Result<Built> {
-        build(folder.as_ref(), output.as_ref(), settings, watch)
+        build(folder.as_ref(), output.as_ref(), settings, &Processes::default(), watch)
+    }
+
+    /// As [`build_watched`](Self::build_watched), by several processes that call it alike: each decodes
+    /// and packs its part.
+    ///
+    /// The corpus is that of one process, to the byte. Folder and corpus lie in a file system that all of
+    /// them see. `watch` is told of the songs of all processes.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), in all processes where it happens in one; [`Error::Processes`] when
+    /// one was lost, or sees other songs.
+    pub fn build_together(
+        folder: impl AsRef<Path>,
+        output: impl AsRef<Path>,
+        settings: BuildSettings,
+        processes: &Processes,
+        watch: &(dyn Fn(&BuildProgress) + Sync),
+    ) -> Result<Built> {
+        build(folder.as_ref(), output.as_ref(), settings, processes, watch)
     }
 }
 
@@ -88,6 +107,7 @@ fn build(
     folder: &Path,
     output: &Path,
     settings: BuildSettings,
+    processes: &Processes,
     watch: &(dyn Fn(&BuildProgress) + Sync),
 ) -> Result<Built> {
     if settings.shard_bytes < BuildSettings::LEAST_SHARD_BYTES {
@@ -95,35 +115,47 @@ fn build(
         return Err(Error::argument("shard_bytes", expected, settings.shard_bytes));
     }
     let _job = interrupt::begin()?;
-    let found = places::songs(folder)?;
-    places::prepare(folder, output)?;
-    let _lock = lock::take(output)?;
+    let found = processes.all_done(places::songs(folder))?;
+    let claim = processes.by_first(|| {
+        places::prepare(folder, output)?;
+        lock::take(output)
+    })?;
     let table = output.join(contents::NAME);
-    let old = if table.exists() { Some(sound(Contents::read(&table)?, &table)?) } else { None };
-    atomic_file::remove_left_behind(output);
-    let work = Work::begin(output)?;
-    let mut build = Build::new(output, work, Listener::here());
-    build.recall(old.as_ref())?;
+    let old = processes.all_done(read_old(&table))?;
+    let mut build = Build::new(output, processes);
+    processes.by_first(|| {
+        atomic_file::remove_left_behind(output);
+        build.work.begin()
+    })?;
+    processes.all_done(build.recall(old.as_ref()))?;
     let mut seen = Seen::of(output);
-    let files = hash_all(folder, &found.songs, &seen, &build.stop)?;
+    let files = hash_all(folder, &found.songs, &seen, &build.stop, processes)?;
     let entries = build.entries(&files, watch)?;
     let (entries, shards) = build.shard(entries, settings.shard_bytes)?;
     let contents = Contents::new(entries, settings.shard_bytes);
     let before = old.as_ref().map_or(&[][..], |old| &old.entries);
     let changes = Changes::between(before, &contents.entries);
-    build.commit(&contents, old.as_ref(), &shards)?;
-    seen.set(files.iter().filter_map(HashedFile::seen));
-    seen.keep();
+    processes.by_first(|| {
+        build.commit(&contents, old.as_ref(), &shards)?;
+        seen.set(files.iter().filter_map(HashedFile::seen));
+        seen.keep();
+        build.work.end()
+    })?;
+    drop(claim);
     let (decoded, decoded_seconds) = (build.decoded.len(), build.decoded_seconds);
-    let shares = build.clock.shares();
-    build.work.end()?;
+    let shares = build.clock.shares(processes)?;
     let corpus = Corpus::of(output, contents.without_fingerprints())?;
     Ok(Built { corpus, changes, decoded, decoded_seconds, shares, notes: found.notes() })
 }
 
-fn sound(contents: Contents, table: &Path) -> Result<Contents> {
+/// The corpus that is there before, if there is one.
+fn read_old(table: &Path) -> Result<Option<Contents>> {
+    if !table.exists() {
+        return Ok(None);
+    }
+    let contents = Contents::read(table)?;
     if contents.is_sound {
-        return Ok(contents);
+        return Ok(Some(contents));
     }
     let problem = "the table of contents is damaged: build the corpus again, into an empty folder";
     Err(Error::corpus(table, problem))

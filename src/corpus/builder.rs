@@ -10,15 +10,21 @@ use super::shares::Clock;
 use super::store;
 use super::work::{Outcome, Record, Work};
 use crate::interrupt::Listener;
+use crate::processes::Processes;
 use crate::words::{counted, shown};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+/// So many songs a process stores before it tells the others of them, and hears whether to stop.
+const SONGS_BETWEEN_MEETINGS: usize = 32;
+
 /// A build under way.
 pub(super) struct Build<'a> {
     pub(super) output: &'a Path,
+    /// Those that build it together.
+    pub(super) processes: &'a Processes,
     pub(super) work: Work,
     pub(super) stop: Listener,
     pub(super) clock: Clock,
@@ -35,11 +41,12 @@ pub(super) struct Build<'a> {
 
 impl<'a> Build<'a> {
     /// One of which nothing is known yet.
-    pub(super) fn new(output: &'a Path, work: Work, stop: Listener) -> Self {
+    pub(super) fn new(output: &'a Path, processes: &'a Processes) -> Self {
         Self {
             output,
-            work,
-            stop,
+            processes,
+            work: Work::of(output),
+            stop: Listener::here(),
             clock: Clock::default(),
             known: HashMap::new(),
             places: HashMap::new(),
@@ -128,15 +135,18 @@ impl<'a> Build<'a> {
             let kept = entries.iter().filter(|e| e.facts.is_some() && e.duplicate_of.is_none());
             let hashes = kept.filter_map(|entry| entry.content_sha256.as_deref());
             let missing: BTreeSet<&str> = hashes.filter(|hash| self.is_missing(hash)).collect();
+            // A file system that machines share may not show all of them the same at once.
+            let missing: BTreeSet<String> = self.of_first(missing)?;
             if missing.is_empty() {
                 return Ok(entries);
             }
-            let pending = missing.iter().filter_map(|hash| first.get(hash).copied()).collect();
+            let of_hash = |hash: &String| first.get(hash.as_str()).copied();
+            let pending = missing.iter().filter_map(of_hash).collect();
             self.store(pending, watch)?;
         }
     }
 
-    /// Decodes and stores files, as many at a time as there are threads.
+    /// Decodes and stores files, as many at a time as there are threads in all processes.
     fn store(
         &mut self,
         mut pending: Vec<&HashedFile>,
@@ -145,41 +155,71 @@ impl<'a> Build<'a> {
         // The longest first, so that no thread is left with one at the end.
         pending.sort_by(|a, b| (b.bytes, &a.path).cmp(&(a.bytes, &b.path)));
         let meter = Meter::new(pending.iter().map(|file| file.bytes), watch);
+        let at_once = match self.processes.count() {
+            1 => pending.len().max(1),
+            count => count * SONGS_BETWEEN_MEETINGS,
+        };
+        for files in pending.chunks(at_once) {
+            let (rank, count) = (self.processes.rank(), self.processes.count());
+            let done =
+                self.processes.all_done(self.store_part(files, &meter)).map_err(|error| {
+                    let Error::Interrupted(_) = error else { return error };
+                    Error::Interrupted(format!(
+                        "{}: {} of {} are stored, and kept; the same command goes on from there",
+                        shown(self.output),
+                        meter.count(),
+                        counted(pending.len(), "new song"),
+                    ))
+                })?;
+            let mut done: Vec<_> =
+                self.processes.gather_all(done)?.into_iter().map(Vec::into_iter).collect();
+            for (at, file) in files.iter().enumerate() {
+                let Some(done) = done[at % count].next() else { continue };
+                if at % count != rank {
+                    meter.done(file.bytes, done.seconds());
+                }
+                self.take_in(file, done);
+            }
+        }
+        Ok(())
+    }
+
+    /// This process's part of `files`: the songs that it stored, in their order.
+    fn store_part(&self, files: &[&HashedFile], meter: &Meter) -> Result<Vec<store::Done>> {
         let (work, stop, clock) = (&self.work, &self.stop, &self.clock);
         let of_file = |file: &&HashedFile| {
             let done = store::store(file, work, stop, clock)?;
             meter.done(file.bytes, done.seconds());
             Ok(done)
         };
-        let done: Result<Vec<store::Done>> =
-            pending.par_iter().with_max_len(1).map(of_file).collect();
-        let done = done.map_err(|error| match error {
-            Error::Interrupted(_) => Error::Interrupted(format!(
-                "{}: {} of {} are stored, and kept; the same command goes on from there",
-                shown(self.output),
-                meter.count(),
-                counted(pending.len(), "new song"),
-            )),
-            error => error,
-        })?;
-        for (file, done) in pending.iter().zip(done) {
-            let Ok(hash) = &file.hash else { continue };
-            self.decoded_seconds += done.seconds();
-            match done {
-                store::Done::Known(record) => {
-                    if matches!(record.outcome, Outcome::Song { .. }) {
-                        self.decoded.insert(hash.clone());
-                    }
-                    self.unread.remove(hash);
-                    self.known.insert(hash.clone(), record);
+        let (rank, count) = (self.processes.rank(), self.processes.count());
+        let part: Vec<&HashedFile> = files.iter().skip(rank).step_by(count).copied().collect();
+        part.par_iter().with_max_len(1).map(of_file).collect()
+    }
+
+    fn take_in(&mut self, file: &HashedFile, done: store::Done) {
+        let Ok(hash) = &file.hash else { return };
+        self.decoded_seconds += done.seconds();
+        match done {
+            store::Done::Known(record) => {
+                if matches!(record.outcome, Outcome::Song { .. }) {
+                    self.decoded.insert(hash.clone());
                 }
-                store::Done::Unread(problem) => {
-                    self.known.remove(hash);
-                    self.unread.insert(hash.clone(), problem);
-                }
+                self.unread.remove(hash);
+                self.known.insert(hash.clone(), record);
+            }
+            store::Done::Unread(problem) => {
+                self.known.remove(hash);
+                self.unread.insert(hash.clone(), problem);
             }
         }
-        Ok(())
+    }
+
+    /// What the first process has found, in all of them.
+    fn of_first(&self, found: BTreeSet<&str>) -> Result<BTreeSet<String>> {
+        let found: BTreeSet<String> = found.into_iter().map(str::to_owned).collect();
+        let here = if self.processes.is_first() { found } else { BTreeSet::new() };
+        Ok(self.processes.gather_all(here)?.swap_remove(0))
     }
 
     /// The files with what is known of them and which of them are duplicates.

@@ -65,7 +65,9 @@ impl Build<'_> {
             shard.members.iter().for_each(|member| self.work.forget(hash_of(member)));
             Ok(())
         };
-        shards.par_iter().with_max_len(1).try_for_each(write)?;
+        let (rank, count) = (self.processes.rank(), self.processes.count());
+        let part: Vec<&Shard> = shards.iter().skip(rank).step_by(count).collect();
+        self.processes.all_done(part.into_par_iter().with_max_len(1).try_for_each(write))?;
         Ok((entries, shards))
     }
 

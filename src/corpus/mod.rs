@@ -54,8 +54,9 @@
 //! # What is cut off
 //!
 //! Each song that is done is kept in `.building/`, as a whole or not at all, so that the same command
-//! goes on after a kill. One process builds at a time, the system's lock on `.corpus-lock` sees to that;
-//! the second one is told. Files of an earlier build are not read again when path, length, times and
+//! goes on after a kill. One job builds at a time, the system's lock on `.corpus-lock` sees to that; the
+//! second one is told. A job may be several processes ([`Corpus::build_together`]), of which each decodes
+//! its part of the songs and packs its part of the shards, and the first one does the rest. Files of an earlier build are not read again when path, length, times and
 //! number in their file system are the same (`seen.rs` tells where that is remembered); else their hash
 //! decides.
 

@@ -1,5 +1,7 @@
 //! Where the time goes while songs are stored.
 
+use crate::Result;
+use crate::processes::Processes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,20 +28,23 @@ impl Clock {
         done
     }
 
-    pub(super) fn shares(&self) -> Shares {
-        let [decode, encode, hash, loudness, fingerprint] = &self.0;
+    /// The time of all `processes`.
+    pub(super) fn shares(&self, processes: &Processes) -> Result<Shares> {
         let of = |share: &AtomicU64| Duration::from_nanos(share.load(Ordering::Relaxed));
-        Shares {
-            decode: of(decode),
-            encode: of(encode),
-            hash: of(hash),
-            loudness: of(loudness),
-            fingerprint: of(fingerprint),
-        }
+        let here: Vec<f64> = self.0.iter().map(|share| of(share).as_secs_f64()).collect();
+        let all = processes.sum(&here)?;
+        let of = |share: Share| Duration::from_secs_f64(all[share as usize]);
+        Ok(Shares {
+            decode: of(Share::Decode),
+            encode: of(Share::Encode),
+            hash: of(Share::Hash),
+            loudness: of(Share::Loudness),
+            fingerprint: of(Share::Fingerprint),
+        })
     }
 }
 
-/// Time spent on songs by kind of work, of all threads together.
+/// Time spent on songs by kind of work, of all threads and processes together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
     /// Reading and decoding the songs' files.

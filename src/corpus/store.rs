@@ -7,8 +7,10 @@ use super::work::{Outcome, Record, Work};
 use crate::interrupt::Listener;
 use crate::words::shown;
 use crate::{Error, Result, atomic_file};
+use serde::{Deserialize, Serialize};
 
 /// What became of a file.
+#[derive(Serialize, Deserialize)]
 pub(super) enum Done {
     /// Kept: the same content has the same outcome.
     Known(Record),

@@ -53,14 +53,18 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The work of the corpus in `corpus`, begun or gone on with.
-    pub(super) fn begin(corpus: &Path) -> Result<Self> {
-        let work = Self { folder: corpus.join(NAME) };
-        for folder in [work.songs(), work.shards()] {
+    /// The work of the corpus in `corpus`.
+    pub(super) fn of(corpus: &Path) -> Self {
+        Self { folder: corpus.join(NAME) }
+    }
+
+    /// Begins it, or goes on with it.
+    pub(super) fn begin(&self) -> Result<()> {
+        for folder in [self.songs(), self.shards()] {
             std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "create the folder"))?;
             atomic_file::remove_left_behind(&folder);
         }
-        Ok(work)
+        Ok(())
     }
 
     fn songs(&self) -> PathBuf {
@@ -123,7 +127,7 @@ impl Work {
     }
 
     /// Removes the folder.
-    pub(super) fn end(self) -> Result<()> {
+    pub(super) fn end(&self) -> Result<()> {
         std::fs::remove_dir_all(&self.folder)
             .map_err(Error::io(&self.folder, "remove the folder of work that is done"))
     }

@@ -14,7 +14,7 @@ use crate::interrupt::Listener;
 use crate::sha256::hex;
 use crate::{Error, Result, atomic_file};
 use rayon::prelude::*;
-use safetensors::tensor::{Dtype, Metadata, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -123,6 +123,7 @@ impl Prepared {
             source.mono_at(settings.blocks.sample_rate_hz, settings.need())?;
         let rows = settings.blocks.spectra(&audio)?;
         let about = Song { seconds: audio.duration_seconds(), warnings };
+        drop(audio);
         write(&path, &rows, settings.blocks.width(), &about)?;
         Self::open(&path, settings.blocks.width())
     }
@@ -214,36 +215,61 @@ fn place(song: &CorpusSong, blocks: &Blocks) -> PathBuf {
     folder.join(format!("{}{}", song.key(), corpus::PREPARED_ENDING))
 }
 
+/// Writes the file piece by piece: the rows of a long song are in memory once, and in no copy.
 fn write(path: &Path, rows: &[f32], width: usize, about: &Song) -> Result<()> {
     let problem = |error: &dyn std::fmt::Display| {
         Error::Data(format!("{}: could not be put together: {error}", path.display()))
     };
     let statistics = RowStatistics::of(width, rows);
-    let of_row = width * size_of::<f32>();
-    let bytes: Vec<u8> = rows.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let checksums: Vec<u8> =
-        bytes.chunks_exact(of_row).flat_map(|row| crc32fast::hash(row).to_le_bytes()).collect();
-    let wide =
-        |numbers: &[f64]| -> Vec<u8> { numbers.iter().flat_map(|n| n.to_le_bytes()).collect() };
-    let (mean, squares) = (wide(&statistics.mean), wide(&statistics.squares));
     let count = rows.len() / width;
-    let parts = [
-        ("rows", Dtype::F32, vec![count, width], &bytes),
-        ("checksums", Dtype::U32, vec![count], &checksums),
-        ("mean", Dtype::F64, vec![width], &mean),
-        ("squares", Dtype::F64, vec![width], &squares),
-    ];
-    let mut tensors = Vec::new();
-    for (name, dtype, shape, data) in parts {
-        tensors.push((name, TensorView::new(dtype, shape, data).map_err(|e| problem(&e))?));
-    }
     let about = serde_json::to_string(about).map_err(|e| problem(&e))?;
-    let about = HashMap::from([(SONG.to_owned(), about)]);
-    let file = safetensors::serialize(tensors, Some(about)).map_err(|e| problem(&e))?;
+    // The widest numbers first: each is where a multiple of its size is.
+    let header = header(
+        HashMap::from([(SONG.to_owned(), about)]),
+        [
+            ("mean", Dtype::F64, vec![width]),
+            ("squares", Dtype::F64, vec![width]),
+            ("rows", Dtype::F32, vec![count, width]),
+            ("checksums", Dtype::U32, vec![count]),
+        ],
+    );
+    let header = header.map_err(|e| problem(&e))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
     }
-    atomic_file::write(path, |to| to.write_all(&file).map_err(Error::io(path, "write the rows")))
+    atomic_file::write(path, |to| {
+        let mut put = |bytes: &[u8]| to.write_all(bytes).map_err(Error::io(path, "write the rows"));
+        put(&header)?;
+        for number in statistics.mean.iter().chain(&statistics.squares) {
+            put(&number.to_le_bytes())?;
+        }
+        let (mut bytes, mut checksums) = (Vec::new(), Vec::with_capacity(count));
+        for row in rows.chunks_exact(width) {
+            bytes.clear();
+            bytes.extend(row.iter().flat_map(|number| number.to_le_bytes()));
+            checksums.push(crc32fast::hash(&bytes));
+            put(&bytes)?;
+        }
+        checksums.iter().try_for_each(|checksum| put(&checksum.to_le_bytes()))
+    })
+}
+
+/// What a safetensors file begins with: the length of its header, and the header, which tells of tensors
+/// that follow one another.
+fn header(
+    about: HashMap<String, String>,
+    tensors: impl IntoIterator<Item = (&'static str, Dtype, Vec<usize>)>,
+) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let mut end = 0;
+    let mut info = |(name, dtype, shape): (&str, Dtype, Vec<usize>)| {
+        let start = end;
+        end += shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        (name.to_owned(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+    };
+    let tensors = tensors.into_iter().map(&mut info).collect();
+    let mut text = serde_json::to_vec(&Metadata::new(Some(about), tensors)?)?;
+    text.resize(text.len().next_multiple_of(size_of::<u64>()), b' ');
+    Ok([&(text.len() as u64).to_le_bytes()[..], &text].concat())
 }
 
 /// Where a tensor of this type and shape is in the file's data.

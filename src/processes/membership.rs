@@ -75,8 +75,8 @@ impl Membership {
         match Launch::here() {
             None => Ok(()),
             Some(Launch { by, count }) => Err(Error::Processes(format!(
-                "{by} started {count} processes, but only `train` and `sweep` are done by several: start \
-                 `{job}` alone"
+                "{by} started {count} processes, but only `train`, `sweep` and `corpus build` are done by \
+                 several: start `{job}` alone"
             ))),
         }
     }

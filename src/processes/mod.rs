@@ -16,6 +16,8 @@ mod threads;
 pub use membership::Membership;
 
 use crate::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -178,6 +180,54 @@ impl Processes {
             Some(group) => group.gather(told),
             None => Ok(vec![told]),
         }
+    }
+
+    /// What each of them has, by rank.
+    ///
+    /// # Errors
+    /// [`Error::Processes`] when one of them was lost, or is another version of this program.
+    pub(crate) fn gather_all<T: Serialize + DeserializeOwned>(&self, here: T) -> Result<Vec<T>> {
+        let Some(group) = &self.0 else { return Ok(vec![here]) };
+        let unreadable = |error: serde_json::Error| {
+            Error::Processes(format!("the processes do not understand each other: {error}"))
+        };
+        let told = group.gather(serde_json::to_vec(&here).map_err(unreadable)?)?;
+        told.iter().map(|told| serde_json::from_slice(told).map_err(unreadable)).collect()
+    }
+
+    /// What is done here, once all of them have done theirs. Where one has failed, none goes on: those
+    /// that have not failed tell what the first of them says that has.
+    ///
+    /// # Errors
+    /// `done`'s own; [`Error::Interrupted`] and [`Error::Processes`] for that of another one, and when
+    /// one of them was lost.
+    pub fn all_done<T>(&self, done: Result<T>) -> Result<T> {
+        let Some(group) = &self.0 else { return done };
+        const FAILED: u8 = 1;
+        const INTERRUPTED: u8 = 2;
+        let told = match &done {
+            Ok(_) => Vec::new(),
+            Err(Error::Interrupted(words)) => [&[INTERRUPTED], words.as_bytes()].concat(),
+            Err(error) => [&[FAILED], error.to_string().as_bytes()].concat(),
+        };
+        let told = group.gather(told)?;
+        let done = done?;
+        let failed =
+            told.iter().enumerate().find_map(|(rank, told)| Some((rank, told.split_first()?)));
+        let Some((rank, (kind, words))) = failed else { return Ok(done) };
+        let words = String::from_utf8_lossy(words).into_owned();
+        Err(match *kind {
+            INTERRUPTED => Error::Interrupted(words),
+            _ => Error::Processes(format!("number {rank} of {} failed: {words}", group.count())),
+        })
+    }
+
+    /// What only the first one does, while the others wait; nothing in those.
+    ///
+    /// # Errors
+    /// As [`all_done`](Self::all_done).
+    pub fn by_first<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        self.all_done(self.is_first().then(work).transpose())
     }
 
     /// Begins to add up `values` over all of them; `None` where there are no others.

@@ -40,6 +40,9 @@ const TO_ABORT: Duration = Duration::from_secs(3);
 const TO_TELL: Duration = Duration::from_secs(2);
 /// How a process ends when another one was lost.
 const LOST: u8 = 1;
+/// What there is to do then.
+const GOES_ON: &str =
+    "the same command goes on (`train`: with --resume, where checkpoints were kept)";
 
 /// The processes of this job.
 pub(super) struct World {
@@ -217,8 +220,7 @@ impl Connected {
             if let Some(peer) = missing.filter(|_| !is_over()) {
                 eprintln!(
                     "neural-composer: process {} of {} (number {} of this machine) was lost, so \
-                     process {} ends, too: where checkpoints were kept, the same command with \
-                     --resume goes on",
+                     process {} ends, too: {GOES_ON}",
                     peer.rank, self.count, peer.pid, self.rank
                 );
                 // Ended by this one, the others could not tell any more.
@@ -293,6 +295,10 @@ fn gather(wait: &Wait<'_>, told: &[u8]) -> Vec<Vec<u8>> {
         })
         .collect();
     let mut all = vec![0u8; lengths.iter().sum::<i32>() as usize];
+    // MPI takes no empty memory.
+    if all.is_empty() {
+        return vec![Vec::new(); count];
+    }
     let mut parts = PartitionMut::new(&mut all[..], &lengths[..], &starts[..]);
     scope(|scope| {
         let world = wait.world;
@@ -337,8 +343,7 @@ impl Wait<'_> {
                     is_told = true;
                     eprintln!(
                         "neural-composer: process {} of {} was asked to stop and waits for the \
-                         others; if one of them was lost, all end: where checkpoints were kept, the \
-                         same command with --resume goes on",
+                         others; if one of them was lost, all end: {GOES_ON}",
                         self.world.rank(),
                         self.world.size()
                     );
