@@ -56,7 +56,7 @@ impl Decoder {
     /// 768,000 Hz.
     pub fn read_mono_at(&mut self, sample_rate_hz: u32) -> Result<Audio> {
         let path = self.path().to_path_buf();
-        let mut samples = Vec::new();
+        let mut samples = self.room_at(sample_rate_hz);
         self.each_mono_at(sample_rate_hz, None, &mut |new| extend(&mut samples, new, &path))?;
         Audio::mono(samples, sample_rate_hz)
     }
@@ -153,6 +153,17 @@ impl Decoder {
             }
             None => Ok(()),
         }
+    }
+
+    /// Room for a channel of what is left at another rate, as far as the file tells: a vector that grows
+    /// is in memory twice while it does.
+    pub(crate) fn room_at(&self, sample_rate_hz: u32) -> Vec<f32> {
+        let times = f64::from(sample_rate_hz) / f64::from(self.sample_rate_hz());
+        let frames = self.believable_frames().map_or(0.0, |frames| frames as f64 * times);
+        let mut samples = Vec::new();
+        // Where there is none, it grows, or is refused when it does.
+        let _ = reserve(&mut samples, frames.ceil() as usize + 1, self.path());
+        samples
     }
 
     /// How many frames the file says it holds, where its size does not tell otherwise.

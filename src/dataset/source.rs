@@ -175,7 +175,8 @@ impl SongSource {
     pub(crate) fn fit_at(&self, rate: u32, stereo: bool, need: Need) -> Result<FitSong> {
         let streamed = self.decoder().transpose()?;
         let (title, own_rate, channel_count);
-        let (mut channels, fingerprint, measured, mut warnings);
+        let mut channels: Vec<Vec<f32>>;
+        let (fingerprint, measured, mut warnings);
         match streamed {
             Some(mut decoder) => {
                 let path = self.place().unwrap_or(decoder.path()).to_owned();
@@ -186,7 +187,7 @@ impl SongSource {
                 let count = if both { 2 } else { 1 };
                 let mut resampler = Resampler::new(own_rate, rate, count)?;
                 let mut mixed = [Vec::new()];
-                channels = vec![Vec::new(); count];
+                channels = (0..count).map(|_| decoder.room_at(rate)).collect();
                 let mut take = |new: &[Vec<f32>]| -> Result<()> {
                     let pairs = channels.iter_mut().zip(new);
                     pairs.into_iter().try_for_each(|(to, new)| extend(to, new, &path))
