@@ -151,6 +151,29 @@ fn processes_that_see_other_songs_are_refused() {
 }
 
 #[test]
+fn processes_that_see_another_corpus_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let songs = folder.path().join("songs");
+    write_songs(&songs);
+    let here = |name: &str| folder.path().join(name);
+    let apart = |first: &str, other: &str| {
+        let output = |processes: &Processes| here(if processes.is_first() { first } else { other });
+        let ended = each_of(2, |processes| together(&songs, &output(&processes), &processes));
+        ended.into_iter().map(|ended| ended.unwrap_err().to_string()).collect::<Vec<_>>()
+    };
+    // A folder that is not there, one that looks like the same, one with another corpus.
+    let words = apart("a", "b");
+    assert!(words.iter().all(|words| words.contains("b/.building/songs")), "{words:?}");
+    std::fs::create_dir_all(here("c/.building/songs")).unwrap();
+    let words = apart("d", "c");
+    assert!(words.iter().all(|words| words.contains("that all processes see")), "{words:?}");
+    Corpus::build(&songs, here("e"), SETTINGS).unwrap();
+    std::fs::create_dir_all(here("e/.building/songs")).unwrap();
+    let words = apart("f", "e");
+    assert!(words.iter().all(|words| words.contains("the same corpus so far")), "{words:?}");
+}
+
+#[test]
 fn one_job_builds_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let (songs, output) = (folder.path().join("songs"), folder.path().join("corpus"));

@@ -128,6 +128,7 @@ fn build(
         build.work.begin()
     })?;
     processes.all_done(build.recall(old.as_ref()))?;
+    processes.check_alike("corpus so far", &build.mark())?;
     let mut seen = Seen::of(output);
     let files = hash_all(folder, &found.songs, &seen, &build.stop, processes)?;
     let entries = build.entries(&files, watch)?;

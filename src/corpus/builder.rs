@@ -11,9 +11,11 @@ use super::store;
 use super::work::{Outcome, Record, Work};
 use crate::interrupt::Listener;
 use crate::processes::Processes;
+use crate::sha256::hex;
 use crate::words::{counted, shown};
 use crate::{Error, Result};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
@@ -89,6 +91,14 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
+    /// Tells what is known from anything else that might be.
+    pub(super) fn mark(&self) -> String {
+        let known: BTreeSet<&String> = self.known.keys().collect();
+        let mut mark = Sha256::new();
+        known.iter().for_each(|hash| mark.update(hash));
+        hex(mark.finalize())
+    }
+
     /// Where the song's FLAC file is, if it is anywhere.
     pub(super) fn place(&self, hash: &str, size: u64) -> Option<Place> {
         let in_shard = || {
@@ -139,6 +149,14 @@ impl<'a> Build<'a> {
             let missing: BTreeSet<String> = self.of_first(missing)?;
             if missing.is_empty() {
                 return Ok(entries);
+            }
+            if let Some(hash) = missing.iter().find(|hash| self.decoded.contains(*hash)) {
+                let problem = format!(
+                    "the song {} was stored and is not there: the corpus has to be in a folder that \
+                     all processes see",
+                    key(hash)
+                );
+                return Err(Error::corpus(self.output, problem));
             }
             let of_hash = |hash: &String| first.get(hash.as_str()).copied();
             let pending = missing.iter().filter_map(of_hash).collect();

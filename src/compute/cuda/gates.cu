@@ -1,8 +1,8 @@
 // Gates of recurrent cells, a unit at a time, and kernels that take one step of all sequences.
 //
 // Layouts and formulas are those of src/model/recurrent/gates.rs: gates are (batch, steps, row), a
-// row of an LSTM holds i f g o, of a GRU n r z m. Weights and biases are in PyTorch's layout, but
-// `bias` is a row: both biases added where both are.
+// row of an LSTM holds i f g o, of a GRU n r z m, whose m is added to the state's share. Weights and
+// biases are in PyTorch's layout, but `bias` is a row: both biases added where both are.
 
 enum Cell { SIMPLE_TANH = 0, SIMPLE_RELU = 1, GRU = 2, LSTM = 3 };
 
@@ -58,7 +58,7 @@ INLINE float unit_forward(float *row, unsigned unit, unsigned units, const float
         const float *b = bias + unit;
         *r = sigmoid(*r + product[0] + b[units]);
         *z = sigmoid(*z + product[1] + b[2 * (size_t)units]);
-        *m = product[2] + b[3 * (size_t)units];
+        *m = *m + product[2] + b[3 * (size_t)units];
         *n = tanhf(*n + b[0] + *r * *m);
         return *n + *z * (previous - *n);
     }
