@@ -2,6 +2,8 @@
 //! the CPU.
 
 mod blocked;
+#[cfg(feature = "cuda")]
+pub mod card;
 mod device;
 mod devices;
 pub mod elementwise;

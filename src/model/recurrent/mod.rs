@@ -6,6 +6,8 @@
 //! [`load_pytorch`] and [`save_pytorch`] read and write such a stack as the weights of one PyTorch
 //! module; [`Recurrent::from_keras`] and [`Recurrent::to_keras`] go between a layer and Keras's arrays.
 
+#[cfg(feature = "cuda")]
+mod card;
 mod cell;
 mod composed;
 mod exchange;
@@ -189,6 +191,10 @@ impl Recurrent {
             }
             None => self.zero_state(batch)?,
         };
+        #[cfg(feature = "cuda")]
+        if let Some(done) = card::forward(&self.weights, input, &state)? {
+            return Ok(done);
+        }
         match (input.device(), input.dtype()) {
             (Device::Cpu, DType::F32) => fused::forward::<f32>(&self.weights, input, &state),
             (Device::Cpu, DType::F64) => fused::forward::<f64>(&self.weights, input, &state),

@@ -3,6 +3,8 @@
 //! All rules share one [`Optimizer`], which holds the parameters and what the rule remembers about
 //! each of them, so that a checkpoint can hold both.
 
+#[cfg(feature = "cuda")]
+mod card;
 mod composed;
 mod fused;
 mod parameter;
@@ -164,6 +166,11 @@ impl Optimizer {
                 )));
             }
         }
+        #[cfg(feature = "cuda")]
+        if self.step_on_card(gradients, learning_rate)? {
+            self.count_step();
+            return Ok(());
+        }
         let scale = match self.clip_norm {
             Some(limit) => {
                 let norm = self.gradient_norm(gradients)?;
@@ -171,10 +178,7 @@ impl Optimizer {
             }
             None => 1.,
         };
-        self.steps += 1;
-        if let Some(counter) = &self.counter {
-            counter.add_one();
-        }
+        self.count_step();
         for parameter in &mut self.parameters {
             let Some(gradient) = gradients.get(parameter.value.as_tensor()) else {
                 continue;
@@ -191,6 +195,25 @@ impl Optimizer {
             }
         }
         Ok(())
+    }
+
+    fn count_step(&mut self) {
+        self.steps += 1;
+        if let Some(counter) = &self.counter {
+            counter.add_one();
+        }
+    }
+
+    /// The step as one launch on a CUDA card; false where it was not made.
+    #[cfg(feature = "cuda")]
+    fn step_on_card(&self, gradients: &GradStore, rate: f64) -> Result<bool> {
+        let mut all = Vec::new();
+        for parameter in &self.parameters {
+            if let Some(gradient) = gradients.get(parameter.value.as_tensor()) {
+                all.push((parameter, gradient.contiguous()?));
+            }
+        }
+        card::update(&self.rule, &all, rate, self.clip_norm, self.steps + 1)
     }
 
     /// The Euclidean norm of all parameters' gradients together, before any clipping.

@@ -1,0 +1,85 @@
+//! What kernels of our own need on a CUDA card: to be compiled, to be tried, and where tensors are.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use candle_core::backend::BackendDevice;
+use candle_core::cuda_backend::CudaDevice;
+use candle_core::cuda_backend::cudarc::driver::CudaFunction;
+use candle_core::cuda_backend::cudarc::driver::{CudaStream, DevicePtr, SyncOnDrop};
+use candle_core::cuda_backend::cudarc::nvrtc;
+use candle_core::{Layout, Result as CandleResult, Storage, bail};
+
+use crate::Result;
+
+/// Kernels in one text of CUDA C++, which NVRTC compiles when they are first wanted.
+pub struct Kernels {
+    module: &'static str,
+    source: &'static str,
+    compiled: Mutex<Option<String>>,
+    /// What was tried on which card, and whether it is used.
+    tried: Mutex<BTreeMap<String, bool>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Kernels {
+    /// Those of `source`, under a name that no others have.
+    pub const fn new(module: &'static str, source: &'static str) -> Self {
+        Self { module, source, compiled: Mutex::new(None), tried: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The kernel `name` on a card.
+    ///
+    /// # Errors
+    /// Candle's, where the card or its driver does not take it.
+    pub fn function(&self, device: &CudaDevice, name: &str) -> CandleResult<CudaFunction> {
+        let mut compiled = lock(&self.compiled);
+        let text = match &*compiled {
+            Some(text) => text,
+            None => {
+                let text = nvrtc::compile_ptx(self.source).map_err(candle_core::Error::wrap)?;
+                &*compiled.insert(text.to_src())
+            }
+        };
+        Ok(device.get_or_load_custom_func(name, self.module, text)?.into_cuda_function())
+    }
+
+    /// Whether `what` may be used on this card: whether it was no further than `within` from what
+    /// Candle's own operations give when it was tried, which is done once. If not, that is said once.
+    pub fn are_right(
+        &self,
+        device: &CudaDevice,
+        what: &str,
+        within: f32,
+        difference: impl FnOnce() -> Result<f32>,
+    ) -> bool {
+        let name = format!("{:?} {what}", device.location());
+        *lock(&self.tried).entry(name).or_insert_with(|| {
+            let problem = match difference() {
+                // Written so that NaN does not pass.
+                Ok(apart) if apart <= within => return true,
+                Ok(apart) => format!("it differs by {apart}"),
+                Err(error) => error.to_string(),
+            };
+            eprintln!("note: our kernel for {what} is not used on this card: {problem}");
+            false
+        })
+    }
+}
+
+/// Where a tensor's values of 32 bits are on the card, while its storage is locked.
+///
+/// # Errors
+/// Candle's, for a tensor that is elsewhere or has other values.
+pub fn pointer<'a>(
+    storage: &'a Storage,
+    layout: &Layout,
+    stream: &'a CudaStream,
+) -> CandleResult<(u64, SyncOnDrop<'a>)> {
+    let Storage::Cuda(storage) = storage else { bail!("a tensor that is not on the card") };
+    let (start, guard) = storage.as_cuda_slice::<f32>()?.device_ptr(stream);
+    Ok((start + (layout.start_offset() * size_of::<f32>()) as u64, guard))
+}
