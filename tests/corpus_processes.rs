@@ -123,6 +123,29 @@ fn a_stop_of_one_ends_all_and_one_alone_goes_on() {
 }
 
 #[test]
+fn a_stop_of_one_before_the_beginning_ends_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (songs, output) = (folder.path().join("songs"), folder.path().join("corpus"));
+    write_songs(&songs);
+    for asked in 0..3 {
+        let ended = each_of(3, |processes| {
+            let stop = interrupt::Handle::new();
+            stop.during(|| {
+                if processes.rank() == asked {
+                    stop.request();
+                }
+                together(&songs, &output, &processes)
+            })
+        });
+        for ended in ended {
+            let error = ended.unwrap_err();
+            assert!(matches!(error, Error::Interrupted(_)), "{asked}: {error}");
+        }
+        assert!(!output.exists());
+    }
+}
+
+#[test]
 fn processes_that_see_other_songs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (songs, output) = (folder.path().join("songs"), folder.path().join("corpus"));

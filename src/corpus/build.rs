@@ -114,7 +114,7 @@ fn build(
         let expected = format!("at least {} bytes", BuildSettings::LEAST_SHARD_BYTES);
         return Err(Error::argument("shard_bytes", expected, settings.shard_bytes));
     }
-    let _job = interrupt::begin()?;
+    let _job = processes.all_done(interrupt::begin())?;
     let found = processes.all_done(places::songs(folder))?;
     let claim = processes.by_first(|| {
         places::prepare(folder, output)?;
