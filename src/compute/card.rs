@@ -5,10 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::CudaDevice;
-use candle_core::cuda_backend::cudarc::driver::CudaFunction;
-use candle_core::cuda_backend::cudarc::driver::{CudaStream, DevicePtr, SyncOnDrop};
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, DevicePtr, SyncOnDrop};
 use candle_core::cuda_backend::cudarc::nvrtc;
-use candle_core::{Layout, Result as CandleResult, Storage, bail};
+use candle_core::{CudaStorage, Layout, Result as CandleResult, Storage, Tensor, bail};
 
 use crate::Result;
 
@@ -70,6 +69,19 @@ impl Kernels {
     }
 }
 
+/// The largest difference of two tensors of a pair; NaN where there is one.
+///
+/// # Errors
+/// Candle's, for pairs of different shapes.
+pub fn farthest<'a>(pairs: impl IntoIterator<Item = (&'a Tensor, &'a Tensor)>) -> Result<f32> {
+    let mut most = 0f32;
+    for (a, b) in pairs {
+        let apart = (a - b)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        most = if apart > most || apart.is_nan() { apart } else { most };
+    }
+    Ok(most)
+}
+
 /// Where a tensor's values of 32 bits are on the card, while its storage is locked.
 ///
 /// # Errors
@@ -80,6 +92,18 @@ pub fn pointer<'a>(
     stream: &'a CudaStream,
 ) -> CandleResult<(u64, SyncOnDrop<'a>)> {
     let Storage::Cuda(storage) = storage else { bail!("a tensor that is not on the card") };
+    address(storage, layout, stream)
+}
+
+/// The same of a storage that is on the card.
+///
+/// # Errors
+/// Candle's, for other values.
+pub fn address<'a>(
+    storage: &'a CudaStorage,
+    layout: &Layout,
+    stream: &'a CudaStream,
+) -> CandleResult<(u64, SyncOnDrop<'a>)> {
     let (start, guard) = storage.as_cuda_slice::<f32>()?.device_ptr(stream);
     Ok((start + (layout.start_offset() * size_of::<f32>()) as u64, guard))
 }

@@ -210,8 +210,8 @@ impl<'a> Build<'a> {
             meter.done(file.bytes, done.seconds());
             Ok(done)
         };
-        let (rank, count) = (self.processes.rank(), self.processes.count());
-        let part: Vec<&HashedFile> = files.iter().skip(rank).step_by(count).copied().collect();
+        let part: Vec<&HashedFile> =
+            self.processes.dealt(files.len()).map(|at| files[at]).collect();
         part.par_iter().with_max_len(1).map(of_file).collect()
     }
 

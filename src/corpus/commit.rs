@@ -65,8 +65,7 @@ impl Build<'_> {
             shard.members.iter().for_each(|member| self.work.forget(hash_of(member)));
             Ok(())
         };
-        let (rank, count) = (self.processes.rank(), self.processes.count());
-        let part: Vec<&Shard> = shards.iter().skip(rank).step_by(count).collect();
+        let part: Vec<&Shard> = self.processes.dealt(shards.len()).map(|at| &shards[at]).collect();
         self.processes.all_done(part.into_par_iter().with_max_len(1).try_for_each(write))?;
         Ok((entries, shards))
     }

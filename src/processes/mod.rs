@@ -144,6 +144,12 @@ impl Processes {
         start(rank)..start(rank + 1)
     }
 
+    /// Which of `all` things are this process's where they are dealt out one by one: neighbours, which
+    /// are alike, go to different processes.
+    pub(crate) fn dealt(&self, all: usize) -> impl Iterator<Item = usize> + use<> {
+        (self.rank()..all).step_by(self.count())
+    }
+
     /// The sums of `values` over all processes, in the order of their ranks.
     ///
     /// # Errors

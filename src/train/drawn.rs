@@ -119,7 +119,7 @@ impl Objective for Drawn<'_> {
     fn validate(&mut self) -> Result<Option<f64>> {
         let mut mean = Mean::default();
         let processes = &self.descent.processes;
-        let own = (processes.rank()..self.loss.validation_batches()).step_by(processes.count());
+        let own = processes.dealt(self.loss.validation_batches());
         for batch in own {
             // The same sequences after every epoch; training has none of epoch 0.
             let mut random = Place { epoch: 0, batch, done: 0.0 }.random(self.descent.seed);

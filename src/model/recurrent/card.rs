@@ -7,7 +7,7 @@
 //! does not fit, or the kernels were seen to differ on this card, Candle's operations take every step.
 
 use std::mem::size_of;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::sys::{
@@ -23,11 +23,12 @@ use candle_core::{
     Storage, Tensor, Var, bail,
 };
 
+use super::fused::lock;
 use super::gates::Gates;
 use super::weights::Weights;
 use super::{Cell, State, composed};
 use crate::Result;
-use crate::compute::card::{Kernels, pointer};
+use crate::compute::card::{Kernels, address, farthest, pointer};
 
 static KERNELS: Kernels = Kernels::new(
     "neural-composer-recurrent",
@@ -237,12 +238,7 @@ fn difference(cell: Cell, device: &Device) -> Result<f32> {
     if own.len() != expected.len() {
         return Ok(f32::NAN);
     }
-    let mut most = 0f32;
-    for (a, b) in own.iter().zip(&expected) {
-        let apart = (a - b)?.abs()?.max_all()?.to_scalar::<f32>()?;
-        most = if apart > most || apart.is_nan() { apart } else { most };
-    }
-    Ok(most)
+    farthest(own.iter().zip(&expected))
 }
 
 /// All steps: takes the gates before, the recurrent weight and the initial state, gives the outputs and
@@ -338,11 +334,6 @@ impl CustomOp3 for Sequence {
         let units = self.gates.hidden;
         let values = batch * steps * units;
         let parts = if self.gates.cell.has_cell_state() { 2 } else { 1 };
-        let of = |storage: &CudaStorage, layout: &Layout| -> CandleResult<u64> {
-            let slice = storage.as_cuda_slice::<f32>()?;
-            let (start, _guard) = slice.device_ptr(&stream);
-            Ok(start + (layout.start_offset() * size_of::<f32>()) as u64)
-        };
         let from = before.as_cuda_slice::<f32>()?;
         let from = from.slice(before_layout.start_offset()..);
         let from = from.slice(..batch * steps * row);
@@ -358,14 +349,15 @@ impl CustomOp3 for Sequence {
             let (bias, _of_bias) = bias.device_ptr(&stream);
             let (outputs, _of_outputs) = outputs.device_ptr_mut(&stream);
             let (words, _of_words) = words.device_ptr_mut(&stream);
-            let hidden = of(initial, initial_layout)?;
+            let (hidden, _of_initial) = address(initial, initial_layout, &stream)?;
+            let (weight_hh, _of_weight) = address(weight, weight_layout, &stream)?;
             let second = |start: u64, values: usize| match parts {
                 2 => start + (values * size_of::<f32>()) as u64,
                 _ => 0,
             };
             let pass = ForwardPass {
                 sizes: self.sizes(batch, steps, tile),
-                weight_hh: of(weight, weight_layout)?,
+                weight_hh,
                 bias,
                 initial_hidden: hidden,
                 initial_cell: second(hidden, batch * units),
@@ -380,7 +372,7 @@ impl CustomOp3 for Sequence {
             unsafe { self.launch(&device, "forward", shared_bytes, &pass) }?;
         }
         if self.tracked {
-            *self.after.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(gates));
+            *lock(&self.after) = Some(Arc::new(gates));
         }
         let shape = Shape::from((parts, batch, steps, units));
         Ok((f32::wrap_cuda_slice(outputs, device), shape))
@@ -394,7 +386,7 @@ impl CustomOp3 for Sequence {
         both: &Tensor,
         gradient: &Tensor,
     ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let after = self.after.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let after = lock(&self.after).clone();
         let (Some(after), Device::Cuda(device)) = (after, before.device()) else {
             bail!("a recurrent layer was run without keeping what its gradients need");
         };

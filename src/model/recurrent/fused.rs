@@ -95,7 +95,7 @@ struct Saved<T: Real> {
 type WeightGradients = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
 
 /// The values behind a lock; a thread that panicked elsewhere cannot have left them half written.
-fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
+pub(super) fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -11,10 +11,11 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use candle_core::{DType, Device, Result as CandleResult, Tensor, Var};
 
+use super::fused::Prepared;
 use super::parameter::Parameter;
 use super::{Rule, composed};
 use crate::Result;
-use crate::compute::card::{Kernels, pointer};
+use crate::compute::card::{Kernels, farthest, pointer};
 
 static KERNELS: Kernels = Kernels::new(
     "neural-composer-optimizer",
@@ -78,49 +79,31 @@ unsafe impl DeviceRepr for Table {}
 unsafe impl DeviceRepr for Settings {}
 
 impl Settings {
-    fn of(rule: &Rule, rate: f64, step: u64) -> Self {
-        let none = Self { rate: rate as f32, ..Self::default() };
+    /// Of a rule that was prepared for a step; the scale of the gradients is an argument of its own.
+    fn of(rule: &Prepared<f32>) -> Self {
+        let none = Self::default();
         match *rule {
-            Rule::RmsProp(rule) => Self {
-                rule: 0,
-                keep: rule.rho as f32,
-                add: (1. - rule.rho) as f32,
-                epsilon: rule.epsilon as f32,
-                momentum: rule.momentum as f32,
-                ..none
-            },
-            Rule::RmsPropTorch(rule) => Self {
-                rule: 1,
-                keep: rule.alpha as f32,
-                add: (1. - rule.alpha) as f32,
-                epsilon: rule.epsilon as f32,
-                momentum: rule.momentum as f32,
-                decay: rule.weight_decay as f32,
-                ..none
-            },
-            Rule::AdamW(rule) => {
-                let keep = rule.beta2 as f32;
-                let mean_keep = rule.beta1 as f32;
-                Self {
-                    rule: 2,
-                    keep,
-                    add: 1. - keep,
-                    mean_keep,
-                    mean_add: 1. - mean_keep,
-                    epsilon: rule.epsilon as f32,
-                    shrink: (1. - rate * rule.weight_decay) as f32,
-                    rate: (rate / (1. - rule.beta1.powf(step as f64))) as f32,
-                    root_of_bias: (1. - rule.beta2.powf(step as f64)).sqrt() as f32,
-                    ..none
-                }
+            Prepared::RmsProp { keep, add, epsilon, momentum, rate, .. } => {
+                Self { rule: 0, keep, add, epsilon, momentum, rate, ..none }
             }
-            Rule::Sgd(rule) => Self {
-                rule: 3,
-                nesterov: rule.nesterov.into(),
-                momentum: rule.momentum as f32,
-                decay: rule.weight_decay as f32,
+            Prepared::RmsPropTorch { keep, add, epsilon, momentum, decay, rate, .. } => {
+                Self { rule: 1, keep, add, epsilon, momentum, decay, rate, ..none }
+            }
+            Prepared::AdamW { beta1, beta2, epsilon, shrink, rate, root_of_bias, .. } => Self {
+                rule: 2,
+                keep: beta2,
+                add: 1. - beta2,
+                mean_keep: beta1,
+                mean_add: 1. - beta1,
+                epsilon,
+                shrink,
+                rate,
+                root_of_bias,
                 ..none
             },
+            Prepared::Sgd { momentum, nesterov, decay, rate, .. } => {
+                Self { rule: 3, nesterov: nesterov.into(), momentum, decay, rate, ..none }
+            }
         }
     }
 }
@@ -148,7 +131,7 @@ pub fn update(
     if !all_fit || !KERNELS.are_right(device, &rule.to_string(), NEAR, trial) {
         return Ok(false);
     }
-    launch(device, &Settings::of(rule, rate, step), parameters, limit)?;
+    launch(device, &Settings::of(&Prepared::new(rule, rate, 1., step)), parameters, limit)?;
     Ok(true)
 }
 
@@ -185,15 +168,10 @@ fn difference(rule: &Rule, device: &Device) -> Result<f32> {
             composed::update(rule, parameter, gradient, 0.01, scale, step)?;
         }
         let pairs: Vec<_> = own.iter().zip(gradients).collect();
-        launch(card, &Settings::of(rule, 0.01, step), &pairs, Some(limit))?;
+        launch(card, &Settings::of(&Prepared::new(rule, 0.01, 1., step)), &pairs, Some(limit))?;
     }
-    let mut most = 0f32;
-    for (a, b) in composed_ones.iter().zip(&own) {
-        let apart = (a.value.as_tensor() - b.value.as_tensor())?.abs()?.max_all()?;
-        let apart = apart.to_scalar::<f32>()?;
-        most = if apart > most || apart.is_nan() { apart } else { most };
-    }
-    Ok(most)
+    let pairs = composed_ones.iter().zip(&own);
+    farthest(pairs.map(|(a, b)| (a.value.as_tensor(), b.value.as_tensor())))
 }
 
 fn launch(

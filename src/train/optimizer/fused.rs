@@ -94,7 +94,7 @@ impl<T: Real> Loop for Squares<'_, T> {
 
 /// A rule's numbers for this step, in the parameter's number type.
 #[derive(Clone, Copy)]
-enum Prepared<T> {
+pub enum Prepared<T> {
     RmsProp { keep: T, add: T, epsilon: T, momentum: T, rate: T, scale: T },
     RmsPropTorch { keep: T, add: T, epsilon: T, momentum: T, decay: T, rate: T, scale: T },
     AdamW { beta1: T, beta2: T, epsilon: T, shrink: T, rate: T, root_of_bias: T, scale: T },
@@ -102,7 +102,7 @@ enum Prepared<T> {
 }
 
 impl<T: Real> Prepared<T> {
-    fn new(rule: &Rule, rate: f64, scale: f64, step: u64) -> Self {
+    pub fn new(rule: &Rule, rate: f64, scale: f64, step: u64) -> Self {
         let number = T::from_f64;
         let scale = number(scale);
         match *rule {

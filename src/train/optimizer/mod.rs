@@ -208,6 +208,9 @@ impl Optimizer {
     #[cfg(feature = "cuda")]
     fn step_on_card(&self, gradients: &GradStore, rate: f64) -> Result<bool> {
         let mut all = Vec::new();
+        if !self.parameters.iter().all(|parameter| parameter.value.device().is_cuda()) {
+            return Ok(false);
+        }
         for parameter in &self.parameters {
             if let Some(gradient) = gradients.get(parameter.value.as_tensor()) {
                 all.push((parameter, gradient.contiguous()?));
