@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! PEERS_PYTHON=/path/to/python cargo bench --bench recurrent -- [FILTER...] [--rounds N] [--against NAME...]
+//!     [--device cpu|cuda] [--precision f32|tf32] [--batch N...] [--json]
 //! ```
 //!
 //! `PEERS_PYTHON` names a Python with torch and/or keras (`KERAS_PYTHON` another one for Keras, if the
@@ -13,21 +14,25 @@
 //! disturbs contenders with many threads most: trust the figures of a quiet one, or the processor time
 //! of all threads (the least of a round, which waiting in a loop adds to), most of all with one thread
 //! each: `RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PEERS_THREADS=1`.
+//!
+//! On a card both sides are waited for before a clock is read, and both multiply in the same precision.
+//! `--batch` takes the place of a shape's own; `--json` prints a line for each contender, for programs.
 
 mod cost;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::rnn::{GRUConfig, LSTMConfig, RNN};
 use candle_nn::{Linear, Module, Optimizer as _, VarBuilder, VarMap};
 use cost::Cost;
-use neural_composer::Result;
+use neural_composer::model::Device;
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
 use neural_composer::train::loss::mean_squared_error;
 use neural_composer::train::optimizer::{Optimizer, RmsProp, Rule};
+use neural_composer::{Error, Result};
 
 /// A network and the data of one epoch.
 #[derive(Clone, Copy)]
@@ -80,9 +85,9 @@ const KINDS: [Cell; 3] = [Cell::Lstm, Cell::Gru, Cell::SimpleRnn];
 const RATE: f64 = 1e-4;
 
 impl Shape {
-    fn data(&self) -> Result<(Tensor, Tensor)> {
+    fn data(&self, device: &Device) -> Result<(Tensor, Tensor)> {
         let shape = (self.batch, self.steps, self.features);
-        let draw = || Tensor::randn(0f32, 1., shape, &Device::Cpu);
+        let draw = || Tensor::randn(0f32, 1., shape, device.candle());
         Ok((draw()?, draw()?))
     }
 
@@ -103,6 +108,25 @@ impl Shape {
     }
 }
 
+/// Where, and how exactly products are computed.
+#[derive(Clone)]
+struct Place {
+    device: Device,
+    /// Whether a card may round the factors of products to TF32.
+    tf32: bool,
+}
+
+impl Place {
+    /// What `work` costs, to the end of all that the device was told to do.
+    fn cost_of(&self, work: impl FnOnce() -> Result<()>) -> Result<Cost> {
+        candle_core::cuda::set_gemm_reduced_precision_f32(self.tf32);
+        Cost::of(|| {
+            work()?;
+            Ok(self.device.candle().synchronize()?)
+        })
+    }
+}
+
 /// Something that can train for an epoch.
 trait Contender {
     fn epoch(&mut self) -> Result<Cost>;
@@ -110,6 +134,7 @@ trait Contender {
 
 struct Ours {
     shape: Shape,
+    place: Place,
     dense_in: Option<Dense>,
     layers: Vec<Recurrent>,
     dense_out: Dense,
@@ -118,11 +143,12 @@ struct Ours {
 }
 
 impl Ours {
-    fn new(shape: Shape, cell: Cell) -> Result<Self> {
+    fn new(shape: Shape, cell: Cell, place: &Place) -> Result<Self> {
+        let device = place.device.candle();
         let mut parameters = Vec::new();
         let mut draw = |dims: &[usize], width: usize| -> Result<Tensor> {
             let bound = 1. / (width as f32).sqrt();
-            let value = Var::from_tensor(&Tensor::rand(-bound, bound, dims, &Device::Cpu)?)?;
+            let value = Var::from_tensor(&Tensor::rand(-bound, bound, dims, device)?)?;
             parameters.push((parameters.len().to_string(), value.clone()));
             Ok(value.as_tensor().clone())
         };
@@ -145,13 +171,14 @@ impl Ours {
             )?);
         }
         let optimizer = Optimizer::new(Rule::RmsProp(RmsProp::default()), parameters)?;
-        Ok(Self { shape, dense_in, layers, dense_out, optimizer, data: shape.data()? })
+        let data = shape.data(&place.device)?;
+        Ok(Self { shape, place: place.clone(), dense_in, layers, dense_out, optimizer, data })
     }
 }
 
 impl Contender for Ours {
     fn epoch(&mut self) -> Result<Cost> {
-        Cost::of(|| {
+        self.place.clone().cost_of(|| {
             for _ in 0..self.shape.batches {
                 let mut values = match &self.dense_in {
                     Some(layer) => layer.forward(&self.data.0)?,
@@ -170,6 +197,7 @@ impl Contender for Ours {
 
 struct CandleNn {
     shape: Shape,
+    place: Place,
     dense_in: Option<Linear>,
     layers: Vec<Layer>,
     dense_out: Linear,
@@ -196,9 +224,9 @@ impl Layer {
 
 impl CandleNn {
     /// `None` for a kind that candle-nn does not have.
-    fn new(shape: Shape, cell: Cell) -> Result<Option<Self>> {
+    fn new(shape: Shape, cell: Cell, place: &Place) -> Result<Option<Self>> {
         let variables = VarMap::new();
-        let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let builder = VarBuilder::from_varmap(&variables, DType::F32, place.device.candle());
         let dense_in = if shape.dense_in {
             Some(candle_nn::linear(shape.features, shape.hidden, builder.pp("in"))?)
         } else {
@@ -224,13 +252,14 @@ impl CandleNn {
         }
         let dense_out = candle_nn::linear(shape.hidden, shape.features, builder.pp("out"))?;
         let optimizer = candle_nn::AdamW::new_lr(variables.all_vars(), RATE)?;
-        Ok(Some(Self { shape, dense_in, layers, dense_out, optimizer, data: shape.data()? }))
+        let (place, data) = (place.clone(), shape.data(&place.device)?);
+        Ok(Some(Self { shape, place, dense_in, layers, dense_out, optimizer, data }))
     }
 }
 
 impl Contender for CandleNn {
     fn epoch(&mut self) -> Result<Cost> {
-        Cost::of(|| {
+        self.place.clone().cost_of(|| {
             for _ in 0..self.shape.batches {
                 let mut values = match &self.dense_in {
                     Some(layer) => layer.forward(&self.data.0)?,
@@ -256,7 +285,7 @@ struct Peer {
 
 impl Peer {
     /// `None` if there is no such Python, or it lacks the peer.
-    fn new(variable: &str, script: &str, shape: Shape, cell: Cell) -> Option<Self> {
+    fn new(variable: &str, script: &str, shape: Shape, cell: Cell, place: &Place) -> Option<Self> {
         let python = std::env::var(variable).or_else(|_| std::env::var("PEERS_PYTHON")).ok()?;
         let script = format!("{}/benches/peers/{script}", env!("CARGO_MANIFEST_DIR"));
         let settings = serde_json::json!({
@@ -269,6 +298,8 @@ impl Peer {
             "batch": shape.batch,
             "batches": shape.batches,
             "rate": RATE,
+            "device": if place.device.is_cpu() { "cpu" } else { "cuda" },
+            "tf32": place.tf32,
         });
         let mut child = Command::new(python)
             .args([script, settings.to_string()])
@@ -287,7 +318,7 @@ impl Peer {
 
 impl Contender for Peer {
     fn epoch(&mut self) -> Result<Cost> {
-        let broken = || neural_composer::Error::Data("a peer stopped answering".into());
+        let broken = || Error::Data("a peer stopped answering".into());
         writeln!(self.input, "epoch").map_err(|_| broken())?;
         let mut line = String::new();
         self.output.read_line(&mut line).map_err(|_| broken())?;
@@ -309,17 +340,19 @@ impl Drop for Peer {
 /// Seconds that one matrix product of the course's dense layer takes, times the epoch's operations over
 /// its own: what the epoch would take if nothing but matrix products at that rate were done.
 struct MatrixLimit {
+    place: Place,
     left: Tensor,
     right: Tensor,
     factor: f64,
 }
 
 impl MatrixLimit {
-    fn new(shape: Shape, cell: Cell) -> Result<Self> {
+    fn new(shape: Shape, cell: Cell, place: &Place) -> Result<Self> {
         let (rows, inner, columns) = (1024, 1024, 4096);
-        let draw = |dims| Tensor::randn(0f32, 1., dims, &Device::Cpu);
+        let draw = |dims| Tensor::randn(0f32, 1., dims, place.device.candle());
         let operations = 2. * (rows * inner * columns) as f64;
         Ok(Self {
+            place: place.clone(),
             left: draw((rows, inner))?,
             right: draw((inner, columns))?,
             factor: shape.operations(cell) / operations,
@@ -329,7 +362,7 @@ impl MatrixLimit {
 
 impl Contender for MatrixLimit {
     fn epoch(&mut self) -> Result<Cost> {
-        let Cost { wall, processor } = Cost::of(|| {
+        let Cost { wall, processor } = self.place.cost_of(|| {
             for _ in 0..4 {
                 self.left.matmul(&self.right)?;
             }
@@ -366,37 +399,67 @@ impl Figures {
     }
 }
 
-fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Result<()> {
-    let wanted = |name: &str| against.is_empty() || against.iter().any(|other| other == name);
+/// What is asked for on the command line.
+struct Wanted {
+    rounds: usize,
+    filters: Vec<String>,
+    against: Vec<String>,
+    /// In place of each shape's own.
+    batches: Vec<usize>,
+    place: Place,
+    json: bool,
+}
+
+fn compare(shape: Shape, cell: Cell, wanted: &Wanted) -> Result<()> {
+    let Wanted { against, place, .. } = wanted;
+    let is_wanted = |name: &str| against.is_empty() || against.iter().any(|other| other == name);
     let mut contenders: Vec<(&str, Box<dyn Contender>)> =
-        vec![("ours", Box::new(Ours::new(shape, cell)?))];
-    let peers = [
-        ("PyTorch", "PEERS_PYTHON", "pytorch.py"),
-        ("Keras", "KERAS_PYTHON", "keras_tensorflow.py"),
-    ];
+        vec![("ours", Box::new(Ours::new(shape, cell, place)?))];
+    let mut peers = vec![("PyTorch", "PEERS_PYTHON", "pytorch.py")];
+    if place.device.is_cpu() {
+        peers.push(("Keras", "KERAS_PYTHON", "keras_tensorflow.py"));
+    }
     for (name, variable, script) in peers {
-        if wanted(name)
-            && let Some(peer) = Peer::new(variable, script, shape, cell)
+        if is_wanted(name)
+            && let Some(peer) = Peer::new(variable, script, shape, cell, place)
         {
             contenders.push((name, Box::new(peer)));
         }
     }
-    if wanted("candle-nn")
-        && let Some(candle) = CandleNn::new(shape, cell)?
+    if is_wanted("candle-nn")
+        && let Some(candle) = CandleNn::new(shape, cell, place)?
     {
         contenders.push(("candle-nn", Box::new(candle)));
     }
-    contenders.push(("matrix products alone", Box::new(MatrixLimit::new(shape, cell)?)));
+    contenders.push(("matrix products alone", Box::new(MatrixLimit::new(shape, cell, place)?)));
     let mut costs = vec![Vec::new(); contenders.len()];
-    for _ in 0..=rounds {
+    for _ in 0..=wanted.rounds {
         for ((_, contender), costs) in contenders.iter_mut().zip(&mut costs) {
             costs.push(contender.epoch()?);
         }
     }
     let figures: Vec<Figures> = costs.iter().map(|costs| Figures::new(costs)).collect();
-    println!("{} {cell}", shape.name);
+    let ours = &figures[0];
+    if wanted.json {
+        for ((name, _), it) in contenders.iter().zip(&figures) {
+            let line = serde_json::json!({
+                "shape": shape.name,
+                "cell": cell.name(),
+                "batch": shape.batch,
+                "precision": if place.tf32 { "tf32" } else { "f32" },
+                "device": place.device.to_string(),
+                "contender": name,
+                "seconds": it.median,
+                "ours_to_it": ours.median / it.median,
+                "first_seconds": it.first,
+                "processor_seconds": it.processor,
+            });
+            println!("{line}");
+        }
+        return Ok(());
+    }
+    println!("{} {cell}, batch {}, {}", shape.name, shape.batch, place.device);
     for ((name, _), it) in contenders.iter().zip(&figures) {
-        let ours = &figures[0];
         println!(
             "  {name:22} {:8.3} s   ours / it = {:5.2}   (best rounds {:5.2})   \
              processor {:8.3} s, ours / it = {:5.2}   (first epoch {:.3} s, {:.2})",
@@ -412,26 +475,57 @@ fn compare(shape: Shape, cell: Cell, rounds: usize, against: &[String]) -> Resul
     Ok(())
 }
 
-fn main() -> Result<()> {
-    let mut rounds = 5;
-    let (mut filters, mut against) = (Vec::new(), Vec::new());
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--bench" => (),
-            "--rounds" => {
-                let count = arguments.next().and_then(|count| count.parse().ok());
-                rounds = count.filter(|count| *count > 0).unwrap_or(rounds);
+impl Wanted {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut wanted = Self {
+            rounds: 5,
+            filters: Vec::new(),
+            against: Vec::new(),
+            batches: Vec::new(),
+            place: Place { device: Device::cpu(), tf32: false },
+            json: false,
+        };
+        while let Some(argument) = arguments.next() {
+            let mut value = |name: &'static str, expected: &str| {
+                let found = arguments.next().unwrap_or_default();
+                let wrong = Error::argument(name, expected, found.clone());
+                if found.is_empty() { Err(wrong) } else { Ok((found, wrong)) }
+            };
+            let number = |(found, wrong): (String, Error)| {
+                found.parse().ok().filter(|number| *number > 0).ok_or(wrong)
+            };
+            match argument.as_str() {
+                "--bench" => (),
+                "--json" => wanted.json = true,
+                "--rounds" => wanted.rounds = number(value("--rounds", "1 or more")?)?,
+                "--batch" => wanted.batches.push(number(value("--batch", "1 or more")?)?),
+                "--against" => {
+                    wanted.against.push(value("--against", "PyTorch, Keras or candle-nn")?.0);
+                }
+                "--device" => wanted.place.device = value("--device", "cpu or cuda")?.0.parse()?,
+                "--precision" => match value("--precision", "f32 or tf32")? {
+                    (found, _) if found == "f32" => wanted.place.tf32 = false,
+                    (found, _) if found == "tf32" => wanted.place.tf32 = true,
+                    (_, wrong) => return Err(wrong),
+                },
+                _ => wanted.filters.push(argument),
             }
-            "--against" => against.extend(arguments.next()),
-            _ => filters.push(argument),
         }
+        Ok(wanted)
     }
+}
+
+fn main() -> Result<()> {
+    let wanted = Wanted::read(std::env::args().skip(1))?;
     for shape in SHAPES {
+        let batches =
+            if wanted.batches.is_empty() { vec![shape.batch] } else { wanted.batches.clone() };
         for cell in KINDS {
             let name = format!("{} {cell}", shape.name);
-            if filters.iter().all(|filter| name.contains(filter.as_str())) {
-                compare(shape, cell, rounds, &against)?;
+            if wanted.filters.iter().all(|filter| name.contains(filter.as_str())) {
+                for batch in &batches {
+                    compare(Shape { batch: *batch, ..shape }, cell, &wanted)?;
+                }
             }
         }
     }

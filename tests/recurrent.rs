@@ -390,6 +390,7 @@ fn dense_agrees_with_candle_and_its_gradients_too() -> Result<()> {
 
 #[cfg(feature = "cuda")]
 #[test]
+#[ignore = "needs a card: benches/gpu runs it"]
 fn cuda_agrees_with_the_cpu() -> Result<()> {
     let cuda = Device::new_cuda(0)?;
     for cell in Cell::ALL {

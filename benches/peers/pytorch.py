@@ -1,5 +1,5 @@
-"""Trains one epoch on the CPU with PyTorch for each line on standard input; answers its seconds
-and the processor time of all threads."""
+"""Trains one epoch with PyTorch for each line on standard input; answers its seconds and the
+processor time of all threads."""
 
 import json
 import os
@@ -27,10 +27,19 @@ def main():
     s = json.loads(sys.argv[1])
     if threads := os.environ.get("PEERS_THREADS"):
         torch.set_num_threads(int(threads))
-    network = Network(s["kind"], s["features"], s["dense_in"], s["hidden"], s["layers"])
+    device = torch.device(s["device"])
+    # Both have switches of their own, and other defaults.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = s["tf32"]
+    network = Network(s["kind"], s["features"], s["dense_in"], s["hidden"], s["layers"]).to(device)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=s["rate"])
     shape = (s["batch"], s["steps"], s["features"])
-    inputs, targets = torch.randn(shape), torch.randn(shape)
+    inputs, targets = torch.randn(shape, device=device), torch.randn(shape, device=device)
+
+    def wait():
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    wait()
     print("ready", flush=True)
     for _ in sys.stdin:
         start, processor = time.perf_counter(), time.process_time()
@@ -39,6 +48,7 @@ def main():
             loss = torch.nn.functional.mse_loss(network(inputs), targets)
             loss.backward()
             optimizer.step()
+        wait()
         print(time.perf_counter() - start, time.process_time() - processor, flush=True)
 
 

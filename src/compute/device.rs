@@ -1,5 +1,7 @@
 //! The device that computes: the processor or a CUDA card.
 
+use super::missing_for_cuda;
+use crate::memory::available_bytes;
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -50,18 +52,36 @@ impl Device {
                  or use the device \"cpu\""
             )));
         }
-        let device = candle_core::Device::new_cuda(index).map_err(|error| {
+        let unavailable = |reason: String| {
             Error::Device(format!(
-                "CUDA device {index}: not available ({error}); check `nvidia-smi`, or use the \
+                "CUDA device {index}: not available ({reason}); check `nvidia-smi`, or use the \
                  device \"cpu\""
             ))
-        })?;
+        };
+        if let Some(reason) = missing_for_cuda() {
+            return Err(unavailable(reason));
+        }
+        let device =
+            candle_core::Device::new_cuda(index).map_err(|error| unavailable(error.to_string()))?;
         Ok(Self { device, name: format!("CUDA device {index}") })
     }
 
     /// Candle's handle.
     pub fn candle(&self) -> &candle_core::Device {
         &self.device
+    }
+
+    /// Memory that is free on it, in bytes; nothing where nobody says.
+    pub fn free_bytes(&self) -> Option<u64> {
+        match &self.device {
+            #[cfg(feature = "cuda")]
+            candle_core::Device::Cuda(card) => {
+                let (free, _) = card.cuda_stream().context().mem_get_info().ok()?;
+                Some(free as u64)
+            }
+            candle_core::Device::Cpu => available_bytes(),
+            _ => None,
+        }
     }
 
     /// Whether this is the processor.

@@ -63,6 +63,9 @@ fn cards() -> Result<Vec<DeviceFacts>, String> {
 fn cards() -> Result<Vec<DeviceFacts>, String> {
     use candle_core::cuda_backend::cudarc::driver::{CudaContext, DriverError};
 
+    if let Some(reason) = super::missing_for_cuda() {
+        return Err(reason);
+    }
     let said = |error: DriverError| format!("the CUDA driver says: {error}; check `nvidia-smi`");
     let count = CudaContext::device_count().map_err(said)?;
     if count <= 0 {

@@ -4,11 +4,17 @@
 mod blocked;
 #[cfg(feature = "cuda")]
 pub mod card;
+#[cfg(all(feature = "cuda", target_os = "linux", target_arch = "x86_64"))]
+mod cuda_functions;
+#[cfg(all(feature = "cuda", target_os = "linux", target_arch = "x86_64"))]
+mod cuda_libraries;
 mod device;
 mod devices;
 pub mod elementwise;
 pub mod few_rows;
 pub mod lanes;
+#[cfg(all(any(feature = "cuda", test), target_os = "linux", target_arch = "x86_64"))]
+mod lazy_library;
 pub mod matrix;
 mod ordering;
 pub mod panels;
@@ -21,3 +27,12 @@ pub mod storage;
 pub use device::Device;
 pub use devices::{DeviceFacts, Devices};
 pub use real::Real;
+
+/// Why no card can be used, if it is for one of CUDA's libraries; elsewhere a program that is built for
+/// CUDA does not start without them.
+fn missing_for_cuda() -> Option<String> {
+    #[cfg(all(feature = "cuda", target_os = "linux", target_arch = "x86_64"))]
+    return cuda_libraries::missing();
+    #[cfg(not(all(feature = "cuda", target_os = "linux", target_arch = "x86_64")))]
+    None
+}

@@ -271,12 +271,12 @@ fn check_fit(network: &Network, data: &Dataset) -> Result<()> {
     ))
 }
 
-/// What training will take besides the network, which is there already. Refused only on the processor;
-/// what a GPU has left its driver does not tell us.
+/// What training will take besides the network, which is there already. Refused where the device has
+/// not that much left.
 fn check_memory(network: &Network, data: &Dataset, settings: &Training) -> Result<u64> {
     let (config, steps) = (network.config(), data.settings().sequence_blocks);
     let present = 4 * config.parameter_count() as u64;
-    if let Some(available) = memory::available_bytes().filter(|_| network.device().is_cpu()) {
+    if let Some(available) = network.device().free_bytes() {
         memory::check(config, steps, settings, present, available)?;
     }
     Ok(settings.memory(config, data).total().saturating_sub(present))

@@ -11,7 +11,7 @@ use super::run::Run;
 use super::{History, Observer, resume};
 #[cfg(doc)]
 use crate::interrupt;
-use crate::{Error, Result, memory};
+use crate::{Error, Result};
 
 /// Trains towards `objective` as `plan` says, with the steps of `optimizer`.
 ///
@@ -26,7 +26,6 @@ pub(super) fn fit(
     optimizer: Optimizer,
     observer: &mut dyn Observer,
 ) -> Result<History> {
-    memory::keep_freed_blocks();
     let processes = plan.processes;
     if processes.are_several() && !objective.device().is_cpu() {
         let found = format!("the {}", objective.device());

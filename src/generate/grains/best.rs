@@ -62,7 +62,8 @@ impl GrainComposer {
             if pieces == 1 || piece.was_interrupted() {
                 return Ok(best.map_or(piece, |(_, best)| best));
             }
-            let flaws = match evaluate::flaws(piece.audio(), &piece.joins(), &bands) {
+            let enough = least.unwrap_or(f64::INFINITY);
+            let flaws = match evaluate::flaws(piece.audio(), &piece.joins(), &bands, enough) {
                 Ok(flaws) => flaws,
                 Err(Error::Interrupted(_)) => return Ok(best.map_or(piece, |(_, best)| best)),
                 // Too short or too quiet to be judged: one is as good as another.

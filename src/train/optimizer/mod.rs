@@ -22,7 +22,7 @@ use parameter::Parameter;
 
 use crate::model::Updates;
 use crate::model::gradients::{Sink, Taker};
-use crate::{Error, Result, interrupt};
+use crate::{Error, Result, interrupt, memory};
 
 /// Updates a set of named parameters by one [`Rule`].
 ///
@@ -60,6 +60,8 @@ impl Optimizer {
     /// memory runs out.
     pub fn new(rule: Rule, parameters: Vec<(String, Var)>) -> Result<Self> {
         rule.check()?;
+        // Whoever steps allocates the same tensors batch after batch, in a loop of their own, too.
+        memory::keep_freed_blocks();
         let mut names = std::collections::HashSet::new();
         let parameters = parameters
             .into_iter()

@@ -1,0 +1,209 @@
+//! What a card computes, against the CPU: `benches/gpu` runs these tests where a card is.
+//!
+//! Each is a function of the device, so that it can be tried without a card, too: on the CPU it
+//! compares the CPU with itself. `tests/recurrent.rs` has one more, with PyTorch's own values.
+
+use candle_core::{Tensor, Var};
+use neural_composer::Result;
+use neural_composer::audio::Audio;
+use neural_composer::dataset::{Dataset, DatasetSettings};
+use neural_composer::features::{Blocks, SpectrumLayout};
+use neural_composer::generate::{self, Seed};
+use neural_composer::model::recurrent::{Cell, Recurrent};
+use neural_composer::model::{Device, Devices, Network, NetworkConfig, gru, lstm, simple_rnn};
+use neural_composer::train::optimizer::{AdamW, Optimizer, RmsProp, RmsPropTorch, Rule, Sgd};
+use neural_composer::train::{self, Silent, Training};
+
+const RATE_HZ: u32 = 8_000;
+
+fn notes() -> Result<Dataset> {
+    let blocks =
+        Blocks { sample_rate_hz: RATE_HZ, block_samples: 64, layout: SpectrumLayout::Half };
+    let settings = DatasetSettings { blocks, sequence_blocks: 10, stride_blocks: 5 };
+    let sample = |i: usize| {
+        let hz = [250., 500., 375., 625.][i / 640 % 4];
+        (std::f32::consts::TAU * hz * i as f32 / RATE_HZ as f32).sin() * 0.5
+    };
+    let audio = Audio::mono((0..64 * 120).map(sample).collect(), RATE_HZ)?;
+    Dataset::from_audio(&[("notes".into(), audio)], settings)
+}
+
+/// A network of every kind of layer, and the losses of its epochs.
+fn trained(data: &Dataset, device: &Device, epochs: usize) -> Result<(Network, Vec<f64>)> {
+    let config = NetworkConfig::stack(data.blocks().width(), [lstm(24), gru(16), simple_rnn(24)]);
+    let mut network = Network::new(config, data, 3, device)?;
+    let settings = Training::epochs(epochs).batch(4).seed(1);
+    let history = train::run(&mut network, data, &settings, &mut Silent)?;
+    Ok((network, history.epochs.iter().map(|epoch| epoch.train_loss).collect()))
+}
+
+/// Numbers that differ and are the same everywhere.
+fn filled(shape: &[usize], seed: usize, device: &Device) -> Result<Tensor> {
+    let count = shape.iter().product();
+    let values: Vec<f32> =
+        (0..count).map(|i: usize| ((i * 37 + seed * 101) % 211) as f32 / 211. - 0.5).collect();
+    Ok(Tensor::from_vec(values, shape, device.candle())?)
+}
+
+fn assert_near(what: &str, there: &Tensor, here: &Tensor, within: f32) -> Result<()> {
+    let there = there.to_device(&candle_core::Device::Cpu)?;
+    let apart = (there - here)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(apart <= within, "{what}: differs by {apart:e}");
+    Ok(())
+}
+
+/// Outputs, last state and all gradients of a layer whose state is carried over from a first part.
+fn pass(cell: Cell, sizes: [usize; 4], device: &Device) -> Result<Vec<(String, Tensor)>> {
+    let [batch, steps, inputs, units] = sizes;
+    let rows = cell.gates() * units;
+    let shapes: [(&str, &[usize]); 4] = [
+        ("weight_ih", &[rows, inputs]),
+        ("weight_hh", &[rows, units]),
+        ("bias_ih", &[rows]),
+        ("bias_hh", &[rows]),
+    ];
+    let mut variables = Vec::new();
+    for (seed, (name, shape)) in shapes.into_iter().enumerate() {
+        variables.push((name, Var::from_tensor(&filled(shape, seed + 1, device)?)?));
+    }
+    let tensor = |index: usize| variables[index].1.as_tensor().clone();
+    let layer = Recurrent::new(cell, tensor(0), tensor(1), tensor(2), tensor(3))?;
+    let input = Var::from_tensor(&filled(&[batch, steps, inputs], 5, device)?)?;
+    let (first, carried) = layer.forward(input.as_tensor(), None)?;
+    let (second, last) = layer.forward(input.as_tensor(), Some(&carried))?;
+    let upstream = filled(&[batch, steps, units], 6, device)?;
+    let mut loss = ((&first + &second)? * upstream)?.sum_all()?;
+    if let Some(cell_state) = &last.cell {
+        loss = (loss + cell_state.sum_all()?)?;
+    }
+    let gradients = loss.backward()?;
+    let mut all = vec![
+        ("outputs".to_owned(), second.detach()),
+        ("last state".to_owned(), last.hidden.detach()),
+    ];
+    variables.push(("input", input));
+    for (name, variable) in variables {
+        let gradient = gradients.get(variable.as_tensor()).expect("a gradient").clone();
+        // Sums over all rows of all steps.
+        all.push((format!("gradient of {name}"), (gradient / (batch * steps) as f64)?));
+    }
+    Ok(all)
+}
+
+fn layers_agree(device: &Device) -> Result<()> {
+    for cell in Cell::ALL {
+        for sizes in
+            [[1, 1, 1, 1], [2, 7, 5, 3], [5, 40, 33, 48], [32, 25, 64, 256], [65, 9, 17, 100]]
+        {
+            for ((name, there), (_, here)) in
+                pass(cell, sizes, device)?.iter().zip(pass(cell, sizes, &Device::cpu())?)
+            {
+                assert_near(&format!("{cell} {sizes:?} {name}"), there, &here, 1e-4)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rules_agree(device: &Device) -> Result<()> {
+    let momentum = Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.1 };
+    let rules = [
+        Rule::RmsProp(RmsProp::default()),
+        Rule::RmsPropTorch(RmsPropTorch::default()),
+        Rule::AdamW(AdamW { weight_decay: 0.1, ..AdamW::default() }),
+        Rule::Sgd(momentum),
+    ];
+    for rule in rules {
+        let stepped = |device: &Device| -> Result<Vec<Tensor>> {
+            let mut parameters = Vec::new();
+            for (seed, shape) in [&[3usize][..], &[70, 130], &[1], &[5_000]].iter().enumerate() {
+                let value = Var::from_tensor(&filled(shape, seed, device)?)?;
+                parameters.push((seed.to_string(), value));
+            }
+            let mut optimizer =
+                Optimizer::new(rule, parameters.clone())?.with_clip_norm(Some(1.))?;
+            for step in 0..5 {
+                let mut loss = Tensor::new(0f32, device.candle())?;
+                for (_, value) in &parameters {
+                    let target = filled(value.dims(), step + 9, device)?;
+                    loss = (loss + (value.as_tensor() - target)?.sqr()?.sum_all()?)?;
+                }
+                optimizer.minimize(&loss, 0.01)?;
+            }
+            Ok(parameters.iter().map(|(_, value)| value.as_tensor().clone()).collect())
+        };
+        for (there, here) in stepped(device)?.iter().zip(stepped(&Device::cpu())?) {
+            assert_near(&format!("{rule:?}"), there, &here, 1e-4)?;
+        }
+    }
+    Ok(())
+}
+
+fn training_follows_the_cpu_and_repeats(device: &Device) -> Result<()> {
+    let data = notes()?;
+    let (_, here) = trained(&data, &Device::cpu(), 10)?;
+    let (network, there) = trained(&data, device, 10)?;
+    for (there, here) in there.iter().zip(&here) {
+        assert!((there - here).abs() < 2e-2 * here, "{there} on {device}, {here} on the CPU");
+    }
+    let (again, losses) = trained(&data, device, 10)?;
+    assert_eq!(losses, there);
+    for (name, value) in network.variables().iter() {
+        let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        assert_eq!(values(value)?, values(&again.variables()[name])?, "{name}");
+    }
+    let seed = Seed::training(&data, 1)?;
+    let composed = |network: &Network| generate::blocks(network, 0.5, &seed, &mut |_, _| ());
+    let (first, second) = (composed(&network)?, composed(&again)?);
+    assert_eq!(first.audio().channels(), second.audio().channels());
+    Ok(())
+}
+
+fn memory_does_not_grow(device: &Device, epochs: usize) -> Result<()> {
+    let data = notes()?;
+    let free = || {
+        let number = |facts: &&neural_composer::model::DeviceFacts| facts.memory_bytes.is_some();
+        Devices::here().found.iter().find(number).and_then(|card| card.free_bytes)
+    };
+    trained(&data, device, 10)?;
+    let before = free();
+    trained(&data, device, epochs)?;
+    let after = free();
+    if let (Some(before), Some(after)) = (before, after) {
+        assert!(before.saturating_sub(after) < 16 << 20, "{before} bytes were free, now {after}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_checks_of_a_card_hold_for_the_cpu_itself() -> Result<()> {
+    let cpu = Device::cpu();
+    layers_agree(&cpu)?;
+    rules_agree(&cpu)?;
+    training_follows_the_cpu_and_repeats(&cpu)?;
+    memory_does_not_grow(&cpu, 20)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn layers_on_the_card_agree_with_the_cpu() -> Result<()> {
+    layers_agree(&Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn rules_on_the_card_agree_with_the_cpu() -> Result<()> {
+    rules_agree(&Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn training_on_the_card_follows_the_cpu_and_repeats_to_the_bit() -> Result<()> {
+    training_follows_the_cpu_and_repeats(&Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn a_thousand_epochs_on_the_card_take_no_more_memory() -> Result<()> {
+    memory_does_not_grow(&Device::cuda(0)?, 1_000)
+}
