@@ -51,7 +51,10 @@ class Report:
 
 def card_here(programs, device):
     """The device's facts, or why there is none."""
-    facts = json.loads(programs.run_command("info", "--devices", "--json").stdout)
+    told = programs.run_command("info", "--devices", "--json")
+    if told.returncode != 0:
+        return None, f"{programs.command} does not run: {told.stderr.strip()[-300:]}"
+    facts = json.loads(told.stdout)
     wanted = "cuda:0" if device == "cuda" else device
     found = next((it for it in facts["devices"] if it["device"] == wanted), None)
     return found, facts.get("no_cuda") or f"no device {wanted}"

@@ -9,6 +9,7 @@ import time
 SHAPES = ["wide-batch", "course-1-layer", "course-3-layers"]
 CELLS = ["lstm", "gru", "simple-rnn"]
 BATCHES = [32, 5, 64, 256]
+SECONDS_OF_A_ROW = 120
 # A card's own other way to multiply; a CPU has one.
 PRECISIONS = {"cuda": ["f32", "tf32"], "cpu": ["f32"]}
 
@@ -16,13 +17,17 @@ PRECISIONS = {"cuda": ["f32", "tf32"], "cpu": ["f32"]}
 def one_row(programs, device, peers, shape, cell, batch, precision):
     """What the benchmark's lines say of each contender, and what it said where it failed."""
     environment = {**os.environ, "PEERS_PYTHON": peers or ""}
-    done = subprocess.run(
-        [
-            programs.benchmark, shape, cell, "--batch", str(batch), "--precision", precision,
-            "--device", device, "--against", "PyTorch", "--rounds", "3", "--json",
-        ],
-        capture_output=True, text=True, check=False, env=environment,
-    )  # fmt: skip
+    command = [
+        programs.benchmark, shape, cell, "--batch", str(batch), "--precision", precision,
+        "--device", device, "--against", "PyTorch", "--rounds", "3", "--json",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment,
+            timeout=SECONDS_OF_A_ROW,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {}, f"it took more than {SECONDS_OF_A_ROW} s"
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {line["contender"]: line for line in lines}, done.stderr.strip()[-300:]
 
