@@ -3,29 +3,19 @@
 //! Each is a function of the device, so that it can be tried without a card, too: on the CPU it
 //! compares the CPU with itself. `tests/recurrent.rs` has one more, with PyTorch's own values.
 
+mod notes;
+
 use candle_core::{Tensor, Var};
 use neural_composer::Result;
-use neural_composer::audio::Audio;
-use neural_composer::dataset::{Dataset, DatasetSettings};
-use neural_composer::features::{Blocks, SpectrumLayout};
+use neural_composer::dataset::Dataset;
 use neural_composer::generate::{self, Seed};
 use neural_composer::model::recurrent::{Cell, Recurrent};
 use neural_composer::model::{Device, Devices, Network, NetworkConfig, gru, lstm, simple_rnn};
 use neural_composer::train::optimizer::{AdamW, Optimizer, RmsProp, RmsPropTorch, Rule, Sgd};
 use neural_composer::train::{self, Silent, Training};
 
-const RATE_HZ: u32 = 8_000;
-
-fn notes() -> Result<Dataset> {
-    let blocks =
-        Blocks { sample_rate_hz: RATE_HZ, block_samples: 64, layout: SpectrumLayout::Half };
-    let settings = DatasetSettings { blocks, sequence_blocks: 10, stride_blocks: 5 };
-    let sample = |i: usize| {
-        let hz = [250., 500., 375., 625.][i / 640 % 4];
-        (std::f32::consts::TAU * hz * i as f32 / RATE_HZ as f32).sin() * 0.5
-    };
-    let audio = Audio::mono((0..64 * 120).map(sample).collect(), RATE_HZ)?;
-    Dataset::from_audio(&[("notes".into(), audio)], settings)
+fn data() -> Result<Dataset> {
+    notes::notes(120, 64, 10, 5)
 }
 
 /// A network of every kind of layer, and the losses of its epochs.
@@ -140,7 +130,7 @@ fn rules_agree(device: &Device) -> Result<()> {
 }
 
 fn training_follows_the_cpu_and_repeats(device: &Device) -> Result<()> {
-    let data = notes()?;
+    let data = data()?;
     let (_, here) = trained(&data, &Device::cpu(), 10)?;
     let (network, there) = trained(&data, device, 10)?;
     for (there, here) in there.iter().zip(&here) {
@@ -160,7 +150,7 @@ fn training_follows_the_cpu_and_repeats(device: &Device) -> Result<()> {
 }
 
 fn memory_does_not_grow(device: &Device, epochs: usize) -> Result<()> {
-    let data = notes()?;
+    let data = data()?;
     let free = || {
         let number = |facts: &&neural_composer::model::DeviceFacts| facts.memory_bytes.is_some();
         Devices::here().found.iter().find(number).and_then(|card| card.free_bytes)

@@ -1,8 +1,9 @@
 //! Training, stopping, saving and composing, through the public interface.
 
+mod notes;
+
 use neural_composer::audio::Audio;
-use neural_composer::dataset::{Dataset, DatasetSettings};
-use neural_composer::features::{Blocks, SpectrumLayout};
+use neural_composer::dataset::Dataset;
 use neural_composer::generate::{self, Seed};
 use neural_composer::interrupt;
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm, simple_rnn};
@@ -10,19 +11,8 @@ use neural_composer::train::{
     self, Checkpoints, History, Observer, Position, Silent, Stop, Training,
 };
 
-const RATE_HZ: u32 = 8_000;
-
 fn data() -> Dataset {
-    let blocks =
-        Blocks { sample_rate_hz: RATE_HZ, block_samples: 64, layout: SpectrumLayout::Half };
-    let settings = DatasetSettings { blocks, sequence_blocks: 10, stride_blocks: 5 };
-    // Four notes in turn: something that can be learnt.
-    let sample = |i: usize| {
-        let hz = [250.0, 500.0, 375.0, 625.0][i / 640 % 4];
-        (std::f32::consts::TAU * hz * i as f32 / RATE_HZ as f32).sin() * 0.5
-    };
-    let audio = Audio::mono((0..64 * 120).map(sample).collect(), RATE_HZ).unwrap();
-    Dataset::from_audio(&[("notes".into(), audio)], settings).unwrap()
+    notes::notes(120, 64, 10, 5).unwrap()
 }
 
 fn network(data: &Dataset, seed: u64) -> Network {
@@ -244,7 +234,7 @@ fn a_piece_has_exactly_the_length_asked_for_from_any_seed() {
     let hum = Audio::new(vec![vec![0.1; 4_410]; 2], 44_100).unwrap();
     for seed in [Seed::training(&data, 9).unwrap(), Seed::Silence, Seed::Audio(hum)] {
         for seconds in [0.001, 0.5, 1.2345] {
-            let frames = (seconds * f64::from(RATE_HZ)).round() as usize;
+            let frames = (seconds * f64::from(notes::RATE_HZ)).round() as usize;
             assert_eq!(compose(&network, &seed, seconds).frames(), frames, "{seed:?}");
         }
     }

@@ -1,9 +1,9 @@
 //! Every setting of training does what it says.
 
+mod notes;
+
 use candle_core::{Device as CandleDevice, Tensor};
-use neural_composer::audio::Audio;
-use neural_composer::dataset::{Dataset, DatasetSettings};
-use neural_composer::features::{Blocks, SpectrumLayout};
+use neural_composer::dataset::Dataset;
 use neural_composer::model::{Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn};
 use neural_composer::train::loss::Loss;
 use neural_composer::train::optimizer::{AdamW, RmsPropTorch, Rule, Sgd};
@@ -15,15 +15,7 @@ const WIDTH: usize = 32;
 const STEPS: usize = 12;
 
 fn data() -> Result<Dataset> {
-    let blocks =
-        Blocks { sample_rate_hz: 8_000, block_samples: WIDTH, layout: SpectrumLayout::Half };
-    let settings = DatasetSettings { blocks, sequence_blocks: STEPS, stride_blocks: 4 };
-    let sample = |i: usize| {
-        let hz = [250., 500., 375., 625.][i / 320 % 4];
-        (std::f32::consts::TAU * hz * i as f32 / 8_000.).sin() * 0.5
-    };
-    let audio = Audio::mono((0..WIDTH * 100).map(sample).collect(), 8_000)?;
-    Dataset::from_audio(&[("notes".into(), audio)], settings)
+    notes::notes(100, WIDTH, STEPS, 4)
 }
 
 fn layers() -> Vec<LayerConfig> {

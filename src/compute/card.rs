@@ -1,7 +1,7 @@
 //! What kernels of our own need on a CUDA card: to be compiled, to be tried, and where tensors are.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::CudaDevice;
@@ -9,6 +9,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, Device
 use candle_core::cuda_backend::cudarc::nvrtc;
 use candle_core::{CudaStorage, Layout, Result as CandleResult, Storage, Tensor, bail};
 
+use super::lock::lock;
 use crate::Result;
 
 /// Kernels in one text of CUDA C++, which NVRTC compiles when they are first wanted.
@@ -18,10 +19,6 @@ pub struct Kernels {
     compiled: Mutex<Option<String>>,
     /// What was tried on which card, and whether it is used.
     tried: Mutex<BTreeMap<String, bool>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kernels {

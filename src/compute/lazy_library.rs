@@ -150,6 +150,7 @@ macro_rules! lazy_functions {
     ($library:path: $($name:ident)+) => {$(
         #[allow(non_snake_case)]
         mod $name {
+            use std::ffi::CStr;
             use std::sync::atomic::AtomicPtr;
 
             use crate::compute::lazy_library::{Slot, first_call};
@@ -157,11 +158,9 @@ macro_rules! lazy_functions {
             static SLOT: Slot = Slot {
                 address: AtomicPtr::new(first_call as *const () as *mut ()),
                 library: &$library,
-                // SAFETY: it ends with the only zero, for no name has one.
-                name: unsafe {
-                    std::ffi::CStr::from_bytes_with_nul_unchecked(
-                        concat!(stringify!($name), "\0").as_bytes(),
-                    )
+                name: match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                    Ok(name) => name,
+                    Err(_) => unreachable!(),
                 },
             };
 

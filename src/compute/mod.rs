@@ -15,6 +15,7 @@ pub mod few_rows;
 pub mod lanes;
 #[cfg(all(any(feature = "cuda", test), target_os = "linux", target_arch = "x86_64"))]
 mod lazy_library;
+pub mod lock;
 pub mod matrix;
 mod ordering;
 pub mod panels;

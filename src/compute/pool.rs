@@ -3,7 +3,9 @@
 //! Large pieces of memory that are given back to the system and taken again cost more than some of the
 //! loops that fill them: the system clears every page first.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use super::lock::lock;
 
 /// So many bytes of each number type are kept at most.
 const KEPT_BYTES: usize = 256 << 20;
@@ -20,7 +22,7 @@ impl<T> Pool<T> {
 
     /// The smallest piece that holds `len` values, unless it is far too large; else a new one.
     pub(super) fn take(&self, len: usize) -> Vec<T> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         let fitting = (0..kept.len())
             .filter(|index| (len..=2 * len + 1024).contains(&kept[*index].capacity()))
             .min_by_key(|index| kept[*index].capacity());
@@ -32,7 +34,7 @@ impl<T> Pool<T> {
 
     /// Keeps a piece, and lets go of those that were not wanted for longest if there are too many.
     pub(super) fn put(&self, values: Vec<T>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         kept.push(values);
         let bytes = |values: &Vec<T>| values.capacity() * size_of::<T>();
         let mut sum: usize = kept.iter().map(bytes).sum();

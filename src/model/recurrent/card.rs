@@ -23,12 +23,12 @@ use candle_core::{
     Storage, Tensor, Var, bail,
 };
 
-use super::fused::lock;
 use super::gates::Gates;
 use super::weights::Weights;
 use super::{Cell, State, composed};
 use crate::Result;
 use crate::compute::card::{Kernels, address, farthest, pointer};
+use crate::compute::lock::lock;
 
 static KERNELS: Kernels = Kernels::new(
     "neural-composer-recurrent",

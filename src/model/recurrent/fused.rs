@@ -10,7 +10,7 @@
 //! - [`FinalCell`] takes the outputs and gives the last cell values of an LSTM; on the way back it puts
 //!   their gradient by for `Sequence`, which Candle visits later because it is further from the loss.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
@@ -26,6 +26,7 @@ use crate::Result;
 use crate::compute::Real;
 use crate::compute::few_rows::{Stored, transposed};
 use crate::compute::lanes::Lanes;
+use crate::compute::lock::lock;
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::{add_column_sums, product};
 use crate::compute::scratch::Scratch;
@@ -93,11 +94,6 @@ struct Saved<T: Real> {
 
 /// Gradients on their way to the knot; `None` where nobody asks, or a sink took them.
 type WeightGradients = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
-
-/// The values behind a lock; a thread that panicked elsewhere cannot have left them half written.
-pub(super) fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[derive(Debug)]
 struct WeightsKnot<T: Real>(Arc<Run<T>>);
