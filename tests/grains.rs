@@ -270,7 +270,9 @@ fn theme(seconds: f64) -> (Vec<f32>, Vec<f64>) {
         begins.push(at);
         let hz = 220.0 * 2f32.powf(random.random_range(0..24) as f32 / 12.0);
         let first = (at * f64::from(RATE)) as usize;
-        for (index, sample) in samples[first..].iter_mut().enumerate() {
+        // After five seconds nothing is left of a note.
+        let sounding = 5 * RATE as usize;
+        for (index, sample) in samples[first..].iter_mut().take(sounding).enumerate() {
             let within = index as f32 / RATE as f32;
             let turn = std::f32::consts::TAU * hz * within;
             *sample += 0.25 * (turn.sin() + 0.5 * (2.0 * turn).sin()) * (-4.0 * within).exp();

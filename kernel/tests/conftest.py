@@ -5,6 +5,17 @@ import pytest
 from notebook import Notebook, install
 from stories import Shelf
 
+# Those that take longest are begun first: none of them is left over when all others have ended.
+LONGEST = ("interrupts", "survival", "keys", "ordinary_async", "resumed_training", "many_kernels")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def plain_specs(tmp_path_factory):

@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::compute::elementwise::{Loop, vectorised};
 use crate::{Error, Result, interrupt};
 
 /// The directions in which rows differ most, found by orthogonal iteration.
@@ -150,18 +151,12 @@ impl PrincipalComponents {
 
 /// Gram and Schmidt's method, each direction against those before it; twice, for accuracy.
 fn make_orthonormal(axes: &mut [f32], width: usize) {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
     for index in 0..axes.len() / width {
         let (before, rest) = axes.split_at_mut(index * width);
         let axis = &mut rest[..width];
         for _ in 0..2 {
-            for other in before.chunks_exact(width) {
-                let along = dot(axis, other) as f32;
-                axis.iter_mut().zip(other).for_each(|(value, other)| *value -= along * other);
-            }
-            let length = dot(axis, axis).sqrt();
+            let mut length = 0.0;
+            vectorised(Cleared { axis, before, length: &mut length });
             if length > 1e-20 {
                 axis.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
             } else {
@@ -171,4 +166,35 @@ fn make_orthonormal(axes: &mut [f32], width: usize) {
             }
         }
     }
+}
+
+/// What lies along each direction before an axis is taken from it; then its length.
+struct Cleared<'a> {
+    axis: &'a mut [f32],
+    before: &'a [f32],
+    length: &'a mut f64,
+}
+
+impl Loop for Cleared<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for other in self.before.chunks_exact(self.axis.len()) {
+            let along = dot(self.axis, other) as f32;
+            self.axis.iter_mut().zip(other).for_each(|(value, other)| *value -= along * other);
+        }
+        *self.length = dot(self.axis, self.axis).sqrt();
+    }
+}
+
+/// In double precision, by sums side by side: the same on every machine.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    const SUMS: usize = 16;
+    let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+    let mut sums = [0.0; SUMS];
+    let (wide, rest) = (a.chunks_exact(SUMS), a.len() / SUMS * SUMS);
+    for (a, b) in wide.zip(b.chunks_exact(SUMS)) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, pair)| *sum += product(pair));
+    }
+    sums.iter().sum::<f64>() + a[rest..].iter().zip(&b[rest..]).map(product).sum::<f64>()
 }

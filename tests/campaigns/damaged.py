@@ -7,7 +7,7 @@ shortened, doubled, wrong numbers in headers) and decodes each with the program 
 Findings: a panic or a signal, more than 10 seconds, more than 1 GB, a file left behind by a
 failure, an error that does not name the file, and success without a warning where ffmpeg finds
 another number of frames by more than a packet. `--keep FOLDER` keeps the files of findings. Needs
-ffmpeg. The seeded sample of it that `./test` runs is `tests/audio_damage.rs`.
+ffmpeg. The seeded sample of it that `./test` runs is `tests/audio/damage.rs`.
 """
 
 import argparse

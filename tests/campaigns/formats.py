@@ -7,7 +7,7 @@ the program and with ffmpeg, and compares rate, channels, frames and samples: th
 where nothing is lost, else a root mean square of the difference below 1e-3. Needs ffmpeg and NumPy.
 With `--songs FOLDER` it is twenty seconds of real songs that are encoded: their packets are long
 and short by turns, which made files that the others did not.
-The sample of it that `./test` runs is `tests/audio_decode.rs`.
+The sample of it that `./test` runs is `tests/audio/decode.rs`.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 looks at the first player of an executed notebook or a page, decodes its sound and the song's file,
 and compares frames, place, level of each channel, what tells left from right, and bands up to
-16 kHz. Needs ffmpeg and NumPy. What of it `./test` runs is in `tests/display_player.rs`, with our
+16 kHz. Needs ffmpeg and NumPy. What of it `./test` runs is in `tests/display/player.rs`, with our
 own decoder, and in `tests/browser`, with the browsers'.
 """
 

@@ -5,7 +5,7 @@ use neural_composer::features::{Chroma, ChromaSettings, LogMel, MelSettings, PIT
 use std::collections::HashMap;
 
 fn vectors() -> HashMap<String, Vec<f32>> {
-    let bytes = include_bytes!("vectors/mel.safetensors");
+    let bytes = include_bytes!("../vectors/mel.safetensors");
     let tensors = candle_core::safetensors::load_buffer(bytes, &candle_core::Device::Cpu).unwrap();
     let values = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
     tensors.iter().map(|(name, tensor)| (name.clone(), values(tensor))).collect()

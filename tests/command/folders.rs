@@ -1,10 +1,7 @@
 //! Folders of folders on wish, and pieces that are no songs unless they are named.
-#![cfg(unix)]
 
-mod songs;
-
+use crate::songs::{command, song};
 use neural_composer::audio::{Audio, SubFolders, find_songs, is_composed, search_songs};
-use songs::{command, song};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,11 @@
 //! Charts, progress and displays of the user's own.
 
-mod written;
-
+use crate::written::Written;
 use neural_composer::Result;
 use neural_composer::display::protocol::Operation;
 use neural_composer::display::{Destination, LiveChart, ShowInCell, Watched, chart};
 use neural_composer::prelude::{Bundle, Html, Picture, Show};
 use std::time::{Duration, Instant};
-use written::Written;
 
 #[test]
 fn any_series_of_numbers_is_a_chart() {

@@ -1,8 +1,6 @@
 //! Every option of every command refuses what cannot be before any work, and is named as it was typed.
 
-mod songs;
-
-use songs::{command, names, song};
+use crate::songs::{command, names, song};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! What displays carry, whoever reads them: pictures, text, escaping, the protocol, live updates.
 
-mod written;
-
+use crate::written::Written;
 use neural_composer::audio::Audio;
 use neural_composer::display::protocol::{Event, LONGEST_LINE, Operation, PREFIX};
 use neural_composer::display::{
@@ -10,7 +9,6 @@ use neural_composer::display::{
 };
 use neural_composer::train::EpochRecord;
 use std::time::{Duration, Instant};
-use written::Written;
 
 const HOSTILE: &str =
     "<img src=x onerror=\"alert('1')\"> & \u{202e}שלום 🎹 \u{1b}[31m EVCXR_END_CONTENT";

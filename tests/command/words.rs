@@ -1,9 +1,6 @@
 //! What commands say: names of files in one line, however they are spelled, and counts of one as one.
-#![cfg(unix)]
 
-mod songs;
-
-use songs::{command, names, song};
+use crate::songs::{command, names, song};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;

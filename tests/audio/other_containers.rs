@@ -1,8 +1,6 @@
 //! AU, Matroska, CAF, Opus and AAC files as other programs and broken downloads leave them.
 
-mod audio_fixtures;
-
-use audio_fixtures::{path, rms_difference};
+use crate::audio_fixtures::{path, rms_difference};
 use neural_composer::Error;
 use neural_composer::audio::{Audio, Decoder};
 

@@ -1,7 +1,6 @@
 //! Songs as a notebook meets them: found in a folder, opened, cloned, shown.
 
-mod audio_fixtures;
-
+use crate::audio_fixtures;
 use neural_composer::Error;
 use neural_composer::audio::{Song, find_songs};
 

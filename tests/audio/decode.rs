@@ -1,8 +1,6 @@
 //! Decoding against ffmpeg's, on files that `tests/fixtures/make_audio.py` made.
 
-mod audio_fixtures;
-
-use audio_fixtures::{all, path, rms_difference};
+use crate::audio_fixtures::{all, path, rms_difference};
 use neural_composer::audio::{Audio, Decoder, SampleFormat, Song, WavWriter};
 use neural_composer::{Error, Result};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! What a notebook shows of the library's own types.
 
-mod written;
-
+use crate::written::Written;
 use neural_composer::audio::{Audio, Song};
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::display::protocol::{Event, Operation};
@@ -10,7 +9,6 @@ use neural_composer::features::{Blocks, SpectrumLayout};
 use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm};
 use neural_composer::notebook::{Listening, LiveTraining, Verdict};
 use neural_composer::train::{self, EpochRecord, History, Silent, Stop, Training};
-use written::Written;
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)></script>\"'& \u{202e}שלום 🎹 EVCXR_END_CONTENT";
 

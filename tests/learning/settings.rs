@@ -1,7 +1,6 @@
 //! Every setting of training does what it says.
 
-mod notes;
-
+use crate::notes;
 use candle_core::{Device as CandleDevice, Tensor};
 use neural_composer::dataset::Dataset;
 use neural_composer::model::{Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn};

@@ -1,7 +1,6 @@
 //! Whatever is done to a file: a song, an error, never a panic, never without end.
 
-mod audio_fixtures;
-
+use crate::audio_fixtures;
 use neural_composer::audio::Decoder;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

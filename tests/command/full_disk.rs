@@ -1,10 +1,7 @@
 //! A disk that takes no more is an error with the file's name: nothing half-written stays, and what was
 //! there is as it was. The limit for a file's size stands in for a full disk.
-#![cfg(unix)]
 
-mod songs;
-
-use songs::{command, names, song};
+use crate::songs::{command, names, song};
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -1,10 +1,7 @@
 //! `-` is standard input as a file that is read and standard output as one that is written, for every
 //! command, with what a file would give.
-#![cfg(unix)]
 
-mod songs;
-
-use songs::{command, names, song};
+use crate::songs::{command, names, song};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};

@@ -1,7 +1,6 @@
 //! Training, stopping, saving and composing, through the public interface.
 
-mod notes;
-
+use crate::notes;
 use neural_composer::audio::Audio;
 use neural_composer::dataset::Dataset;
 use neural_composer::generate::{self, Seed};

@@ -5,7 +5,7 @@ use neural_composer::features::{Blocks, Normaliser, Spectrogram, SpectrumLayout,
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/features.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/features.json")).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {

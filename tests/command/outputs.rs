@@ -1,6 +1,5 @@
 //! No command destroys what it reads, or what it was not told to write: refused before any work, with
 //! exit 2, and every file as it was.
-#![cfg(unix)]
 
 use neural_composer::audio::Audio;
 use std::collections::BTreeMap;

@@ -1,0 +1,4 @@
+//! Features beside the values of NumPy and librosa.
+
+mod mel;
+mod spectra;

@@ -1,0 +1,12 @@
+//! What learning is made of: datasets, networks, losses, optimizers, settings.
+
+#[path = "../notes/mod.rs"]
+mod notes;
+
+mod dataset;
+mod losses;
+mod network;
+mod optimizer;
+mod runs;
+mod settings;
+mod weight_exchange;
