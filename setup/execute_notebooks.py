@@ -5,6 +5,7 @@ import argparse
 import os
 import queue
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from locations import CHECKOUT
 from trusted_notebooks import trust
 
 RESULTS = CHECKOUT / "target" / "notebooks"
+STOCK_RESULTS = RESULTS / "stock"
 # A kernel starts in seconds, unless the library's sources changed since the lab was prepared.
 KERNEL_START_SECONDS = 3600
 
@@ -67,6 +69,19 @@ def has_question_mark(source):
     return "?" in code
 
 
+def write_whole(path, text):
+    """Whoever reads the file meanwhile finds the old or the new one, whatever ends this program."""
+    path = path.resolve()
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        if path.exists():
+            shutil.copymode(path, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def execute(path, kernel=None, results=RESULTS):
     """Runs one notebook up to its first failing cell, on `kernel` or the one it names, writes
     `.ipynb` and `.html` to `results`, and returns the executed notebook and what went wrong
@@ -90,11 +105,11 @@ def execute(path, kernel=None, results=RESULTS):
     except RuntimeError as error:
         problem = f"the kernel did not start: {error}"
     results.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, results / path.name)
     html, _ = HTMLExporter().from_notebook_node(
         notebook, resources={"metadata": {"name": path.stem}}
     )
-    (results / path.name).with_suffix(".html").write_text(html, encoding="utf-8")
+    write_whole(results / path.name, nbformat.writes(notebook))
+    write_whole((results / path.name).with_suffix(".html"), html)
     print(f"  {time.monotonic() - started:.1f} s in all, results in {results}", flush=True)
     return notebook, problem
 
@@ -178,11 +193,12 @@ def main():
         if not path.is_file():
             sys.exit(f"{path}: expected a notebook, found no such file")
         print(f"Notebook {number} of {len(notebooks)}: {path}", flush=True)
-        notebook, problem = execute(path.resolve(), STOCK if options.stock else None)
+        where = {"kernel": STOCK, "results": STOCK_RESULTS} if options.stock else {}
+        notebook, problem = execute(path.resolve(), **where)
         if problem:
             sys.exit(f"{path}: {problem}")
         if options.write_back:
-            nbformat.write(notebook, path)
+            write_whole(path, nbformat.writes(notebook))
             if data := os.environ.get("JUPYTER_DATA_DIR"):
                 trust([path], data)
     print(f"{len(notebooks)} of {len(notebooks)} notebooks ran to their end.")
