@@ -44,8 +44,9 @@ class Lab:
         notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
         path = self.folder / f"{name}.ipynb"
         nbformat.write(notebook, path)
-        self.addCleanup((self.results / f"{name}.ipynb").unlink, missing_ok=True)
-        self.addCleanup((self.results / f"{name}.html").unlink, missing_ok=True)
+        for results in (self.results, self.results / "stock"):
+            for ending in ("ipynb", "html"):
+                self.addCleanup((results / f"{name}.{ending}").unlink, missing_ok=True)
         return path
 
     def execute(self, path):
@@ -207,7 +208,9 @@ class OnOwnKernel(Lab, unittest.TestCase):
         path = self.notebook("lab-test-both", "let a = 1;", 'println!("{a}");')
         answer = lab("--execute", "--stock", path)
         self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
-        self.assertEqual(self.outputs("lab-test-both")[1], "1\n")
+        self.assertEqual(self.outputs("stock/lab-test-both")[1], "1\n")
+        # Those of our own kernel are not replaced.
+        self.assertFalse((self.results / "lab-test-both.ipynb").exists())
 
 
 class OnStockKernel(Lab, unittest.TestCase):
