@@ -24,6 +24,9 @@ const LOAD_DELAY: Duration = Duration::from_millis(700);
 /// After this long it is loaded in any case: cells may follow each other for hours. Not earlier, since
 /// loading takes seconds of a processor that a notebook's first cells want.
 const LATEST_LOAD: Duration = Duration::from_secs(12);
+/// How long there must be no cell where nothing tells of a person at the keys: a program that runs a
+/// notebook hardly ever waits, and nobody would ask.
+const UNATTENDED_LOAD_DELAY: Duration = Duration::from_secs(15);
 /// How long there must be no cell before the analyser gets ready for what it has defined.
 const WARM_DELAY: Duration = Duration::from_millis(300);
 /// How long a question to a loaded analyser may take where nothing is known without it.
@@ -327,7 +330,11 @@ impl Keys {
         let is_wanted = !self.pending.is_empty();
         if !self.analyser.is_running() {
             let is_due = self.analyser.never_started()
-                && (self.idle_for(LOAD_DELAY) || prepared.elapsed() > LATEST_LOAD);
+                && if self.is_attended {
+                    self.idle_for(LOAD_DELAY) || prepared.elapsed() > LATEST_LOAD
+                } else {
+                    self.idle_for(UNATTENDED_LOAD_DELAY)
+                };
             if (is_due || is_wanted || self.was_asked_lately()) && self.analyser.may_start() {
                 let sender = self.sender.clone();
                 let hear = move |heard| drop(sender.send(Event::Heard(heard)));

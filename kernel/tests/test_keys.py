@@ -248,9 +248,14 @@ def test_a_killed_analyser_comes_back(plain_specs):
 
 
 def test_an_analyser_that_nobody_asks_ends(plain_specs):
-    """Where a program runs the notebook, and comes back with the first key."""
+    """Where a program runs the notebook, and comes back with the first key. While cells follow each
+    other none is started."""
     with Notebook(plain_specs) as notebook:
         notebook.run("let kept = vec![41u8];")
+        for _ in range(7):
+            time.sleep(2)
+            notebook.run("kept.len();")
+        assert not list(analysers(notebook))
         until(lambda: list(analysers(notebook)), 30)
         until(lambda: not list(analysers(notebook)), 90)
         assert matches(notebook, "kep") == ["kept"]

@@ -10,6 +10,7 @@ mod cuda_functions;
 mod cuda_libraries;
 mod device;
 mod devices;
+pub mod dot;
 pub mod elementwise;
 pub mod few_rows;
 pub mod lanes;

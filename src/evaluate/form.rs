@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::audio::Audio;
+use crate::compute::dot::dot;
 use crate::features::PitchBands;
 use crate::numbers::Numbers;
 
@@ -47,7 +48,6 @@ impl SelfSimilarity {
             .chunks_exact(frames_per_step * PitchBands::BANDS)
             .map(|rows| direction(rows, middle))
             .collect();
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let values = moments
             .iter()
             .flat_map(|a| moments.iter().map(move |b| dot(a, b).clamp(-1.0, 1.0)))

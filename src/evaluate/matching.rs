@@ -1,6 +1,7 @@
 //! Where two sounds are alike: correlation of windows of one with windows of the other.
 
 use super::frames::{Frames, Scale};
+use crate::compute::dot::dot;
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::product;
@@ -363,18 +364,4 @@ pub(super) fn correlation_at(
 fn pearson(product: f64, count: f64, (a, b): ((f64, f64), (f64, f64))) -> f32 {
     let covariance = product - count * a.0 * b.0;
     (covariance / (a.1 * b.1).sqrt().max(1e-9)) as f32
-}
-
-/// In eight sums, so that the compiler may use vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0f32; 8];
-    let (eights, rest) = a.as_chunks::<8>();
-    let (other_eights, other_rest) = b.as_chunks::<8>();
-    for (a, b) in eights.iter().zip(other_eights) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    let rest: f32 = rest.iter().zip(other_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
 }

@@ -21,8 +21,6 @@ const FREE_RUN_SECONDS: f64 = 2.1;
 const COPIED: f64 = 25.0;
 /// What a copy beyond the judge's limits counts: more than anything else can.
 pub(crate) const BEYOND_LIMITS: f64 = 100.0;
-/// Repetitions are held against those of so much of songs, at most: it takes long.
-const REPEATS_SECONDS: f64 = 900.0;
 
 /// The longest run of a sound that is elsewhere in it, too, of about `frames` frames.
 ///
@@ -35,6 +33,19 @@ fn own_run_seconds(sound: &PitchBands, frames: usize) -> f64 {
     let longest = parts(sound.len(), frames, PitchBands::HOP_SECONDS)
         .map(|part| best_matches_and_run_elsewhere(&sound, part, window, runs, apart).1);
     longest.max().unwrap_or(0) as f64 * PitchBands::HOP_SECONDS
+}
+
+/// How much longer `piece` plays of itself twice than any of the songs does.
+fn repeated_seconds(piece: &PitchBands, songs: &[PitchBands]) -> f64 {
+    let repeated = own_run_seconds(piece, piece.frames());
+    let mut free = FREE_RUN_SECONDS;
+    for song in songs {
+        if free >= repeated {
+            break;
+        }
+        free = free.max(own_run_seconds(song, piece.frames()));
+    }
+    (repeated - free).max(0.0)
 }
 
 /// What the judge finds wrong with `piece`, which jumps at `joins`, as one number: 0 is nothing, from
@@ -53,17 +64,11 @@ pub(crate) fn flaws(
     let style = style::frechet_ratio(&piece, songs)?;
     let change = joins::of_bands(&piece, songs, Some(joins)).spectral_change.unwrap_or(1.0);
     let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
+    if flaws < enough {
+        flaws += repeated_seconds(&piece, songs);
+    }
     if flaws >= enough {
         return Ok(flaws);
-    }
-    let frames: usize = songs.iter().map(PitchBands::frames).sum();
-    if frames as f64 * PitchBands::HOP_SECONDS <= REPEATS_SECONDS {
-        let own = |sound: &PitchBands| own_run_seconds(sound, piece.frames());
-        let repeated = own(&piece);
-        if repeated > FREE_RUN_SECONDS {
-            let free = songs.iter().map(own).fold(FREE_RUN_SECONDS, f64::max);
-            flaws += (repeated - free).max(0.0);
-        }
     }
     let copies = copies::of_bands(&piece, songs)?;
     flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
@@ -83,7 +88,8 @@ mod tests {
     /// A tune of tones that follow `seed`, four a second.
     fn tune(seed: u64, seconds: usize) -> Audio {
         let tone = |place: u64| {
-            let mixed = (place + 1).wrapping_mul(seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut mixed = (seed << 32 | place).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            mixed = (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             220. * 2f32.powf((mixed >> 59) as f32 / 12.)
         };
         let of_a_tone = RATE_HZ as usize / 4;
@@ -95,16 +101,35 @@ mod tests {
         Audio::mono((0..seconds * RATE_HZ as usize).map(sample).collect(), RATE_HZ).unwrap()
     }
 
+    fn songs() -> Vec<PitchBands> {
+        (0..16).map(|seed| PitchBands::of(&tune(seed, 60)).unwrap()).collect()
+    }
+
     #[test]
     fn a_copy_is_a_flaw_however_long_the_songs_are() {
-        let songs: Vec<_> = (0..16).map(|seed| PitchBands::of(&tune(seed, 60)).unwrap()).collect();
-        let frames: usize = songs.iter().map(PitchBands::frames).sum();
-        assert!(frames as f64 * PitchBands::HOP_SECONDS > REPEATS_SECONDS);
+        let songs = songs();
         let copy = tune(15, 60).excerpt(20., 32.);
         let found = flaws(&copy, &[], &songs, f64::INFINITY).unwrap();
         assert!(found >= BEYOND_LIMITS, "{found}");
         // What has enough flaws without is not looked at.
         let at_once = flaws(&copy, &[], &songs, 0.).unwrap();
         assert!(at_once < BEYOND_LIMITS, "{at_once}");
+    }
+
+    #[test]
+    fn what_a_piece_plays_twice_is_a_flaw_however_long_the_songs_are() {
+        let once = tune(99, 6).channels()[0].clone();
+        let other = tune(98, 6).channels()[0].clone();
+        let of = |parts: [&[f32]; 3]| {
+            PitchBands::of(&Audio::mono(parts.concat(), RATE_HZ).unwrap()).unwrap()
+        };
+        let twice = of([&once, &other, &once]);
+        let mut songs = songs();
+        let repeated = repeated_seconds(&twice, &songs);
+        assert!(repeated > 2., "{repeated}");
+        assert_eq!(repeated_seconds(&of([&once, &other, &[]]), &songs), 0.);
+        // What a song does as much, its pieces may do.
+        songs.push(twice.clone());
+        assert_eq!(repeated_seconds(&twice, &songs), 0.);
     }
 }

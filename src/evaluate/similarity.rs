@@ -1,6 +1,7 @@
 //! How alike two sounds are, in spectrum, loudness and rhythm.
 
 use crate::audio::{Audio, Decoder, MonoMix, Take};
+use crate::compute::dot::dot_f64;
 use crate::features::{Spectrogram, Stft, StftSettings};
 use crate::{Result, interrupt};
 use realfft::num_complex::Complex;
@@ -165,12 +166,12 @@ impl Moments {
         if self.frames.is_empty() {
             return 0.0;
         }
-        let squares: Vec<f64> = other.frames.iter().map(|frame| dot(frame, frame)).collect();
+        let squares: Vec<f64> = other.frames.iter().map(|frame| dot_f64(frame, frame)).collect();
         let best = |frame: &Vec<f32>| {
-            let own = dot(frame, frame);
+            let own = dot_f64(frame, frame);
             let candidates = other.frames.iter().zip(&squares);
             let alike = candidates
-                .map(|(candidate, square)| cosine_of(dot(frame, candidate), own * square));
+                .map(|(candidate, square)| cosine_of(dot_f64(frame, candidate), own * square));
             alike.fold(0.0, f64::max)
         };
         self.frames.iter().map(best).sum::<f64>() / self.frames.len() as f64
@@ -178,15 +179,11 @@ impl Moments {
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    cosine_of(dot(a, b), dot(a, a) * dot(b, b))
+    cosine_of(dot_f64(a, b), dot_f64(a, a) * dot_f64(b, b))
 }
 
 /// From the product of two vectors, and that of their squares.
 fn cosine_of(product: f64, squares: f64) -> f64 {
     let norm = squares.sqrt();
     if norm > 0.0 { (product / norm).clamp(0.0, 1.0) } else { 0.0 }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    f64::from(a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>())
 }

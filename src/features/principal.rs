@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::compute::dot::dot_f64;
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::{Error, Result, interrupt};
 
@@ -179,22 +180,9 @@ impl Loop for Cleared<'_> {
     #[inline(always)]
     fn run(self) {
         for other in self.before.chunks_exact(self.axis.len()) {
-            let along = dot(self.axis, other) as f32;
+            let along = dot_f64(self.axis, other) as f32;
             self.axis.iter_mut().zip(other).for_each(|(value, other)| *value -= along * other);
         }
-        *self.length = dot(self.axis, self.axis).sqrt();
+        *self.length = dot_f64(self.axis, self.axis).sqrt();
     }
-}
-
-/// In double precision, by sums side by side: the same on every machine.
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    const SUMS: usize = 16;
-    let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
-    let mut sums = [0.0; SUMS];
-    let (wide, rest) = (a.chunks_exact(SUMS), a.len() / SUMS * SUMS);
-    for (a, b) in wide.zip(b.chunks_exact(SUMS)) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, pair)| *sum += product(pair));
-    }
-    sums.iter().sum::<f64>() + a[rest..].iter().zip(&b[rest..]).map(product).sum::<f64>()
 }
