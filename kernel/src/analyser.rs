@@ -83,9 +83,14 @@ impl Analyser {
         self.is_running() && heard.from == self.started
     }
 
+    /// Whether it was started so long ago.
+    pub fn is_older_than(&self, time: Duration) -> bool {
+        self.last_started.is_some_and(|at| at.elapsed() > time)
+    }
+
     /// Whether one may be started: one that crashes at its start is not started again at once.
     pub fn may_start(&self) -> bool {
-        self.last_started.is_none_or(|at| at.elapsed() > RESTART_PAUSE)
+        self.last_started.is_none() || self.is_older_than(RESTART_PAUSE)
     }
 
     /// Starts it; `hear` is called by threads of its own.

@@ -329,12 +329,9 @@ impl Keys {
         let prepared = *self.prepared.get_or_insert_with(Instant::now);
         let is_wanted = !self.pending.is_empty();
         if !self.analyser.is_running() {
-            let is_due = self.analyser.never_started()
-                && if self.is_attended {
-                    self.idle_for(LOAD_DELAY) || prepared.elapsed() > LATEST_LOAD
-                } else {
-                    self.idle_for(UNATTENDED_LOAD_DELAY)
-                };
+            let delay = if self.is_attended { LOAD_DELAY } else { UNATTENDED_LOAD_DELAY };
+            let is_late = self.is_attended && prepared.elapsed() > LATEST_LOAD;
+            let is_due = self.analyser.never_started() && (self.idle_for(delay) || is_late);
             if (is_due || is_wanted || self.was_asked_lately()) && self.analyser.may_start() {
                 let sender = self.sender.clone();
                 let hear = move |heard| drop(sender.send(Event::Heard(heard)));
@@ -345,7 +342,7 @@ impl Keys {
             return;
         }
         let limit = if self.is_attended { IDLE_LIMIT } else { UNATTENDED_LIMIT };
-        if self.last_asked.elapsed().min(prepared.elapsed()) > limit && !is_wanted {
+        if self.analyser.is_older_than(limit) && self.last_asked.elapsed() > limit && !is_wanted {
             self.forget_analyser();
             return;
         }
