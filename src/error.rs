@@ -84,15 +84,22 @@ pub enum Error {
     /// The user asked to stop before there was anything to return.
     #[error("stopped by the user: {0}")]
     Interrupted(String),
-    /// The tensor library failed; most often two shapes do not fit or memory ran out.
-    #[error("tensor computation failed: {}", without_backtrace(.0))]
-    Tensor(#[from] candle_core::Error),
+    /// The tensor library failed; most often two shapes do not fit or memory ran out. Inside is a
+    /// [`candle_core::Error`]; boxed, since notebooks' cells compile how an error is dropped.
+    #[error("tensor computation failed: {}", without_backtrace(&**.0))]
+    Tensor(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Candle's words; with RUST_BACKTRACE set it adds all the functions that it was in.
-fn without_backtrace(error: &candle_core::Error) -> String {
+fn without_backtrace(error: &dyn std::error::Error) -> String {
     let words = error.to_string();
     words.split("\n   0: ").next().unwrap_or_default().trim_end().to_owned()
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor(Box::new(error))
+    }
 }
 
 /// The crate's result.
@@ -163,7 +170,7 @@ mod tests {
     fn a_failed_computation_is_told_without_the_functions_it_was_in() {
         let inner = Box::new(candle_core::Error::Msg("shapes do not fit".into()));
         let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
-        let error = Error::Tensor(candle_core::Error::WithBacktrace { inner, backtrace });
+        let error = Error::from(candle_core::Error::WithBacktrace { inner, backtrace });
         assert_eq!(error.to_string(), "tensor computation failed: shapes do not fit");
     }
 }

@@ -56,23 +56,36 @@ thread_local! {
         ManuallyDrop::new(RefCell::new(HashMap::new()));
 }
 
+// What cells call is generic in a value's type and short, and hands a box to functions that are compiled
+// once, here: each cell would compile its own hash table else, half of what it takes.
+
 /// Keeps a variable for later cells. `NUMBER` names the call to the kernel, which reads the
 /// variable's type from it in the compiler's MIR.
 #[inline(never)]
 pub fn keep_variable<const NUMBER: usize, T: 'static>(name: &str, value: T) {
-    let before = VARIABLES.with(|all| all.borrow_mut().insert(name.to_owned(), Box::new(value)));
-    drop(before);
+    store(name, Box::new(value));
 }
 
 /// Puts a variable back that a cell has used.
 pub fn return_variable<T: 'static>(name: &str, value: T) {
-    VARIABLES.with(|all| all.borrow_mut().insert(name.to_owned(), Box::new(value)));
+    store(name, Box::new(value));
+}
+
+#[inline(never)]
+fn store(name: &str, value: Box<dyn Any>) {
+    let before = VARIABLES.with(|all| all.borrow_mut().insert(name.to_owned(), value));
+    drop(before);
 }
 
 /// Whether there is a variable of this name and type. The size is that of the definition that made
 /// the value: the last barrier against memory that is read as something else.
 pub fn holds<T: 'static>(name: &str) -> bool {
-    let is_same = |value: &dyn Any| value.is::<T>() && size_of_val(value) == size_of::<T>();
+    holds_type(name, TypeId::of::<T>(), size_of::<T>())
+}
+
+#[inline(never)]
+fn holds_type(name: &str, type_id: TypeId, size: usize) -> bool {
+    let is_same = |value: &dyn Any| value.type_id() == type_id && size_of_val(value) == size;
     let is_there = VARIABLES.with(|all| all.borrow().get(name).is_some_and(|value| is_same(&**value)));
     if !is_there {
         tell(Kind::Lost, name);
@@ -85,11 +98,21 @@ pub fn holds<T: 'static>(name: &str) -> bool {
 /// # Panics
 /// If there is none of this type, which [`holds`] has said before.
 pub fn take_variable<T: 'static>(name: &str) -> T {
-    let value = VARIABLES.with(|all| all.borrow_mut().remove(name));
-    match value.map(|value| value.downcast::<T>()) {
-        Some(Ok(value)) => *value,
-        _ => panic!("the variable `{name}` is not there"),
+    match take(name).downcast::<T>() {
+        Ok(value) => *value,
+        Err(_) => is_not_there(name),
     }
+}
+
+#[inline(never)]
+fn take(name: &str) -> Box<dyn Any> {
+    let value = VARIABLES.with(|all| all.borrow_mut().remove(name));
+    value.unwrap_or_else(|| is_not_there(name))
+}
+
+#[inline(never)]
+fn is_not_there(name: &str) -> ! {
+    panic!("the variable `{name}` is not there")
 }
 
 /// Drops a variable.
@@ -136,7 +159,7 @@ pub struct CellError(String);
 impl<E: Display> From<E> for CellError {
     #[track_caller]
     fn from(error: E) -> Self {
-        CellError(format!("{}\0{error}", Location::caller()))
+        CellError(error_words(Location::caller(), &format_args!("{error}")))
     }
 }
 
@@ -146,8 +169,13 @@ pub struct DebugCellError(String);
 impl<E: Debug> From<E> for DebugCellError {
     #[track_caller]
     fn from(error: E) -> Self {
-        DebugCellError(format!("{}\0{error:?}", Location::caller()))
+        DebugCellError(error_words(Location::caller(), &format_args!("{error:?}")))
     }
+}
+
+#[inline(never)]
+fn error_words(place: &Location<'_>, error: &dyn Display) -> String {
+    format!("{place}\0{error}")
 }
 
 /// How a cell's code ended.
@@ -174,14 +202,18 @@ pub fn run<E>(code: impl FnOnce() -> Result<(), E>) -> u8
 where
     Result<(), E>: Ending,
 {
+    let mut code = Some(code);
+    run_to_end(&mut || code.take().and_then(|code| code().error()))
+}
+
+#[inline(never)]
+fn run_to_end(code: &mut dyn FnMut() -> Option<String>) -> u8 {
     match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(ended) => match ended.error() {
-            Some(words) => {
-                tell(Kind::Error, &words);
-                1
-            }
-            None => 0,
-        },
+        Ok(Some(words)) => {
+            tell(Kind::Error, &words);
+            1
+        }
+        Ok(None) => 0,
         Err(payload) => {
             // A payload may panic when it is dropped.
             std::mem::forget(payload);
@@ -255,10 +287,15 @@ pub trait ByDebug {
 
 impl<T: Debug + ?Sized> ByDebug for &Asked<'_, T> {
     fn text(&self, out: &mut Limited, format: &str) -> std::fmt::Result {
-        match format {
-            "{:#?}" => write!(out, "{:#?}", self.0),
-            _ => write!(out, "{:?}", self.0),
-        }
+        write_debug(out, &self.0, format)
+    }
+}
+
+#[inline(never)]
+fn write_debug(out: &mut Limited, value: &dyn Debug, format: &str) -> std::fmt::Result {
+    match format {
+        "{:#?}" => write!(out, "{value:#?}"),
+        _ => write!(out, "{value:?}"),
     }
 }
 
@@ -270,7 +307,7 @@ pub trait ByType {
 
 impl<T: ?Sized> ByType for Asked<'_, T> {
     fn text(&self, out: &mut Limited, _: &str) -> std::fmt::Result {
-        write!(out, "a value of type {}, which has no Debug", short_name::<T>())
+        write!(out, "a value of type {}, which has no Debug", short_name(type_name::<T>()))
     }
 }
 
@@ -302,10 +339,15 @@ pub fn show<D: 'static, T: ?Sized>(
     _: &T,
     text: impl FnOnce(&mut Limited) -> std::fmt::Result,
 ) {
-    if TypeId::of::<D>() != TypeId::of::<NoOwnDisplay>() || type_name::<T>() == "()" {
-        return;
+    if TypeId::of::<D>() == TypeId::of::<NoOwnDisplay>() && type_name::<T>() != "()" {
+        let mut text = Some(text);
+        show_text(type_name::<T>(), &mut |out| text.take().map_or(Ok(()), |text| text(out)));
     }
-    let is_unopened = type_name::<T>().starts_with("core::result::Result<");
+}
+
+#[inline(never)]
+fn show_text(type_name: &str, text: &mut dyn FnMut(&mut Limited) -> std::fmt::Result) {
+    let is_unopened = type_name.starts_with("core::result::Result<");
     let limit = if is_unopened { LONGEST_UNOPENED } else { LONGEST_RESULT };
     let mut out = Limited { text: String::new(), limit, is_cut: false };
     let written = text(&mut out);
@@ -322,9 +364,9 @@ pub fn show<D: 'static, T: ?Sized>(
 }
 
 /// A type's name without the paths of its parts: `Vec<Song>`.
-fn short_name<T: ?Sized>() -> String {
+fn short_name(path: &str) -> String {
     let mut out = String::new();
-    for part in type_name::<T>().split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
+    for part in path.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
         let end = part.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').len();
         let (path, rest) = part.split_at(end);
         out += path.rsplit("::").next().unwrap_or(path);

@@ -16,7 +16,10 @@ impl Audio {
     /// # Errors
     /// Those of [`save`](Self::save).
     pub fn save_composed(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.save_composed_to(path.as_ref())
+    }
+
+    fn save_composed_to(&self, path: &Path) -> Result<()> {
         atomic_file::write(path, |file| {
             wav::write_all(file, path, self)?;
             tag(file).map_err(Error::io(path, "write the file"))
@@ -57,19 +60,20 @@ fn tag(file: &mut (impl Write + Seek)) -> io::Result<()> {
 /// # Ok::<(), neural_composer::Error>(())
 /// ```
 pub fn is_composed(path: impl AsRef<Path>) -> bool {
+    says_composed(path.as_ref()).unwrap_or(false)
+}
+
+fn says_composed(path: &Path) -> io::Result<bool> {
     /// Ours has a tenth of that.
     const LOOKED_AT: u64 = 4096;
-    let says_so = |path: &Path| -> io::Result<bool> {
-        // Who opens a FIFO waits.
-        if !std::fs::metadata(path)?.is_file() {
-            return Ok(false);
-        }
-        let mut file = File::open(path)?;
-        let mut tags = Tags::default();
-        for list in chunks(&mut file)?.iter().flatten().filter(|chunk| &chunk.name == b"LIST") {
-            tags.merge_riff_list(&read_at(&mut file, list.at, list.bytes.min(LOOKED_AT))?);
-        }
-        Ok(tags.get("encoder").is_some_and(|encoder| encoder.starts_with(COMPOSED_BY)))
-    };
-    says_so(path.as_ref()).unwrap_or(false)
+    // Who opens a FIFO waits.
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    let mut file = File::open(path)?;
+    let mut tags = Tags::default();
+    for list in chunks(&mut file)?.iter().flatten().filter(|chunk| &chunk.name == b"LIST") {
+        tags.merge_riff_list(&read_at(&mut file, list.at, list.bytes.min(LOOKED_AT))?);
+    }
+    Ok(tags.get("encoder").is_some_and(|encoder| encoder.starts_with(COMPOSED_BY)))
 }

@@ -76,7 +76,10 @@ impl Decoder {
     /// [`Error::Audio`](crate::Error::Audio) for one that
     /// is empty, a folder, not audio, or of a kind that is not supported.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::of_file(path.as_ref())
+    }
+
+    fn of_file(path: &Path) -> Result<Self> {
         Self::of(path, container::open(path)?)
     }
 

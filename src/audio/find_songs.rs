@@ -30,7 +30,7 @@ pub const SONG_EXTENSIONS: [&str; 26] = [
 /// # Errors
 /// Those of [`FoundSongs::require_song`] and [`search_songs`].
 pub fn find_songs(folder_or_file: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
-    search_songs(folder_or_file, SubFolders::Ignored)?.require_song()
+    search(folder_or_file.as_ref(), SubFolders::Ignored)?.require_song()
 }
 
 /// Whether songs are looked for in the folders of a folder, too.
@@ -69,7 +69,10 @@ pub fn search_songs(
     folder_or_file: impl AsRef<Path>,
     sub_folders: SubFolders,
 ) -> Result<FoundSongs> {
-    let place = folder_or_file.as_ref();
+    search(folder_or_file.as_ref(), sub_folders)
+}
+
+fn search(place: &Path, sub_folders: SubFolders) -> Result<FoundSongs> {
     let metadata = std::fs::metadata(place).map_err(Error::io(place, "find the song or folder"))?;
     let mut found = FoundSongs { place: place.to_path_buf(), ..FoundSongs::default() };
     if !metadata.is_dir() {

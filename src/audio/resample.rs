@@ -14,6 +14,9 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 /// 99.3 % of the lower Nyquist frequency untouched and takes away what lies above it.
 const BLOCK_FRAMES: usize = 2048;
 
+/// Of a whole piece, what is pushed at once: it stays in the processor's caches.
+const AT_ONCE_FRAMES: usize = 1 << 16;
+
 /// Band-limited conversion of a stream to another sample rate, chunk by chunk.
 ///
 /// The output starts with the input's first sample, without the filter's delay, and is in all
@@ -92,11 +95,12 @@ impl Resampler {
     ///
     /// # Errors
     /// [`Error::Argument`] for another number of channels or channels of different lengths.
-    pub fn push(&mut self, chunk: &[Vec<f32>]) -> Result<&[Vec<f32>]> {
-        let frames = chunk.first().map_or(0, Vec::len);
-        if chunk.len() != self.pending.len() || chunk.iter().any(|c| c.len() != frames) {
+    pub fn push(&mut self, chunk: &[impl AsRef<[f32]>]) -> Result<&[Vec<f32>]> {
+        let frames = chunk.first().map_or(0, |channel| channel.as_ref().len());
+        let lengths = chunk.iter().map(|channel| channel.as_ref().len());
+        if chunk.len() != self.pending.len() || lengths.clone().any(|length| length != frames) {
             let expected = format!("{} of one length", counted(self.pending.len(), "channel"));
-            let lengths: Vec<_> = chunk.iter().map(Vec::len).collect();
+            let lengths: Vec<_> = lengths.collect();
             return Err(Error::argument("chunk", expected, format!("lengths {lengths:?}")));
         }
         self.ready.iter_mut().for_each(Vec::clear);
@@ -104,11 +108,11 @@ impl Resampler {
         if self.filter.is_none() {
             self.frames_out += frames as u64;
             for (ready, new) in self.ready.iter_mut().zip(chunk) {
-                ready.extend_from_slice(new);
+                ready.extend_from_slice(new.as_ref());
             }
         } else {
             for (pending, new) in self.pending.iter_mut().zip(chunk) {
-                pending.extend(new.iter().copied().map(as_heard));
+                pending.extend(new.as_ref().iter().copied().map(as_heard));
             }
             self.filter_pending()?;
         }
@@ -217,8 +221,13 @@ impl Audio {
             .channels()
             .par_iter()
             .map(|channel| {
-                let mut resampler = Resampler::new(self.sample_rate_hz(), to_hz, 1)?;
-                let mut samples = resampler.push(std::slice::from_ref(channel))?[0].clone();
+                let from_hz = self.sample_rate_hz();
+                let frames = resampled_frames(channel.len() as u64, from_hz, to_hz);
+                let mut samples = Vec::with_capacity(frames as usize);
+                let mut resampler = Resampler::new(from_hz, to_hz, 1)?;
+                for part in channel.chunks(AT_ONCE_FRAMES) {
+                    samples.extend_from_slice(&resampler.push(&[part])?[0]);
+                }
                 samples.extend_from_slice(&resampler.finish()?[0]);
                 Ok(samples)
             })

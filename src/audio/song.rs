@@ -45,6 +45,10 @@ impl Song {
     /// for one that is empty, not audio, of an unknown kind or without a single usable sample,
     /// [`crate::Error::Interrupted`] when it was stopped.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::decoded(path.as_ref())
+    }
+
+    fn decoded(path: &Path) -> Result<Self> {
         let mut decoder = Decoder::open(path)?;
         let audio = decoder.read_all()?;
         let details = Details {

@@ -229,6 +229,10 @@ impl Audio {
     /// [`Error::Io`] when the file cannot be written, [`Error::Audio`] when it would be larger
     /// than 4 GB; an existing file then stays as it was.
     pub fn save_as(&self, path: impl AsRef<Path>, format: SampleFormat) -> Result<()> {
+        self.save_to(path.as_ref(), format)
+    }
+
+    fn save_to(&self, path: &Path, format: SampleFormat) -> Result<()> {
         let (channels, rate) = (self.channel_count(), self.sample_rate_hz());
         WavWriter::write_file(path, channels, rate, format, |wav| wav.write(self.channels()))
     }

@@ -48,7 +48,10 @@ impl Corpus {
     /// [`Error::Corpus`] for a folder that is no corpus, or not yet, for a damaged table and for another
     /// version; [`Error::Io`] when the table cannot be read.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref();
+        Self::in_folder(folder.as_ref())
+    }
+
+    fn in_folder(folder: &Path) -> Result<Self> {
         let table = folder.join(contents::NAME);
         if !table.is_file() {
             let found = match (folder.is_dir(), folder.join(super::lock::NAME).exists()) {

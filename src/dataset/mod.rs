@@ -82,6 +82,10 @@ impl Dataset {
     /// When the folder is missing or holds no song, or none of its songs can be used: the message
     /// then lists every file with its reason.
     pub fn from_dir(folder: impl AsRef<Path>, settings: DatasetSettings) -> Result<Self> {
+        Self::of_folder(folder.as_ref(), settings)
+    }
+
+    fn of_folder(folder: &Path, settings: DatasetSettings) -> Result<Self> {
         let found = audio::search_songs(folder, SubFolders::Ignored)?;
         let composed = found.composed.clone().into_iter();
         let composed = composed.map(|path| Skipped { reason: audio::no_song(&path), path });

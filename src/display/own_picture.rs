@@ -71,7 +71,10 @@ impl Picture {
     /// # Errors
     /// [`Error::Picture`] for bytes that are no PNG file, or a damaged one.
     pub fn from_png(bytes: impl AsRef<[u8]>) -> Result<Self> {
-        let bytes = bytes.as_ref();
+        Self::from_png_bytes(bytes.as_ref())
+    }
+
+    fn from_png_bytes(bytes: &[u8]) -> Result<Self> {
         let refused = |error: png::DecodingError| {
             Error::Picture(format!(
                 "expected the bytes of a PNG file, found something else: {error}"
@@ -116,7 +119,10 @@ impl Picture {
     /// # Errors
     /// [`Error::Io`] when the file cannot be read; [`Error::Picture`] when it is neither.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::read(path.as_ref())
+    }
+
+    fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read the picture"))?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let picture = match std::str::from_utf8(&bytes) {

@@ -67,7 +67,10 @@ impl Picture {
     /// [`Error::Io`] when the file cannot be written; [`Error::Argument`] for a PNG of a picture that
     /// only has a vector drawing.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.save_to(path.as_ref())
+    }
+
+    fn save_to(&self, path: &Path) -> Result<()> {
         let ending = path.extension();
         let bytes = match ending.is_some_and(|ending| ending.eq_ignore_ascii_case("svg")) {
             true => self.svg.as_bytes(),

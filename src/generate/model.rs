@@ -51,7 +51,10 @@ impl Model {
     /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
     /// version, not one of ours, or when a song that it needs is gone.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        let path = path.as_ref();
+        Self::read(path.as_ref(), device)
+    }
+
+    fn read(path: &Path, device: &Device) -> Result<Self> {
         let file = ModelFile::read(path)?;
         let model = match file.kind() {
             ModelKind::Blocks => Network::from_file(file, path, device).map(Self::Blocks),

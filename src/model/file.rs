@@ -234,7 +234,10 @@ impl ModelKind {
 
     /// Whether `path` looks like a safetensors file, whatever its name.
     pub fn is_of(path: impl AsRef<Path>) -> bool {
-        let path = path.as_ref();
+        Self::looks_like_a_model(path.as_ref())
+    }
+
+    fn looks_like_a_model(path: &Path) -> bool {
         if path.extension().is_some_and(|ending| ending == "safetensors") {
             return true;
         }
@@ -265,10 +268,14 @@ impl Network {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_to(path.as_ref())
+    }
+
+    fn save_to(&self, path: &Path) -> Result<()> {
         let (description, statistics) = self.described()?;
         let mut tensors = ModelFile::tensors_of(self.variables());
         tensors.extend(statistics);
-        ModelFile::write(path.as_ref(), &description, &tensors)
+        ModelFile::write(path, &description, &tensors)
     }
 
     /// What its file says, and the tensors besides its parameters.
@@ -305,7 +312,10 @@ impl Network {
     /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
     /// version, or not one of ours.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        let path = path.as_ref();
+        Self::read(path.as_ref(), device)
+    }
+
+    fn read(path: &Path, device: &Device) -> Result<Self> {
         Self::from_file(ModelFile::read(path)?, path, device).map_err(|error| error.in_model(path))
     }
 

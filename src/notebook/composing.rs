@@ -29,12 +29,16 @@ impl Network {
         seconds: f64,
         start: impl Into<Seed>,
     ) -> Result<Piece> {
-        let (begun, start) = (Instant::now(), start.into());
+        self.compose_from(output, seconds, &start.into())
+    }
+
+    fn compose_from(&self, output: Output, seconds: f64, start: &Seed) -> Result<Piece> {
+        let begun = Instant::now();
         let line = |done: f64, total: f64| {
             let speed = done / begun.elapsed().as_secs_f64().max(1e-9);
             format!("composed {done:.1} of {total:.1} s, at {speed:.0} times the speed of playing")
         };
-        composed_to(output, line, |progress| generate::blocks(self, seconds, &start, progress))
+        composed_to(output, line, |progress| generate::blocks(self, seconds, start, progress))
     }
 }
 

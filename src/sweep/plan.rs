@@ -59,7 +59,10 @@ impl Plan {
     /// [`Error::Io`] when it cannot be read; [`Error::Sweep`] for what is wrong with it: the line, the
     /// key as it was typed, what was expected, what was found.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::read_file(path.as_ref())
+    }
+
+    fn read_file(path: &Path) -> Result<Self> {
         let read = |bytes: &mut Vec<u8>| {
             File::open(path)?.take(MOST_BYTES + 1).read_to_end(bytes).map(drop)
         };

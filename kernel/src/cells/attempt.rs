@@ -4,7 +4,7 @@ use super::definitions::Definitions;
 use super::diagnostic::Diagnostic;
 use super::item::{Item, Key};
 use super::parse::Cell;
-use super::types::Type;
+use super::types::{CRATES_MODULE, Type, roots};
 use super::variable::{Keeping, Variable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct Attempt {
     pub not_dropped: Vec<String>,
     pub nameless: Vec<String>,
     pub debug_errors: bool,
+    /// All crates are named, which takes the compiler a fifth longer.
+    pub names_crates: bool,
     /// The last expression has a type that can be shown.
     pub shows_tail: bool,
     /// What `?` could not carry before the errors' `Debug` was tried.
@@ -41,11 +43,12 @@ impl Attempt {
         lost: &[String],
         debug_errors: bool,
     ) -> Self {
-        let loaded = variables
+        let loaded: Vec<_> = variables
             .iter()
             .filter(|(name, _)| cell.words.has(name) && !lost.contains(name))
             .map(|(name, variable)| (name.clone(), variable.clone()))
             .collect();
+        let names_crates = loaded.iter().any(|(_, it)| roots(&it.ty).any(|it| it == CRATES_MODULE));
         let mut kept: Vec<(String, Keeping)> = Vec::new();
         let mut nameless = Vec::new();
         for binding in &cell.bindings {
@@ -73,6 +76,7 @@ impl Attempt {
             not_dropped: Vec::new(),
             nameless,
             debug_errors,
+            names_crates,
             shows_tail: true,
             display_errors: None,
         }
@@ -141,6 +145,22 @@ impl Attempt {
         self.dropped.retain(|name| !error.dropped.contains(name));
         self.not_dropped.extend(error.dropped.iter().cloned());
         self.dropped.len() < before
+    }
+
+    /// A type of a crate that the cell does not name may be written by a path that is closed to later
+    /// cells: where the compiler knows all crates, it takes an open one.
+    pub fn needs_crates(&mut self, types: &BTreeMap<usize, Type>, crates: &[String]) -> bool {
+        let is_known = |root: &str| {
+            ["std", "core", "alloc", "neural_composer"].contains(&root)
+                || (self.definitions.has_name(root) && !crates.iter().any(|name| name == root))
+        };
+        let is_foreign = |ty: &Type| match ty {
+            Type::Named(ty) | Type::Function(ty) => !roots(ty).all(is_known),
+            Type::Nameless => false,
+        };
+        let needs = !self.names_crates && types.values().any(is_foreign);
+        self.names_crates |= needs;
+        needs
     }
 
     /// Functions are kept as pointers, which takes another compilation.

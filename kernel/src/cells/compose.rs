@@ -51,7 +51,7 @@ pub struct Plan<'a> {
     /// The identity that a type's name had first.
     pub first_identities: &'a HashMap<String, u64>,
     pub crate_set: &'a CrateSet,
-    /// Crates that types may come from.
+    /// Crates that types may come from, where they are to be named.
     pub crates: &'a [String],
     /// Crates that are loaded but not named by the user.
     pub linked_crates: &'a [String],

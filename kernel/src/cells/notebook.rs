@@ -150,6 +150,7 @@ impl Notebook {
         let has_debug = self.settings.debug_errors;
         let mut attempt =
             Attempt::first(&cell, definitions, &self.namespace.variables, &lost, has_debug);
+        attempt.names_crates |= !self.crates.set().names.is_empty();
         if !cell.has_statements && cell.items.is_empty() && cell.attributes.is_empty() {
             return Ok(self.ready(&cell, Build::default(), attempt, attributes, lost));
         }
@@ -171,7 +172,9 @@ impl Notebook {
             match compiled {
                 Compiled::Stopped => return Err(Refusal::Stopped),
                 Compiled::Object(object, types) => {
-                    if attempt.needs_other_types(&types) {
+                    if attempt.needs_crates(&types, &self.crate_names())
+                        || attempt.needs_other_types(&types)
+                    {
                         continue;
                     }
                     let exports = generated.exports.clone();
@@ -186,7 +189,12 @@ impl Notebook {
                     cell.is_async = true;
                 }
                 Compiled::Errors(errors) => {
-                    if let Err(errors) = self.learn(&cell, &mut attempt, errors) {
+                    let learnt = self.learn(&cell, &mut attempt, errors);
+                    // Only where it knows all crates does the compiler name all types as users do.
+                    if learnt.is_err() && !attempt.names_crates {
+                        attempt.names_crates = true;
+                        attempt.debug_errors = has_debug;
+                    } else if let Err(errors) = learnt {
                         return Err(Refusal::Errors(self.namespace.explained(errors)));
                     }
                 }
@@ -286,6 +294,17 @@ impl Notebook {
         }
     }
 
+    /// The crates that a cell may name, beside the library.
+    fn crate_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.crates.set().names.keys().cloned().collect();
+        if let Some(library) = &self.compiler.library {
+            names.extend(library.shared_crates.keys().map(|name| name.replace('-', "_")));
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
     fn generate(
         &self,
         cell: &Cell,
@@ -295,12 +314,7 @@ impl Notebook {
         attributes: &[(Arc<Source>, Range<usize>)],
     ) -> Generated {
         let set = self.crates.set();
-        let mut crates: Vec<String> = set.names.keys().cloned().collect();
-        if let Some(library) = &self.compiler.library {
-            crates.extend(library.shared_crates.keys().map(|name| name.replace('-', "_")));
-        }
-        crates.sort();
-        crates.dedup();
+        let crates = if attempt.names_crates { self.crate_names() } else { Vec::new() };
         let linked: Vec<String> = set.linked.keys().cloned().collect();
         Plan {
             cell,

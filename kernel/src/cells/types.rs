@@ -39,6 +39,16 @@ impl Type {
     }
 }
 
+/// The names that the paths of a type begin with: `std` and `half` of `std::vec::Vec<half::f16>`.
+pub fn roots(ty: &str) -> impl Iterator<Item = &str> {
+    ty.match_indices("::").filter_map(|(at, _)| {
+        let before = &ty[..at];
+        let name = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+        let is_root = !name.ends_with("::") && name.len() < before.len();
+        is_root.then(|| &before[name.len()..])
+    })
+}
+
 /// A text about types without the module that the notebook's crates are named in.
 pub fn readable(text: &str) -> String {
     text.replace(&format!("{CRATES_MODULE}::"), "")
@@ -86,6 +96,15 @@ pub fn answers(mir: &str) -> BTreeMap<usize, Type> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_a_type_begin_with_roots() {
+        let of = |ty| roots(ty).collect::<Vec<_>>();
+        assert_eq!(of("std::vec::Vec<half::f16>"), ["std", "half"]);
+        assert_eq!(of("(u8, &'static [a_1::B<'static, [C; 3]>; 2])"), ["a_1"]);
+        assert_eq!(of("std::boxed::Box<dyn for<'a> Fn(&'a x::Y) -> z::W>"), ["std", "x", "z"]);
+        assert!(of("Vec<Song>").is_empty());
+    }
 
     #[test]
     fn types_are_read_from_mir() {

@@ -1,5 +1,6 @@
 //! Ogg Opus files (RFC 6716, RFC 7845): what browsers play where lossless is too large.
 
+use super::preview::to_16_bits;
 use crate::{Error, Result};
 use ogg::PacketWriter;
 use ogg::writing::PacketWriteEndInfo::{EndPage, EndStream, NormalPacket};
@@ -56,8 +57,8 @@ pub(super) fn seconds(bits_per_second: u32, limit_bytes: usize) -> f64 {
     bytes / (f64::from(bits_per_second) / 8.0 + PAGE_BYTES as f64)
 }
 
-/// 16-bit samples at [`RATE_HZ`], one or two channels of one length, as an Ogg Opus file.
-pub(super) fn encode(channels: &[Vec<i32>], rate: BitRate) -> Result<Vec<u8>> {
+/// Samples at [`RATE_HZ`], one or two channels of one length, as an Ogg Opus file.
+pub(super) fn encode(channels: &[Vec<f32>], rate: BitRate) -> Result<Vec<u8>> {
     let frames = channels.first().map_or(0, Vec::len);
     let pre_skip = usize::try_from(encoder(channels.len(), rate)?.get_lookahead()).unwrap_or(0);
     let end = pre_skip + frames;
@@ -117,7 +118,7 @@ fn encoder(channels: usize, rate: BitRate) -> Result<OpusEncoder> {
 /// Packets of one stretch. The first that is kept asks nothing of those before, so that a decoder that
 /// heard another encoder's goes on as if it had been one.
 fn stretch(
-    channels: &[Vec<i32>],
+    channels: &[Vec<f32>],
     packets: std::ops::Range<usize>,
     rate: BitRate,
 ) -> Result<Vec<Vec<u8>>> {
@@ -129,9 +130,11 @@ fn stretch(
         let start = index * PACKET_FRAMES;
         for (place, channel) in channels.iter().enumerate() {
             let known = channel.get(start..).unwrap_or(&[]);
-            let padded = known.iter().copied().chain(std::iter::repeat(0));
+            let known = &known[..known.len().min(PACKET_FRAMES)];
+            let mut packet = [0; PACKET_FRAMES];
+            packet.iter_mut().zip(known).for_each(|(to, from)| *to = to_16_bits(*from));
             let places = samples[place..].iter_mut().step_by(channels.len());
-            places.zip(padded).for_each(|(sample, value)| *sample = value as i16);
+            places.zip(packet).for_each(|(sample, value)| *sample = value as i16);
         }
         encoder.set_prediction_disabled(i32::from(index == packets.start));
         let length = encoder

@@ -110,28 +110,25 @@ fn beginning(audio: &Audio, limit_bytes: usize) -> (Audio, Option<String>) {
 
 /// The Opus file, and its bits a second. Variable rates may miss their mark, constant ones do not.
 fn as_opus(audio: &Audio, limit_bytes: usize) -> Result<(Vec<u8>, u32)> {
-    let channels = to_16_bits(audio);
-    let place = channels.len() - 1;
+    let place = audio.channel_count() - 1;
     let room = opus::bits_per_second(audio.duration_seconds(), limit_bytes);
     let bits = room.clamp(LEAST_BITS_PER_SECOND[place], MOST_BITS_PER_SECOND[place]);
-    let file = opus::encode(&channels, BitRate::Variable(bits))?;
+    let file = opus::encode(audio.channels(), BitRate::Variable(bits))?;
     if file.len() <= limit_bytes {
         return Ok((file, bits));
     }
-    Ok((opus::encode(&channels, BitRate::Constant(bits))?, bits))
-}
-
-fn to_16_bits(audio: &Audio) -> Vec<Vec<i32>> {
-    audio.channels().par_iter().map(|channel| in_16_bits(channel)).collect()
+    Ok((opus::encode(audio.channels(), BitRate::Constant(bits))?, bits))
 }
 
 fn in_16_bits(samples: &[f32]) -> Vec<i32> {
+    samples.iter().copied().map(to_16_bits).collect()
+}
+
+/// The nearest of the numbers with 16 bits; 0 for what is not a number.
+pub(super) fn to_16_bits(sample: f32) -> i32 {
     // The conversion cuts off decimals and takes NaN for 0.
-    let sample = |s: &f32| {
-        let scaled = s * 32_768.0;
-        ((scaled + 0.5f32.copysign(scaled)) as i32).clamp(-32_768, 32_767)
-    };
-    samples.iter().map(sample).collect()
+    let scaled = sample * 32_768.0;
+    ((scaled + 0.5f32.copysign(scaled)) as i32).clamp(-32_768, 32_767)
 }
 
 /// The FLAC file if it is small enough. Long audio that clearly does not fit is refused after a look
@@ -145,7 +142,8 @@ fn fitting(audio: &Audio, limit_bytes: usize) -> Option<Vec<u8>> {
             return None;
         }
     }
-    let file = flac::encode(&to_16_bits(audio), rate);
+    let channels: Vec<_> = audio.channels().par_iter().map(|channel| in_16_bits(channel)).collect();
+    let file = flac::encode(&channels, rate);
     (file.len() <= limit_bytes).then_some(file)
 }
 

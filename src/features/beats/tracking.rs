@@ -104,8 +104,8 @@ struct Tempi {
     periods: Vec<usize>,
     /// What a beat at each tempo costs.
     costs: Vec<f64>,
-    /// What it costs to come from the tempo so many places further, for every tempo at once; endless
-    /// where there is none, or it is too far.
+    /// What it costs to come from the tempo so many places further, for every tempo at once and up to
+    /// whole [`LANES`]; endless where there is none, or it is too far.
     changes: Vec<(isize, Vec<f64>)>,
 }
 
@@ -120,13 +120,14 @@ impl Tempi {
         let apart = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
         let change = |tempo: usize, places: isize| {
             let other = tempo.checked_add_signed(places).and_then(|other| periods.get(other));
-            let change = other.map(|other| apart(periods[tempo], *other));
+            let change = periods.get(tempo).zip(other).map(|(tempo, other)| apart(*tempo, *other));
             change.filter(|change| *change <= LARGEST_CHANGE).map(|change| TIGHTNESS * change)
         };
         let reach = periods.len() as isize - 1;
         let changes = (-reach..=reach)
             .filter_map(|places| {
-                let costs: Vec<_> = (0..periods.len()).map(|tempo| change(tempo, places)).collect();
+                let costs = (0..periods.len().next_multiple_of(LANES)).map(|to| change(to, places));
+                let costs: Vec<_> = costs.collect();
                 let is_near = costs.iter().any(Option::is_some);
                 let endless = |cost: Option<f64>| cost.unwrap_or(f64::INFINITY);
                 is_near.then(|| (places, costs.into_iter().map(endless).collect()))
@@ -164,17 +165,22 @@ fn path(evidence: &[Evidence], tempi: &Tempi, beats_in_bar: usize) -> (f64, Vec<
     let mut before: Vec<Option<u8>> = vec![None; evidence.len() * states];
     // Those that arrive at each tempo, between as many that do not.
     let reach = tempi.changes.iter().map(|(places, _)| places.unsigned_abs()).max().unwrap_or(0);
-    let mut arriving = vec![f64::NEG_INFINITY; count + 2 * reach];
-    let (mut best, mut from) = (vec![0.0; count], vec![0; count]);
+    let lanes = count.next_multiple_of(LANES);
+    let mut arriving = vec![f64::NEG_INFINITY; lanes + 2 * reach];
+    let (mut best, mut from) = (vec![0.0; lanes], vec![0; lanes]);
+    // Where the scores of the beat before are, for each tempo; nowhere before the song.
+    let mut beat_before: Vec<Option<usize>> = vec![None; count];
     let mut last = (f64::NEG_INFINITY, 0, 0);
     for (frame, heard) in evidence.iter().enumerate() {
+        let here = frame % remembered * states;
+        for (tempo, (beat, period)) in beat_before.iter_mut().zip(&tempi.periods).enumerate() {
+            let frame = frame.checked_sub(*period);
+            *beat = frame.map(|frame| frame % remembered * states + tempo);
+        }
         for place in 0..beats_in_bar {
             let place_before = (place + beats_in_bar - 1) % beats_in_bar;
-            for (tempo, score) in arriving[reach..][..count].iter_mut().enumerate() {
-                let from = frame.checked_sub(tempi.periods[tempo]);
-                *score = from.map_or(f64::NEG_INFINITY, |from| {
-                    scores[from % remembered * states + place_before * count + tempo]
-                });
+            for (score, beat) in arriving[reach..][..count].iter_mut().zip(&beat_before) {
+                *score = beat.map_or(f64::NEG_INFINITY, |beat| scores[beat + place_before * count]);
             }
             let evidence_here = if place == 0 { heard.downbeat } else { heard.beat };
             for (best, period) in best.iter_mut().zip(&tempi.periods) {
@@ -192,7 +198,7 @@ fn path(evidence: &[Evidence], tempi: &Tempi, beats_in_bar: usize) -> (f64, Vec<
             for tempo in 0..count {
                 let state = place * count + tempo;
                 let score = best[tempo] + evidence_here - tempi.costs[tempo];
-                scores[frame % remembered * states + state] = score;
+                scores[here + state] = score;
                 before[frame * states + state] =
                     (from[tempo] != NOWHERE).then(|| (tempo as i64 + from[tempo]) as u8);
                 // The last beat ends with the song or beyond it.
@@ -214,6 +220,9 @@ fn path(evidence: &[Evidence], tempi: &Tempi, beats_in_bar: usize) -> (f64, Vec<
     (score, beats)
 }
 
+/// Tempi that are looked at together: as many as fit the widest instructions.
+const LANES: usize = 8;
+
 /// A path begins here: it came from no tempo.
 const NOWHERE: i64 = i64::MAX;
 
@@ -231,15 +240,22 @@ impl Loop for Arrival<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { tempi, arriving, reach, best, from } = self;
-        for (places, costs) in &tempi.changes {
-            let arriving = &arriving[reach.saturating_add_signed(*places)..][..costs.len()];
-            let bests = best.iter_mut().zip(from.iter_mut());
-            for ((best, from), (score, cost)) in bests.zip(arriving.iter().zip(costs)) {
-                let score = score - cost;
-                let is_better = score > *best;
-                *best = if is_better { score } else { *best };
-                *from = if is_better { *places as i64 } else { *from };
+        let (bests, _) = best.as_chunks_mut::<LANES>();
+        let (froms, _) = from.as_chunks_mut::<LANES>();
+        for (chunk, (all_best, all_from)) in bests.iter_mut().zip(froms).enumerate() {
+            let first = chunk * LANES;
+            let (mut best, mut from) = (*all_best, *all_from);
+            for (places, costs) in &tempi.changes {
+                let arriving = &arriving[reach.saturating_add_signed(*places) + first..][..LANES];
+                let costs = &costs[first..][..LANES];
+                for lane in 0..LANES {
+                    let score = arriving[lane] - costs[lane];
+                    let is_better = score > best[lane];
+                    best[lane] = if is_better { score } else { best[lane] };
+                    from[lane] = if is_better { *places as i64 } else { from[lane] };
+                }
             }
+            (*all_best, *all_from) = (best, from);
         }
     }
 }

@@ -27,6 +27,10 @@ impl CodeComposer {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_to(path.as_ref())
+    }
+
+    fn save_to(&self, path: &Path) -> Result<()> {
         let mut tensors = ModelFile::tensors_of(self.network().variables());
         let description = Description {
             format_version: FORMAT_VERSION,
@@ -35,7 +39,7 @@ impl CodeComposer {
             network: self.network().config().clone(),
             blocks: StoredCodes::of(self.blocks(), &mut tensors)?,
         };
-        ModelFile::write(path.as_ref(), &description, &tensors)
+        ModelFile::write(path, &description, &tensors)
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -44,7 +48,10 @@ impl CodeComposer {
     /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
     /// version or kind.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::read(path.as_ref())
+    }
+
+    fn read(path: &Path) -> Result<Self> {
         Self::from_file(ModelFile::read(path)?, path).map_err(|error| error.in_model(path))
     }
 

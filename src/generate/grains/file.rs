@@ -150,7 +150,10 @@ impl GrainComposer {
     /// [`Error::Argument`] when a song is not in a file of its own; [`Error::Io`] when the file cannot
     /// be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.save_to(path.as_ref())
+    }
+
+    fn save_to(&self, path: &Path) -> Result<()> {
         let songs: Result<_> = self.pool.own_songs().iter().map(SongReference::of).collect();
         let description = Description {
             format_version: FORMAT_VERSION,
@@ -171,7 +174,10 @@ impl GrainComposer {
     /// [`Error::Io`] when the file cannot be read; [`Error::Model`] when it is damaged, of another
     /// version or kind, or when a song is gone or is another one now.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::read(path.as_ref())
+    }
+
+    fn read(path: &Path) -> Result<Self> {
         Self::from_file(ModelFile::read(path)?, path).map_err(|error| error.in_model(path))
     }
 

@@ -129,7 +129,10 @@ fn load_layer(
 /// kind, units or number type, or do not follow each other (write them to one file each);
 /// [`Error::Io`] if the file cannot be written.
 pub fn save_pytorch(path: impl AsRef<Path>, layers: &[Recurrent]) -> Result<()> {
-    let path = path.as_ref();
+    save_layers(path.as_ref(), layers)
+}
+
+fn save_layers(path: &Path, layers: &[Recurrent]) -> Result<()> {
     let first = layers
         .first()
         .ok_or_else(|| Error::argument("layers", "at least one recurrent layer", "none"))?;

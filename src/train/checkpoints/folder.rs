@@ -143,7 +143,11 @@ pub struct KeptTraining {
 /// assert_eq!(neural_composer::train::kept_training(folder.path()), None);
 /// ```
 pub fn kept_training(folder: impl AsRef<Path>) -> Option<KeptTraining> {
-    let found = newest_good(folder.as_ref()).ok()?;
+    kept_in(folder.as_ref())
+}
+
+fn kept_in(folder: &Path) -> Option<KeptTraining> {
+    let found = newest_good(folder).ok()?;
     let state = found.checkpoint.snapshot.state;
     Some(KeptTraining {
         checkpoint: found.path,
