@@ -202,12 +202,13 @@ pub fn run<E>(code: impl FnOnce() -> Result<(), E>) -> u8
 where
     Result<(), E>: Ending,
 {
-    let mut code = Some(code);
-    run_to_end(&mut || code.take().and_then(|code| code().error()))
+    run_to_end(Box::new(|| code().error()))
 }
 
+// A box, and not an option that is emptied: the compiler may take it that what cannot run well, such as
+// a write to a null pointer, does not run, and would find the other way through.
 #[inline(never)]
-fn run_to_end(code: &mut dyn FnMut() -> Option<String>) -> u8 {
+fn run_to_end(code: Box<dyn FnOnce() -> Option<String> + '_>) -> u8 {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(Some(words)) => {
             tell(Kind::Error, &words);
@@ -340,13 +341,12 @@ pub fn show<D: 'static, T: ?Sized>(
     text: impl FnOnce(&mut Limited) -> std::fmt::Result,
 ) {
     if TypeId::of::<D>() == TypeId::of::<NoOwnDisplay>() && type_name::<T>() != "()" {
-        let mut text = Some(text);
-        show_text(type_name::<T>(), &mut |out| text.take().map_or(Ok(()), |text| text(out)));
+        show_text(type_name::<T>(), Box::new(text));
     }
 }
 
 #[inline(never)]
-fn show_text(type_name: &str, text: &mut dyn FnMut(&mut Limited) -> std::fmt::Result) {
+fn show_text(type_name: &str, text: Box<dyn FnOnce(&mut Limited) -> std::fmt::Result + '_>) {
     let is_unopened = type_name.starts_with("core::result::Result<");
     let limit = if is_unopened { LONGEST_UNOPENED } else { LONGEST_RESULT };
     let mut out = Limited { text: String::new(), limit, is_cut: false };

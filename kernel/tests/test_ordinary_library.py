@@ -142,6 +142,53 @@ def test_candle_and_plotters_need_no_dep(studio):
     )
 
 
+def test_a_cell_compiles_little_of_what_others_have(studio):
+    """Of the store of variables, what opens a song, an error's end: once 72,000 bytes."""
+    tell(
+        studio, "let one = 1.5f32;", f'let other = Song::open("{ROOT}/datasets/songs/canon.ogg")?;'
+    )
+    sizes = studio.run(
+        'for line in std::fs::read_to_string("/proc/self/maps")?.lines() {\n'
+        '    let Some((_, name)) = line.rsplit_once("/libcell_") else { continue };\n'
+        "    let path = line.split_whitespace().last().unwrap();\n"
+        '    println!("{} {}", name.trim_end_matches(".so"), std::fs::metadata(path)?.len());\n'
+        "}"
+    ).stdout
+    cells = sorted({tuple(map(int, line.split())) for line in sizes.splitlines()})
+    (_, first), (_, second) = cells[-3:-1]
+    assert 8_000 < first < 16_000 and 16_000 < second < 32_000, cells
+
+
+def test_types_of_crates_that_no_cell_named_are_kept(studio):
+    """The compiler knows them by private paths, unless all crates are named in the cell."""
+    tell(
+        studio,
+        "let x = data.batches(&[0, 1], 2, None).on(device.candle()).next().unwrap()?.inputs;",
+        "let shape = x.shape().clone();",
+        "let (layout, place) = (x.layout().clone(), x.device().location());",
+        "let wrong = x.matmul(&x).err();",
+        "let all: Vec<(usize, Option<_>)> = vec![(1, Some(x.shape().clone()))];",
+        ("(shape.rank(), layout.is_contiguous(), wrong.is_some(), all[0].0)", "(3, true, true, 1)"),
+        ('format!("{place:?}")', '"Cpu"'),
+        "let shape = (shape, layout);",
+        ("shape.0.rank() == all[0].1.as_ref().unwrap().rank() && shape.1.is_contiguous()", "true"),
+        ("kept", "41"),
+    )
+
+
+def test_an_error_names_types_of_crates_as_users_do(studio):
+    tell(
+        studio,
+        ("let size: u32 = network.variables().len();", fails(r"expected `u32`, found `usize`")),
+        (
+            "let two = data.batches(&[0], 1, None).on(device.candle()).next().unwrap()?.inputs;\n"
+            "fn needs<T: Copy>(_: T) {}\nneeds(two.shape().clone());",
+            fails(r"not implemented for `(neural_composer::)?candle_core::Shape`", line=3),
+        ),
+        ("kept", "41"),
+    )
+
+
 def test_an_error_of_the_library_names_the_file(studio):
     tell(studio, ('let a = 1;\nSong::open("nowhere.mp3")?;', fails("nowhere.mp3")))
 

@@ -47,7 +47,10 @@ pub fn load_pytorch(
     cell: Cell,
     device: &Device,
 ) -> Result<Vec<Recurrent>> {
-    let path = path.as_ref();
+    read_layers(path.as_ref(), prefix, cell, device)
+}
+
+fn read_layers(path: &Path, prefix: &str, cell: Cell, device: &Device) -> Result<Vec<Recurrent>> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read the weights"))?;
     let mut tensors =
         candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|error| {
