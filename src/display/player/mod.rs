@@ -4,6 +4,7 @@
 mod opus;
 mod playable;
 mod preview;
+mod sixteen_bits;
 
 use super::axes::Axis;
 use super::bundle::Bundle;

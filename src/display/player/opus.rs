@@ -1,6 +1,6 @@
 //! Ogg Opus files (RFC 6716, RFC 7845): what browsers play where lossless is too large.
 
-use super::preview::to_16_bits;
+use super::sixteen_bits::to_16_bits;
 use crate::{Error, Result};
 use ogg::PacketWriter;
 use ogg::writing::PacketWriteEndInfo::{EndPage, EndStream, NormalPacket};

@@ -2,6 +2,7 @@
 
 use super::opus::{self, BitRate};
 use super::playable;
+use super::sixteen_bits::in_16_bits;
 use crate::Result;
 use crate::audio::Audio;
 use crate::audio::flac::{self, BLOCK};
@@ -118,17 +119,6 @@ fn as_opus(audio: &Audio, limit_bytes: usize) -> Result<(Vec<u8>, u32)> {
         return Ok((file, bits));
     }
     Ok((opus::encode(audio.channels(), BitRate::Constant(bits))?, bits))
-}
-
-fn in_16_bits(samples: &[f32]) -> Vec<i32> {
-    samples.iter().copied().map(to_16_bits).collect()
-}
-
-/// The nearest of the numbers with 16 bits; 0 for what is not a number.
-pub(super) fn to_16_bits(sample: f32) -> i32 {
-    // The conversion cuts off decimals and takes NaN for 0.
-    let scaled = sample * 32_768.0;
-    ((scaled + 0.5f32.copysign(scaled)) as i32).clamp(-32_768, 32_767)
 }
 
 /// The FLAC file if it is small enough. Long audio that clearly does not fit is refused after a look
