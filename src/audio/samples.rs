@@ -140,9 +140,8 @@ pub fn mix_to_mono(channels: &[Vec<f32>], mixed: &mut Vec<f32>) {
     // In parts that stay in the processor's caches.
     for (part, mixed) in mixed.chunks_mut(MIXED_AT_ONCE).enumerate() {
         for channel in channels {
-            for (sum, sample) in mixed.iter_mut().zip(&channel[part * MIXED_AT_ONCE..]) {
-                *sum += sample;
-            }
+            let rest = channel.get(part * MIXED_AT_ONCE..).unwrap_or_default();
+            mixed.iter_mut().zip(rest).for_each(|(sum, sample)| *sum += sample);
         }
         for sum in mixed {
             *sum *= scale;
