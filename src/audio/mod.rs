@@ -57,6 +57,7 @@ pub use playback::{Playback, stop_all};
 pub use reading::Take;
 pub(crate) use reading::{MonoMix, extend};
 pub use resample::Resampler;
+pub(crate) use resample::resampled;
 pub use samples::{Audio, mix_to_mono};
 pub(crate) use samples::{as_heard, peak_of};
 pub use song::Song;

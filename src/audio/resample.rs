@@ -95,12 +95,15 @@ impl Resampler {
     ///
     /// # Errors
     /// [`Error::Argument`] for another number of channels or channels of different lengths.
-    pub fn push(&mut self, chunk: &[impl AsRef<[f32]>]) -> Result<&[Vec<f32>]> {
-        let frames = chunk.first().map_or(0, |channel| channel.as_ref().len());
-        let lengths = chunk.iter().map(|channel| channel.as_ref().len());
-        if chunk.len() != self.pending.len() || lengths.clone().any(|length| length != frames) {
+    pub fn push(&mut self, chunk: &[Vec<f32>]) -> Result<&[Vec<f32>]> {
+        self.push_slices(&chunk.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    fn push_slices(&mut self, chunk: &[&[f32]]) -> Result<&[Vec<f32>]> {
+        let frames = chunk.first().map_or(0, |channel| channel.len());
+        if chunk.len() != self.pending.len() || chunk.iter().any(|c| c.len() != frames) {
             let expected = format!("{} of one length", counted(self.pending.len(), "channel"));
-            let lengths: Vec<_> = lengths.collect();
+            let lengths: Vec<_> = chunk.iter().map(|channel| channel.len()).collect();
             return Err(Error::argument("chunk", expected, format!("lengths {lengths:?}")));
         }
         self.ready.iter_mut().for_each(Vec::clear);
@@ -108,11 +111,11 @@ impl Resampler {
         if self.filter.is_none() {
             self.frames_out += frames as u64;
             for (ready, new) in self.ready.iter_mut().zip(chunk) {
-                ready.extend_from_slice(new.as_ref());
+                ready.extend_from_slice(new);
             }
         } else {
             for (pending, new) in self.pending.iter_mut().zip(chunk) {
-                pending.extend(new.as_ref().iter().copied().map(as_heard));
+                pending.extend(new.iter().copied().map(as_heard));
             }
             self.filter_pending()?;
         }
@@ -195,6 +198,18 @@ fn resampled_frames(frames: u64, from_hz: u32, to_hz: u32) -> u64 {
     ((2 * frames * to + from) / (2 * from)) as u64
 }
 
+/// A whole channel at another rate.
+pub(crate) fn resampled(channel: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>> {
+    let frames = resampled_frames(channel.len() as u64, from_hz, to_hz);
+    let mut samples = Vec::with_capacity(frames as usize);
+    let mut resampler = Resampler::new(from_hz, to_hz, 1)?;
+    for part in channel.chunks(AT_ONCE_FRAMES) {
+        samples.extend_from_slice(&resampler.push_slices(&[part])?[0]);
+    }
+    samples.extend_from_slice(&resampler.finish()?[0]);
+    Ok(samples)
+}
+
 fn failed(from_hz: u32, to_hz: u32, cause: &dyn std::fmt::Display) -> Error {
     Error::Data(format!("resampling from {from_hz} to {to_hz} Hz failed: {cause}"))
 }
@@ -217,21 +232,9 @@ impl Audio {
             return Ok(self.clone());
         }
         interrupt::check()?;
-        let channels: Result<Vec<_>> = self
-            .channels()
-            .par_iter()
-            .map(|channel| {
-                let from_hz = self.sample_rate_hz();
-                let frames = resampled_frames(channel.len() as u64, from_hz, to_hz);
-                let mut samples = Vec::with_capacity(frames as usize);
-                let mut resampler = Resampler::new(from_hz, to_hz, 1)?;
-                for part in channel.chunks(AT_ONCE_FRAMES) {
-                    samples.extend_from_slice(&resampler.push(&[part])?[0]);
-                }
-                samples.extend_from_slice(&resampler.finish()?[0]);
-                Ok(samples)
-            })
-            .collect();
+        let from_hz = self.sample_rate_hz();
+        let channels: Result<Vec<_>> =
+            self.channels().par_iter().map(|channel| resampled(channel, from_hz, to_hz)).collect();
         Self::new(channels?, to_hz)
     }
 }

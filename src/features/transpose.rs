@@ -2,7 +2,7 @@
 
 use super::stft::hann;
 use crate::Result;
-use crate::audio::Resampler;
+use crate::audio::resampled;
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
 
@@ -30,9 +30,7 @@ pub(crate) fn transposed(
     stretched
         .iter()
         .map(|channel| {
-            let mut resampler = Resampler::new(from as u32, RATE_PARTS as u32, 1)?;
-            let mut samples = resampler.push(std::slice::from_ref(channel))?[0].clone();
-            samples.extend_from_slice(&resampler.finish()?[0]);
+            let mut samples = resampled(channel, from as u32, RATE_PARTS as u32)?;
             samples.resize(frames, 0.0);
             Ok(samples)
         })

@@ -4,7 +4,7 @@ use super::definitions::Definitions;
 use super::diagnostic::Diagnostic;
 use super::item::{Item, Key};
 use super::parse::Cell;
-use super::types::{CRATES_MODULE, Type, roots};
+use super::types::{CRATES_MODULE, OPEN_CRATES, Type, roots};
 use super::variable::{Keeping, Variable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ impl Attempt {
     /// cells: where the compiler knows all crates, it takes an open one.
     pub fn needs_crates(&mut self, types: &BTreeMap<usize, Type>, crates: &[String]) -> bool {
         let is_known = |root: &str| {
-            ["std", "core", "alloc", "neural_composer"].contains(&root)
+            OPEN_CRATES.contains(&root)
                 || (self.definitions.has_name(root) && !crates.iter().any(|name| name == root))
         };
         let is_foreign = |ty: &Type| match ty {

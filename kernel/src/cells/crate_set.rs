@@ -2,6 +2,7 @@
 
 use super::crate_source::CrateSource;
 use super::globs::Brought;
+use super::types::OPEN_CRATES;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,7 @@ impl CrateSet {
         match self.sources.get(of_crate) {
             Some(source) => source.brought().has(name),
             // Of theirs that hide a name of the prelude, none can be used in its place.
-            None if ["std", "core", "alloc", "neural_composer"].contains(&of_crate) => false,
+            None if OPEN_CRATES.contains(&of_crate) => false,
             None => Brought::unknown().has(name),
         }
     }

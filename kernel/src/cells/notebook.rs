@@ -15,6 +15,7 @@ use super::ready::{Build, Ready};
 use super::requirement::Requirement;
 use super::settings::Settings;
 use super::source::Source;
+use super::types::OPEN_CRATES;
 use crate::activity::Activity;
 use crate::publisher::Publisher;
 use anyhow::Result;
@@ -249,13 +250,12 @@ impl Notebook {
             let Key::Text(text) = &item.key else { continue };
             let Some(name) = text.strip_prefix("extern crate ") else { continue };
             let name = name.split([' ', ';']).next().unwrap_or_default();
-            let is_known =
-                ["std", "core", "alloc", "self", "proc_macro", "test", "neural_composer"]
-                    .contains(&name)
-                    || self.crates.set().names.contains_key(name)
-                    || self.compiler.library.as_ref().is_some_and(|library| {
-                        library.shared_crates.keys().any(|known| known.replace('-', "_") == name)
-                    });
+            let is_known = OPEN_CRATES.contains(&name)
+                || ["self", "proc_macro", "test"].contains(&name)
+                || self.crates.set().names.contains_key(name)
+                || self.compiler.library.as_ref().is_some_and(|library| {
+                    library.shared_crates.keys().any(|known| known.replace('-', "_") == name)
+                });
             if !is_known {
                 self.require(name)?;
                 is_new = true;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// The module in which a cell names the crates that types may come from.
 pub const CRATES_MODULE: &str = "neural_crates";
+/// Crates that a cell reaches without a `:dep`, and whose types have open paths.
+pub const OPEN_CRATES: [&str; 4] = ["std", "core", "alloc", "neural_composer"];
 /// Modules of types that were defined anew start with this.
 pub const VERSION_PREFIX: &str = "neural_version_";
 

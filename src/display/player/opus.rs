@@ -131,10 +131,10 @@ fn stretch(
         for (place, channel) in channels.iter().enumerate() {
             let known = channel.get(start..).unwrap_or(&[]);
             let known = &known[..known.len().min(PACKET_FRAMES)];
-            let mut packet = [0; PACKET_FRAMES];
-            packet.iter_mut().zip(known).for_each(|(to, from)| *to = to_16_bits(*from));
+            let mut numbers = [0; PACKET_FRAMES];
+            numbers.iter_mut().zip(known).for_each(|(to, from)| *to = to_16_bits(*from));
             let places = samples[place..].iter_mut().step_by(channels.len());
-            places.zip(packet).for_each(|(sample, value)| *sample = value as i16);
+            places.zip(numbers).for_each(|(sample, value)| *sample = value as i16);
         }
         encoder.set_prediction_disabled(i32::from(index == packets.start));
         let length = encoder
