@@ -69,7 +69,7 @@ fn read(path: &Path, what: &str) {
     named(loaded.as_ref().map(|_| ()));
     if let Ok(model) = loaded {
         let composed = catch_unwind(AssertUnwindSafe(|| {
-            model.compose(0.5, 1, &Options::default(), &mut |_, _| ()).map(drop)
+            model.compose(0.2, 1, &Options::default(), &mut |_, _| ()).map(drop)
         }));
         assert!(composed.is_ok(), "{what}: composing panics");
     }

@@ -2,6 +2,7 @@
 
     python3 tests/run_programs.py --release --tests
     python3 tests/run_programs.py --doc --release        # and the documentation's examples
+    python3 tests/run_programs.py --quick --release      # without the programs of ENDURANCE
 
 Options are those of `cargo test`; with `--doc`, its `--doc` part is run beside the programs. A
 program runs as cargo would run it, and its output is printed when it has ended. The ones that took
@@ -22,6 +23,18 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 AT_ONCE = 3
 SECONDS_OF_LAST_RUN = CHECKOUT / "target" / "test-programs-seconds.json"
 UNKNOWN_SECONDS = 10
+# They do whole jobs again and again: killed and gone on with, stopped, signalled, on several
+# processes, on up to forty threads, with a thousand damaged models. A third of all the work, and
+# seldom what a change breaks.
+ENDURANCE = (
+    "tests/corpus_building.rs",
+    "tests/model_files.rs",
+    "tests/mpirun.rs",
+    "tests/resume_commands.rs",
+    "tests/signals.rs",
+    "tests/stop.rs",
+    "tests/threads.rs",
+)
 
 printing = threading.Lock()
 
@@ -77,10 +90,16 @@ def run(name, command, folder):
 
 def main(options):
     with_examples = "--doc" in options
-    options = [option for option in options if option != "--doc"]
+    is_quick = "--quick" in options
+    options = [option for option in options if option not in ("--doc", "--quick")]
     found = programs(options)
     if not found:
         sys.exit("the tests do not compile" if found is None else "there are no tests")
+    if unknown := [name for name in ENDURANCE if name not in found]:
+        sys.exit(f"ENDURANCE in {__file__} names what is no test program: {', '.join(unknown)}")
+    if is_quick:
+        print(f"left to the whole ./test: {', '.join(ENDURANCE)}")
+        found = {name: program for name, program in found.items() if name not in ENDURANCE}
     if with_examples:
         found["documentation"] = ["cargo", "test", "--doc", *options], CHECKOUT
     try:
