@@ -238,6 +238,16 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
             assert!(problem.contains("codes.safetensors"), "{name}: {problem}");
         }
     }
+    // Files from before octaves were kept are read; octaves that do not fit are refused.
+    let octaves = tensors["octaves.largest"].clone();
+    for (tensor, is_read) in [(None, true), (Some(octaves.narrow(0, 0, 3).unwrap()), false)] {
+        let mut tensors = tensors.clone();
+        tensors.remove("octaves.largest");
+        tensors.extend(tensor.map(|tensor| ("octaves.largest".to_owned(), tensor)));
+        std::fs::write(&path, safetensors::serialize(&tensors, Some(metadata.clone())).unwrap())
+            .unwrap();
+        assert_eq!(CodeComposer::load(&path).is_ok(), is_read);
+    }
     let mut wrong = tensors.clone();
     let codes = (tensors["song.0.codes"].ones_like().unwrap() * 1e6).unwrap();
     wrong.insert("song.0.codes".into(), codes);
@@ -360,6 +370,61 @@ fn codes_keep_two_channels_and_the_whole_band() -> Result<()> {
     Ok(())
 }
 
+/// The largest step from one sample to the next, in deviations.
+fn largest_step(samples: &[f32]) -> f32 {
+    let deviation = (samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32).sqrt();
+    samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max) / deviation
+}
+
+#[test]
+fn hiss_in_codes_stays_hiss() -> Result<()> {
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    // Nearly normal, as most noise is.
+    let mut sample = || (0..12).map(|_| random.random_range(-0.1f32..0.1)).sum();
+    let noise: Vec<f32> = (0..441_000).map(|_| sample()).collect();
+    let audio = Audio::mono(noise.clone(), 44_100)?;
+    let coded = CodedSongs::of(&[source("hiss", audio)], quick().blocks)?;
+    let (song, frames) = (&coded.songs()[0], coded.settings().frames_per_block);
+    let codes: Vec<u32> = (0..song.starts(2) / frames)
+        .flat_map(|block| song.codes_at(block * frames, 2).to_vec())
+        .collect();
+    let settings = StftSettings { hop_samples: song.hop_samples(), ..StftSettings::default() };
+    let again = GriffinLim::new(settings).seed(1).samples(&coded.magnitudes(&codes, 0)?[0])?;
+    // What is even over the bands may not become a train of clicks.
+    let (own, found) = (largest_step(&noise), largest_step(&again));
+    assert!(found < 1.2 * own, "{found} deviations, of the song {own}");
+    Ok(())
+}
+
+#[test]
+fn no_codes_are_louder_than_the_songs() -> Result<()> {
+    let audio = song("lantern-street.mp3", 5.0, 15.0).resample(44_100)?;
+    let coded = CodedSongs::of(&[source("song", audio.clone())], quick().blocks)?;
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let book = coded.codebook();
+    let codes: Vec<u32> =
+        (0..400 * book.stages()).map(|_| random.random_range(0..book.codes() as u32)).collect();
+    let power_of = |magnitudes: &[f32]| {
+        let mut most = [0.0f32; 11];
+        for frame in magnitudes.chunks_exact(1_025) {
+            let mut powers = [0.0f32; 11];
+            for (bin, magnitude) in frame.iter().enumerate() {
+                powers[bin.max(1).ilog2() as usize] += magnitude * magnitude;
+            }
+            most.iter_mut().zip(powers).for_each(|(most, power)| *most = most.max(power));
+        }
+        most
+    };
+    // Looked at everywhere: the codes' own frames are some of these, about.
+    let everywhere = StftSettings { hop_samples: 32, ..StftSettings::default() };
+    let own = power_of(&magnitudes(&audio.channels()[0], everywhere)?);
+    let found = power_of(&coded.magnitudes(&codes, 0)?[0]);
+    for (octave, (found, own)) in found.into_iter().zip(own).enumerate() {
+        assert!(found <= 1.02 * own, "octave {octave}: {found}, of the song {own}");
+    }
+    Ok(())
+}
+
 #[test]
 fn models_from_before_stereo_are_read() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
@@ -374,6 +439,7 @@ fn models_from_before_stereo_are_read() -> Result<()> {
     let mut tensors =
         candle_core::safetensors::load_buffer(&whole, &candle_core::Device::Cpu).unwrap();
     assert!(tensors.remove("bands.largest").is_some());
+    assert!(tensors.remove("octaves.largest").is_some());
     let mut metadata = unchecked::metadata(&whole);
     for text in metadata.values_mut() {
         let Ok(mut told) = serde_json::from_str::<serde_json::Value>(text) else { continue };

@@ -33,6 +33,26 @@ impl Bands {
         self.edges[self.edges.len() - 1]
     }
 
+    /// In which octave of the spectrum each band begins, counted from the lowest bin on.
+    pub fn octave_of_each(&self) -> impl Iterator<Item = usize> + '_ {
+        self.edges[..self.count()].iter().map(|first| (*first).max(1).ilog2() as usize)
+    }
+
+    /// How many octaves there are.
+    pub fn octaves(&self) -> usize {
+        self.octave_of_each().last().map_or(0, |octave| octave + 1)
+    }
+
+    /// The power of each octave, all of its bins together, for bands of these levels.
+    pub fn powers(&self, levels: impl Iterator<Item = f32>) -> Vec<f32> {
+        let mut powers = vec![0.0; self.octaves()];
+        let widths = self.edges.windows(2).map(|edges| edges[1] - edges[0]);
+        for ((level, octave), wide) in levels.zip(self.octave_of_each()).zip(widths) {
+            powers[octave] += wide as f32 * level * level;
+        }
+        powers
+    }
+
     /// For each band of a spectrum the root of its bins' mean square.
     pub fn levels<'a>(&'a self, bins: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
         self.edges.windows(2).map(|edges| match &bins[edges[0]..edges[1]] {
@@ -44,10 +64,19 @@ impl Bands {
         })
     }
 
-    /// A spectrum whose bands have these levels.
-    pub fn spread<'a>(&'a self, levels: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-        let widths = self.edges.windows(2).map(|edges| edges[1] - edges[0]);
-        widths.zip(levels).flat_map(|(wide, level)| std::iter::repeat_n(*level, wide))
+    /// Adds a spectrum whose bands have these levels to `to`; within a band its bins are to each other as
+    /// those of `grain`, a spectrum.
+    pub fn spread(&self, levels: &[f32], grain: &[f32], to: &mut Vec<f32>) {
+        for ((edges, level), of_grain) in self.edges.windows(2).zip(levels).zip(self.levels(grain))
+        {
+            match &grain[edges[0]..edges[1]] {
+                [_] => to.push(*level),
+                several if of_grain > 0.0 => {
+                    to.extend(several.iter().map(|bin| level * bin / of_grain));
+                }
+                several => to.extend(several.iter().map(|_| *level)),
+            }
+        }
     }
 }
 

@@ -3,14 +3,17 @@
 use super::along_beats::{BarPlace, Frames, PLACE_WIDTH};
 use super::bands::Bands;
 use super::codebook::Codebook;
+use super::loudest::Loudest;
 use super::settings::CodeSettings;
 use crate::audio::mix_to_mono;
 use crate::dataset::{FitSong, Gathered, Skipped, SongSource, gather, too_short, unusable};
 #[cfg(doc)]
 use crate::features::GriffinLim;
-use crate::features::{PrincipalComponents, Stft};
+use crate::features::{PrincipalComponents, Stft, StftSettings, magnitudes};
 use crate::words::counted;
 use crate::{Error, Result, interrupt};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// One song as codes.
 #[derive(Clone, Debug)]
@@ -43,9 +46,8 @@ pub struct CodedSongs {
     pub(super) settings: CodeSettings,
     pub(super) bands: Bands,
     pub(super) views: usize,
-    /// The largest compressed magnitude that the songs have in each band of each view; nothing for
-    /// models from before it was kept.
-    pub(super) largest: Option<Vec<f32>>,
+    /// Nothing for models from before it was kept.
+    pub(super) loudest: Option<Loudest>,
     pub(super) components: PrincipalComponents,
     pub(super) codebook: Codebook,
     pub(super) songs: Vec<CodedSong>,
@@ -61,6 +63,8 @@ const BLOCKS_AT_ONCE: usize = 4_096;
 const MOST_FRAMES: usize = 6_000;
 /// Frames whose spectra are held at a time.
 const FRAMES_AT_ONCE: usize = 4_096;
+/// Of the noise that wide bands are filled with: always the same.
+const GRAIN_SEED: u64 = 1;
 /// A song has at least so many blocks, about three seconds.
 const LEAST_BLOCKS: usize = 32;
 /// Frames whose loudest bin has less than this share of the song's loudest are silent: -40 dB.
@@ -96,14 +100,14 @@ impl CodedSongs {
 
         let (frames, width) = (settings.frames_per_block, components.count());
         let mut places = Vec::with_capacity(heard.len());
-        let mut largest = vec![0.0f32; looks.width()];
+        let mut loudest = Loudest::silence(views, &looks.bands);
         for song in &heard {
             // Part by part: the spectra of a whole song are many times as large as what is kept.
             let mut of_song = Vec::with_capacity(song.centres.len() * width);
             for centres in song.centres.chunks(FRAMES_AT_ONCE) {
                 let rows = looks.compressed(song, centres);
                 for row in rows.chunks_exact(looks.width()) {
-                    largest.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(*value));
+                    loudest.hear(row, &looks.bands, settings.compression.recip());
                 }
                 of_song.extend(components.project(&rows)?);
             }
@@ -139,8 +143,8 @@ impl CodedSongs {
             })
         });
         let songs = songs.collect::<Result<_>>()?;
-        let (bands, largest) = (looks.bands, Some(largest));
-        Ok(Self { songs, bands, views, largest, components, codebook, skipped, settings })
+        let (bands, loudest) = (looks.bands, Some(loudest));
+        Ok(Self { songs, bands, views, loudest, components, codebook, skipped, settings })
     }
 
     /// How songs became blocks.
@@ -196,29 +200,36 @@ impl CodedSongs {
         let power = self.settings.compression.recip();
         let (count, width) = (self.bands.count(), self.components.count());
         let frames = places.len() / width;
-        let mut views = vec![Vec::with_capacity(frames * self.bands.bins()); self.views];
+        let bins = self.bands.bins();
+        let grain = self.grain(frames, song.hop_samples)?;
+        let mut grain = grain.chunks_exact(bins);
+        let mut views = vec![Vec::with_capacity(frames * bins); self.views];
         for places in places.chunks(FRAMES_AT_ONCE * width) {
             let mut levels = self.components.restore(places)?;
-            // Where codes are put together that no song has together, their sum may be louder than
-            // anything in it, and the power makes much of little.
-            if let Some(largest) = &self.largest {
-                for frame in levels.chunks_exact_mut(largest.len()) {
-                    frame
-                        .iter_mut()
-                        .zip(largest)
-                        .for_each(|(level, most)| *level = level.min(*most));
+            for frame in levels.chunks_exact_mut(self.views * count) {
+                match &self.loudest {
+                    Some(loudest) => loudest.restrain(frame, &self.bands, power),
+                    None => frame.iter_mut().for_each(|level| *level = level.max(0.0).powf(power)),
                 }
-            }
-            for level in &mut levels {
-                *level = level.max(0.0).powf(power) * song.loudest;
+                frame.iter_mut().for_each(|level| *level *= song.loudest);
             }
             for frame in levels.chunks_exact(self.views * count) {
+                let Some(grain) = grain.next() else { break };
                 for (to, levels) in views.iter_mut().zip(frame.chunks_exact(count)) {
-                    to.extend(self.bands.spread(levels));
+                    self.bands.spread(levels, grain, to);
                 }
             }
         }
         Ok(views)
+    }
+
+    /// Magnitudes of noise, frames × bins. Where bins are put together only their level is known; what has
+    /// a smooth spectrum is a click, and what is up there (cymbals, bows, breath) is ragged as noise is.
+    fn grain(&self, frames: usize, hop_samples: usize) -> Result<Vec<f32>> {
+        let mut random = ChaCha8Rng::seed_from_u64(GRAIN_SEED);
+        let samples = frames.saturating_sub(1) * hop_samples + 1;
+        let noise: Vec<f32> = (0..samples).map(|_| random.random_range(-1.0..1.0)).collect();
+        magnitudes(&noise, StftSettings { hop_samples, ..self.settings.stft })
     }
 
     /// Length of a block of song number `song` when it is played.

@@ -4,6 +4,7 @@ mod along_beats;
 mod bands;
 mod codebook;
 mod coded_songs;
+mod loudest;
 mod settings;
 mod stored;
 

@@ -4,6 +4,7 @@ use super::along_beats::UNKNOWN_BAR;
 use super::bands::Bands;
 use super::codebook::Codebook;
 use super::coded_songs::{CodedSong, CodedSongs, STEREO_VIEWS};
+use super::loudest::Loudest;
 use super::settings::CodeSettings;
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
@@ -44,8 +45,9 @@ fn unknown_bar() -> usize {
 /// Names of the components' tensors: mean, directions, deviations.
 const COMPONENTS: [&str; 3] = ["components.mean", "components.axes", "components.deviations"];
 
-/// The name of the tensor of the bands' largest magnitudes.
+/// The names of the tensors of the bands' largest magnitudes and of the octaves' largest powers.
 const LARGEST: &str = "bands.largest";
+const LARGEST_OCTAVES: &str = "octaves.largest";
 
 fn entries_name(stage: usize) -> String {
     format!("codebook.{stage}")
@@ -79,8 +81,11 @@ impl StoredCodes {
         for (name, part) in COMPONENTS.iter().zip(blocks.components.parts()) {
             tensors.insert((*name).to_owned(), numbers(part)?);
         }
-        if let Some(largest) = &blocks.largest {
-            tensors.insert(LARGEST.to_owned(), numbers(largest)?);
+        if let Some(loudest) = &blocks.loudest {
+            tensors.insert(LARGEST.to_owned(), numbers(&loudest.bands)?);
+            if let Some(octaves) = &loudest.octaves {
+                tensors.insert(LARGEST_OCTAVES.to_owned(), numbers(octaves)?);
+            }
         }
         for (stage, entries) in blocks.codebook.entries().iter().enumerate() {
             tensors.insert(entries_name(stage), numbers(entries)?);
@@ -127,13 +132,19 @@ impl StoredCodes {
             .ok_or_else(|| unfit("the principal components"))?;
         // Files from before there were bands had none of this.
         let is_old = views == 1 && self.settings.single_bins_to_hz.is_none();
-        let largest = match tensors.contains_key(LARGEST) || !is_old {
-            true => Some(take(tensors, LARGEST)?),
+        let loudest = match tensors.contains_key(LARGEST) || !is_old {
+            true => {
+                let octaves = tensors.contains_key(LARGEST_OCTAVES);
+                let octaves = octaves.then(|| take(tensors, LARGEST_OCTAVES)).transpose()?;
+                Some(Loudest { bands: take(tensors, LARGEST)?, octaves })
+            }
             false => None,
         };
-        if largest.as_ref().is_some_and(|largest: &Vec<f32>| largest.len() != views * bands.count())
-        {
-            return Err(unfit("the bands' largest magnitudes"));
+        if let Some(Loudest { bands: largest, octaves }) = &loudest {
+            let counts = (views * bands.count(), views * bands.octaves());
+            if (largest.len(), octaves.as_ref().map_or(counts.1, Vec::len)) != counts {
+                return Err(unfit("the bands' largest magnitudes"));
+            }
         }
         // A window as long as the file says is made only once there is a number for each of its bins.
         Stft::new(self.settings.stft)?;
@@ -166,6 +177,6 @@ impl StoredCodes {
         }
         let settings = self.settings;
         let skipped = Vec::new();
-        Ok(CodedSongs { settings, bands, views, largest, components, codebook, songs, skipped })
+        Ok(CodedSongs { settings, bands, views, loudest, components, codebook, songs, skipped })
     }
 }
