@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PEERS_PYTHON=/path/to/python cargo bench --bench recurrent -- [FILTER...] [--rounds N] [--against NAME...]
-//!     [--device cpu|cuda] [--precision f32|tf32] [--batch N...] [--json]
+//!     [--device cpu|cuda] [--precision f32|tf32|bf16] [--batch N...] [--json]
 //! ```
 //!
 //! `PEERS_PYTHON` names a Python with torch and/or keras (`KERAS_PYTHON` another one for Keras, if the
@@ -15,7 +15,8 @@
 //! of all threads (the least of a round, which waiting in a loop adds to), most of all with one thread
 //! each: `RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PEERS_THREADS=1`.
 //!
-//! On a card both sides are waited for before a clock is read, and both multiply in the same precision.
+//! On a card both sides are waited for before a clock is read, and both multiply in the same precision
+//! (bf16: PyTorch's autocast; the other two have no such setting and are left out).
 //! `--batch` takes the place of a shape's own; `--json` prints a line for each contender, for programs.
 
 mod cost;
@@ -27,9 +28,9 @@ use candle_core::{DType, Tensor, Var};
 use candle_nn::rnn::{GRUConfig, LSTMConfig, RNN};
 use candle_nn::{Linear, Module, Optimizer as _, VarBuilder, VarMap};
 use cost::Cost;
-use neural_composer::model::Device;
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
+use neural_composer::model::{Device, Precision};
 use neural_composer::train::loss::mean_squared_error;
 use neural_composer::train::optimizer::{Optimizer, RmsProp, Rule};
 use neural_composer::{Error, Result};
@@ -112,16 +113,14 @@ impl Shape {
 #[derive(Clone)]
 struct Place {
     device: Device,
-    /// Whether a card may round the factors of products to TF32.
-    tf32: bool,
+    precision: Precision,
 }
 
 impl Place {
     /// What `work` costs, to the end of all that the device was told to do.
     fn cost_of(&self, work: impl FnOnce() -> Result<()>) -> Result<Cost> {
-        candle_core::cuda::set_gemm_reduced_precision_f32(self.tf32);
         Cost::of(|| {
-            work()?;
+            self.precision.during(work)?;
             Ok(self.device.candle().synchronize()?)
         })
     }
@@ -299,7 +298,7 @@ impl Peer {
             "batches": shape.batches,
             "rate": RATE,
             "device": if place.device.is_cpu() { "cpu" } else { "cuda" },
-            "tf32": place.tf32,
+            "precision": place.precision.name(),
         });
         let mut child = Command::new(python)
             .args([script, settings.to_string()])
@@ -412,7 +411,10 @@ struct Wanted {
 
 fn compare(shape: Shape, cell: Cell, wanted: &Wanted) -> Result<()> {
     let Wanted { against, place, .. } = wanted;
-    let is_wanted = |name: &str| against.is_empty() || against.iter().any(|other| other == name);
+    let is_wanted = |name: &str| {
+        let can = name == "PyTorch" || place.precision != Precision::Bf16;
+        can && (against.is_empty() || against.iter().any(|other| other == name))
+    };
     let mut contenders: Vec<(&str, Box<dyn Contender>)> =
         vec![("ours", Box::new(Ours::new(shape, cell, place)?))];
     let mut peers = vec![("PyTorch", "PEERS_PYTHON", "pytorch.py")];
@@ -446,7 +448,7 @@ fn compare(shape: Shape, cell: Cell, wanted: &Wanted) -> Result<()> {
                 "shape": shape.name,
                 "cell": cell.name(),
                 "batch": shape.batch,
-                "precision": if place.tf32 { "tf32" } else { "f32" },
+                "precision": place.precision.name(),
                 "device": place.device.to_string(),
                 "contender": name,
                 "seconds": it.median,
@@ -482,7 +484,7 @@ impl Wanted {
             filters: Vec::new(),
             against: Vec::new(),
             batches: Vec::new(),
-            place: Place { device: Device::cpu(), tf32: false },
+            place: Place { device: Device::cpu(), precision: Precision::F32 },
             json: false,
         };
         while let Some(argument) = arguments.next() {
@@ -503,11 +505,10 @@ impl Wanted {
                     wanted.against.push(value("--against", "PyTorch, Keras or candle-nn")?.0);
                 }
                 "--device" => wanted.place.device = value("--device", "cpu or cuda")?.0.parse()?,
-                "--precision" => match value("--precision", "f32 or tf32")? {
-                    (found, _) if found == "f32" => wanted.place.tf32 = false,
-                    (found, _) if found == "tf32" => wanted.place.tf32 = true,
-                    (_, wrong) => return Err(wrong),
-                },
+                "--precision" => {
+                    wanted.place.precision =
+                        value("--precision", "f32, tf32 or bf16")?.0.parse()?;
+                }
                 _ => wanted.filters.push(argument),
             }
         }

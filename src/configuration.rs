@@ -2,7 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::generate::{BlockLearning, CodeLearning, GrainLearning, Learning};
-use crate::model::{Activation, Device, LayerConfig, ModelKind, NetworkConfig};
+use crate::model::{Activation, Device, LayerConfig, ModelKind, NetworkConfig, Precision};
 use crate::processes::Processes;
 use crate::recipe::Recipe;
 use crate::train::loss::Loss;
@@ -52,6 +52,8 @@ pub struct Configuration {
     pub truncate: Option<usize>,
     /// What is computed again to save memory, for blocks.
     pub recompute: Recompute,
+    /// With how many bits large products are computed, for blocks. Usual: f32.
+    pub precision: Precision,
     /// The recurrent layers, first to last, for blocks. Usual: the recipe's.
     pub layers: Option<Vec<LayerConfig>>,
     /// What follows the dense layer in front, for blocks.
@@ -111,6 +113,7 @@ impl Configuration {
             scheduled_sampling: None,
             truncate: None,
             recompute: Recompute::NOTHING,
+            precision: Precision::F32,
             layers: None,
             dense_activation: Activation::Linear,
             recurrent_input: false,
@@ -222,6 +225,7 @@ impl Configuration {
             self.scheduled_sampling.unwrap_or(training.scheduled_sampling);
         training.truncate_steps = self.truncate;
         training.recompute = self.recompute;
+        training.precision = self.precision;
         training
     }
 

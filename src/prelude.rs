@@ -10,7 +10,7 @@ pub use crate::evaluate::{Judgement, Similarity, judge, similarity};
 pub use crate::features::{Blocks, Key, Normaliser, Spectrogram, SpectrumLayout, StftSettings};
 pub use crate::generate::{CodeComposer, GrainComposer, GrainOptions, Model, Opening, Piece, Seed};
 pub use crate::model::{
-    Activation, Device, LayerConfig, Network, NetworkConfig, gru, lstm, simple_rnn,
+    Activation, Device, LayerConfig, Network, NetworkConfig, Precision, gru, lstm, simple_rnn,
 };
 pub use crate::notebook::{Listening, Verdict};
 pub use crate::recipe::Recipe;

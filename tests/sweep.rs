@@ -93,8 +93,10 @@ fn a_grid_is_every_combination_and_a_signature_all_that_changes_the_result() {
     assert_eq!(own.iter().collect::<HashSet<_>>().len(), 12);
     assert_eq!(own, signatures(PLAN, path));
     // The usual said aloud, the same layers in other words, another name for the song.
-    let aloud = PLAN
-        .replace("epochs", "seed = 1\noptimizer = \"rmsprop\"\nschedule = \"constant\"\nepochs");
+    let aloud = PLAN.replace(
+        "epochs",
+        "seed = 1\noptimizer = \"rmsprop\"\nschedule = \"constant\"\nprecision = \"f32\"\nepochs",
+    );
     assert_eq!(own, signatures(&aloud, path));
     let layers =
         "songs = \"song.wav\"\nepochs = 3\nbatch = 2\n[grid]\nlayers = [\"gru:8\", \"1*lstm:12\"]";
@@ -110,6 +112,7 @@ fn a_grid_is_every_combination_and_a_signature_all_that_changes_the_result() {
         PLAN.replace("epochs = 3", "epochs = 3\nseed = 2"),
         PLAN.replace("epochs = 3", "epochs = 3\nvalidation = 0.2"),
         PLAN.replace("epochs = 3", "epochs = 3\ncompare = \"mae\""),
+        PLAN.replace("epochs = 3", "epochs = 3\nprecision = \"bf16\""),
         PLAN.replace("\"song.wav\"", "[\"song.wav\", \"b.wav\"]"),
     ];
     let mut all: HashSet<String> = own.into_iter().collect();

@@ -10,8 +10,8 @@ SHAPES = ["wide-batch", "course-1-layer", "course-3-layers"]
 CELLS = ["lstm", "gru", "simple-rnn"]
 BATCHES = [32, 5, 64, 256]
 SECONDS_OF_A_ROW = 120
-# A card's own other way to multiply; a CPU has one.
-PRECISIONS = {"cuda": ["f32", "tf32"], "cpu": ["f32"]}
+# A card's own other ways to multiply; a CPU has one.
+PRECISIONS = {"cuda": ["f32", "tf32", "bf16"], "cpu": ["f32"]}
 
 
 def one_row(programs, device, peers, shape, cell, batch, precision):

@@ -29,7 +29,7 @@ def main():
         torch.set_num_threads(int(threads))
     device = torch.device(s["device"])
     # Both have switches of their own, and other defaults.
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = s["tf32"]
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = s["precision"] == "tf32"
     network = Network(s["kind"], s["features"], s["dense_in"], s["hidden"], s["layers"]).to(device)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=s["rate"])
     shape = (s["batch"], s["steps"], s["features"])
@@ -45,7 +45,8 @@ def main():
         start, processor = time.perf_counter(), time.process_time()
         for _ in range(s["batches"]):
             optimizer.zero_grad()
-            loss = torch.nn.functional.mse_loss(network(inputs), targets)
+            with torch.autocast(device.type, torch.bfloat16, enabled=s["precision"] == "bf16"):
+                loss = torch.nn.functional.mse_loss(network(inputs), targets)
             loss.backward()
             optimizer.step()
         wait()

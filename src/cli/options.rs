@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use neural_composer::configuration::{self, Configuration};
 use neural_composer::display::Output;
 use neural_composer::generate::{Learned, Model};
-use neural_composer::model::{Activation, Device, LayerConfig, ModelKind};
+use neural_composer::model::{Activation, Device, LayerConfig, ModelKind, Precision};
 use neural_composer::notebook::LiveTraining;
 use neural_composer::processes::Processes;
 use neural_composer::recipe::Recipe;
@@ -86,6 +86,10 @@ pub struct TrainingOptions {
     /// The same over time: so many steps at a time (blocks)
     #[arg(long, value_name = "STEPS")]
     recompute_steps: Option<usize>,
+    /// With how many bits large products are computed: f32, tf32 or bf16, for CUDA cards; the CPU rounds
+    /// in the same way (blocks)
+    #[arg(long, default_value = "f32", value_name = "f32|tf32|bf16")]
+    precision: Precision,
     /// Recurrent layers, first to last, as KIND:UNITS, with :norm and :residual for deep stacks and
     /// N* for N alike: lstm:512,gru:256 or 24*lstm:512:norm:residual (blocks)
     #[arg(long)]
@@ -221,6 +225,7 @@ impl TrainingOptions {
             scheduled_sampling: self.scheduled_sampling,
             truncate: self.truncate,
             recompute: Recompute { layers: self.recompute_layers, steps: self.recompute_steps },
+            precision: self.precision,
             layers: self.layers.as_ref().map(|stack| stack.0.clone()),
             dense_activation: self.dense_activation,
             recurrent_input: self.recurrent_input,

@@ -9,13 +9,14 @@
 
 use half::bf16;
 use rayon::prelude::*;
+use std::borrow::Cow;
 
-use super::Real;
 use super::lanes::Lanes;
 use super::matrix::{Into, Matrix};
 use super::panels::{PANEL, Rows, each_run, panels_len};
 use super::product::product;
 use super::scratch::Scratch;
+use super::{Precision, Real};
 
 /// Up to this many rows the matrix is best read as it lies.
 pub const FEW: usize = 8;
@@ -39,6 +40,21 @@ impl<'a, T> Stored<'a, T> {
         match self {
             Self::Full(values) => values.len(),
             Self::Rounded(values) => values.len(),
+        }
+    }
+
+    /// The values as a product of another precision than their own reads them.
+    pub fn read(self, precision: Precision) -> Option<Vec<T>>
+    where
+        T: Real,
+    {
+        match self {
+            Self::Full(values) => match precision.read(values) {
+                Cow::Owned(read) => Some(read),
+                Cow::Borrowed(_) => None,
+            },
+            // Rounded already.
+            Self::Rounded(_) => None,
         }
     }
 

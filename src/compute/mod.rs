@@ -21,6 +21,7 @@ pub mod matrix;
 mod ordering;
 pub mod panels;
 mod pool;
+mod precision;
 pub mod product;
 mod real;
 pub mod scratch;
@@ -28,6 +29,7 @@ pub mod storage;
 
 pub use device::Device;
 pub use devices::{DeviceFacts, Devices};
+pub use precision::Precision;
 pub use real::Real;
 
 /// Why no card can be used, if it is for one of CUDA's libraries; elsewhere a program that is built for

@@ -5,7 +5,8 @@ use candle_core::{
 };
 
 use super::gradients;
-use crate::compute::few_rows::{repeated, transposed};
+use crate::compute::Precision;
+use crate::compute::few_rows::{Stored, repeated, transposed};
 use crate::compute::lanes::Lanes;
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::{add_column_sums, product};
@@ -113,7 +114,7 @@ impl Dense {
     }
 
     fn fused<T: Lanes>(&self, input: &Tensor) -> Result<Tensor> {
-        let operation = Product::<T>(std::marker::PhantomData);
+        let operation = Product::<T>(Precision::current(), std::marker::PhantomData);
         let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);
         Ok(input.contiguous()?.apply_op3(&weight, &bias, operation)?)
     }
@@ -126,7 +127,8 @@ pub(crate) fn composed(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -
     shape.pop();
     let rows = shape.iter().product::<usize>();
     shape.push(outputs);
-    let product = input.reshape((rows, inputs))?.matmul(&weight.t()?)?;
+    let precision = Precision::current();
+    let product = product_in(precision, &input.reshape((rows, inputs))?, &weight.t()?)?;
     let output = match bias {
         Some(bias) => product.broadcast_add(bias)?,
         None => product,
@@ -134,8 +136,21 @@ pub(crate) fn composed(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -
     Ok(output.reshape(shape)?)
 }
 
+/// A product with Candle's own operations. (`Tf32` is a switch of theirs.)
+pub(crate) fn product_in(
+    precision: Precision,
+    left: &Tensor,
+    right: &Tensor,
+) -> CandleResult<Tensor> {
+    if precision == Precision::Bf16 && left.dtype() == DType::F32 {
+        let product = left.to_dtype(DType::BF16)?.matmul(&right.to_dtype(DType::BF16)?)?;
+        return product.to_dtype(DType::F32);
+    }
+    left.matmul(right)
+}
+
 /// The layer as one operation: no transposed copies, one matrix product for each gradient.
-struct Product<T>(std::marker::PhantomData<T>);
+struct Product<T>(Precision, std::marker::PhantomData<T>);
 
 impl<T: Lanes> CustomOp3 for Product<T> {
     fn name(&self) -> &'static str {
@@ -152,11 +167,13 @@ impl<T: Lanes> CustomOp3 for Product<T> {
         bias_layout: &Layout,
     ) -> CandleResult<(CpuStorage, Shape)> {
         let (outputs, inputs) = weight_layout.shape().dims2()?;
-        let input: &[T] = values(input, input_layout)?;
+        let input = self.0.read(values::<T>(input, input_layout)?);
         let rows = input.len() / inputs;
         let mut output = repeated::<T>(values(bias, bias_layout)?, rows);
         let weight = stored(weight, weight_layout)?;
-        transposed(&mut output, outputs, input, rows, weight, Into::Add);
+        let read = weight.read(self.0);
+        let weight = read.as_ref().map_or(weight, |values| Stored::Full(values));
+        transposed(&mut output, outputs, &input, rows, weight, Into::Add);
         let mut shape = input_layout.dims().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = outputs;
@@ -176,10 +193,12 @@ impl<T: Lanes> CustomOp3 for Product<T> {
         let rows = input.elem_count() / inputs;
         let gradient = gradient.contiguous()?;
         with_values::<T, _>(&gradient, |gradient| {
-            let gradient_matrix = Matrix::new(gradient, rows, outputs);
+            let read = self.0.read(gradient);
+            let gradient_matrix = Matrix::new(&read, rows, outputs);
             let d_weight = with_values(input, |input| {
+                let input = self.0.read(input);
                 gradients::compute(weight, |values, into| {
-                    let input = Matrix::new(input, rows, inputs);
+                    let input = Matrix::new(&input, rows, inputs);
                     product(values, inputs, gradient_matrix.t(), input, into);
                 })
             })?;
@@ -192,7 +211,8 @@ impl<T: Lanes> CustomOp3 for Product<T> {
             let d_input = if input.track_op() {
                 let mut d_input = vec![T::ZERO; input.elem_count()];
                 with_values(weight, |weight| {
-                    let weight = Matrix::new(weight, outputs, inputs);
+                    let weight = self.0.read(weight);
+                    let weight = Matrix::new(&weight, outputs, inputs);
                     product(&mut d_input, inputs, gradient_matrix, weight, Into::Overwrite);
                     Ok(())
                 })?;

@@ -18,7 +18,7 @@ pub mod recurrent;
 mod tensor_file;
 mod updates;
 
-pub use crate::compute::{Device, DeviceFacts, Devices};
+pub use crate::compute::{Device, DeviceFacts, Devices, Precision};
 pub use activation::Activation;
 pub use code_network::{CodeNetwork, CodeNetworkConfig};
 pub use config::{LayerConfig, NetworkConfig, gru, lstm, simple_rnn};

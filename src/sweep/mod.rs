@@ -29,7 +29,7 @@
 //!
 //! Settings have the names and the values of the options of `neural-composer train`: `settings`,
 //! `epochs`, `steps`, `batch`, `learning-rate`, `schedule`, `optimizer`, `loss`, `dropout`,
-//! `scheduled-sampling`, `truncate`, `recompute-layers`, `recompute-steps`, `layers`,
+//! `scheduled-sampling`, `truncate`, `recompute-layers`, `recompute-steps`, `precision`, `layers`,
 //! `dense-activation`, `recurrent-input`, `validation`, `patience`, `seed`. In place of `layers`, `cell`,
 //! `depth` and `units` say a stack of equal layers, so that each of the three can be varied alone.
 //!

@@ -40,7 +40,7 @@ const fn setting(name: &'static str, takes: Takes, models: &'static [ModelKind])
 }
 
 /// All of them.
-pub(super) static SETTINGS: [Setting; 22] = [
+pub(super) static SETTINGS: [Setting; 23] = [
     setting("settings", Takes::Text, BLOCKS),
     setting("epochs", Takes::Count, BLOCKS),
     setting("steps", Takes::Count, DRAWN),
@@ -54,6 +54,7 @@ pub(super) static SETTINGS: [Setting; 22] = [
     setting("truncate", Takes::Count, BLOCKS),
     setting("recompute-layers", Takes::Flag, BLOCKS),
     setting("recompute-steps", Takes::Count, BLOCKS),
+    setting("precision", Takes::Text, BLOCKS),
     setting("layers", Takes::Text, BLOCKS),
     setting("cell", Takes::Text, BLOCKS),
     setting("depth", Takes::Count, BLOCKS),
@@ -195,6 +196,7 @@ impl Draft {
             ("recompute-steps", value) => {
                 setting.recompute.steps = Some(count("recompute.steps", value)?);
             }
+            ("precision", Value::Text(text)) => setting.precision = text.parse()?,
             ("layers", Value::Text(text)) => setting.layers = Some(layers(text)?),
             ("cell", Value::Text(text)) => self.stack.cell = Some(text.clone()),
             ("depth", value) => self.stack.depth = Some(count("depth", value)?),

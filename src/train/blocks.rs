@@ -138,6 +138,34 @@ impl<'a> NextBlock<'a> {
         let from = place.batch * size;
         &self.training[from..(from + size).min(self.training.len())]
     }
+
+    fn learn_batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+        let sequences = self.sequences_of(place).len();
+        let Share { rows, weight } = self.settings.processes.share(sequences);
+        let first = rows.start;
+        let device = self.network.device().candle();
+        let batch = self.ahead.batch(&self.training, place.batch, device)?;
+        self.backpropagation.tell(steps.taker());
+        let own_share = self.settings.scheduled_sampling * place.done;
+        let mut random = place.random(self.settings.seed);
+        let inputs = feedback::inputs(self.network, &batch, own_share, first, &mut random)?;
+        let all = inputs.dim(1)?;
+        let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0, weight };
+        let (mut state, mut loss) = (None, 0.);
+        for part in whole.split(self.settings.truncate_steps)? {
+            let dropout = self.dropout.at_update(self.network.updates() as u64).at_sequence(first);
+            let outcome = self.backpropagation.run(&part, state, &dropout)?;
+            let (gradients, of_part) = steps.add_up(outcome.gradients, outcome.loss)?;
+            if !of_part.is_finite() {
+                // Nothing changes: what made it so can be found.
+                return Ok((of_part, sequences));
+            }
+            steps.step(&gradients)?;
+            loss += of_part * part.steps() as f64 / all as f64;
+            state = Some(outcome.state);
+        }
+        Ok((loss, sequences))
+    }
 }
 
 impl Objective for NextBlock<'_> {
@@ -167,31 +195,7 @@ impl Objective for NextBlock<'_> {
 
     /// One optimizer step, or one for each run of steps that gradients go back through.
     fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
-        let sequences = self.sequences_of(place).len();
-        let Share { rows, weight } = self.settings.processes.share(sequences);
-        let first = rows.start;
-        let device = self.network.device().candle();
-        let batch = self.ahead.batch(&self.training, place.batch, device)?;
-        self.backpropagation.tell(steps.taker());
-        let own_share = self.settings.scheduled_sampling * place.done;
-        let mut random = place.random(self.settings.seed);
-        let inputs = feedback::inputs(self.network, &batch, own_share, first, &mut random)?;
-        let all = inputs.dim(1)?;
-        let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0, weight };
-        let (mut state, mut loss) = (None, 0.);
-        for part in whole.split(self.settings.truncate_steps)? {
-            let dropout = self.dropout.at_update(self.network.updates() as u64).at_sequence(first);
-            let outcome = self.backpropagation.run(&part, state, &dropout)?;
-            let (gradients, of_part) = steps.add_up(outcome.gradients, outcome.loss)?;
-            if !of_part.is_finite() {
-                // Nothing changes: what made it so can be found.
-                return Ok((of_part, sequences));
-            }
-            steps.step(&gradients)?;
-            loss += of_part * part.steps() as f64 / all as f64;
-            state = Some(outcome.state);
-        }
-        Ok((loss, sequences))
+        self.settings.precision.during(|| self.learn_batch(place, steps))
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {

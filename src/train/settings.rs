@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::schedule::Schedule;
 use super::{Checkpoints, Recompute};
 use crate::dataset::Dataset;
-use crate::model::{Dropout, ModelKind};
+use crate::model::{Dropout, ModelKind, Precision};
 use crate::processes::Processes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,9 @@ pub struct Training {
     pub truncate_steps: Option<usize>,
     /// What is computed again on the way back to save memory.
     pub recompute: Recompute,
+    /// With how many bits large products are computed; validation has all of them. Usual: f32.
+    #[serde(default, skip_serializing_if = "Precision::is_full")]
+    pub precision: Precision,
     /// Decides the order of the sequences.
     pub seed: u64,
     /// The share of sequences kept aside to measure what was not trained on, from 0 to below 1.
@@ -94,6 +97,7 @@ impl Training {
             scheduled_sampling: 0.0,
             truncate_steps: None,
             recompute: Recompute::NOTHING,
+            precision: Precision::F32,
             seed: 1,
             validation: 0.0,
             patience: None,
@@ -161,6 +165,12 @@ impl Training {
     /// Sets [`recompute`](Self::recompute).
     pub fn recompute(mut self, recompute: Recompute) -> Self {
         self.recompute = recompute;
+        self
+    }
+
+    /// Sets [`precision`](Self::precision).
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 

@@ -64,6 +64,7 @@ fn table() -> Vec<(&'static str, &'static str, Takes)> {
             ("--truncate", Values(WHOLE, BLOCKS)),
             ("--recompute-layers", Nothing),
             ("--recompute-steps", Values(WHOLE, BLOCKS)),
+            ("--precision", Values(&["", "f16", "F32", "16"], BLOCKS)),
             ("--layers", Values(LAYERS, BLOCKS)),
             ("--dense-activation", Values(&["", "sin", "1"], BLOCKS)),
             ("--recurrent-input", Nothing),

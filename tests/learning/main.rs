@@ -7,6 +7,7 @@ mod dataset;
 mod losses;
 mod network;
 mod optimizer;
+mod precision;
 mod runs;
 mod settings;
 mod weight_exchange;

@@ -27,8 +27,10 @@ use super::gates::Gates;
 use super::weights::Weights;
 use super::{Cell, State, composed};
 use crate::Result;
+use crate::compute::Precision;
 use crate::compute::card::{Kernels, address, farthest, pointer};
 use crate::compute::lock::lock;
+use crate::model::dense::product_in;
 
 static KERNELS: Kernels = Kernels::new(
     "neural-composer-recurrent",
@@ -151,7 +153,8 @@ pub fn forward(
     }
     let gates = Gates { cell: weights.cell, hidden: weights.units() };
     let Some(plan) = Plan::on(card, gates, input.dim(0)?)? else { return Ok(None) };
-    let trial = || difference(weights.cell, input.device());
+    // In all bits, whatever precision holds: only then are they near.
+    let trial = || Precision::F32.during(|| difference(weights.cell, input.device()));
     if !KERNELS.are_right(card, weights.cell.name(), NEAR, trial) {
         return Ok(None);
     }
@@ -186,7 +189,8 @@ fn run(weights: &Weights, input: &Tensor, state: &State, plan: Plan) -> Result<(
     let (before, weight_hh) = (before.contiguous()?, weights.weight_hh.contiguous()?);
     let initial = initial.contiguous()?;
     let tracked = [&before, &weight_hh, &initial].iter().any(|tensor| tensor.track_op());
-    let sequence = Sequence { gates, plan, tracked, after: Mutex::new(None) };
+    let precision = Precision::current();
+    let sequence = Sequence { gates, plan, precision, tracked, after: Mutex::new(None) };
     // (1, batch, steps, units), of an LSTM (2, …): the cell values come second.
     let both = before.apply_op3(&weight_hh, &initial, sequence)?;
     let part = |at: usize| both.narrow(0, at, 1)?.squeeze(0);
@@ -246,6 +250,8 @@ fn difference(cell: Cell, device: &Device) -> Result<f32> {
 struct Sequence {
     gates: Gates,
     plan: Plan,
+    /// Of the weights' gradients.
+    precision: Precision,
     /// Whether anybody may ask for gradients.
     tracked: bool,
     /// The gates after, for the way back.
@@ -456,7 +462,8 @@ impl CustomOp3 for Sequence {
         };
         let fed = of_gates.narrow(2, self.gates.hidden_start(), width)?;
         let fed = fed.reshape((batch * steps, width))?;
-        let of_weight = fed.t()?.matmul(&previous.reshape((batch * steps, units))?)?;
+        let previous = previous.reshape((batch * steps, units))?;
+        let of_weight = product_in(self.precision, &fed.t()?, &previous)?;
         Ok((Some(of_gates), Some(of_weight), Some(of_initial)))
     }
 }

@@ -23,7 +23,6 @@ use super::gates::Gates;
 use super::sequence::{self, Extent, Initial, Upstream};
 use super::weights::Weights;
 use crate::Result;
-use crate::compute::Real;
 use crate::compute::few_rows::{Stored, transposed};
 use crate::compute::lanes::Lanes;
 use crate::compute::lock::lock;
@@ -31,6 +30,7 @@ use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::{add_column_sums, product};
 use crate::compute::scratch::Scratch;
 use crate::compute::storage::{values, with_stored, with_values};
+use crate::compute::{Precision, Real};
 use crate::model::gradients;
 
 /// Runs a layer over `input`, of shape (batch, steps, input size), from `state`.
@@ -51,6 +51,7 @@ pub fn forward<T: Lanes>(
     };
     let tracked = [&input, &weight_ih, &weight_hh, &biases, &initial].iter().any(|t| t.track_op());
     let run = Arc::new(Run::<T> {
+        precision: Precision::current(),
         extent: Extent { gates, batch, steps },
         weight_ih: weight_ih.clone(),
         weight_hh: weight_hh.clone(),
@@ -72,6 +73,7 @@ pub fn forward<T: Lanes>(
 /// What the operations of one run over one input share.
 #[derive(Debug)]
 struct Run<T: Real> {
+    precision: Precision,
     extent: Extent,
     weight_ih: Tensor,
     weight_hh: Tensor,
@@ -318,9 +320,12 @@ impl<T: Lanes> Run<T> {
         let (row, rows) = (layout.row(), self.rows());
         let mut gates = Scratch::new(row * rows);
         let width = input.len() / rows;
+        let input = self.precision.read(input);
+        let read = weight_ih.read(self.precision);
+        let weight_ih = read.as_ref().map_or(weight_ih, |values| Stored::Full(values));
         for (start, first, count) in layout.input_parts() {
             let weight = weight_ih.part(first * width, count * width);
-            transposed(&mut gates[start..], row, input, rows, weight, Into::Overwrite);
+            transposed(&mut gates[start..], row, &input, rows, weight, Into::Overwrite);
         }
         gates
     }
@@ -329,6 +334,7 @@ impl<T: Lanes> Run<T> {
         let (layout, rows) = (self.extent.gates, self.rows());
         let (row, width) = (layout.row(), size / rows);
         let mut gradient = vec![T::ZERO; size];
+        let (weight_ih, d_gates) = (self.precision.read(weight_ih), self.precision.read(d_gates));
         let mut into = Into::Overwrite;
         for (start, first, count) in layout.input_parts() {
             let weight = Matrix::new(&weight_ih[first * width..][..count * width], count, width);
@@ -342,10 +348,11 @@ impl<T: Lanes> Run<T> {
     fn weight_ih_gradient(&self, input: &[T], d_gates: &[T]) -> CandleResult<Option<Tensor>> {
         let (layout, rows) = (self.extent.gates, self.rows());
         let width = input.len() / rows;
+        let (input, d_gates) = (self.precision.read(input), self.precision.read(d_gates));
         gradients::compute(&self.weight_ih, |gradient, into| {
             for (start, first, count) in layout.input_parts() {
                 let d_part = Matrix::strided(&d_gates[start..], rows, count, layout.row());
-                let input = Matrix::new(input, rows, width);
+                let input = Matrix::new(&input, rows, width);
                 product(&mut gradient[first * width..], width, d_part.t(), input, into);
             }
         })
@@ -353,10 +360,11 @@ impl<T: Lanes> Run<T> {
 
     fn weight_hh_gradient(&self, previous: &[T], d_gates: &[T]) -> CandleResult<Option<Tensor>> {
         let (layout, rows) = (self.extent.gates, self.rows());
+        let (previous, d_gates) = (self.precision.read(previous), self.precision.read(d_gates));
         gradients::compute(&self.weight_hh, |gradient, into| {
             let d_part = &d_gates[layout.hidden_start()..];
             let d_part = Matrix::strided(d_part, rows, layout.weight_rows(), layout.row());
-            let previous = Matrix::new(previous, rows, layout.hidden);
+            let previous = Matrix::new(&previous, rows, layout.hidden);
             product(gradient, layout.hidden, d_part.t(), previous, into);
         })
     }

@@ -26,7 +26,7 @@ const FREE: [&str; 3] = ["epochs", "steps", "recompute"];
 /// Parts of a schedule that follow from how long.
 const COUNTS: [&str; 3] = ["steps", "warm_up", "every"];
 /// Names of what has to be the same, as errors and the command line know them.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "batch_size",
     "clip_norm",
     "dataset",
@@ -37,6 +37,7 @@ const NAMES: [&str; 19] = [
     "network",
     "noise",
     "patience",
+    "precision",
     "rule",
     "schedule",
     "scheduled_sampling",
