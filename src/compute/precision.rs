@@ -61,8 +61,8 @@ impl Precision {
     /// Does `work`, whose layers compute their products in this precision, forwards and backwards: the
     /// dense layers', the recurrent layers' input's, and those of all weights' gradients.
     ///
-    /// For a training loop of one's own; it holds for this thread. (On a card, `Tf32` is a switch of
-    /// Candle's that holds for the whole program meanwhile.)
+    /// For a training loop of one's own; it holds for this thread. (On a card, whether it is `Tf32` is a
+    /// switch of Candle's, which holds for the whole program meanwhile.)
     ///
     /// ```
     /// use candle_core::{Device, Tensor};
@@ -127,9 +127,7 @@ impl Before {
             tf32: candle_core::cuda::gemm_reduced_precision_f32(),
         };
         #[cfg(feature = "cuda")]
-        if precision == Precision::Tf32 {
-            candle_core::cuda::set_gemm_reduced_precision_f32(true);
-        }
+        candle_core::cuda::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
         before
     }
 }
