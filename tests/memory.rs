@@ -3,7 +3,7 @@
 use neural_composer::audio::Audio;
 use neural_composer::dataset::{Dataset, DatasetSettings};
 use neural_composer::features::{Blocks, SpectrumLayout};
-use neural_composer::model::{Device, Network, NetworkConfig, gru, lstm, simple_rnn};
+use neural_composer::model::{Device, Network, NetworkConfig, Precision, gru, lstm, simple_rnn};
 use neural_composer::train::loss::Loss;
 use neural_composer::train::memory::{self, Alternative, MemoryEstimate, alternatives};
 use neural_composer::train::optimizer::{AdamW, Rule, Sgd};
@@ -34,6 +34,7 @@ fn cases() -> Vec<Case> {
     let runs = |steps| Recompute { layers: false, steps: Some(steps) };
     vec![
         case("wide", &wide, 4, training(2)),
+        case("wide, fewer bits", &wide, 4, training(2).precision(Precision::Bf16)),
         case("wide, many sequences", &wide, 2, training(24).rule(adam)),
         case("wide, plain", &wide, 4, training(1).rule(Rule::Sgd(Sgd::default()))),
         case("long", &long, 200, training(32)),
@@ -41,7 +42,9 @@ fn cases() -> Vec<Case> {
         case("long, in runs", &long, 200, training(32).recompute(runs(40))),
         case("long, truncated", &long, 200, training(32).truncate(50)),
         case("deep", &deep, 200, training(32).dropout(0.2)),
+        case("deep, fewer bits", &deep, 200, training(32).precision(Precision::Tf32)),
         case("broad", &broad, 40, training(20)),
+        case("broad, fewer bits", &broad, 40, training(20).precision(Precision::Bf16)),
         case("broad, heard", &broad, 40, training(20).loss(Loss::Spectral { weight: 1. })),
         case("broad, own output", &broad, 40, training(20).scheduled_sampling(0.5)),
     ]

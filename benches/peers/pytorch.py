@@ -29,7 +29,9 @@ def main():
         torch.set_num_threads(int(threads))
     device = torch.device(s["device"])
     # Both have switches of their own, and other defaults.
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = s["precision"] == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = (
+        s["precision"] == "tf32"
+    )
     network = Network(s["kind"], s["features"], s["dense_in"], s["hidden"], s["layers"]).to(device)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=s["rate"])
     shape = (s["batch"], s["steps"], s["features"])

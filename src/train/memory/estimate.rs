@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::memory::gigabytes;
-use crate::model::{Activation, LayerConfig, NetworkConfig};
+use crate::model::{Activation, LayerConfig, NetworkConfig, Precision};
 use crate::train::Training;
 use crate::train::loss::Loss;
 
@@ -166,7 +166,7 @@ impl<'a> Numbers<'a> {
         let runs = self.pieces > 1 || self.settings.truncate_steps.is_some();
         let copied = if runs { self.config.input_width() as u64 + width } else { 0 };
         let on_the_way = self.rows * (of_rows + copied) + self.states() + self.copied_weights();
-        on_the_way.max(self.predictions())
+        on_the_way.max(self.predictions()) + self.rounded()
     }
 
     /// (width of the input, units) of every layer.
@@ -202,6 +202,28 @@ impl<'a> Numbers<'a> {
     fn states(&self) -> u64 {
         let of_layers: u64 = self.config.layers.iter().map(|layer| layer.units as u64).sum();
         2 * of_layers * self.batch * self.pieces
+    }
+
+    /// What products of fewer bits read: on a card all of it is kept in half as many bits for the way back,
+    /// on the CPU the numbers of one product at a time.
+    fn rounded(&self) -> u64 {
+        if self.settings.precision == Precision::F32 {
+            return 0;
+        }
+        let (width, input) = (self.config.width as u64, self.config.input_width() as u64);
+        let dense = self.config.dense_units as u64;
+        let of_layers = self.widths().zip(&self.config.layers).map(|((input, units), layer)| {
+            let gates = units * layer.cell.gates() as u64;
+            (input, gates)
+        });
+        let last = self.config.layers.last().map_or(dense, |layer| layer.units as u64);
+        let products: Vec<(u64, u64)> =
+            [(input, dense), (last, width)].into_iter().chain(of_layers).collect();
+        // Its weight, what goes into it and what its gradient is made of.
+        let numbers = |(from, to): &(u64, u64)| from * to + self.rows * (from + to);
+        let all: u64 = products.iter().map(numbers).sum();
+        let largest = products.iter().map(numbers).max().unwrap_or(0);
+        largest.max(all / 2)
     }
 
     /// A recurrent weight in another order, for as long as its layer runs.
