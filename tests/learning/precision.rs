@@ -108,5 +108,6 @@ fn a_training_goes_on_in_its_own_precision_only() {
     let mut network = Network::new(config, &data, 3, &Device::cpu()).unwrap();
     let other = Training { precision: Precision::F32, epochs: 3, ..resumed };
     let refused = train::run(&mut network, &data, &other, &mut Silent).unwrap_err().to_string();
-    assert!(refused.contains("precision") && refused.contains("bf16"), "{refused}");
+    assert!(refused.starts_with("precision: expected bf16"), "{refused}");
+    assert!(refused.ends_with("found f32"), "{refused}");
 }

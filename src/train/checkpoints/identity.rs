@@ -25,6 +25,8 @@ pub(in crate::train) struct Identity {
 const FREE: [&str; 3] = ["epochs", "steps", "recompute"];
 /// Parts of a schedule that follow from how long.
 const COUNTS: [&str; 3] = ["steps", "warm_up", "every"];
+/// Settings that are written down only where they are not the usual, which is this.
+const UNSAID: [(&str, &str); 1] = [("precision", "f32")];
 /// Names of what has to be the same, as errors and the command line know them.
 const NAMES: [&str; 20] = [
     "batch_size",
@@ -119,7 +121,8 @@ impl Identity {
             let mut names: Vec<&String> = own.keys().chain(others.keys()).collect();
             names.sort_by_key(|name| (name.as_str() != "model", name.as_str() == "data", *name));
             let name = names.into_iter().find(|name| own.get(*name) != others.get(*name))?;
-            let words = |value: Option<&Value>| value.map_or("nothing".to_owned(), said);
+            let unsaid = UNSAID.into_iter().find(|(of, _)| of == name).map_or("nothing", |it| it.1);
+            let words = |value: Option<&Value>| value.map_or(unsaid.to_owned(), said);
             Some((name.clone(), words(own.get(name)), words(others.get(name))))
         })
     }
