@@ -259,15 +259,20 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
     Ok(())
 }
 
+/// The first song as its own codes, block after block, and what it is played with.
+fn own_codes(coded: &CodedSongs) -> (Vec<u32>, StftSettings) {
+    let (song, frames) = (&coded.songs()[0], coded.settings().frames_per_block);
+    let stages = coded.codebook().stages();
+    let blocks = 0..song.starts(stages).div_ceil(frames);
+    let codes = blocks.flat_map(|block| song.codes_at(block * frames, stages).to_vec()).collect();
+    (codes, StftSettings { hop_samples: song.hop_samples(), ..StftSettings::default() })
+}
+
 #[test]
 fn codes_keep_what_a_song_sounds_like() -> Result<()> {
     let audio = song("prelude.mp3", 5.0, 25.0);
     let blocks = CodedSongs::of(&[source("song", audio.clone())], quick().blocks)?;
-    let (song, frames) = (&blocks.songs()[0], blocks.settings().frames_per_block);
-    let codes: Vec<u32> = (0..song.starts(2) / frames)
-        .flat_map(|block| song.codes_at(block * frames, 2).to_vec())
-        .collect();
-    let settings = StftSettings { hop_samples: song.hop_samples(), ..StftSettings::default() };
+    let (codes, settings) = own_codes(&blocks);
     let samples = GriffinLim::new(settings).seed(1).samples(&blocks.magnitudes(&codes, 0)?[0])?;
     let again = Audio::mono(samples, 44_100)?;
     assert!((again.duration_seconds() - audio.duration_seconds()).abs() < 1.0, "{again:?}");
@@ -338,12 +343,8 @@ fn codes_keep_two_channels_and_the_whole_band() -> Result<()> {
     settings.codebook.stages = 4;
     let coded = CodedSongs::of(&[source("clicks", audio.clone())], settings)?;
     assert_eq!(coded.views(), 3);
-    let (song, frames) = (&coded.songs()[0], coded.settings().frames_per_block);
-    let codes: Vec<u32> = (0..song.starts(4).div_ceil(frames))
-        .flat_map(|block| song.codes_at(block * frames, 4).to_vec())
-        .collect();
+    let (codes, settings) = own_codes(&coded);
     let views = coded.magnitudes(&codes, 0)?;
-    let settings = StftSettings { hop_samples: song.hop_samples(), ..StftSettings::default() };
     let method = GriffinLim::new(settings).seed(1);
     let channels = method.stereo([&views[0], &views[1], &views[2]])?.to_vec();
     let again = Audio::new(channels, 44_100)?;
@@ -356,7 +357,7 @@ fn codes_keep_two_channels_and_the_whole_band() -> Result<()> {
         sum(512) / sum(0)
     };
     assert!((treble(&again) / treble(&audio) - 1.0).abs() < 0.2, "{}", treble(&again));
-    if song.place_at(0).is_none() {
+    if coded.songs()[0].place_at(0).is_none() {
         for click in 1..30 {
             let ([l, r], [left, right]) = (levels(&again, click), levels(&audio, click));
             assert_eq!(l > r, left > right, "click {click}");
@@ -384,11 +385,7 @@ fn hiss_in_codes_stays_hiss() -> Result<()> {
     let noise: Vec<f32> = (0..441_000).map(|_| sample()).collect();
     let audio = Audio::mono(noise.clone(), 44_100)?;
     let coded = CodedSongs::of(&[source("hiss", audio)], quick().blocks)?;
-    let (song, frames) = (&coded.songs()[0], coded.settings().frames_per_block);
-    let codes: Vec<u32> = (0..song.starts(2) / frames)
-        .flat_map(|block| song.codes_at(block * frames, 2).to_vec())
-        .collect();
-    let settings = StftSettings { hop_samples: song.hop_samples(), ..StftSettings::default() };
+    let (codes, settings) = own_codes(&coded);
     let again = GriffinLim::new(settings).seed(1).samples(&coded.magnitudes(&codes, 0)?[0])?;
     // What is even over the bands may not become a train of clicks.
     let (own, found) = (largest_step(&noise), largest_step(&again));

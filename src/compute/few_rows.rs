@@ -43,18 +43,21 @@ impl<'a, T> Stored<'a, T> {
         }
     }
 
-    /// The values as a product of another precision than their own reads them.
-    pub fn read(self, precision: Precision) -> Option<Vec<T>>
+    /// The same as a product of this precision reads it; what is rounded for that is put into `room`.
+    pub fn read(self, precision: Precision, room: &'a mut Vec<T>) -> Self
     where
         T: Real,
     {
         match self {
             Self::Full(values) => match precision.read(values) {
-                Cow::Owned(read) => Some(read),
-                Cow::Borrowed(_) => None,
+                Cow::Owned(read) => {
+                    *room = read;
+                    Self::Full(room)
+                }
+                Cow::Borrowed(values) => Self::Full(values),
             },
-            // Rounded already.
-            Self::Rounded(_) => None,
+            // Of eight bits already, fewer than any.
+            Self::Rounded(_) => self,
         }
     }
 

@@ -6,7 +6,7 @@ use candle_core::{
 
 use super::gradients;
 use crate::compute::Precision;
-use crate::compute::few_rows::{Stored, repeated, transposed};
+use crate::compute::few_rows::{repeated, transposed};
 use crate::compute::lanes::Lanes;
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::{add_column_sums, product};
@@ -170,9 +170,8 @@ impl<T: Lanes> CustomOp3 for Product<T> {
         let input = self.0.read(values::<T>(input, input_layout)?);
         let rows = input.len() / inputs;
         let mut output = repeated::<T>(values(bias, bias_layout)?, rows);
-        let weight = stored(weight, weight_layout)?;
-        let read = weight.read(self.0);
-        let weight = read.as_ref().map_or(weight, |values| Stored::Full(values));
+        let mut room = Vec::new();
+        let weight = stored(weight, weight_layout)?.read(self.0, &mut room);
         transposed(&mut output, outputs, &input, rows, weight, Into::Add);
         let mut shape = input_layout.dims().to_vec();
         if let Some(last) = shape.last_mut() {

@@ -139,6 +139,7 @@ impl<'a> NextBlock<'a> {
         &self.training[from..(from + size).min(self.training.len())]
     }
 
+    /// As [`batch`](Objective::batch), in the precision that holds.
     fn learn_batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
         let sequences = self.sequences_of(place).len();
         let Share { rows, weight } = self.settings.processes.share(sequences);

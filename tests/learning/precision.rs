@@ -1,18 +1,16 @@
 //! Products of fewer bits: nearly the same training, and the same one again.
 
 use crate::notes;
+use crate::runs::{network, trained};
 use neural_composer::candle::{DType, Device as Place, Tensor};
 use neural_composer::dataset::Dataset;
+use neural_composer::model::Precision;
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
-use neural_composer::model::{Device, Network, NetworkConfig, Precision, gru, lstm, simple_rnn};
 use neural_composer::train::{self, Checkpoints, Silent, Training};
 
 fn losses(data: &Dataset, training: &Training) -> Vec<f64> {
-    let config = NetworkConfig::stack(data.blocks().width(), [lstm(24), gru(16), simple_rnn(24)]);
-    let mut network = Network::new(config, data, 3, &Device::cpu()).unwrap();
-    let history = train::run(&mut network, data, training, &mut Silent).unwrap();
-    history.epochs.iter().map(|epoch| epoch.train_loss).collect()
+    trained(data, training).1.epochs.iter().map(|epoch| epoch.train_loss).collect()
 }
 
 #[test]
@@ -104,8 +102,7 @@ fn a_training_goes_on_in_its_own_precision_only() {
     losses(&data, &first);
     let resumed = Training::resume(folder.path()).unwrap();
     assert_eq!(resumed.precision, Precision::Bf16);
-    let config = NetworkConfig::stack(data.blocks().width(), [lstm(24), gru(16), simple_rnn(24)]);
-    let mut network = Network::new(config, &data, 3, &Device::cpu()).unwrap();
+    let mut network = network(&data, 3);
     let other = Training { precision: Precision::F32, epochs: 3, ..resumed };
     let refused = train::run(&mut network, &data, &other, &mut Silent).unwrap_err().to_string();
     assert!(refused.starts_with("precision: expected bf16"), "{refused}");

@@ -14,12 +14,12 @@ fn data() -> Dataset {
     notes::notes(120, 64, 10, 5).unwrap()
 }
 
-fn network(data: &Dataset, seed: u64) -> Network {
+pub fn network(data: &Dataset, seed: u64) -> Network {
     let config = NetworkConfig::stack(data.blocks().width(), [lstm(24), gru(16), simple_rnn(24)]);
     Network::new(config, data, seed, &Device::cpu()).unwrap()
 }
 
-fn trained(data: &Dataset, settings: &Training) -> (Network, History) {
+pub fn trained(data: &Dataset, settings: &Training) -> (Network, History) {
     let mut network = network(data, 3);
     let history = train::run(&mut network, data, settings, &mut Silent).unwrap();
     (network, history)

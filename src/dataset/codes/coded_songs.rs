@@ -213,8 +213,7 @@ impl CodedSongs {
                 }
                 frame.iter_mut().for_each(|level| *level *= song.loudest);
             }
-            for frame in levels.chunks_exact(self.views * count) {
-                let Some(grain) = grain.next() else { break };
+            for (frame, grain) in levels.chunks_exact(self.views * count).zip(&mut grain) {
                 for (to, levels) in views.iter_mut().zip(frame.chunks_exact(count)) {
                     self.bands.spread(levels, grain, to);
                 }

@@ -242,12 +242,14 @@ impl<T: Lanes> CustomOp3 for Sequence<T> {
                 })
             })
         })?;
+        // Of three products; the biases' sums are of all bits.
+        let fed = run.precision.read(&d_gates);
         let d_weights = (
-            with_values(input, |input| run.weight_ih_gradient(input, &d_gates))?,
+            with_values(input, |input| run.weight_ih_gradient(input, &fed))?,
             with_values(outputs, |outputs| {
                 with_values(initial, |initial| {
                     let previous = previous_outputs(run.extent, initial, outputs);
-                    run.weight_hh_gradient(&previous, &d_gates)
+                    run.weight_hh_gradient(&previous, &fed)
                 })
             })?,
             run.bias_gradient(&d_gates)?,
@@ -256,7 +258,7 @@ impl<T: Lanes> CustomOp3 for Sequence<T> {
         let d_input = if input.track_op() {
             let size = input.elem_count();
             let d_input = with_values(&run.weight_ih, |weight_ih| {
-                Ok(run.input_gradient(weight_ih, &d_gates, size))
+                Ok(run.input_gradient(weight_ih, &fed, size))
             })?;
             Some(Tensor::from_vec(d_input, input.shape(), input.device())?)
         } else {
@@ -321,8 +323,8 @@ impl<T: Lanes> Run<T> {
         let mut gates = Scratch::new(row * rows);
         let width = input.len() / rows;
         let input = self.precision.read(input);
-        let read = weight_ih.read(self.precision);
-        let weight_ih = read.as_ref().map_or(weight_ih, |values| Stored::Full(values));
+        let mut room = Vec::new();
+        let weight_ih = weight_ih.read(self.precision, &mut room);
         for (start, first, count) in layout.input_parts() {
             let weight = weight_ih.part(first * width, count * width);
             transposed(&mut gates[start..], row, &input, rows, weight, Into::Overwrite);
@@ -334,7 +336,7 @@ impl<T: Lanes> Run<T> {
         let (layout, rows) = (self.extent.gates, self.rows());
         let (row, width) = (layout.row(), size / rows);
         let mut gradient = vec![T::ZERO; size];
-        let (weight_ih, d_gates) = (self.precision.read(weight_ih), self.precision.read(d_gates));
+        let weight_ih = self.precision.read(weight_ih);
         let mut into = Into::Overwrite;
         for (start, first, count) in layout.input_parts() {
             let weight = Matrix::new(&weight_ih[first * width..][..count * width], count, width);
@@ -348,7 +350,7 @@ impl<T: Lanes> Run<T> {
     fn weight_ih_gradient(&self, input: &[T], d_gates: &[T]) -> CandleResult<Option<Tensor>> {
         let (layout, rows) = (self.extent.gates, self.rows());
         let width = input.len() / rows;
-        let (input, d_gates) = (self.precision.read(input), self.precision.read(d_gates));
+        let input = self.precision.read(input);
         gradients::compute(&self.weight_ih, |gradient, into| {
             for (start, first, count) in layout.input_parts() {
                 let d_part = Matrix::strided(&d_gates[start..], rows, count, layout.row());
@@ -360,7 +362,7 @@ impl<T: Lanes> Run<T> {
 
     fn weight_hh_gradient(&self, previous: &[T], d_gates: &[T]) -> CandleResult<Option<Tensor>> {
         let (layout, rows) = (self.extent.gates, self.rows());
-        let (previous, d_gates) = (self.precision.read(previous), self.precision.read(d_gates));
+        let previous = self.precision.read(previous);
         gradients::compute(&self.weight_hh, |gradient, into| {
             let d_part = &d_gates[layout.hidden_start()..];
             let d_part = Matrix::strided(d_part, rows, layout.weight_rows(), layout.row());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::memory::gigabytes;
-use crate::model::{Activation, LayerConfig, NetworkConfig, Precision};
+use crate::model::{Activation, LayerConfig, NetworkConfig};
 use crate::train::Training;
 use crate::train::loss::Loss;
 
@@ -207,7 +207,7 @@ impl<'a> Numbers<'a> {
     /// What products of fewer bits read: on a card all of it is kept in half as many bits for the way back,
     /// on the CPU the numbers of one product at a time.
     fn rounded(&self) -> u64 {
-        if self.settings.precision == Precision::F32 {
+        if self.settings.precision.is_full() {
             return 0;
         }
         let (width, input) = (self.config.width as u64, self.config.input_width() as u64);
