@@ -28,8 +28,6 @@ pub enum Interrupt {
 #[derive(Default)]
 struct State {
     phase: Phase,
-    /// The cell's code has started to run, whatever came of it.
-    has_begun: bool,
     interrupts: u32,
     compiler: Option<Pid>,
     evaluator: Option<Pid>,
@@ -63,7 +61,6 @@ impl Activity {
     pub fn begin_cell(&self) {
         let mut state = self.lock();
         state.phase = Phase::Compiling;
-        state.has_begun = false;
         state.interrupts = 0;
         state.killed_by_interrupt = false;
     }
@@ -74,10 +71,6 @@ impl Activity {
         state.phase = Phase::Idle;
         state.compiler = None;
         state.interrupts
-    }
-
-    pub fn has_begun(&self) -> bool {
-        self.lock().has_begun
     }
 
     pub fn interrupts(&self) -> u32 {
@@ -172,7 +165,6 @@ impl Activity {
     /// The cell's code starts to run; an interrupt that came in between reaches it now.
     pub fn cell_began(&self) {
         let mut state = self.lock();
-        state.has_begun = true;
         state.phase = Phase::Running;
         if state.interrupts > 0
             && let Some(evaluator) = state.evaluator

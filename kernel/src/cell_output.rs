@@ -5,7 +5,7 @@ use crate::cells::generated::Builds;
 use crate::cells::positions;
 use crate::inputs::InputReader;
 use crate::output_stream::{DisplayLine, Operation, Piece};
-use crate::publisher::Publisher;
+use crate::publisher::{Parent, Publisher};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,8 +21,6 @@ const BUNDLE_PATIENCE: Duration = Duration::from_secs(1);
 pub struct CellRecord {
     /// The last content bundle: the cell's result if the cell ends in an expression.
     pub result: Option<Map<String, Value>>,
-    /// It was said that a thread of an earlier cell writes below this one.
-    pub is_told_of_threads: bool,
     /// What the next read of standard input is to be asked with, and whether it is a password.
     pub prompt: Option<(String, bool)>,
     /// How the library says to go on should the evaluator die; outlives the cell.
@@ -82,6 +80,8 @@ pub struct StreamAssembler {
     output: CellOutput,
     /// `stdout` or `stderr`.
     stream: &'static str,
+    /// The cell during which what waits here was read.
+    parent: Parent,
     text: String,
     /// Content blocks that follow each other make one output: one object in several MIME types.
     bundle: Map<String, Value>,
@@ -89,7 +89,16 @@ pub struct StreamAssembler {
 
 impl StreamAssembler {
     pub fn new(output: CellOutput, stream: &'static str) -> Self {
-        StreamAssembler { output, stream, text: String::new(), bundle: Map::new() }
+        let parent = Parent::default();
+        StreamAssembler { output, stream, parent, text: String::new(), bundle: Map::new() }
+    }
+
+    /// What is taken from now on belongs to this cell; what waits is shown below its own.
+    pub fn belong_to(&mut self, parent: &Parent) {
+        if self.parent.number != parent.number {
+            self.publish();
+        }
+        self.parent = parent.clone();
     }
 
     pub fn take(&mut self, piece: Piece) {
@@ -143,7 +152,7 @@ impl StreamAssembler {
     pub fn publish_text(&mut self) {
         if !self.text.is_empty() {
             let text = positions::in_cells(&std::mem::take(&mut self.text), &self.output.builds);
-            self.output.publisher.text(self.stream, &text);
+            self.output.publisher.text_below(&self.parent, self.stream, &text);
         }
     }
 
@@ -151,7 +160,7 @@ impl StreamAssembler {
         if !self.bundle.is_empty() {
             let data = std::mem::take(&mut self.bundle);
             let content = json!({ "data": data, "metadata": {}, "transient": {} });
-            self.output.publisher.publish("display_data", content);
+            self.output.publisher.publish_below(&self.parent, "display_data", content);
         }
     }
 
@@ -159,12 +168,12 @@ impl StreamAssembler {
         let DisplayLine { op, id, data, metadata, wait } = line;
         let transient = id.map_or_else(|| json!({}), |id| json!({ "display_id": id }));
         let content = json!({ "data": data, "metadata": metadata, "transient": transient });
+        let publish =
+            |kind, content| self.output.publisher.publish_below(&self.parent, kind, content);
         match op {
-            Operation::Display => self.output.publisher.publish("display_data", content),
-            Operation::Update => self.output.publisher.publish("update_display_data", content),
-            Operation::Clear => {
-                self.output.publisher.publish("clear_output", json!({ "wait": wait }));
-            }
+            Operation::Display => publish("display_data", content),
+            Operation::Update => publish("update_display_data", content),
+            Operation::Clear => publish("clear_output", json!({ "wait": wait })),
             Operation::Resume => {
                 let advice = content["data"]["text/plain"].as_str().unwrap_or_default();
                 // Without words there is nothing to go on with any more.

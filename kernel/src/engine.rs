@@ -269,7 +269,10 @@ impl Engine {
             };
             let notebook = &mut self.notebook;
             match self.runner.run(&run, || notebook.begun(&ready)) {
-                Ended::Died(_) if !self.activity.has_begun() && self.activity.interrupts() == 0 => {
+                Ended::Died(_)
+                    if !self.output.publisher.parent().has_begun
+                        && self.activity.interrupts() == 0 =>
+                {
                     // The evaluator was dead already; nothing of the cell ran.
                     self.revive()?;
                 }

@@ -7,6 +7,7 @@ use crate::activity::Phase;
 use crate::cell_output::{CellOutput, StreamAssembler};
 use crate::link::{Kind, Wire};
 use crate::output_stream::StreamSplitter;
+use crate::publisher::Parent;
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
@@ -126,6 +127,8 @@ pub struct Reader {
     pub events: Sender<Event>,
     pub child: Child,
     pub process: Pid,
+    /// The number of the last cell below which it was said that an earlier one writes.
+    pub told: u64,
 }
 
 impl Reader {
@@ -163,15 +166,19 @@ impl Reader {
             }
         };
         let [socket, stdout, stderr, input] = ready;
+        let parent = self.output.publisher.parent();
+        for stream in [&mut self.stdout, &mut self.stderr] {
+            stream.assembler.belong_to(&parent);
+        }
         let is_waiting =
             || matches!(self.output.activity.phase(), Phase::Compiling | Phase::Loading);
         // That a cell begins is said before it writes.
         if is_waiting() && (socket || self.has_message()) {
             return self.take_message();
         }
-        let is_early = is_waiting();
-        if (stdout && self.stdout.is_open || stderr && self.stderr.is_open) && is_early {
-            self.tell_of_thread();
+        let has_output = stdout && self.stdout.is_open || stderr && self.stderr.is_open;
+        if has_output && parent.is_before_its_code() {
+            self.tell_of_thread(&parent);
         }
         if stdout && self.stdout.is_open {
             self.stderr.publish_text_first();
@@ -198,12 +205,12 @@ impl Reader {
     }
 
     /// Says, once a cell, that what follows is not its own.
-    fn tell_of_thread(&mut self) {
-        if !std::mem::replace(&mut self.output.record().is_told_of_threads, true) {
+    fn tell_of_thread(&mut self, parent: &Parent) {
+        if std::mem::replace(&mut self.told, parent.number) != parent.number {
             self.stdout.publish_text_first();
             self.stderr.publish_text_first();
             let note = "(something that an earlier cell started writes here)\n";
-            self.output.publisher.text("stderr", note);
+            self.output.publisher.text_below(parent, "stderr", note);
         }
     }
 
@@ -211,7 +218,10 @@ impl Reader {
         let Ok(Some((kind, text))) = self.wire.receive() else { return false };
         let Some(kind) = kind else { return true };
         match kind {
-            Kind::Began => self.output.activity.cell_began(),
+            Kind::Began => {
+                self.output.publisher.cell_began();
+                self.output.activity.cell_began();
+            }
             Kind::Returned => {
                 self.stdout.drain();
                 self.stderr.drain();
@@ -237,7 +247,7 @@ impl Reader {
             return;
         }
         if question == *b"t" {
-            self.tell_of_thread();
+            self.tell_of_thread(&self.output.publisher.parent());
             return;
         }
         self.stdout.drain();

@@ -64,9 +64,26 @@ pub struct Publisher {
     cell: Arc<Mutex<Cell>>,
 }
 
+/// The cell that output belongs to.
+#[derive(Clone, Default)]
+pub struct Parent {
+    request: Option<Arc<JupyterMessage>>,
+    /// Counts cells, from 1; 0 before the first.
+    pub number: u64,
+    /// The cell's code has started to run, whatever came of it.
+    pub has_begun: bool,
+}
+
+impl Parent {
+    /// Whether what threads write now is an earlier cell's: nothing of this one has run.
+    pub fn is_before_its_code(&self) -> bool {
+        self.number > 1 && !self.has_begun
+    }
+}
+
 /// The last cell that was started; output belongs to it, whoever writes it and when.
 struct Cell {
-    request: Option<JupyterMessage>,
+    parent: Parent,
     is_running: bool,
     /// When it ended, or the kernel started.
     ended: Instant,
@@ -75,7 +92,7 @@ struct Cell {
 impl Publisher {
     pub fn new() -> (Self, mpsc::Receiver<JupyterMessage>) {
         let (queue, messages) = mpsc::channel(QUEUE_LENGTH);
-        let cell = Cell { request: None, is_running: false, ended: Instant::now() };
+        let cell = Cell { parent: Parent::default(), is_running: false, ended: Instant::now() };
         (Publisher { queue, cell: Arc::new(Mutex::new(cell)) }, messages)
     }
 
@@ -86,9 +103,20 @@ impl Publisher {
     /// From now on the kernel is busy, and output belongs to this request's cell.
     pub fn begin_cell(&self, request: &JupyterMessage) {
         let mut cell = self.cell();
-        cell.request = Some(request.clone());
+        let number = cell.parent.number + 1;
+        cell.parent = Parent { request: Some(Arc::new(request.clone())), number, has_begun: false };
         cell.is_running = true;
         self.state("busy", Some(request));
+    }
+
+    /// The cell's code starts to run.
+    pub fn cell_began(&self) {
+        self.cell().parent.has_begun = true;
+    }
+
+    /// The cell that output belongs to now.
+    pub fn parent(&self) -> Parent {
+        self.cell().parent.clone()
     }
 
     /// The cell is over; what its threads say later is still its output.
@@ -96,7 +124,7 @@ impl Publisher {
         let mut cell = self.cell();
         cell.is_running = false;
         cell.ended = Instant::now();
-        self.state("idle", cell.request.as_ref());
+        self.state("idle", cell.parent.request.as_deref());
     }
 
     /// Whether a cell runs or is being compiled.
@@ -121,7 +149,7 @@ impl Publisher {
         let cell = self.cell();
         self.state("idle", Some(request));
         if cell.is_running {
-            self.state("busy", cell.request.as_ref());
+            self.state("busy", cell.parent.request.as_deref());
         }
     }
 
@@ -136,8 +164,12 @@ impl Publisher {
 
     /// Publishes as the last cell's output.
     pub fn publish(&self, kind: &str, content: Value) {
-        let parent = self.cell().request.clone();
-        self.publish_for(kind, content, parent.as_ref());
+        self.publish_below(&self.parent(), kind, content);
+    }
+
+    /// Publishes as this cell's output, which may no longer be the last.
+    pub fn publish_below(&self, parent: &Parent, kind: &str, content: Value) {
+        self.publish_for(kind, content, parent.request.as_deref());
     }
 
     /// Publishes on behalf of any request.
@@ -150,8 +182,13 @@ impl Publisher {
     }
 
     pub fn text(&self, stream: &str, text: &str) {
+        self.text_below(&self.parent(), stream, text);
+    }
+
+    /// Publishes as this cell's text, which may no longer be the last.
+    pub fn text_below(&self, parent: &Parent, stream: &str, text: &str) {
         if !text.is_empty() {
-            self.publish("stream", json!({ "name": stream, "text": text }));
+            self.publish_below(parent, "stream", json!({ "name": stream, "text": text }));
         }
     }
 }

@@ -87,6 +87,7 @@ impl Runner {
             events: sender,
             child,
             process,
+            told: 0,
         };
         std::thread::Builder::new().name("evaluator".to_owned()).spawn(move || reader.run())?;
         let mut runner = Runner {

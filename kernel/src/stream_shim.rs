@@ -2,8 +2,9 @@
 //!
 //! The kernel reads standard output and standard error from two pipes. Text written to the one waits
 //! here until what was written to the other has been read: so the order in which a cell prints is the
-//! order in which it arrives. Text of a thread that an earlier cell has started is told of. And a read of standard input asks the kernel for a line. Processes that a
-//! cell starts do not load this: their standard input is empty.
+//! order in which it arrives. Text of a thread that an earlier cell has started is told of. And a read
+//! of standard input asks the kernel for a line. Processes that a cell starts do not load this: their
+//! standard input is empty.
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::cell::Cell;

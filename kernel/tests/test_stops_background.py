@@ -1,5 +1,6 @@
 """Threads of a cell: where their output goes, and what a stop reaches."""
 
+import contextlib
 import time
 from queue import Empty
 
@@ -71,6 +72,61 @@ def test_output_of_a_thread_lands_below_the_cell_that_started_it(shelf):
         told_there = "tick" in other.stdout and other.stderr
         assert other.stdout == "mine\n" or told_there, other.stdout
         assert "tick" in early.stdout or streams(lab, 3)
+
+
+LATER_CELLS = {
+    "a value": ("1 + 1", "ok"),
+    "nothing": ("", "ok"),
+    "a comment": ("// nothing runs", "ok"),
+    "a command": (":vars", "ok"),
+    "a shell line": ("!sleep 0.1", "ok"),
+    "a mistake": ("no_such_name", "error"),
+    "a panic": ('panic!("here")', "error"),
+}
+
+
+@pytest.mark.parametrize(("code", "status"), LATER_CELLS.values(), ids=LATER_CELLS)
+def test_text_of_a_thread_is_below_its_cell_or_told_of(shelf, code, status):
+    """Whenever it comes: many lines, so that some are on their way as cells begin and end."""
+    often = (
+        "std::thread::spawn(|| for i in 0..4000 { "
+        'std::thread::sleep(std::time::Duration::from_millis(1)); println!("tick {i}"); });'
+    )
+    with shelf.lab() as lab:
+        lab.run(often, timeout=PATIENCE)
+        cells = []
+        for _ in range(4):
+            request, begun = lab.start(code)
+            cell = lab.finish((request, begun), timeout=PATIENCE)
+            assert cell.status == status, told(cell)
+            # What comes before the next cell is this one's, too.
+            late = streams(lab, 0.15)
+            mine = [words for _, parent, words in late if parent == request]
+            cells.append(cell.stdout + cell.stderr + "".join(mine))
+        assert any("tick" in words for words in cells)
+        for words in cells:
+            assert words.count("an earlier cell started writes here") == ("tick" in words), words
+
+
+def test_what_a_thread_shows_is_no_result_of_a_later_cell(shelf):
+    """A figure that is shown between two cells belongs to the first of them."""
+    shows = (
+        "std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(400)); "
+        'println!("EVCXR_BEGIN_CONTENT text/html\\n<b>late</b>\\nEVCXR_END_CONTENT"); });'
+    )
+    with shelf.lab() as lab:
+        request, begun = lab.start(shows)
+        lab.finish((request, begun), timeout=PATIENCE)
+        time.sleep(0.5)
+        lab.start("let silent = 1;")
+        shown = []
+        with contextlib.suppress(Empty):
+            while True:
+                message = lab.client.get_iopub_msg(timeout=2)
+                if message["msg_type"] in ("display_data", "execute_result"):
+                    data = message["content"]["data"]
+                    shown.append((message["parent_header"]["msg_id"], data.get("text/html")))
+        assert shown == [(request, "<b>late</b>")]
 
 
 def test_a_panic_of_a_thread_names_its_line_and_harms_nothing(shelf):
