@@ -97,8 +97,8 @@ impl StreamAssembler {
     pub fn belong_to(&mut self, parent: &Parent) {
         if self.parent.number != parent.number {
             self.publish();
+            self.parent = parent.clone();
         }
-        self.parent = parent.clone();
     }
 
     pub fn take(&mut self, piece: Piece) {

@@ -347,7 +347,7 @@ impl Engine {
         let bundle = self.output.record().result.take();
         let text =
             text.map(|text| Map::from_iter([("text/plain".to_owned(), text.clone().into())]));
-        match (text.or(bundle), has_result) {
+        match (self.last_of(bundle, text), has_result) {
             (Some(shown), false) => {
                 self.display(shown);
                 Ok(None)

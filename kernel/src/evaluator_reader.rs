@@ -95,6 +95,14 @@ impl Stream {
         self.since = None;
     }
 
+    /// What is read from now on belongs to this cell; what waits is shown below its own.
+    fn belong_to(&mut self, parent: &Parent) {
+        self.assembler.belong_to(parent);
+        if self.assembler.patience().is_none() {
+            self.since = None;
+        }
+    }
+
     /// Shows what there is, whole or not: the cell has returned.
     fn finish(&mut self) {
         for piece in self.splitter.finish() {
@@ -168,7 +176,7 @@ impl Reader {
         let [socket, stdout, stderr, input] = ready;
         let parent = self.output.publisher.parent();
         for stream in [&mut self.stdout, &mut self.stderr] {
-            stream.assembler.belong_to(&parent);
+            stream.belong_to(&parent);
         }
         let is_waiting =
             || matches!(self.output.activity.phase(), Phase::Compiling | Phase::Loading);
@@ -194,7 +202,7 @@ impl Reader {
             }
         }
         if input {
-            self.answer_input();
+            self.answer_input(&parent);
         }
         !socket || self.take_message()
     }
@@ -241,13 +249,13 @@ impl Reader {
     }
 
     /// A cell reads standard input: the front end is asked, on a thread of its own.
-    fn answer_input(&mut self) {
+    fn answer_input(&mut self, parent: &Parent) {
         let mut question = [0; 1];
         if !matches!(self.input.read(&mut question), Ok(1)) {
             return;
         }
         if question == *b"t" {
-            self.tell_of_thread(&self.output.publisher.parent());
+            self.tell_of_thread(parent);
             return;
         }
         self.stdout.drain();

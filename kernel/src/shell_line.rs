@@ -47,6 +47,8 @@ fn show(
     publisher: &Publisher,
 ) -> std::thread::JoinHandle<()> {
     let publisher = publisher.clone();
+    // What the line leaves in the background goes on writing below its own cell.
+    let parent = publisher.parent();
     std::thread::spawn(move || {
         let mut bytes = vec![0; 1 << 16];
         let mut pending = Vec::new();
@@ -61,8 +63,8 @@ fn show(
                 _ => pending.len(),
             };
             let text: Vec<u8> = pending.drain(..whole).collect();
-            publisher.text(name, &String::from_utf8_lossy(&text));
+            publisher.text_below(&parent, name, &String::from_utf8_lossy(&text));
         }
-        publisher.text(name, &String::from_utf8_lossy(&pending));
+        publisher.text_below(&parent, name, &String::from_utf8_lossy(&pending));
     })
 }

@@ -1,6 +1,5 @@
 """Threads of a cell: where their output goes, and what a stop reaches."""
 
-import contextlib
 import time
 from queue import Empty
 
@@ -8,6 +7,7 @@ import pytest
 
 from notebook import ROOT
 from stories import PATIENCE, told
+from test_keys_shell import iopub_messages
 
 TICKS = (
     "std::thread::spawn(|| for i in 0..20 {{ "
@@ -119,14 +119,35 @@ def test_what_a_thread_shows_is_no_result_of_a_later_cell(shelf):
         lab.finish((request, begun), timeout=PATIENCE)
         time.sleep(0.5)
         lab.start("let silent = 1;")
-        shown = []
-        with contextlib.suppress(Empty):
-            while True:
-                message = lab.client.get_iopub_msg(timeout=2)
-                if message["msg_type"] in ("display_data", "execute_result"):
-                    data = message["content"]["data"]
-                    shown.append((message["parent_header"]["msg_id"], data.get("text/html")))
+        shown = [
+            (message["parent_header"]["msg_id"], message["content"]["data"].get("text/html"))
+            for message in iopub_messages(lab, 5)
+            if message["msg_type"] in ("display_data", "execute_result")
+        ]
         assert shown == [(request, "<b>late</b>")]
+
+
+def test_what_is_shown_before_a_plain_result_is_not_lost(shelf):
+    """By the cell itself, or by a thread of an earlier one while the cell runs."""
+    show = 'println!("EVCXR_BEGIN_CONTENT text/html\\n<b>{}</b>\\nEVCXR_END_CONTENT", 1);'
+    late = "std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(1500)); "
+    stay = "std::thread::sleep(std::time::Duration::from_millis(2200));"
+    with shelf.lab() as lab:
+        own = lab.run(show + " 5", timeout=PATIENCE)
+        lab.run(late + show + " });", timeout=PATIENCE)
+        later = lab.run(stay + " 6", timeout=PATIENCE)
+    for cell, result in ((own, "5"), (later, "6")):
+        shown = [content["data"] for content in cell.contents("display_data")]
+        assert shown == [{"text/html": "<b>1</b>"}]
+        assert cell.result == result
+
+
+def test_what_a_shell_line_leaves_behind_writes_below_its_cell(shelf):
+    with shelf.lab() as lab:
+        request, begun = lab.start("!sleep 1.5 && echo late &")
+        lab.finish((request, begun), timeout=PATIENCE)
+        lab.start("1 + 1")
+        assert [(parent, text) for _, parent, text in streams(lab, 5)] == [(request, "late\n")]
 
 
 def test_a_panic_of_a_thread_names_its_line_and_harms_nothing(shelf):
