@@ -372,7 +372,9 @@ fn songs_that_are_hardly_songs_give_a_piece_or_a_reason() {
     let playable = [
         ("noise", noise(8.0, 0.3)),
         ("one note", Audio::mono(one_note, RATE).unwrap()),
+        ("a second and a half", tune(1.5, RATE)),
         ("two seconds", tune(2.0, RATE)),
+        ("two and a half", tune(2.5, RATE)),
     ];
     for (name, audio) in playable {
         let composer = GrainComposer::learn(&[source(audio)], &quick(), &mut Silent)

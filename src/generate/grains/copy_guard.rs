@@ -158,6 +158,10 @@ impl CopyGuard {
         least: f64,
     ) -> Vec<(usize, f64)> {
         let Some((grain, before)) = piece[window.first..].split_last() else { return Vec::new() };
+        if window.frames > self.songs.places() {
+            // Songs that are shorter than a window have no place like it.
+            return Vec::new();
+        }
         let before = self.before(pool, before);
         let rows = self.songs.rows_of(pool, *grain);
         let (there, of_grain) =
