@@ -15,19 +15,20 @@
 //! make, without the pieces 916 to 919 of the last, which had not been finished. The constants of
 //! `src/features/beats` were chosen on 340 others (patterned, 170 of seed 103; wider, 170 of seed 105).
 
+mod learning;
+
 use candle_core::{DType, Device, Tensor, Var};
+use learning::{BothWays, Weights, forward};
+use neural_composer::Result;
 use neural_composer::audio::Song;
 use neural_composer::features::{BeatNetwork, LogMel, MelSettings};
 use neural_composer::model::dense::Dense;
-use neural_composer::model::recurrent::{Cell, Recurrent};
 use neural_composer::train::optimizer::{Optimizer, Rule};
-use neural_composer::{Error, Result, atomic_file};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const BATCH: usize = 8;
 /// Frames of an excerpt: 12 s.
@@ -47,17 +48,12 @@ struct Piece {
 
 impl Piece {
     fn read(wav: &Path, hop_samples: usize) -> Result<Self> {
-        let truth = wav.with_extension("beats");
-        let text = std::fs::read_to_string(&truth).map_err(Error::io(&truth, "read the beats"))?;
         let settings = MelSettings { hop_samples, ..MelSettings::default() };
         let mel = LogMel::of(Song::open(wav)?.audio(), settings)?;
         let mut targets = vec![0.0f32; 2 * mel.frames()];
-        for line in text.lines() {
-            let wrong = || Error::Data(format!("{}: no beat: {line:?}", truth.display()));
-            let (seconds, place) = line.split_once('\t').ok_or_else(wrong)?;
-            let seconds: f64 = seconds.parse().map_err(|_| wrong())?;
+        for (seconds, place) in learning::beats(wav)? {
             let centre = (seconds / mel.hop_seconds()).round() as isize;
-            for output in 0..if place == "1" { 2 } else { 1 } {
+            for output in 0..if place == 1 { 2 } else { 1 } {
                 for (away, value) in [(-2, 0.25f32), (-1, 0.5), (0, 1.0), (1, 0.5), (2, 0.25)] {
                     let frame = usize::try_from(centre + away).unwrap_or(usize::MAX);
                     if let Some(target) =
@@ -115,89 +111,41 @@ fn coloured(db: &mut [f32], random: &mut ChaCha8Rng) {
 struct Trained {
     variables: Vec<(String, Var)>,
     dense: Dense,
-    fast: [Recurrent; 2],
-    slow: [[Recurrent; 2]; 2],
+    fast: BothWays,
+    slow: [BothWays; 2],
     mix: Dense,
     head: Dense,
 }
 
 impl Trained {
     fn new(random: &mut ChaCha8Rng) -> Result<Self> {
-        let mut variables: Vec<(String, Var)> = Vec::new();
-        let mut drawn = |name: String, shape: &[usize], bound: f64| -> Result<Tensor> {
-            let count = shape.iter().product();
-            let numbers: Vec<f32> =
-                (0..count).map(|_| random.random_range(-1.0f32..=1.0) * bound as f32).collect();
-            let variable = Var::from_tensor(&Tensor::from_vec(numbers, shape, &Device::Cpu)?)?;
-            let tensor = variable.as_tensor().clone();
-            variables.push((name, variable));
-            Ok(tensor)
-        };
-        let units = BeatNetwork::UNITS;
-        let bound = |inputs: usize| 1.0 / (inputs as f64).sqrt();
-        let mut dense = |name: &str, inputs: usize, outputs: usize| -> Result<Dense> {
-            let weight = drawn(format!("{name}.weight"), &[outputs, inputs], bound(inputs))?;
-            Dense::new(weight, drawn(format!("{name}.bias"), &[outputs], bound(inputs))?)
-        };
-        let first = dense("dense", BeatNetwork::INPUTS, units)?;
-        let slow_units = BeatNetwork::SLOW_UNITS;
-        let mix = dense("mix", 2 * units + 2 * slow_units, units)?;
-        let head = dense("head", units, 2)?;
-        let mut one_way = |name: &str, inputs: usize, units: usize| -> Result<Recurrent> {
-            let mut part =
-                |what: &str, shape: &[usize]| drawn(name.replace('*', what), shape, bound(units));
-            Recurrent::new(
-                Cell::Gru,
-                part("weight_ih", &[3 * units, inputs])?,
-                part("weight_hh", &[3 * units, units])?,
-                part("bias_ih", &[3 * units])?,
-                part("bias_hh", &[3 * units])?,
-            )
-        };
-        let mut both_ways = |name: &str, inputs: usize, units: usize| -> Result<[Recurrent; 2]> {
-            Ok([one_way(name, inputs, units)?, one_way(&format!("{name}_reverse"), inputs, units)?])
-        };
-        let fast = both_ways("fast.*_l0", units, units)?;
+        let mut weights = Weights::new(random);
+        let (units, slow_units) = (BeatNetwork::UNITS, BeatNetwork::SLOW_UNITS);
+        let dense = weights.dense("dense", BeatNetwork::INPUTS, units)?;
+        let mix = weights.dense("mix", 2 * units + 2 * slow_units, units)?;
+        let head = weights.dense("head", units, 2)?;
+        let fast = weights.both_ways("fast.*_l0", units, units)?;
         let slow = [
-            both_ways("slow.*_l0", 2 * units, slow_units)?,
-            both_ways("slow.*_l1", 2 * slow_units, slow_units)?,
+            weights.both_ways("slow.*_l0", 2 * units, slow_units)?,
+            weights.both_ways("slow.*_l1", 2 * slow_units, slow_units)?,
         ];
-        Ok(Self { variables, dense: first, fast, slow, mix, head })
+        Ok(Self { variables: weights.variables, dense, fast, slow, mix, head })
     }
 
     /// (batch, steps, inputs) to (batch, steps, 2), before the sigmoid.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let both_ways = |[there, back]: &[Recurrent; 2], values: &Tensor| -> Result<Tensor> {
-            let forwards = there.forward(values, None)?.0;
-            let backwards = back.forward(&values.flip(&[1])?, None)?.0.flip(&[1])?;
-            Ok(Tensor::cat(&[forwards, backwards], 2)?)
-        };
-        let fast = both_ways(&self.fast, &self.dense.forward(input)?.tanh()?)?;
+        let fast = forward(&self.fast, &self.dense.forward(input)?.tanh()?)?;
         let (batch, steps, width) = fast.dims3()?;
         let slower = BeatNetwork::SLOWER;
         let mut slow = fast.reshape((batch, steps / slower, slower, width))?.mean(2)?;
         for layer in &self.slow {
-            slow = both_ways(layer, &slow)?;
+            slow = forward(layer, &slow)?;
         }
         let (_, cells, slow_width) = slow.dims3()?;
         let slow = slow.unsqueeze(2)?.broadcast_as((batch, cells, slower, slow_width))?;
         let slow = slow.reshape((batch, steps, slow_width))?;
         let both = Tensor::cat(&[fast, slow], 2)?;
         self.head.forward(&self.mix.forward(&both)?.tanh()?)
-    }
-
-    fn write(&self, path: &Path) -> Result<()> {
-        let tensors: Vec<(String, Tensor)> = self
-            .variables
-            .iter()
-            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
-            .collect();
-        let bytes = safetensors::serialize(tensors, None).map_err(|error| {
-            Error::Data(format!("the weights could not be put together: {error}"))
-        })?;
-        atomic_file::write(path, |file| {
-            file.write_all(&bytes).map_err(Error::io(path, "write the weights"))
-        })
     }
 }
 
@@ -219,21 +167,8 @@ fn batch(excerpts: Vec<(Vec<f32>, Vec<f32>)>) -> Result<(Tensor, Tensor)> {
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, epochs, output] = &arguments[..] else {
-        return Err(Error::argument(
-            "arguments",
-            "FOLDER EPOCHS OUTPUT.safetensors",
-            arguments.join(" "),
-        ));
-    };
-    let epochs: usize =
-        epochs.parse().map_err(|_| Error::argument("EPOCHS", "a whole number", epochs))?;
-    let output = Path::new(output);
-    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "list"))?;
-    let mut wavs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    wavs.retain(|path| path.extension().is_some_and(|extension| extension == "wav"));
-    wavs.sort();
+    let (folder, epochs, output) = learning::arguments()?;
+    let wavs = learning::wavs(&folder)?;
     // A piece at all its tempi, so that none of them is learned from and judged by.
     let pieces: Vec<Vec<Piece>> = wavs
         .par_iter()
@@ -270,10 +205,7 @@ fn main() -> Result<()> {
                 .collect();
             let (input, targets) = batch(excerpts)?;
             let done = step as f64 / steps as f64;
-            // Up over the first twentieth, then down to nothing as a cosine.
-            let rate = PEAK_RATE
-                * (done * 20.0).min(1.0)
-                * (0.5 + 0.5 * (std::f64::consts::PI * done).cos());
+            let rate = learning::rate(PEAK_RATE, done);
             sum += optimizer.minimize(&loss(&network.forward(&input)?, &targets)?, rate)?;
             step += 1;
         }
@@ -294,7 +226,7 @@ fn main() -> Result<()> {
             mean(validation.iter().sum(), validation.len()),
             began.elapsed().as_secs_f64()
         );
-        network.write(output)?;
+        learning::write(&network.variables, &output)?;
     }
     Ok(())
 }

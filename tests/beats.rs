@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use counted::counted;
 use neural_composer::Error;
 use neural_composer::audio::{Audio, Song};
-use neural_composer::features::{BeatNetwork, Beats, LogMel, MelSettings};
+use neural_composer::features::{BeatGrid, BeatNetwork, Beats, LogMel, MelSettings, MetreNetwork};
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
 use rand::{Rng, SeedableRng};
@@ -66,7 +66,9 @@ fn of_the_shipped_songs_that_without_a_beat_is_told_from_the_others() {
 
 #[test]
 fn bars_of_three_and_of_four_are_told_apart() {
-    for (beats_in_bar, per_minute) in [(3, 120.0), (4, 110.0)] {
+    // Nothing sounds between the beats: slow ones are not divided, quick ones not taken for halves.
+    let cases = [(3, 72.0), (3, 120.0), (3, 160.0), (4, 80.0), (4, 110.0), (4, 130.0)];
+    for (beats_in_bar, per_minute) in cases {
         let beats = Beats::of(&mel(&counted(24.0, per_minute, beats_in_bar))).unwrap();
         assert!((beats.per_minute() / per_minute - 1.0).abs() < 0.03, "{}", beats.per_minute());
         assert_eq!(beats.beats_in_bar(), beats_in_bar);
@@ -77,6 +79,14 @@ fn bars_of_three_and_of_four_are_told_apart() {
             let off = (downbeat / bar).round() * bar - downbeat;
             assert!(off.abs() < 0.07, "{beats_in_bar} in a bar: {downbeat}");
         }
+    }
+}
+
+#[test]
+fn no_beat_is_slower_than_forty_a_minute() {
+    for per_minute in [20.0, 30.0, 37.0] {
+        let beats = Beats::of(&mel(&counted(30.0, per_minute, 4))).unwrap();
+        assert!(beats.per_minute() > 39.0, "{per_minute}: {}", beats.per_minute());
     }
 }
 
@@ -131,32 +141,47 @@ fn bands_that_the_network_did_not_learn_from_are_refused() {
     assert!(matches!(error, Error::Argument { name: "mel", .. }), "{error}");
 }
 
+type Refused = fn(&[u8]) -> Option<Error>;
+
 #[test]
 fn weights_that_are_cut_off_or_of_another_shape_are_refused() {
-    let bytes = std::fs::read(in_repository("src/features/beats/weights.safetensors")).unwrap();
-    BeatNetwork::from_safetensors(&bytes).unwrap();
-    for cut in [0, 7, bytes.len() / 2, bytes.len() - 1] {
-        let error = BeatNetwork::from_safetensors(&bytes[..cut]).unwrap_err();
-        assert!(error.to_string().contains("beat network"), "{error}");
+    let networks: [(&str, &str, Refused); 2] = [
+        ("weights", "beat network", |bytes| BeatNetwork::from_safetensors(bytes).err()),
+        ("metre", "metre network", |bytes| MetreNetwork::from_safetensors(bytes).err()),
+    ];
+    for (file, network, refused) in networks {
+        let path = format!("src/features/beats/{file}.safetensors");
+        let bytes = std::fs::read(in_repository(&path)).unwrap();
+        assert!(refused(&bytes).is_none(), "{network}");
+        for cut in [0, 7, bytes.len() / 2, bytes.len() - 1] {
+            let error = refused(&bytes[..cut]).unwrap().to_string();
+            assert!(error.contains(network), "{error}");
+        }
+        let one = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let other = safetensors::serialize([("dense.weight", one)], None).unwrap();
+        let error = refused(&other).unwrap().to_string();
+        assert!(error.contains("dense.weight") && error.contains("[2, 3]"), "{error}");
     }
-    let one = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
-    let other = safetensors::serialize([("dense.weight", one)], None).unwrap();
-    let error = BeatNetwork::from_safetensors(&other).unwrap_err().to_string();
-    assert!(error.contains("dense.weight") && error.contains("[2, 3]"), "{error}");
 }
 
-/// The network once more, of the layers that models are made of.
-#[test]
-fn the_network_hears_what_the_same_layers_of_a_model_give() {
-    let bytes = std::fs::read(in_repository("src/features/beats/weights.safetensors")).unwrap();
-    let weights = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
-    let weight = |name: String| weights[&name].clone();
-    let dense = |name: &str| {
-        Dense::new(weight(format!("{name}.weight")), weight(format!("{name}.bias"))).unwrap()
-    };
-    let both_ways = |name: &str, input: &Tensor| {
+/// A network once more, of the layers that models are made of.
+struct Layers(std::collections::HashMap<String, Tensor>);
+
+impl Layers {
+    fn of(file: &str) -> Self {
+        let path = format!("src/features/beats/{file}.safetensors");
+        let bytes = std::fs::read(in_repository(&path)).unwrap();
+        Self(candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap())
+    }
+
+    fn dense(&self, name: &str, input: &Tensor) -> Tensor {
+        let weight = |what: &str| self.0[&format!("{name}.{what}")].clone();
+        Dense::new(weight("weight"), weight("bias")).unwrap().forward(input).unwrap()
+    }
+
+    fn both_ways(&self, name: &str, input: &Tensor) -> Tensor {
         let layer = |suffix: &str| {
-            let part = |what: &str| weight(format!("{}{suffix}", name.replace('*', what)));
+            let part = |what: &str| self.0[&format!("{}{suffix}", name.replace('*', what))].clone();
             let [ih, hh] = ["weight_ih", "weight_hh"].map(part);
             let [bias_ih, bias_hh] = ["bias_ih", "bias_hh"].map(part);
             Recurrent::new(Cell::Gru, ih, hh, bias_ih, bias_hh).unwrap()
@@ -165,15 +190,19 @@ fn the_network_hears_what_the_same_layers_of_a_model_give() {
         let turned = input.flip(&[1]).unwrap();
         let back = layer("_reverse").forward(&turned, None).unwrap().0.flip(&[1]).unwrap();
         Tensor::cat(&[there, back], 2).unwrap()
-    };
+    }
+}
+
+#[test]
+fn the_beat_network_hears_what_the_same_layers_of_a_model_give() {
+    let layers = Layers::of("weights");
     // A number of frames that is no multiple of a slow step: the rest is a step of its own.
     let mel = mel(&counted(2.0, 150.0, 3));
     let frames = mel.frames();
     assert_ne!(frames % BeatNetwork::SLOWER, 0);
     let input = BeatNetwork::input(mel.db(), mel.bands());
     let input = Tensor::from_vec(input, (1, frames, BeatNetwork::INPUTS), &Device::Cpu).unwrap();
-    let first = dense("dense").forward(&input).unwrap().tanh().unwrap();
-    let fast = both_ways("fast.*_l0", &first);
+    let fast = layers.both_ways("fast.*_l0", &layers.dense("dense", &input).tanh().unwrap());
     let steps = frames.div_ceil(BeatNetwork::SLOWER);
     let means: Vec<Tensor> = (0..steps)
         .map(|step| {
@@ -182,18 +211,54 @@ fn the_network_hears_what_the_same_layers_of_a_model_give() {
             fast.narrow(1, from, count).unwrap().mean_keepdim(1).unwrap()
         })
         .collect();
-    let slow = both_ways("slow.*_l0", &Tensor::cat(&means, 1).unwrap());
-    let slow = both_ways("slow.*_l1", &slow);
+    let slow = layers.both_ways("slow.*_l0", &Tensor::cat(&means, 1).unwrap());
+    let slow = layers.both_ways("slow.*_l1", &slow);
     let places: Vec<u32> = (0..frames).map(|f| (f / BeatNetwork::SLOWER) as u32).collect();
     let places = Tensor::from_vec(places, frames, &Device::Cpu).unwrap();
     let both = Tensor::cat(&[fast, slow.index_select(&places, 1).unwrap()], 2).unwrap();
-    let heard = dense("head").forward(&dense("mix").forward(&both).unwrap().tanh().unwrap());
-    let heard: Vec<Vec<f32>> = heard.unwrap().squeeze(0).unwrap().to_vec2().unwrap();
+    let heard = layers.dense("head", &layers.dense("mix", &both).tanh().unwrap());
+    let heard: Vec<Vec<f32>> = heard.squeeze(0).unwrap().to_vec2().unwrap();
     let ours = BeatNetwork::shipped().unwrap().hear(&mel).unwrap();
+    assert_eq!(heard.len(), ours.beats.len());
     for (frame, theirs) in heard.iter().enumerate() {
         for (ours, theirs) in [ours.beats[frame], ours.downbeats[frame]].iter().zip(theirs) {
             let theirs = 1.0 / (1.0 + (-theirs).exp());
             assert!((ours - theirs).abs() < 1e-4, "frame {frame}: {ours} {theirs}");
         }
+    }
+}
+
+#[test]
+fn the_metre_network_hears_what_the_same_layers_of_a_model_give() {
+    let layers = Layers::of("metre");
+    let grid = BeatGrid::of(&mel(&counted(9.0, 100.0, 3))).unwrap();
+    let points = grid.times_seconds().len();
+    assert!(points > 20, "{points}");
+    let shape = (1, points, BeatGrid::INPUTS);
+    let input = Tensor::from_vec(grid.input().to_vec(), shape, &Device::Cpu).unwrap();
+    let mut values = layers.dense("dense", &input).tanh().unwrap();
+    for name in ["points.*_l0", "points.*_l1"] {
+        values = layers.both_ways(name, &values);
+    }
+    let heard = candle_nn::ops::softmax(&layers.dense("head", &values), 2).unwrap();
+    let heard: Vec<Vec<f32>> = heard.squeeze(0).unwrap().to_vec2().unwrap();
+    let ours = MetreNetwork::shipped().unwrap().hear(&grid);
+    assert_eq!(ours.len(), heard.len());
+    for (point, (ours, theirs)) in ours.iter().zip(&heard).enumerate() {
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            assert!((ours - theirs).abs() < 1e-4, "point {point}: {ours} {theirs}");
+        }
+    }
+}
+
+#[test]
+fn slow_beats_are_divided_by_the_grid_and_quick_ones_are_not() {
+    for (per_minute, points_a_minute) in [(80.0, 160.0), (104.0, 208.0), (125.0, 125.0)] {
+        let grid = BeatGrid::of(&mel(&counted(24.0, per_minute, 4))).unwrap();
+        let times = grid.times_seconds();
+        let found = 60.0 * (times.len() - 1) as f64 / (times[times.len() - 1] - times[0]);
+        assert!((found / points_a_minute - 1.0).abs() < 0.03, "{per_minute}: {found}");
+        assert_eq!(grid.input().len(), times.len() * BeatGrid::INPUTS);
+        assert!(grid.input().iter().all(|number| number.is_finite()), "{per_minute}");
     }
 }

@@ -6,6 +6,7 @@ from . import beatless
 from .cheap_instruments import HeldInstrument, PluckedInstrument, RandomDrums, RandomInstrument
 from .effects import sent
 from .patterned_score import patterned_score
+from .plain_score import plain_score
 from .random_score import random_score
 from .score import Timing, played, truth
 from .wider_score import wider_score
@@ -14,8 +15,13 @@ RATE_HZ = 22050
 _WITHOUT_BEAT = 0.16
 
 
-# How scores are drawn: any rhythm, the usual manners, or those that are easily miscounted.
-SCORES = {"random": random_score, "patterned": patterned_score, "wider": wider_score}
+# How scores are drawn: any rhythm, the usual manners, those that are easily miscounted, or a note a beat.
+SCORES = {
+    "random": random_score,
+    "patterned": patterned_score,
+    "wider": wider_score,
+    "plain": plain_score,
+}
 
 
 def _players(rng, scores):

@@ -22,7 +22,7 @@ mod stft;
 mod transpose;
 mod triangle;
 
-pub use beats::{BeatNetwork, BeatProbabilities, Beats};
+pub use beats::{BeatGrid, BeatNetwork, BeatProbabilities, Beats, MetreNetwork};
 pub use blocks::{BlockTransform, Blocks, SpectrumLayout};
 pub use chroma::{Chroma, ChromaSettings, PITCH_CLASSES};
 pub(crate) use correlation::correlation;

@@ -1,9 +1,15 @@
 //! Beats and bars, or that there are none.
 
+mod grid;
+mod layers;
+mod metre;
+mod metre_network;
 mod network;
 mod onsets;
 mod tracking;
 
+pub use grid::BeatGrid;
+pub use metre_network::MetreNetwork;
 pub use network::{BeatNetwork, BeatProbabilities};
 
 use super::LogMel;
@@ -11,9 +17,10 @@ use crate::Result;
 
 /// The beats and bars of a song: where one would tap, and where one would begin to count.
 ///
-/// A recurrent network ([`BeatNetwork`]) hears how probable a beat and a downbeat are at each frame; the
-/// steadiest tempo and the metre that explain it best are found by a hidden Markov model. Both are an
-/// estimate: [`is_clear`](Self::is_clear) says whether there is a beat at all.
+/// A recurrent network ([`BeatNetwork`]) hears how probable a beat and a downbeat are at each frame, and a
+/// hidden Markov model finds the steadiest tempo that explains it best. Among these points in time
+/// ([`BeatGrid`]) a second network ([`MetreNetwork`]) hears at what level to count, and a second model
+/// where bars begin. All is an estimate: [`is_clear`](Self::is_clear) says whether there is a beat at all.
 ///
 /// ```
 /// use neural_composer::audio::Audio;
@@ -56,37 +63,27 @@ impl Beats {
     /// [`Error::Argument`](crate::Error::Argument) for bands of other settings than
     /// [`MelSettings::default`](super::MelSettings), which the network learned from.
     pub fn of(mel: &LogMel) -> Result<Self> {
-        Ok(Self::heard(mel, &BeatNetwork::shipped()?.hear(mel)?))
-    }
-
-    /// The beats where a network heard them.
-    fn heard(mel: &LogMel, heard: &BeatProbabilities) -> Self {
+        let heard = BeatNetwork::shipped()?.hear(mel)?;
         let hop_seconds = mel.hop_seconds();
-        let counted = tracking::count(heard, hop_seconds);
-        let near = |frame: usize| {
-            let to = (frame + AROUND + 1).min(heard.beats.len());
-            heard.beats[frame.saturating_sub(AROUND)..to].iter().copied().fold(0.0, f32::max)
-        };
-        let is_heard = |beat: &(usize, usize)| near(beat.0) >= LEAST_AT_ENDS;
-        let from = counted.beats.iter().position(is_heard).unwrap_or(counted.beats.len());
-        let to = counted.beats.iter().rposition(is_heard).map_or(from, |last| last + 1);
-        let (frames, places): (Vec<usize>, Vec<usize>) =
-            counted.beats[from..to].iter().copied().unzip();
-        let sum = frames.iter().fold(0.0, |sum, frame| sum + f64::from(near(*frame)));
+        let tapped = tracking::count(&heard, hop_seconds);
+        let grid = BeatGrid::new(mel, &heard, &tapped);
+        let counted =
+            metre::count(&MetreNetwork::shipped()?.hear(&grid), &grid.frames, hop_seconds);
+        let beats = heard_beats(&heard, &counted.beats);
         let times_seconds: Vec<f64> =
-            frames.iter().map(|frame| peak(&heard.beats, *frame) * hop_seconds).collect();
+            beats.iter().map(|(frame, _)| peak(&heard.beats, *frame) * hop_seconds).collect();
         let mut periods: Vec<f64> =
             times_seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
         periods.sort_by(f64::total_cmp);
-        Self {
+        Ok(Self {
             period_seconds: periods.get(periods.len() / 2).copied().unwrap_or(USUAL_SECONDS),
-            confidence: sum / frames.len().max(1) as f64,
+            confidence: confidence(&heard, &tapped.beats),
             times_seconds,
-            places,
+            places: beats.iter().map(|(_, place)| *place).collect(),
             beats_in_bar: counted.beats_in_bar,
             onsets: onsets::onset_strength(mel),
             hop_seconds,
-        }
+        })
     }
 
     /// When the beats are, first to last.
@@ -137,6 +134,27 @@ impl Beats {
         let to = (frame + 2).min(self.onsets.len());
         self.onsets[from..to].iter().copied().fold(0.0, f32::max)
     }
+}
+
+/// The probability of a beat around a frame.
+fn probability_near(heard: &BeatProbabilities, frame: usize) -> f32 {
+    let to = (frame + AROUND + 1).min(heard.beats.len());
+    heard.beats[frame.saturating_sub(AROUND)..to].iter().copied().fold(0.0, f32::max)
+}
+
+/// Beats from the first that is heard to the last, of beats with their places.
+fn heard_beats<'a>(heard: &BeatProbabilities, beats: &'a [(usize, usize)]) -> &'a [(usize, usize)] {
+    let is_heard = |beat: &(usize, usize)| probability_near(heard, beat.0) >= LEAST_AT_ENDS;
+    let from = beats.iter().position(is_heard).unwrap_or(beats.len());
+    let to = beats.iter().rposition(is_heard).map_or(from, |last| last + 1);
+    &beats[from..to]
+}
+
+/// How probable beats are on average: those found frame by frame, whatever the level that is counted at.
+fn confidence(heard: &BeatProbabilities, tapped: &[(usize, usize)]) -> f64 {
+    let beats = heard_beats(heard, tapped);
+    let near = |sum, (frame, _): &(usize, usize)| sum + f64::from(probability_near(heard, *frame));
+    beats.iter().fold(0.0, near) / beats.len().max(1) as f64
 }
 
 /// Where the highest point near a frame lies, between frames: the top of the parabola through three.

@@ -5,7 +5,7 @@ use crate::compute::elementwise::{Loop, vectorised};
 use rayon::prelude::*;
 
 /// Beats per minute considered, and the ratio of one tempo to the next.
-const SLOWEST: f64 = 40.0;
+pub(super) const SLOWEST_PER_MINUTE: f64 = 40.0;
 const FASTEST: f64 = 220.0;
 const STEP: f64 = 1.025;
 /// How much a change of the tempo from a beat to the next counts: its logarithm, times this; larger ones
@@ -112,7 +112,7 @@ struct Tempi {
 impl Tempi {
     fn new(hop_seconds: f64) -> Self {
         let frames = |per_minute: f64| 60.0 / per_minute / hop_seconds;
-        let steps = (FASTEST / SLOWEST).ln() / STEP.ln();
+        let steps = (FASTEST / SLOWEST_PER_MINUTE).ln() / STEP.ln();
         let mut periods: Vec<usize> = (0..=steps as i32)
             .map(|step| ((frames(FASTEST) * STEP.powi(step)).round() as usize).max(2))
             .collect();
