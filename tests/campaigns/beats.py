@@ -1,10 +1,11 @@
 """How well beats, downbeats, metres and "no beat" are found, over all held-out pieces.
 
-tests/campaigns/beats.py PROGRAM [--folder FOLDER] [--librosa] [--last]
+tests/campaigns/beats.py PROGRAM [--folder FOLDER] [--librosa] [--last | --found]
 
 PROGRAM is the example `beats` (tests/python/beats.rs). Renders the held-out pieces of
 datasets/make_beats into FOLDER where they are not there yet, and prints a Markdown table; --librosa
-puts librosa's beat tracker beside it. Needs NumPy, SciPy and mir_eval; minutes.
+puts librosa's beat tracker beside it; --found measures the pieces that are in FOLDER already, as
+`make_beats training` writes them. Needs NumPy, SciPy and mir_eval; minutes.
 """
 
 import argparse
@@ -68,9 +69,14 @@ def main():
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--librosa", action="store_true")
     parser.add_argument("--last", action="store_true", help="the pieces measured once")
+    parser.add_argument("--found", action="store_true", help="what FOLDER holds, and no other")
     options = parser.parse_args()
+    if options.found and not options.folder:
+        parser.error("--found needs --folder FOLDER: the pieces to measure")
     folder = options.folder or Path(tempfile.mkdtemp())
     names = LAST_NAMES if options.last else NAMES
+    if options.found:
+        names = sorted(path.stem for path in folder.glob("*.beats"))
     missing = [name for name in names if not (folder / f"{name}.beats").exists()]
     if missing:
         rendered(folder, missing)
@@ -87,7 +93,7 @@ def main():
             heard = librosas_beats(folder / f"{name}.wav")
             theirs = mir_eval.beat.f_measure(beats[:, 0], heard)
         score, variation = name.rsplit("-", 1)
-        for group in ("all", score, variation):
+        for group in ("all", score) if options.found else ("all", score, variation):
             groups[group].append((beats, found[name], theirs))
     head = ["pieces", "count", "beats F", "downbeats F", "tempo right", "metre right", "clear"]
     head += ["librosa's beats F"] if options.librosa else []

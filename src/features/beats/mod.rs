@@ -117,7 +117,7 @@ impl Beats {
         60.0 / self.period_seconds
     }
 
-    /// How probable the network holds the beats on average, 0 to 1.
+    /// How probable beats are on average where the first network taps, at whatever level is counted; 0 to 1.
     pub fn confidence(&self) -> f64 {
         self.confidence
     }
