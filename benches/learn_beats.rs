@@ -17,14 +17,12 @@
 
 mod learning;
 
-use candle_core::{DType, Device, Tensor, Var};
-use learning::{BothWays, Weights, forward};
+use candle_core::{Device, Tensor, Var};
+use learning::{BothWays, Excerpt, Pace, Weights, forward};
 use neural_composer::Result;
 use neural_composer::audio::Song;
 use neural_composer::features::{BeatNetwork, LogMel, MelSettings};
 use neural_composer::model::dense::Dense;
-use neural_composer::train::optimizer::{Optimizer, Rule};
-use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -66,14 +64,17 @@ impl Piece {
         }
         Ok(Self { db: mel.db().to_vec(), targets })
     }
+}
 
-    fn frames(&self) -> usize {
+impl learning::Piece for Piece {
+    const STEPS: usize = STEPS;
+
+    fn steps(&self) -> usize {
         self.targets.len() / 2
     }
 
-    /// The network's input and the targets of `STEPS` frames from `first` on; `random` colours them.
-    fn excerpt(&self, first: usize, random: Option<&mut ChaCha8Rng>) -> (Vec<f32>, Vec<f32>) {
-        let end = (first + STEPS).min(self.frames());
+    fn excerpt(&self, first: usize, random: Option<&mut ChaCha8Rng>) -> Excerpt {
+        let end = (first + STEPS).min(self.steps());
         let mut db = self.db[first * BANDS..end * BANDS].to_vec();
         if let Some(random) = random {
             coloured(&mut db, random);
@@ -83,6 +84,10 @@ impl Piece {
         input.resize(STEPS * BeatNetwork::INPUTS, -2.0);
         targets.resize(STEPS * 2, 0.0);
         (input, targets)
+    }
+
+    fn kept(tempi: &[Self]) -> Excerpt {
+        tempi[0].excerpt(400, None)
     }
 }
 
@@ -149,21 +154,22 @@ impl Trained {
     }
 }
 
-/// Binary cross-entropy with weights, from values before the sigmoid: max(x, 0) − x·t + ln(1 + e^−|x|).
-fn loss(values: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    let entropy =
-        ((values.relu()? - (values * targets)?)? + (values.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
-    let extra: Vec<f32> = POSITIVE_WEIGHTS.iter().map(|weight| weight - 1.0).collect();
-    let weights = (targets.broadcast_mul(&Tensor::from_vec(extra, 2, &Device::Cpu)?)? + 1.0)?;
-    Ok((entropy * weights)?.mean_all()?)
-}
+impl learning::Network for Trained {
+    fn variables(&self) -> &[(String, Var)] {
+        &self.variables
+    }
 
-fn batch(excerpts: Vec<(Vec<f32>, Vec<f32>)>) -> Result<(Tensor, Tensor)> {
-    let count = excerpts.len();
-    let (inputs, targets): (Vec<_>, Vec<_>) = excerpts.into_iter().unzip();
-    let input =
-        Tensor::from_vec(inputs.concat(), (count, STEPS, BeatNetwork::INPUTS), &Device::Cpu)?;
-    Ok((input, Tensor::from_vec(targets.concat(), (count, STEPS, 2), &Device::Cpu)?))
+    /// Binary cross-entropy with weights, from values before the sigmoid: max(x, 0) − x·t + ln(1 + e^−|x|).
+    fn loss(&self, excerpts: Vec<Excerpt>) -> Result<Tensor> {
+        let (input, targets) = learning::batch(excerpts, STEPS, BeatNetwork::INPUTS, 2)?;
+        let values = self.forward(&input)?;
+        let entropy = ((values.relu()? - (&values * &targets)?)?
+            + (values.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+        let extra: Vec<f32> = POSITIVE_WEIGHTS.iter().map(|weight| weight - 1.0).collect();
+        let extra = Tensor::from_vec(extra, 2, &Device::Cpu)?;
+        let weights = (targets.broadcast_mul(&extra)? + 1.0)?;
+        Ok((entropy * weights)?.mean_all()?)
+    }
 }
 
 fn main() -> Result<()> {
@@ -173,60 +179,13 @@ fn main() -> Result<()> {
     let pieces: Vec<Vec<Piece>> = wavs
         .par_iter()
         .enumerate()
-        .map(|(number, wav)| match number % 10 {
-            0 => Ok(vec![Piece::read(wav, MelSettings::default().hop_samples)?]),
-            _ => HOPS.iter().map(|hop| Piece::read(wav, *hop)).collect(),
+        .map(|(number, wav)| match learning::is_kept(number) {
+            true => Ok(vec![Piece::read(wav, MelSettings::default().hop_samples)?]),
+            false => HOPS.iter().map(|hop| Piece::read(wav, *hop)).collect(),
         })
         .collect::<Result<_>>()?;
-    let (kept, learned): (Vec<_>, Vec<_>) =
-        pieces.iter().enumerate().partition(|(n, _)| n % 10 == 0);
-    println!("{} pieces to learn from, {} to look at", learned.len(), kept.len());
-
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let network = Trained::new(&mut random)?;
-    let rule = Rule::AdamW(Default::default());
-    let mut optimizer =
-        Optimizer::new(rule, network.variables.clone())?.with_clip_norm(Some(1.0))?;
-    let mut order: Vec<usize> = (0..learned.len()).collect();
-    let steps = epochs * order.len().div_ceil(BATCH);
-    let mut step = 0;
-    for epoch in 1..=epochs {
-        order.shuffle(&mut random);
-        let (mut sum, began) = (0.0, std::time::Instant::now());
-        for chosen in order.chunks(BATCH) {
-            let excerpts = chosen
-                .iter()
-                .map(|number| {
-                    let tempi = learned[*number].1;
-                    let piece = &tempi[random.random_range(0..tempi.len())];
-                    let first = random.random_range(0..=piece.frames().saturating_sub(STEPS));
-                    piece.excerpt(first, Some(&mut random))
-                })
-                .collect();
-            let (input, targets) = batch(excerpts)?;
-            let done = step as f64 / steps as f64;
-            let rate = learning::rate(PEAK_RATE, done);
-            sum += optimizer.minimize(&loss(&network.forward(&input)?, &targets)?, rate)?;
-            step += 1;
-        }
-        let mut validation = Vec::new();
-        for chosen in kept.chunks(BATCH) {
-            let (input, targets) =
-                batch(chosen.iter().map(|(_, p)| p[0].excerpt(400, None)).collect())?;
-            validation.push(
-                loss(&network.forward(&input)?.detach(), &targets)?
-                    .to_dtype(DType::F64)?
-                    .to_scalar::<f64>()?,
-            );
-        }
-        let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
-        println!(
-            "epoch {epoch}: loss {:.4}, on pieces kept aside {:.4}, {:.0} s",
-            mean(sum, order.len().div_ceil(BATCH)),
-            mean(validation.iter().sum(), validation.len()),
-            began.elapsed().as_secs_f64()
-        );
-        learning::write(&network.variables, &output)?;
-    }
-    Ok(())
+    let pace = Pace { epochs, batch: BATCH, peak_rate: PEAK_RATE };
+    learning::learn(&network, &pieces, pace, &output, &mut random)
 }

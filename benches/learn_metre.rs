@@ -22,14 +22,12 @@
 
 mod learning;
 
-use candle_core::{D, Device, Tensor, Var};
-use learning::{BothWays, Weights, forward};
+use candle_core::{D, Tensor, Var};
+use learning::{BothWays, Excerpt, Pace, Weights, forward};
 use neural_composer::Result;
 use neural_composer::audio::{Audio, Song};
 use neural_composer::features::{BeatGrid, LogMel, MelSettings, MetreNetwork};
 use neural_composer::model::dense::Dense;
-use neural_composer::train::optimizer::{Optimizer, Rule};
-use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -72,9 +70,17 @@ impl Piece {
         }
         Ok(Self { input: grid.input().to_vec(), kinds })
     }
+}
 
-    /// Inputs, targets (points × kinds; of points beyond the end none) from a point on.
-    fn excerpt(&self, first: usize, random: Option<&mut ChaCha8Rng>) -> (Vec<f32>, Vec<f32>) {
+impl learning::Piece for Piece {
+    const STEPS: usize = POINTS;
+
+    fn steps(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Targets are points × kinds; of points beyond the end none.
+    fn excerpt(&self, first: usize, random: Option<&mut ChaCha8Rng>) -> Excerpt {
         let end = (first + POINTS).min(self.kinds.len());
         let mut input = self.input[first * BeatGrid::INPUTS..end * BeatGrid::INPUTS].to_vec();
         if let Some(random) = random {
@@ -86,6 +92,10 @@ impl Piece {
             targets[point * MetreNetwork::KINDS + kind] = 1.0;
         }
         (input, targets)
+    }
+
+    fn kept(tempi: &[Self]) -> Excerpt {
+        tempi[1].excerpt(0, None)
     }
 }
 
@@ -109,9 +119,17 @@ impl Trained {
         let head = weights.dense("head", 2 * units, MetreNetwork::KINDS)?;
         Ok(Self { variables: weights.variables, dense, points, head })
     }
+}
+
+impl learning::Network for Trained {
+    fn variables(&self) -> &[(String, Var)] {
+        &self.variables
+    }
 
     /// The mean cross-entropy over the points that have a target.
-    fn loss(&self, (input, targets): (Tensor, Tensor)) -> Result<Tensor> {
+    fn loss(&self, excerpts: Vec<Excerpt>) -> Result<Tensor> {
+        let (input, targets) =
+            learning::batch(excerpts, POINTS, BeatGrid::INPUTS, MetreNetwork::KINDS)?;
         let mut values = self.dense.forward(&input)?.tanh()?;
         for layer in &self.points {
             values = forward(layer, &values)?;
@@ -124,65 +142,21 @@ impl Trained {
     }
 }
 
-fn batch(excerpts: Vec<(Vec<f32>, Vec<f32>)>) -> Result<(Tensor, Tensor)> {
-    let count = excerpts.len();
-    let (inputs, targets): (Vec<_>, Vec<_>) = excerpts.into_iter().unzip();
-    let tensor = |numbers: Vec<Vec<f32>>, width: usize| {
-        Tensor::from_vec(numbers.concat(), (count, POINTS, width), &Device::Cpu)
-    };
-    Ok((tensor(inputs, BeatGrid::INPUTS)?, tensor(targets, MetreNetwork::KINDS)?))
-}
-
 fn main() -> Result<()> {
     let (folder, epochs, output) = learning::arguments()?;
-    let mut wavs = learning::wavs(&folder)?;
-    wavs.retain(|wav| learning::beats(wav).is_ok_and(|beats| !beats.is_empty()));
+    let mut wavs = Vec::new();
+    for wav in learning::wavs(&folder)? {
+        if !learning::beats(&wav)?.is_empty() {
+            wavs.push(wav);
+        }
+    }
     // A piece at all its tempi, so that none of them is learned from and judged by.
     let pieces: Vec<Vec<Piece>> = wavs
         .par_iter()
         .map(|wav| SPEEDS.iter().map(|speed| Piece::read(wav, *speed)).collect())
         .collect::<Result<_>>()?;
-    let (kept, learned): (Vec<_>, Vec<_>) =
-        pieces.iter().enumerate().partition(|(n, _)| n % 10 == 0);
-    println!("{} pieces to learn from, {} to look at", learned.len(), kept.len());
-
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let network = Trained::new(&mut random)?;
-    let rule = Rule::AdamW(Default::default());
-    let mut optimizer =
-        Optimizer::new(rule, network.variables.clone())?.with_clip_norm(Some(1.0))?;
-    let mut order: Vec<usize> = (0..learned.len()).collect();
-    let steps = epochs * order.len().div_ceil(BATCH);
-    let mut step = 0;
-    for epoch in 1..=epochs {
-        order.shuffle(&mut random);
-        let (mut sum, began) = (0.0, std::time::Instant::now());
-        for chosen in order.chunks(BATCH) {
-            let excerpts = chosen
-                .iter()
-                .map(|number| {
-                    let tempi = learned[*number].1;
-                    let piece = &tempi[random.random_range(0..tempi.len())];
-                    let last = piece.kinds.len().saturating_sub(POINTS);
-                    piece.excerpt(random.random_range(0..=last), Some(&mut random))
-                })
-                .collect();
-            let rate = learning::rate(PEAK_RATE, step as f64 / steps as f64);
-            sum += optimizer.minimize(&network.loss(batch(excerpts)?)?, rate)?;
-            step += 1;
-        }
-        let mut validation = Vec::new();
-        for chosen in kept.chunks(BATCH) {
-            let excerpts = chosen.iter().map(|(_, tempi)| tempi[1].excerpt(0, None)).collect();
-            validation.push(network.loss(batch(excerpts)?)?.to_scalar::<f32>()?);
-        }
-        println!(
-            "epoch {epoch}: loss {:.4}, on pieces kept aside {:.4}, {:.0} s",
-            sum / order.len().div_ceil(BATCH).max(1) as f64,
-            validation.iter().sum::<f32>() / validation.len().max(1) as f32,
-            began.elapsed().as_secs_f64()
-        );
-        learning::write(&network.variables, &output)?;
-    }
-    Ok(())
+    let pace = Pace { epochs, batch: BATCH, peak_rate: PEAK_RATE };
+    learning::learn(&network, &pieces, pace, &output, &mut random)
 }

@@ -1,10 +1,12 @@
 //! What the recipes of both networks that hear beats have in common.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use neural_composer::model::dense::Dense;
 use neural_composer::model::recurrent::{Cell, Recurrent};
+use neural_composer::train::optimizer::{Optimizer, Rule};
 use neural_composer::{Error, Result, atomic_file};
 use rand::Rng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,12 +70,114 @@ pub fn forward([there, back]: &BothWays, values: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&[forwards, backwards], 2)?)
 }
 
+/// Inputs and targets of an excerpt, step by step.
+pub type Excerpt = (Vec<f32>, Vec<f32>);
+
+/// A piece at one tempo, to learn from.
+pub trait Piece: Sized {
+    /// Steps of an excerpt.
+    const STEPS: usize;
+
+    fn steps(&self) -> usize;
+
+    /// [`Self::STEPS`] steps from `first` on; `random` changes what is given.
+    fn excerpt(&self, first: usize, random: Option<&mut ChaCha8Rng>) -> Excerpt;
+
+    /// What a piece that is kept aside is looked at by, of all its tempi.
+    fn kept(tempi: &[Self]) -> Excerpt;
+}
+
+/// A network on Candle's tensors, to be trained.
+pub trait Network {
+    fn variables(&self) -> &[(String, Var)];
+
+    fn loss(&self, excerpts: Vec<Excerpt>) -> Result<Tensor>;
+}
+
+/// How long, and how fast at the most.
+pub struct Pace {
+    pub epochs: usize,
+    pub batch: usize,
+    pub peak_rate: f64,
+}
+
+/// Trains on nine pieces of ten, each an excerpt an epoch at one of its tempi; says how well the network does
+/// on the others, and writes its weights, after each epoch.
+pub fn learn<P: Piece>(
+    network: &impl Network,
+    pieces: &[Vec<P>],
+    pace: Pace,
+    output: &Path,
+    random: &mut ChaCha8Rng,
+) -> Result<()> {
+    let Pace { epochs, batch, peak_rate } = pace;
+    let (kept, learned): (Vec<_>, Vec<_>) =
+        pieces.iter().enumerate().partition(|(number, _)| is_kept(*number));
+    println!("{} pieces to learn from, {} to look at", learned.len(), kept.len());
+    let mut optimizer =
+        Optimizer::new(Rule::AdamW(Default::default()), network.variables().to_vec())?
+            .with_clip_norm(Some(1.0))?;
+    let mut order: Vec<usize> = (0..learned.len()).collect();
+    let batches = order.len().div_ceil(batch);
+    let mut step = 0;
+    for epoch in 1..=epochs {
+        order.shuffle(random);
+        let (mut sum, began) = (0.0, std::time::Instant::now());
+        for chosen in order.chunks(batch) {
+            let excerpt = |number: &usize| {
+                let tempi = learned[*number].1;
+                let piece = &tempi[random.random_range(0..tempi.len())];
+                let first = random.random_range(0..=piece.steps().saturating_sub(P::STEPS));
+                piece.excerpt(first, Some(&mut *random))
+            };
+            let excerpts = chosen.iter().map(excerpt).collect();
+            let rate = rate(peak_rate, step as f64 / (epochs * batches) as f64);
+            sum += optimizer.minimize(&network.loss(excerpts)?, rate)?;
+            step += 1;
+        }
+        let mut validation = Vec::new();
+        for chosen in kept.chunks(batch) {
+            let loss = network.loss(chosen.iter().map(|(_, tempi)| P::kept(tempi)).collect())?;
+            validation.push(loss.to_dtype(DType::F64)?.to_scalar::<f64>()?);
+        }
+        let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
+        println!(
+            "epoch {epoch}: loss {:.4}, on pieces kept aside {:.4}, {:.0} s",
+            mean(sum, batches),
+            mean(validation.iter().sum(), validation.len()),
+            began.elapsed().as_secs_f64()
+        );
+        write(network.variables(), output)?;
+    }
+    Ok(())
+}
+
+/// Whether the piece of this number is not learned from.
+pub fn is_kept(number: usize) -> bool {
+    number.is_multiple_of(10)
+}
+
+/// A batch of excerpts: (count, steps, numbers) of the inputs, and of the targets.
+pub fn batch(
+    excerpts: Vec<Excerpt>,
+    steps: usize,
+    inputs: usize,
+    targets: usize,
+) -> Result<(Tensor, Tensor)> {
+    let count = excerpts.len();
+    let (given, wanted): (Vec<_>, Vec<_>) = excerpts.into_iter().unzip();
+    let tensor = |numbers: Vec<Vec<f32>>, width: usize| {
+        Tensor::from_vec(numbers.concat(), (count, steps, width), &Device::Cpu)
+    };
+    Ok((tensor(given, inputs)?, tensor(wanted, targets)?))
+}
+
 /// The rate when a share of all steps is done: up over the first twentieth, then down to nothing as a cosine.
-pub fn rate(peak: f64, done: f64) -> f64 {
+fn rate(peak: f64, done: f64) -> f64 {
     peak * (done * 20.0).min(1.0) * (0.5 + 0.5 * (std::f64::consts::PI * done).cos())
 }
 
-pub fn write(variables: &[(String, Var)], path: &Path) -> Result<()> {
+fn write(variables: &[(String, Var)], path: &Path) -> Result<()> {
     let tensors: Vec<(String, Tensor)> =
         variables.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
     let bytes = safetensors::serialize(tensors, None)

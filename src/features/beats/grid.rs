@@ -31,8 +31,6 @@ pub struct BeatGrid {
 
 /// Bands that describe a point: those of the song, two by two.
 const BANDS: usize = 32;
-/// Frames around a point within which what begins there is sought.
-const AROUND: usize = 2;
 /// Parts of the way to the next point at which a beat's probability is told.
 const PARTS: [f64; 5] = [0.25, 1.0 / 3.0, 0.5, 2.0 / 3.0, 0.75];
 /// Points before and later that each is compared with.
@@ -72,7 +70,8 @@ impl BeatGrid {
         for (number, (frame, place)) in counted.beats.iter().enumerate() {
             points.push(Point { frame: *frame, place: Some(*place) });
             if let Some((next, _)) = counted.beats.get(number + 1).filter(|_| is_divided) {
-                let middle = strongest(&heard.beats, usize::midpoint(*frame, *next));
+                let middle =
+                    BeatProbabilities::likeliest(&heard.beats, usize::midpoint(*frame, *next));
                 points.push(Point { frame: middle, place: None });
             }
         }
@@ -99,17 +98,6 @@ struct Point {
     place: Option<usize>,
 }
 
-/// The frames around one.
-fn around(frame: usize, frames: usize) -> std::ops::Range<usize> {
-    frame.saturating_sub(AROUND).min(frames)..(frame + AROUND + 1).min(frames)
-}
-
-/// The likeliest frame around one.
-fn strongest(probabilities: &[f32], frame: usize) -> usize {
-    let near = around(frame, probabilities.len());
-    near.max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap_or(frame)
-}
-
 fn described(
     mel: &LogMel,
     heard: &BeatProbabilities,
@@ -118,9 +106,6 @@ fn described(
 ) -> Vec<f32> {
     let frames = heard.beats.len();
     let bands = Bands::of(mel);
-    let near = |probabilities: &[f32], frame: usize| {
-        probabilities[around(frame, frames)].iter().copied().fold(0.0, f32::max)
-    };
     let usual = (step_seconds / mel.hop_seconds()).round().max(1.0) as usize;
     // Where each point's way to the next ends.
     let ends: Vec<usize> = (1..=points.len())
@@ -140,13 +125,15 @@ fn described(
     let mut input = Vec::with_capacity(points.len() * BeatGrid::INPUTS);
     for (number, point) in points.iter().enumerate() {
         input.extend([
-            near(&heard.beats, point.frame),
-            near(&heard.downbeats, point.frame),
+            BeatProbabilities::largest(&heard.beats, point.frame),
+            BeatProbabilities::largest(&heard.downbeats, point.frame),
             f32::from(u8::from(point.place.is_some())),
             f32::from(u8::from(point.place == Some(0))),
             (step_seconds / USUAL_STEP_SECONDS).ln() as f32,
         ]);
-        input.extend(PARTS.map(|share| near(&heard.beats, part(number, share))));
+        input.extend(
+            PARTS.map(|share| BeatProbabilities::largest(&heard.beats, part(number, share))),
+        );
         input.extend(&levels[number]);
         input.extend(rises[number].iter().map(|rise| rise.min(LARGEST_RISE)));
         input.extend(&of_sound[number]);
@@ -192,7 +179,7 @@ impl Bands {
     /// The largest rise around a frame.
     fn rise(&self, frame: usize) -> [f32; BANDS] {
         let mut largest = [0.0f32; BANDS];
-        for row in &self.rises[around(frame, self.rises.len())] {
+        for row in &self.rises[BeatProbabilities::around(frame, self.rises.len())] {
             largest.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(*value));
         }
         largest

@@ -47,8 +47,6 @@ pub struct Beats {
 const USUAL_SECONDS: f64 = 0.5;
 /// Beats at the ends that are less probable are none: the song has not begun, or is over.
 const LEAST_AT_ENDS: f32 = 0.1;
-/// Frames around a beat's within which its probabilities are looked for.
-const AROUND: usize = 2;
 /// Fewer beats are not called clear.
 const FEWEST: usize = 4;
 
@@ -136,15 +134,10 @@ impl Beats {
     }
 }
 
-/// The probability of a beat around a frame.
-fn probability_near(heard: &BeatProbabilities, frame: usize) -> f32 {
-    let to = (frame + AROUND + 1).min(heard.beats.len());
-    heard.beats[frame.saturating_sub(AROUND)..to].iter().copied().fold(0.0, f32::max)
-}
-
 /// Beats from the first that is heard to the last, of beats with their places.
 fn heard_beats<'a>(heard: &BeatProbabilities, beats: &'a [(usize, usize)]) -> &'a [(usize, usize)] {
-    let is_heard = |beat: &(usize, usize)| probability_near(heard, beat.0) >= LEAST_AT_ENDS;
+    let is_heard =
+        |beat: &(usize, usize)| BeatProbabilities::largest(&heard.beats, beat.0) >= LEAST_AT_ENDS;
     let from = beats.iter().position(is_heard).unwrap_or(beats.len());
     let to = beats.iter().rposition(is_heard).map_or(from, |last| last + 1);
     &beats[from..to]
@@ -153,15 +146,13 @@ fn heard_beats<'a>(heard: &BeatProbabilities, beats: &'a [(usize, usize)]) -> &'
 /// How probable beats are on average: those found frame by frame, whatever the level that is counted at.
 fn confidence(heard: &BeatProbabilities, tapped: &[(usize, usize)]) -> f64 {
     let beats = heard_beats(heard, tapped);
-    let near = |sum, (frame, _): &(usize, usize)| sum + f64::from(probability_near(heard, *frame));
-    beats.iter().fold(0.0, near) / beats.len().max(1) as f64
+    let near = |frame: usize| f64::from(BeatProbabilities::largest(&heard.beats, frame));
+    beats.iter().fold(0.0, |sum, (frame, _)| sum + near(*frame)) / beats.len().max(1) as f64
 }
 
 /// Where the highest point near a frame lies, between frames: the top of the parabola through three.
 fn peak(probabilities: &[f32], frame: usize) -> f64 {
-    let to = (frame + AROUND + 1).min(probabilities.len());
-    let near = frame.saturating_sub(AROUND)..to;
-    let top = near.max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap_or(frame);
+    let top = BeatProbabilities::likeliest(probabilities, frame);
     let at = |place: Option<usize>| place.and_then(|p| probabilities.get(p)).copied();
     let (Some(before), Some(after)) = (at(top.checked_sub(1)), at(Some(top + 1))) else {
         return top as f64;

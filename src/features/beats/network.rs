@@ -4,6 +4,7 @@ use super::layers::{BothWays, Dense, Weights};
 use crate::compute::Real;
 use crate::features::{LogMel, MelSettings};
 use crate::{Error, Result};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A recurrent network that hears beats: for each frame of a [`LogMel`], two probabilities.
@@ -50,6 +51,28 @@ pub struct BeatProbabilities {
     pub beats: Vec<f32>,
     /// Of a downbeat.
     pub downbeats: Vec<f32>,
+}
+
+impl BeatProbabilities {
+    /// Frames around one within which a beat that is meant to be there may be heard.
+    const AROUND: usize = 2;
+
+    /// The frames around one, of so many.
+    pub(super) fn around(frame: usize, frames: usize) -> Range<usize> {
+        frame.saturating_sub(Self::AROUND).min(frames)..(frame + Self::AROUND + 1).min(frames)
+    }
+
+    /// The largest of probabilities around a frame.
+    pub(super) fn largest(probabilities: &[f32], frame: usize) -> f32 {
+        let near = &probabilities[Self::around(frame, probabilities.len())];
+        near.iter().copied().fold(0.0, f32::max)
+    }
+
+    /// Where the largest of probabilities around a frame is.
+    pub(super) fn likeliest(probabilities: &[f32], frame: usize) -> usize {
+        let near = Self::around(frame, probabilities.len());
+        near.max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap_or(frame)
+    }
 }
 
 /// Frames back with which a frame is compared: two, for windows reach over their neighbours.
