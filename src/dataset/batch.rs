@@ -88,10 +88,7 @@ impl Dataset {
         let mut inputs = Vec::with_capacity(indices.len() * steps * width);
         let mut targets = Vec::with_capacity(inputs.capacity());
         for index in indices {
-            let Some(Sequence { song, first_block }) = self.sequences.get(*index).copied() else {
-                self.sequence(*index)?;
-                continue;
-            };
+            let Sequence { song, first_block } = self.sequence_at(*index)?;
             // With the block after it, or zeros past the end.
             let blocks = first_block..first_block + steps + 1;
             let rows = self.songs[song].rows.get(blocks, &self.normaliser)?;

@@ -10,6 +10,7 @@ mod fitness;
 mod gathering;
 pub mod grains;
 mod prepared;
+mod resident;
 mod rows;
 mod settings;
 mod source;
@@ -19,6 +20,7 @@ pub(crate) use fitness::too_short;
 pub use gathering::Skipped;
 pub(crate) use gathering::{Gathered, gather};
 use gathering::{check_room, gather_with_room};
+pub(crate) use resident::ResidentBlocks;
 pub use settings::DatasetSettings;
 pub use source::{CorpusSong, SongSource};
 pub(crate) use source::{FitSong, unusable};
@@ -224,15 +226,20 @@ impl Dataset {
     /// [`Error::Argument`] when there is no such sequence; [`Error::Io`] and [`Error::Data`] when rows
     /// of a corpus are gone or damaged.
     pub fn sequence(&self, index: usize) -> Result<Cow<'_, [f32]>> {
-        let Some(sequence) = self.sequences.get(index) else {
-            return Err(Error::argument(
+        let sequence = self.sequence_at(index)?;
+        let blocks = sequence.first_block..sequence.first_block + self.settings.sequence_blocks;
+        self.songs[sequence.song].rows.get(blocks, &self.normaliser)
+    }
+
+    /// Where sequence `index` is.
+    fn sequence_at(&self, index: usize) -> Result<Sequence> {
+        self.sequences.get(index).copied().ok_or_else(|| {
+            Error::argument(
                 "sequence",
                 format!("a number below {}, the count of training sequences", self.len()),
                 index,
-            ));
-        };
-        let blocks = sequence.first_block..sequence.first_block + self.settings.sequence_blocks;
-        self.songs[sequence.song].rows.get(blocks, &self.normaliser)
+            )
+        })
     }
 
     /// Song `index` as the network takes it in: at the blocks' rate, mono, filled up to whole blocks.

@@ -1,7 +1,8 @@
-//! Batches that are read while the network trains on those before.
+//! Batches that are there when the network wants them: read ahead, or on its device for good.
 
 use super::Training;
-use crate::dataset::{Batch, Dataset};
+use crate::compute;
+use crate::dataset::{Batch, Dataset, ResidentBlocks};
 use crate::processes::Processes;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -10,6 +11,8 @@ use std::time::Instant;
 
 /// Batches that wait at most: one is trained on, one is ready, one is read.
 const WAITING: usize = 1;
+/// So many times what training needs is left free beside all blocks.
+const MARGIN: u64 = 2;
 
 /// The batches of an epoch in their order, of each what this process trains on; those in files are read
 /// ahead.
@@ -19,6 +22,8 @@ pub(super) struct Ahead {
     data: Dataset,
     batch_size: usize,
     processes: Processes,
+    /// All blocks, where the device is another one than the processor and has room for them.
+    resident: Option<ResidentBlocks>,
     /// What reads, and the number of the batch that comes next.
     reading: Option<(Receiver<Result<Batch>>, usize)>,
     waited_seconds: f64,
@@ -26,8 +31,26 @@ pub(super) struct Ahead {
 
 impl Ahead {
     pub fn new(data: &Dataset, settings: &Training) -> Self {
-        let (batch_size, processes) = (settings.batch_size, settings.processes.clone());
-        Self { data: data.clone(), batch_size, processes, reading: None, waited_seconds: 0.0 }
+        Self {
+            data: data.clone(),
+            batch_size: settings.batch_size,
+            processes: settings.processes.clone(),
+            resident: None,
+            reading: None,
+            waited_seconds: 0.0,
+        }
+    }
+
+    /// Puts all blocks on `device` for good, if this is not the processor, which has them already, and as
+    /// much as training needs there, `needed_bytes`, is left twice over.
+    pub fn keep_on(mut self, device: &compute::Device, needed_bytes: u64) -> Self {
+        let wanted = ResidentBlocks::bytes(&self.data) + MARGIN * needed_bytes;
+        let has_room = device.free_bytes().is_some_and(|free| free > wanted);
+        if !device.is_cpu() && !self.data.is_in_files() && has_room {
+            // Where that fails all the same, they are sent as they are wanted.
+            self.resident = ResidentBlocks::new(&self.data, device.candle()).ok();
+        }
+        self
     }
 
     /// Another order begins.
@@ -48,13 +71,12 @@ impl Ahead {
     /// Of batch `number` of the sequences `order` what is this process's, on `device`.
     pub fn batch(&mut self, order: &[usize], number: usize, device: &Device) -> Result<Batch> {
         let begun = Instant::now();
-        let batch = match self.data.is_in_files() {
-            true => self.read_ahead(order, number)?.on(device)?,
-            false => {
-                let from = number * self.batch_size;
-                let until = (from + self.batch_size).min(order.len());
-                self.data.batch(self.own(&order[from..until]), device)?
-            }
+        let from = number * self.batch_size;
+        let until = (from + self.batch_size).min(order.len());
+        let batch = match &self.resident {
+            Some(resident) => resident.batch(self.own(&order[from..until]))?,
+            None if self.data.is_in_files() => self.read_ahead(order, number)?.on(device)?,
+            None => self.data.batch(self.own(&order[from..until]), device)?,
         };
         self.waited_seconds += begun.elapsed().as_secs_f64();
         Ok(batch)

@@ -40,7 +40,7 @@ pub fn run(
     observer.prepared(data);
     observer.prepared(network);
     let optimizer = network.optimizer(settings.rule)?;
-    let mut objective = NextBlock::new(network, data, settings)?;
+    let mut objective = NextBlock::new(network, data, settings, needed_bytes)?;
     let plan = Plan { needed_bytes, ..settings.plan() };
     fit(&mut objective, &plan, optimizer, observer)
 }
@@ -107,7 +107,13 @@ struct NextBlock<'a> {
 }
 
 impl<'a> NextBlock<'a> {
-    fn new(network: &'a mut Network, data: &'a Dataset, settings: &'a Training) -> Result<Self> {
+    fn new(
+        network: &'a mut Network,
+        data: &'a Dataset,
+        settings: &'a Training,
+        needed_bytes: u64,
+    ) -> Result<Self> {
+        let ahead = Ahead::new(data, settings).keep_on(network.device(), needed_bytes);
         let (training, validation) = data.split(settings.validation)?;
         let criterion = network.criterion(settings.loss)?;
         let backpropagation = Backpropagation::new(network, criterion.clone(), settings.recompute);
@@ -127,7 +133,7 @@ impl<'a> NextBlock<'a> {
             criterion,
             backpropagation,
             dropout,
-            ahead: Ahead::new(data, settings),
+            ahead,
             training,
             validation,
         })
