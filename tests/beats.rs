@@ -67,7 +67,9 @@ fn of_the_shipped_songs_that_without_a_beat_is_told_from_the_others() {
 #[test]
 fn bars_of_three_and_of_four_are_told_apart() {
     // Nothing sounds between the beats: slow ones are not divided, quick ones not taken for halves.
-    let cases = [(3, 72.0), (3, 120.0), (3, 160.0), (4, 80.0), (4, 110.0), (4, 130.0)];
+    let three = [72.0, 90.0, 120.0, 160.0].map(|per_minute| (3, per_minute));
+    let four = [66.0, 80.0, 110.0, 130.0, 160.0].map(|per_minute| (4, per_minute));
+    let cases = [&three[..], &four, &[(5, 100.0)]].concat();
     for (beats_in_bar, per_minute) in cases {
         let beats = Beats::of(&mel(&counted(24.0, per_minute, beats_in_bar))).unwrap();
         assert!((beats.per_minute() / per_minute - 1.0).abs() < 0.03, "{}", beats.per_minute());
@@ -79,6 +81,32 @@ fn bars_of_three_and_of_four_are_told_apart() {
             let off = (downbeat / bar).round() * bar - downbeat;
             assert!(off.abs() < 0.07, "{beats_in_bar} in a bar: {downbeat}");
         }
+    }
+}
+
+#[test]
+fn a_beat_is_sought_at_all_tempi_and_at_those_of_three_ranges() {
+    let click = |t: f64| if t % (60.0 / 147.0) < 0.02 { (3_000.0 * t).sin() as f32 } else { 0.0 };
+    let mel = mel(&sound(20.0, click));
+    let grids = BeatGrid::candidates(&mel).unwrap();
+    assert_eq!(grids[0].times_seconds(), BeatGrid::of(&mel).unwrap().times_seconds());
+    // Points are halves of beats that are slower than 170 a minute.
+    let tempi: Vec<f64> = grids
+        .iter()
+        .map(|grid| {
+            let mut steps: Vec<f64> =
+                grid.times_seconds().windows(2).map(|pair| pair[1] - pair[0]).collect();
+            steps.sort_by(f64::total_cmp);
+            60.0 / steps[steps.len() / 2]
+        })
+        .collect();
+    let ranges = [(80.0, 440.0), (156.0, 216.0), (196.0, 268.0), (244.0, 336.0)];
+    for (tempo, (slowest, fastest)) in tempi.iter().zip(ranges) {
+        assert!((slowest * 0.95..fastest * 1.05).contains(tempo), "{tempi:?}");
+    }
+    assert_eq!(grids.len(), 4);
+    for grid in &grids {
+        assert_eq!(grid.input().len(), grid.times_seconds().len() * BeatGrid::INPUTS);
     }
 }
 
@@ -253,7 +281,9 @@ fn the_metre_network_hears_what_the_same_layers_of_a_model_give() {
 
 #[test]
 fn slow_beats_are_divided_by_the_grid_and_quick_ones_are_not() {
-    for (per_minute, points_a_minute) in [(80.0, 160.0), (104.0, 208.0), (125.0, 125.0)] {
+    for (per_minute, points_a_minute) in
+        [(80.0, 160.0), (104.0, 208.0), (125.0, 250.0), (190.0, 190.0)]
+    {
         let grid = BeatGrid::of(&mel(&counted(24.0, per_minute, 4))).unwrap();
         let times = grid.times_seconds();
         let found = 60.0 * (times.len() - 1) as f64 / (times[times.len() - 1] - times[0]);

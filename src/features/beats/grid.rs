@@ -1,7 +1,7 @@
 //! Points in time among which beats are sought, and what is heard at each.
 
 use super::network::{BeatNetwork, BeatProbabilities};
-use super::tracking::{self, Counted};
+use super::tracking::{self, Counted, TempoRange};
 use crate::Result;
 use crate::features::LogMel;
 
@@ -9,8 +9,9 @@ use crate::features::LogMel;
 ///
 /// A beat is easily counted twice as fast as it was meant, or half as fast. So the points are the beats
 /// that were found frame by frame, and where they are slower than [`Self::DIVIDED_UNDER`] a minute, the
-/// middles between them: the beats that were meant are all of them, every second, third or fourth.
-/// [`MetreNetwork`](super::MetreNetwork) hears which.
+/// middles between them: the beats that were meant are all of them, or every second to sixth.
+/// [`MetreNetwork`](super::MetreNetwork) hears which. A beat is also tapped at 2/3 or 4/3 of its tempo;
+/// so there are several grids to choose from ([`Self::candidates`]).
 ///
 /// ```
 /// use neural_composer::audio::Audio;
@@ -42,25 +43,60 @@ const USUAL_STEP_SECONDS: f64 = 0.4;
 
 impl BeatGrid {
     /// Beats per minute; slower ones are divided.
-    pub const DIVIDED_UNDER: f64 = 110.0;
+    pub const DIVIDED_UNDER: f64 = 170.0;
     /// Numbers that describe a point: probabilities of beats and downbeats there and on the way to the next,
     /// and what was found frame by frame (10); levels of 32 bands until the next point, their rises here
     /// and half way on (96); likeness to 12 points before and 12 later, of sound and of rises (48).
     pub const INPUTS: usize = 5 + PARTS.len() + 3 * BANDS + 4 * COMPARED.len();
 
-    /// The points of a song.
+    /// The points of a song, around the beats that are likeliest frame by frame.
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for bands of other settings than
     /// [`MelSettings::default`](crate::features::MelSettings), which the beat network learned from.
     pub fn of(mel: &LogMel) -> Result<Self> {
         let heard = BeatNetwork::shipped()?.hear(mel)?;
-        Ok(Self::new(mel, &heard, &tracking::count(&heard, mel.hop_seconds())))
+        Ok(Self::tapped(&Bands::of(mel), &heard, mel.hop_seconds(), TempoRange::ALL).1)
+    }
+
+    /// All the grids among which that of a song is chosen: first [`of`](Self::of), then those around the
+    /// likeliest beats of three ranges of tempi (from 78, 98 and 122 a minute on), which are together an
+    /// octave.
+    ///
+    /// # Errors
+    /// As of [`of`](Self::of).
+    pub fn candidates(mel: &LogMel) -> Result<Vec<Self>> {
+        let heard = BeatNetwork::shipped()?.hear(mel)?;
+        let all = Self::all_tapped(mel, &heard);
+        Ok(all.into_iter().map(|(_, grid)| grid).collect())
+    }
+
+    /// The candidates, with the beats around which they are.
+    pub(super) fn all_tapped(mel: &LogMel, heard: &BeatProbabilities) -> Vec<(Counted, Self)> {
+        let bands = Bands::of(mel);
+        let ranges = std::iter::once(TempoRange::ALL).chain(TempoRange::PARTS);
+        ranges.map(|range| Self::tapped(&bands, heard, mel.hop_seconds(), range)).collect()
+    }
+
+    /// The likeliest beats of a range of tempi, and the points around them.
+    fn tapped(
+        bands: &Bands,
+        heard: &BeatProbabilities,
+        hop_seconds: f64,
+        range: TempoRange,
+    ) -> (Counted, Self) {
+        let counted = tracking::count(heard, hop_seconds, range);
+        let grid = Self::around(&counted, bands, heard, hop_seconds);
+        (counted, grid)
     }
 
     /// The points around beats that were found frame by frame.
-    pub(super) fn new(mel: &LogMel, heard: &BeatProbabilities, counted: &Counted) -> Self {
-        let hop_seconds = mel.hop_seconds();
+    fn around(
+        counted: &Counted,
+        bands: &Bands,
+        heard: &BeatProbabilities,
+        hop_seconds: f64,
+    ) -> Self {
         let mut periods: Vec<usize> =
             counted.beats.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         periods.sort_unstable();
@@ -77,7 +113,7 @@ impl BeatGrid {
         }
         let step_seconds =
             period.unwrap_or(USUAL_STEP_SECONDS) / if is_divided { 2.0 } else { 1.0 };
-        let input = described(mel, heard, &points, step_seconds);
+        let input = described(bands, heard, &points, (step_seconds, hop_seconds));
         Self { frames: points.iter().map(|point| point.frame).collect(), input, hop_seconds }
     }
 
@@ -99,14 +135,13 @@ struct Point {
 }
 
 fn described(
-    mel: &LogMel,
+    bands: &Bands,
     heard: &BeatProbabilities,
     points: &[Point],
-    step_seconds: f64,
+    (step_seconds, hop_seconds): (f64, f64),
 ) -> Vec<f32> {
     let frames = heard.beats.len();
-    let bands = Bands::of(mel);
-    let usual = (step_seconds / mel.hop_seconds()).round().max(1.0) as usize;
+    let usual = (step_seconds / hop_seconds).round().max(1.0) as usize;
     // Where each point's way to the next ends.
     let ends: Vec<usize> = (1..=points.len())
         .map(|next| points.get(next).map_or(points[next - 1].frame + usual, |point| point.frame))

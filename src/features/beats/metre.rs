@@ -4,9 +4,9 @@ use super::metre_network::MetreNetwork;
 use super::tracking::{Counted, SLOWEST_PER_MINUTE};
 
 /// Points from one beat to the next.
-const LONGEST_BEAT_POINTS: usize = 4;
+const LONGEST_BEAT_POINTS: usize = 6;
 /// Beats in a bar, and what such a metre costs: how unusual it is.
-const METRES: [(usize, f32); 6] = [(2, 1.0), (3, 0.0), (4, 0.0), (5, 2.0), (6, 2.0), (7, 2.0)];
+const METRES: [(usize, f32); 6] = [(2, 1.0), (3, 0.0), (4, 0.0), (5, 2.0), (6, 4.0), (7, 2.0)];
 /// What it costs to count on otherwise than was counted so far: another level, metre or place.
 const SLIP: f32 = 8.0;
 /// No point is held for less likely to be something than this.
@@ -40,7 +40,7 @@ pub(super) fn count(
     hop_seconds: f64,
 ) -> Counted {
     if heard.is_empty() {
-        return Counted { beats_in_bar: 4, beats: Vec::new() };
+        return Counted::NONE;
     }
     let mut steps: Vec<usize> = frames.windows(2).map(|pair| pair[1] - pair[0]).collect();
     steps.sort_unstable();
@@ -87,6 +87,7 @@ pub(super) fn count(
         came_from.push(from);
     }
     let mut state = largest(&scores);
+    let score = f64::from(scores[state]) / heard.len() as f64;
     let mut beats = Vec::new();
     let mut metres = [0; 8];
     for (point, frame) in frames.iter().enumerate().rev() {
@@ -100,7 +101,7 @@ pub(super) fn count(
     }
     beats.reverse();
     let beats_in_bar = (2..metres.len()).max_by_key(|metre| metres[*metre]).unwrap_or(4);
-    Counted { beats_in_bar, beats }
+    Counted { beats_in_bar, beats, score }
 }
 
 /// Where the first of the largest values is.

@@ -12,15 +12,18 @@ pub use grid::BeatGrid;
 pub use metre_network::MetreNetwork;
 pub use network::{BeatNetwork, BeatProbabilities};
 
+use self::tracking::Counted;
 use super::LogMel;
 use crate::Result;
+use rayon::prelude::*;
 
 /// The beats and bars of a song: where one would tap, and where one would begin to count.
 ///
 /// A recurrent network ([`BeatNetwork`]) hears how probable a beat and a downbeat are at each frame, and a
-/// hidden Markov model finds the steadiest tempo that explains it best. Among these points in time
-/// ([`BeatGrid`]) a second network ([`MetreNetwork`]) hears at what level to count, and a second model
-/// where bars begin. All is an estimate: [`is_clear`](Self::is_clear) says whether there is a beat at all.
+/// hidden Markov model finds the steadiest tempo that explains it best, of all tempi and of three ranges.
+/// Among each of these points in time ([`BeatGrid`]) a second network ([`MetreNetwork`]) hears at what
+/// level to count, and a second model where bars begin; what both models find likeliest is taken. All is
+/// an estimate: [`is_clear`](Self::is_clear) says whether there is a beat at all.
 ///
 /// ```
 /// use neural_composer::audio::Audio;
@@ -47,6 +50,9 @@ pub struct Beats {
 const USUAL_SECONDS: f64 = 0.5;
 /// Beats at the ends that are less probable are none: the song has not begun, or is over.
 const LEAST_AT_ENDS: f32 = 0.1;
+/// Beside what a point of a grid says for the beats that were counted there, a frame counts so many times
+/// for the beats that were tapped: chosen on pieces that neither network learned from.
+const FRAMES_OF_A_POINT: f64 = 5.0;
 /// Fewer beats are not called clear.
 const FEWEST: usize = 4;
 
@@ -63,10 +69,19 @@ impl Beats {
     pub fn of(mel: &LogMel) -> Result<Self> {
         let heard = BeatNetwork::shipped()?.hear(mel)?;
         let hop_seconds = mel.hop_seconds();
-        let tapped = tracking::count(&heard, hop_seconds);
-        let grid = BeatGrid::new(mel, &heard, &tapped);
-        let counted =
-            metre::count(&MetreNetwork::shipped()?.hear(&grid), &grid.frames, hop_seconds);
+        let network = MetreNetwork::shipped()?;
+        let candidates = BeatGrid::all_tapped(mel, &heard);
+        // Of any tempo, whichever is chosen.
+        let confidence = confidence(&heard, &candidates[0].0.beats);
+        let count = |(tapped, grid): &(Counted, BeatGrid)| {
+            let counted = metre::count(&network.hear(grid), &grid.frames, hop_seconds);
+            (FRAMES_OF_A_POINT * tapped.score + counted.score, counted)
+        };
+        let all: Vec<(f64, Counted)> = candidates.par_iter().map(count).collect();
+        let better = |best: (f64, Counted), next: (f64, Counted)| {
+            if next.0 > best.0 { next } else { best }
+        };
+        let counted = all.into_iter().reduce(better).map_or(Counted::NONE, |(_, counted)| counted);
         let beats = heard_beats(&heard, &counted.beats);
         let times_seconds: Vec<f64> =
             beats.iter().map(|(frame, _)| peak(&heard.beats, *frame) * hop_seconds).collect();
@@ -75,7 +90,7 @@ impl Beats {
         periods.sort_by(f64::total_cmp);
         Ok(Self {
             period_seconds: periods.get(periods.len() / 2).copied().unwrap_or(USUAL_SECONDS),
-            confidence: confidence(&heard, &tapped.beats),
+            confidence,
             times_seconds,
             places: beats.iter().map(|(_, place)| *place).collect(),
             beats_in_bar: counted.beats_in_bar,

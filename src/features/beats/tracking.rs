@@ -6,16 +6,15 @@ use rayon::prelude::*;
 
 /// Beats per minute considered, and the ratio of one tempo to the next.
 pub(super) const SLOWEST_PER_MINUTE: f64 = 40.0;
-const FASTEST: f64 = 220.0;
+const FASTEST_PER_MINUTE: f64 = 220.0;
 const STEP: f64 = 1.025;
 /// How much a change of the tempo from a beat to the next counts: its logarithm, times this; larger ones
 /// than `LARGEST_CHANGE` are not looked for.
 const TIGHTNESS: f64 = 25.0;
 const LARGEST_CHANGE: f64 = 0.15;
-/// Tempi so many octaves around the usual one are as good; what a beat costs that is an octave further.
+/// Tempi so many octaves around the usual one are as good.
 const USUAL_PER_MINUTE: f64 = 105.0;
 const USUAL_OCTAVES: f64 = 0.3;
-const TEMPO_COST: f64 = 1.0;
 /// Added to the logarithm of the odds that a frame is a beat, or a downbeat: how readily one is believed.
 const BELIEF_IN_BEATS: f64 = 2.0;
 const BELIEF_IN_DOWNBEATS: f64 = 2.0;
@@ -35,27 +34,57 @@ pub(super) struct Counted {
     pub beats_in_bar: usize,
     /// Each beat's frame, and which beat of its bar it is, from 0.
     pub beats: Vec<(usize, usize)>,
+    /// How well they explain what was heard: a logarithm, for each frame or point of it.
+    pub score: f64,
 }
 
-/// The beats and bars that explain the probabilities best.
+impl Counted {
+    /// No beats, which explain nothing.
+    pub const NONE: Self = Self { beats_in_bar: 4, beats: Vec::new(), score: f64::NEG_INFINITY };
+}
+
+/// Tempi among which a beat is sought, in beats per minute.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TempoRange {
+    slowest: f64,
+    fastest: f64,
+    /// What a beat costs that is an octave further from the usual tempi.
+    octave_cost: f64,
+}
+
+impl TempoRange {
+    /// All, of which usual ones are likelier.
+    pub const ALL: Self =
+        Self { slowest: SLOWEST_PER_MINUTE, fastest: FASTEST_PER_MINUTE, octave_cost: 1.0 };
+    /// An octave in parts that overlap, wide enough for rubato: where the likeliest of all tempi is 2/3
+    /// or 4/3 of the one that was meant, this is the likeliest of its part.
+    pub const PARTS: [Self; 3] = [
+        Self { slowest: 78.0, fastest: 108.0, octave_cost: 0.0 },
+        Self { slowest: 98.0, fastest: 134.0, octave_cost: 0.0 },
+        Self { slowest: 122.0, fastest: 168.0, octave_cost: 0.0 },
+    ];
+}
+
+/// The beats and bars at tempi of `range` that explain the probabilities best.
 ///
 /// A hidden Markov model whose state is the place in the bar and the tempo, which may change at beats only
 /// (the "bar pointer" of Whiteley, Cemgil and Godsill 2006, in the form of Krebs, Böck and Widmer, "An
 /// efficient state-space model for joint tempo and meter tracking", 2015); of a model for each metre the
 /// likeliest is taken, as Böck, Krebs and Widmer do ("Joint beat and downbeat tracking with recurrent neural
 /// networks", 2016). Between two beats nothing is decided, so Viterbi's algorithm goes from beat to beat.
-pub(super) fn count(heard: &BeatProbabilities, hop_seconds: f64) -> Counted {
+pub(super) fn count(heard: &BeatProbabilities, hop_seconds: f64, range: TempoRange) -> Counted {
     let frames = heard.beats.len();
-    let tempi = Tempi::new(hop_seconds);
+    let tempi = Tempi::new(hop_seconds, range);
     if frames < 2 * tempi.periods[0] {
-        return Counted { beats_in_bar: 4, beats: Vec::new() };
+        return Counted::NONE;
     }
     let evidence = evidence(heard);
     let length = frames.div_ceil(frames.div_ceil(FRAMES_AT_ONCE));
     let mut metres = [0; 8];
-    let mut beats = Vec::new();
+    let (mut beats, mut score) = (Vec::new(), 0.0);
     for (part, evidence) in evidence.chunks(length).enumerate() {
-        let (beats_in_bar, found) = likeliest(evidence, &tempi);
+        let (of_part, beats_in_bar, found) = likeliest(evidence, &tempi);
+        score += of_part;
         metres[beats_in_bar] += found.len();
         for (frame, place) in found {
             let frame = part * length + frame;
@@ -66,7 +95,7 @@ pub(super) fn count(heard: &BeatProbabilities, hop_seconds: f64) -> Counted {
         }
     }
     let beats_in_bar = (2..metres.len()).max_by_key(|metre| metres[*metre]).unwrap_or(4);
-    Counted { beats_in_bar, beats }
+    Counted { beats_in_bar, beats, score: score / frames as f64 }
 }
 
 /// What a frame says for a downbeat there, and for another beat: logarithms of odds.
@@ -110,11 +139,12 @@ struct Tempi {
 }
 
 impl Tempi {
-    fn new(hop_seconds: f64) -> Self {
+    fn new(hop_seconds: f64, range: TempoRange) -> Self {
+        let TempoRange { slowest, fastest, octave_cost } = range;
         let frames = |per_minute: f64| 60.0 / per_minute / hop_seconds;
-        let steps = (FASTEST / SLOWEST_PER_MINUTE).ln() / STEP.ln();
+        let steps = (fastest / slowest).ln() / STEP.ln();
         let mut periods: Vec<usize> = (0..=steps as i32)
-            .map(|step| ((frames(FASTEST) * STEP.powi(step)).round() as usize).max(2))
+            .map(|step| ((frames(fastest) * STEP.powi(step)).round() as usize).max(2))
             .collect();
         periods.dedup();
         let apart = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
@@ -135,14 +165,14 @@ impl Tempi {
             .collect();
         let cost = |period: &usize| {
             let octaves = (frames(USUAL_PER_MINUTE) / *period as f64).log2().abs();
-            TEMPO_COST * (octaves - USUAL_OCTAVES).max(0.0).powi(2)
+            octave_cost * (octaves - USUAL_OCTAVES).max(0.0).powi(2)
         };
         Self { changes, costs: periods.iter().map(cost).collect(), periods }
     }
 }
 
-/// The metre that explains the evidence best, and its beats.
-fn likeliest(evidence: &[Evidence], tempi: &Tempi) -> (usize, Vec<(usize, usize)>) {
+/// The metre that explains the evidence best: its score, beats in a bar, and its beats.
+fn likeliest(evidence: &[Evidence], tempi: &Tempi) -> (f64, usize, Vec<(usize, usize)>) {
     let paths: Vec<_> = METRES
         .par_iter()
         .map(|(beats_in_bar, cost)| {
@@ -151,7 +181,7 @@ fn likeliest(evidence: &[Evidence], tempi: &Tempi) -> (usize, Vec<(usize, usize)
         })
         .collect();
     let best = paths.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
-    best.map_or((4, Vec::new()), |(_, beats_in_bar, beats)| (beats_in_bar, beats))
+    best.unwrap_or((f64::NEG_INFINITY, 4, Vec::new()))
 }
 
 /// The best path through bars of so many beats: its score, and its beats with their places.
