@@ -19,6 +19,7 @@ fn main() -> Result<()> {
             "{}",
             serde_json::json!({
                 "excess": found.excess,
+                "lead": found.lead,
                 "semitones": found.semitones,
                 "speed": found.speed,
                 "found": found.is_found(),

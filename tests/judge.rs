@@ -3,7 +3,8 @@
 use neural_composer::audio::{Audio, Song};
 use neural_composer::display::Show;
 use neural_composer::evaluate::{
-    SelfSimilarity, copies, joins, judge, mel_copies, repeats, style_distance, taken, texture,
+    SelfSimilarity, Taken, copies, joins, judge, mel_copies, repeats, style_distance, taken,
+    texture,
 };
 use neural_composer::features::PitchBands;
 use neural_composer::notebook::Verdict;
@@ -90,6 +91,47 @@ fn three_seconds_of_another_song_are_found_in_a_piece() {
     let higher = tape(&song.excerpt(21.0, 25.0), 2f64.powf(2.0 / 12.0));
     let higher = taken(&implanted(&host, &higher, 6.0), &[&song]).unwrap();
     assert!(higher.is_found() && higher.semitones == 2, "{higher:?}");
+}
+
+/// Held notes, so many semitones higher, that swell as `swells` says, under noise of its own: nothing is
+/// struck, and no two seconds are much alike.
+fn pad(swells: u64, noise: u64, semitones: f64, seconds: std::ops::Range<f64>) -> Audio {
+    let mut random = ChaCha8Rng::seed_from_u64(swells);
+    let voices: Vec<[f64; 4]> = (0..12)
+        .map(|voice| {
+            let hz = 220.0 * 2f64.powf((5.0 * f64::from(voice) + semitones) / 12.0);
+            let mut from = |range: std::ops::Range<f64>| random.random_range(range);
+            [hz, from(0.3..0.9), from(0.0..7.0), from(1.1..1.9)]
+        })
+        .collect();
+    let mut random = ChaCha8Rng::seed_from_u64(noise);
+    let sample = |i: usize| {
+        let t = seconds.start + i as f64 / f64::from(RATE);
+        let swell = |[_, slow, start, quick]: &[f64; 4]| {
+            let turn = |hz: f64| (std::f64::consts::TAU * hz * t + start).sin();
+            0.04 * (1.4 * turn(*slow) + 0.9 * turn(*quick)).exp() / 4.0
+        };
+        let voice = |voice: &[f64; 4]| swell(voice) * (std::f64::consts::TAU * voice[0] * t).sin();
+        let sum: f64 = voices.iter().map(voice).sum();
+        (sum + random.random_range(-0.08..0.08)) as f32
+    };
+    let count = ((seconds.end - seconds.start) * f64::from(RATE)) as usize;
+    Audio::mono((0..count).map(sample).collect(), RATE).unwrap()
+}
+
+#[test]
+fn held_notes_taken_from_a_song_are_found_transposed_by_their_lead() {
+    let (song, host) = (pad(1, 2, 0.0, 0.0..30.0), pad(3, 4, 0.0, 0.0..20.0));
+    let clean = taken(&host, &[&song]).unwrap();
+    assert!(!clean.is_found() && clean.lead < 0.5 * Taken::LEAD_LIMIT, "{clean:?}");
+    for semitones in [-5, 3] {
+        let passage = pad(1, 5, f64::from(semitones), 11.0..14.0);
+        let found = taken(&implanted(&host, &passage, 6.0), &[&song]).unwrap();
+        // Less alike than music often is to itself; but nowhere else.
+        assert!(found.excess < Taken::LIMIT, "{found:?}");
+        assert!(found.is_found() && found.semitones == semitones, "{found:?}");
+        assert_eq!(found.speed, 1.0);
+    }
 }
 
 #[test]

@@ -135,6 +135,7 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
             "taken": {
                 "found": copies.taken.is_found(),
                 "excess": copies.taken.excess,
+                "lead": copies.taken.lead,
                 "semitones": copies.taken.semitones,
                 "speed": copies.taken.speed,
             },

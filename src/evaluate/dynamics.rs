@@ -4,6 +4,7 @@ use super::frames::Frames;
 use crate::compute::elementwise::{Loop, vectorised};
 use crate::compute::matrix::{Into, Matrix};
 use crate::compute::product::product;
+use crate::features::PitchBands;
 
 /// Windows of the piece, and of the source, whose products are held at a time.
 const ROWS: usize = 256;
@@ -11,30 +12,55 @@ const PLACES: usize = 4_096;
 /// Windows whose bands deviate less than this from their own means, in dB, stand still.
 const STILL_DB: f64 = 1.5;
 
+/// Seconds of the piece that are compared with each place: longer than what a composer of grains may take
+/// at a time.
+const WINDOW_SECONDS: f64 = 2.5;
+/// Frames that are averaged: 48 ms.
+pub(super) const GROUP: usize = 3;
+pub(super) const FRAME_SECONDS: f64 = GROUP as f64 * PitchBands::HOP_SECONDS;
+/// Semitones that are left out where a transposition is looked for, below 110 Hz: there they cannot be
+/// told from their neighbours, and do not shift as the sound does.
+const SHARED_SEMITONES: usize = 12;
+
+/// Frames of a window.
+pub(super) fn window() -> usize {
+    (WINDOW_SECONDS / FRAME_SECONDS).round() as usize
+}
+
+/// `bands` from frame `late` on, as they are compared with those of a sound that is `semitones` lower.
+pub(super) fn transposed(bands: &PitchBands, semitones: i32, late: usize) -> Frames {
+    Frames::later(bands, GROUP, semitones, late).above(SHARED_SEMITONES)
+}
+
 /// The largest correlation of any window of `window` frames of `piece` with any of `source`, the mean
 /// of each band over the window taken away on both sides: 0 where one side has no such window.
 ///
 /// What is left is how the bands rise and fall. A filter does not change it, and what stands still, like
 /// a held chord, does not make two places alike.
 pub(super) fn best_of_dynamics(piece: &Frames, source: &Frames, window: usize) -> f32 {
-    if window == 0 || piece.len() < window || source.len() < window {
-        return 0.0;
-    }
-    let own = Windows::of(piece, window);
-    let places = source.len() + 1 - window;
-    let in_part = |first: usize| {
-        let end = (first + PLACES).min(places) + window - 1;
-        best_in_part(piece, &own, &source.part(first..end), window)
-    };
-    (0..places).step_by(PLACES).map(in_part).fold(0.0, f32::max)
+    best_of_windows(piece, source, window).into_iter().fold(0.0, f32::max)
 }
 
-/// As [`best_of_dynamics`], in a part of the source.
-fn best_in_part(piece: &Frames, own: &Windows, source: &Frames, window: usize) -> f32 {
+/// The same for each window of the piece.
+pub(super) fn best_of_windows(piece: &Frames, source: &Frames, window: usize) -> Vec<f32> {
+    if window == 0 || piece.len() < window || source.len() < window {
+        return Vec::new();
+    }
+    let own = Windows::of(piece, window);
+    let mut best = vec![0.0; piece.len() + 1 - window];
+    let places = source.len() + 1 - window;
+    for first in (0..places).step_by(PLACES) {
+        let end = (first + PLACES).min(places) + window - 1;
+        best_in_part(piece, &own, &source.part(first..end), window, &mut best);
+    }
+    best
+}
+
+/// As [`best_of_windows`], in a part of the source; where it is more than what is in `best`.
+fn best_in_part(piece: &Frames, own: &Windows, source: &Frames, window: usize, best: &mut [f32]) {
     let (bands, starts, places) =
         (piece.bands, piece.len() + 1 - window, source.len() + 1 - window);
     let other = Windows::of(source, window);
-    let mut best = 0f32;
     let mut products = vec![0f32; (ROWS + window - 1) * source.len()];
     let mut means = vec![0f32; ROWS * places];
     for first in (0..starts).step_by(ROWS) {
@@ -61,10 +87,9 @@ fn best_in_part(piece: &Frames, own: &Windows, source: &Frames, window: usize) -
             window,
             own: &own.inverse_lengths[first..first + count],
             other: &other.inverse_lengths,
-            best: &mut best,
+            best: &mut best[first..first + count],
         });
     }
-    best
 }
 
 /// All windows of a sound.
@@ -118,7 +143,8 @@ struct Rows<'a> {
     window: usize,
     own: &'a [f32],
     other: &'a [f32],
-    best: &'a mut f32,
+    /// Of each window of the piece.
+    best: &'a mut [f32],
 }
 
 impl Loop for Rows<'_> {
@@ -140,7 +166,7 @@ impl Loop for Rows<'_> {
                 let correlation = (*sum - f64::from(*mean)) as f32 * other;
                 best = if correlation > best { correlation } else { best };
             }
-            *self.best = self.best.max(best * own);
+            self.best[start] = self.best[start].max(best * own);
             if start + 1 == self.own.len() {
                 break;
             }

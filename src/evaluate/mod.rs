@@ -11,6 +11,7 @@ mod heard;
 mod joins;
 mod judgement;
 mod kernel_distance;
+mod lead;
 mod matching;
 mod mel_copies;
 mod origin;

@@ -1,32 +1,26 @@
 //! Whether a piece has a passage of its songs in it: it moves as they do, more than they repeat themselves.
 
 use super::changes::Change;
-use super::dynamics::best_of_dynamics;
+use super::dynamics::{FRAME_SECONDS, GROUP, best_of_dynamics, transposed, window};
 use super::elsewhere::parts_and_rest;
 use super::frames::Frames;
+use super::lead::{self, Lead};
 use super::windows::go_on;
 use super::{Heard, heard_of};
 #[cfg(doc)]
 use crate::Error;
 use crate::Result;
 use crate::audio::Audio;
-use crate::features::PitchBands;
 use crate::interrupt::{self, Listener};
 use rayon::prelude::*;
 
-/// Seconds of the piece whose movement is held against how alike the song moves elsewhere: longer than
-/// what a composer of grains may take at a time.
-const WINDOW_SECONDS: f64 = 2.5;
-/// Frames that are averaged: 48 ms.
-const GROUP: usize = 3;
-const FRAME_SECONDS: f64 = GROUP as f64 * PitchBands::HOP_SECONDS;
 /// Levels of mel bands further below the loudest point count as silence.
 const RANGE_DB: f32 = 80.0;
-/// Semitones that are left out where a transposition is looked for, below 110 Hz: there they cannot be
-/// told from their neighbours, and do not shift as the sound does.
-const SHARED_SEMITONES: usize = 12;
 /// Changes that are looked at with the song from every frame on, not every third.
 const CLOSELY: usize = 8;
+
+/// So much more than the song has within itself a lead has to be.
+const MORE_THAN_OWN: f64 = 0.06;
 
 /// What was taken from the songs. See [`taken`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +28,10 @@ pub struct Taken {
     /// How much more some 2.5 s of the piece move like a place of the songs than other places of the
     /// songs do: a difference of correlations, -1 where nothing can be said.
     pub excess: f64,
+    /// How much more some 2.5 s of the piece, transposed, move like one place of the songs than like any
+    /// other place at whatever pitch: a difference of correlations, less where the song has such places
+    /// within itself, 0 where none moves alike enough.
+    pub lead: f64,
     /// How much higher than the song the piece is there, in semitones.
     pub semitones: i32,
     /// How much faster than the song the piece is there: 1 is the same.
@@ -44,10 +42,13 @@ impl Taken {
     /// An excess above this means that a passage of 2.5 s or more was taken from a song.
     pub const LIMIT: f64 = 0.016;
 
+    /// A lead above this means the same.
+    pub const LEAD_LIMIT: f64 = 0.12;
+
     /// Whether a passage of 2.5 s or more was taken from a song: [`excess`](Self::excess) is above
-    /// [`LIMIT`](Self::LIMIT).
+    /// [`LIMIT`](Self::LIMIT), or [`lead`](Self::lead) above [`LEAD_LIMIT`](Self::LEAD_LIMIT).
     pub fn is_found(&self) -> bool {
-        self.excess > Self::LIMIT
+        self.excess > Self::LIMIT || self.lead > Self::LEAD_LIMIT
     }
 }
 
@@ -56,10 +57,11 @@ impl Taken {
 ///
 /// The mean of each band over the passage is taken away on both sides, so that what is correlated is how
 /// the bands rise and fall, whatever filter the sound went through: mel bands at the same pitch, and
-/// [`PitchBands`], which shift, where it is transposed. Music repeats itself, and what is a copy in one
-/// song is the style in another. So the songs are compared with what is elsewhere in them in the same
-/// way; what is more alike than that counts. Passages that a song repeats to the sample cannot be told
-/// from its own.
+/// [pitch bands](crate::features::PitchBands), which shift, where it is transposed. Music repeats itself,
+/// and what is a copy in one song is the style in another. So the songs are compared with what is elsewhere
+/// in them in the same way; what is more alike than that counts. Passages that a song repeats to the sample
+/// cannot be told from its own. A transposed passage that moves little, and less alike than the song itself
+/// does in other places, is still told by its lead: no other place comes near.
 ///
 /// docs/QUALITY.md says how often it finds and how often it is wrong.
 ///
@@ -79,14 +81,28 @@ pub fn taken(piece: &Audio, songs: &[&Audio]) -> Result<Taken> {
 
 /// As [`taken`], of what was computed already.
 pub(super) fn of_heard(piece: &Heard, songs: &[Heard]) -> Result<Taken> {
-    let mut best = (-1.0, Change::NONE);
+    let (mut best, mut first) = ((-1.0, Change::NONE), Lead::NONE);
     for song in songs {
         let found = Pair { piece, song }.excess()?;
         if found.0 > best.0 {
             best = found;
         }
+        let mut lead = lead::of_piece(&piece.bands, &song.bands)?;
+        if lead.value > Taken::LEAD_LIMIT {
+            // No more than the song has within itself is none.
+            let own = lead::within(&song.bands, &piece.bands)?.value + MORE_THAN_OWN;
+            lead.value = lead.value.min((lead.value - own + Taken::LEAD_LIMIT).max(0.0));
+        }
+        if lead.value > first.value {
+            first = lead;
+        }
     }
-    Ok(Taken { excess: best.0, semitones: best.1.semitones, speed: best.1.speed })
+    let (excess, change) = best;
+    let found =
+        Taken { excess, lead: first.value, semitones: change.semitones, speed: change.speed };
+    // What it was found by says how it differs.
+    let is_by_lead = excess <= Taken::LIMIT && found.is_found();
+    Ok(if is_by_lead { Taken { semitones: first.semitones, speed: 1.0, ..found } } else { found })
 }
 
 /// A piece and a song that it is compared with.
@@ -101,7 +117,7 @@ impl Pair<'_> {
     fn plain(sound: &Heard, change: Change) -> Frames {
         match change.semitones {
             0 => Frames::of_mel(&sound.mel, GROUP, 0, RANGE_DB),
-            semitones => Frames::of(&sound.bands, GROUP, semitones).above(SHARED_SEMITONES),
+            semitones => transposed(&sound.bands, semitones, 0),
         }
     }
 
@@ -109,9 +125,7 @@ impl Pair<'_> {
     fn changed(self, change: Change, late: usize) -> Frames {
         let song = match change.semitones {
             0 => Frames::of_mel(&self.song.mel, GROUP, late, RANGE_DB),
-            semitones => {
-                Frames::later(&self.song.bands, GROUP, -semitones, late).above(SHARED_SEMITONES)
-            }
+            semitones => transposed(&self.song.bands, -semitones, late),
         };
         if change.speed == 1.0 { song } else { song.at_speed(change.speed) }
     }
@@ -142,7 +156,7 @@ impl Pair<'_> {
     /// of so many frames on.
     fn fits(self, changes: &[Change], late: &[usize]) -> Result<Vec<Fit>> {
         let stop = Listener::here();
-        let window = (WINDOW_SECONDS / FRAME_SECONDS).round() as usize;
+        let window = window();
         let fit = |change: Change| {
             go_on(&stop)?;
             let piece = Self::plain(self.piece, change);
