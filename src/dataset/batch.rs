@@ -83,8 +83,7 @@ impl Dataset {
     pub(crate) fn read_batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
         let (steps, width) = (self.settings.sequence_blocks, self.blocks().width());
         let shape = (indices.len(), steps, width);
-        let mut zeros = vec![0.0; width];
-        self.normaliser.apply(&mut zeros)?;
+        let silent = self.silent_block()?;
         let mut inputs = Vec::with_capacity(indices.len() * steps * width);
         let mut targets = Vec::with_capacity(inputs.capacity());
         for index in indices {
@@ -95,7 +94,7 @@ impl Dataset {
             inputs.extend_from_slice(&rows[..steps * width]);
             targets.extend_from_slice(&rows[width..]);
             if rows.len() == steps * width {
-                targets.extend_from_slice(&zeros);
+                targets.extend_from_slice(&silent);
             }
         }
         Ok(Batch {

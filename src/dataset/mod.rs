@@ -242,6 +242,13 @@ impl Dataset {
         })
     }
 
+    /// The block past a song's end: zeros, normalised.
+    fn silent_block(&self) -> Result<Vec<f32>> {
+        let mut block = vec![0.0; self.blocks().width()];
+        self.normaliser.apply(&mut block)?;
+        Ok(block)
+    }
+
     /// Song `index` as the network takes it in: at the blocks' rate, mono, filled up to whole blocks.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 #[derive(Debug)]
 pub(crate) struct ResidentBlocks {
     data: Dataset,
-    /// (blocks and one of zeros, width)
+    /// (blocks and a silent one, width)
     blocks: Tensor,
     /// Where each song's blocks begin, and how many it has.
     songs: Vec<(usize, usize)>,
@@ -38,9 +38,7 @@ impl ResidentBlocks {
             songs.push((values.len() / width, count));
             values.extend_from_slice(&song.rows.get(0..count, &data.normaliser)?);
         }
-        let mut zeros = vec![0.0; width];
-        data.normaliser.apply(&mut zeros)?;
-        values.extend(zeros);
+        values.extend(data.silent_block()?);
         let shape = (values.len() / width, width);
         Ok(Self { data: data.clone(), blocks: Tensor::from_vec(values, shape, device)?, songs })
     }
@@ -58,7 +56,7 @@ impl ResidentBlocks {
         for index in indices {
             let Sequence { song, first_block } = self.data.sequence_at(*index)?;
             let (start, count) = self.songs[song];
-            // The block past a song's end is zeros.
+            // The block past a song's end is silent.
             let row = |block: usize| if block < count { start + block } else { all - 1 } as u32;
             inputs.extend((first_block..first_block + steps).map(row));
             targets.extend((first_block + 1..=first_block + steps).map(row));

@@ -32,18 +32,19 @@ pub(super) fn transposed(bands: &PitchBands, semitones: i32, late: usize) -> Fra
     Frames::later(bands, GROUP, semitones, late).above(SHARED_SEMITONES)
 }
 
-/// The largest correlation of any window of `window` frames of `piece` with any of `source`, the mean
-/// of each band over the window taken away on both sides: 0 where one side has no such window.
+/// The largest correlation of any [`window`] of `piece` with any of `source`, the mean of each band over
+/// the window taken away on both sides: 0 where one side has no such window.
 ///
 /// What is left is how the bands rise and fall. A filter does not change it, and what stands still, like
 /// a held chord, does not make two places alike.
-pub(super) fn best_of_dynamics(piece: &Frames, source: &Frames, window: usize) -> f32 {
-    best_of_windows(piece, source, window).into_iter().fold(0.0, f32::max)
+pub(super) fn best_of_dynamics(piece: &Frames, source: &Frames) -> f32 {
+    best_of_windows(piece, source).into_iter().fold(0.0, f32::max)
 }
 
 /// The same for each window of the piece.
-pub(super) fn best_of_windows(piece: &Frames, source: &Frames, window: usize) -> Vec<f32> {
-    if window == 0 || piece.len() < window || source.len() < window {
+pub(super) fn best_of_windows(piece: &Frames, source: &Frames) -> Vec<f32> {
+    let window = window();
+    if piece.len() < window || source.len() < window {
         return Vec::new();
     }
     let own = Windows::of(piece, window);

@@ -40,15 +40,25 @@ pub(super) fn parts_and_rest(
     length: usize,
     frame_seconds: f64,
 ) -> impl Iterator<Item = Part> {
+    parts(plain.len(), length, frame_seconds)
+        .map(move |own| part_and_rest(plain, changed, speed, own, frame_seconds))
+}
+
+/// One part, the frames `own`, as of [`parts_and_rest`].
+pub(super) fn part_and_rest(
+    plain: &Frames,
+    changed: &Frames,
+    speed: f64,
+    own: Range<usize>,
+    frame_seconds: f64,
+) -> Part {
     let apart = (APART_SECONDS / frame_seconds).round() as usize;
-    let there = move |frame: usize| ((frame as f64 / speed) as usize).min(changed.len());
-    parts(plain.len(), length, frame_seconds).map(move |own| {
-        let before = there(own.start).saturating_sub(apart);
-        let after = (there(own.end) + apart).min(changed.len());
-        Part {
-            own: plain.part(own),
-            before: changed.part(0..before),
-            after: changed.part(after..changed.len()),
-        }
-    })
+    let there = |frame: usize| ((frame as f64 / speed) as usize).min(changed.len());
+    let before = there(own.start).saturating_sub(apart);
+    let after = (there(own.end) + apart).min(changed.len());
+    Part {
+        own: plain.part(own),
+        before: changed.part(0..before),
+        after: changed.part(after..changed.len()),
+    }
 }

@@ -1,7 +1,7 @@
 //! How far one place of a song, transposed, is ahead of all others in moving as a piece does.
 
 use super::dynamics::{FRAME_SECONDS, GROUP, best_of_windows, transposed, window};
-use super::elsewhere::{Part, parts, parts_and_rest};
+use super::elsewhere::{Part, part_and_rest, parts};
 use super::frames::Frames;
 use super::windows::go_on;
 use crate::Result;
@@ -48,7 +48,7 @@ impl Pitch {
     fn new(semitones: i32, piece: Frames, sources: Vec<Frames>) -> Self {
         let mut best = vec![0.0; (piece.len() + 1).saturating_sub(window())];
         for source in &sources {
-            let of_source = best_of_windows(&piece, source, window());
+            let of_source = best_of_windows(&piece, source);
             best.iter_mut().zip(of_source).for_each(|(best, found)| *best = found.max(*best));
         }
         Self { semitones, piece, sources, best }
@@ -58,7 +58,7 @@ impl Pitch {
     fn along(&self, start: usize) -> Vec<Vec<f32>> {
         let part = self.piece.part(start..start + window());
         // Both sides take each other's part: a window of the piece at every place.
-        self.sources.iter().map(|source| best_of_windows(source, &part, window())).collect()
+        self.sources.iter().map(|source| best_of_windows(source, &part)).collect()
     }
 }
 
@@ -87,14 +87,17 @@ pub(super) fn of_piece(piece: &PitchBands, song: &PitchBands) -> Result<Lead> {
 /// The largest lead within a song about as long as the piece, of its parts over all that is elsewhere in
 /// it: one that plays a figure again on another step has some.
 pub(super) fn within(song: &PitchBands, piece: &PitchBands) -> Result<Lead> {
-    let frames = |bands: &PitchBands| bands.frames() / GROUP;
+    // The song from both sides, transposed once for all its parts.
+    let frames: Vec<(Frames, Frames)> = (-FARTHEST..=FARTHEST)
+        .into_par_iter()
+        .map(|semitones| (transposed(song, semitones, 0), transposed(song, -semitones, 0)))
+        .collect();
     let mut best = Lead::NONE;
-    for number in 0..parts(frames(song), frames(piece), FRAME_SECONDS).count() {
+    for own in parts(song.frames() / GROUP, piece.frames() / GROUP, FRAME_SECONDS) {
         let lead = largest(|semitones| {
-            let (plain, changed) =
-                (transposed(song, semitones, 0), transposed(song, -semitones, 0));
-            let mut all = parts_and_rest(&plain, &changed, 1.0, frames(piece), FRAME_SECONDS);
-            let Part { own, before, after } = all.nth(number).expect("as many as were counted");
+            let (plain, changed) = &frames[(semitones + FARTHEST) as usize];
+            let Part { own, before, after } =
+                part_and_rest(plain, changed, 1.0, own.clone(), FRAME_SECONDS);
             Pitch::new(semitones, own, vec![before, after])
         })?;
         best = best.larger(lead);
@@ -102,6 +105,7 @@ pub(super) fn within(song: &PitchBands, piece: &PitchBands) -> Result<Lead> {
     Ok(best)
 }
 
+/// The largest lead among what `pitch` gives of each transposition.
 fn largest(pitch: impl Fn(i32) -> Pitch + Sync) -> Result<Lead> {
     let stop = Listener::here();
     let pitches: Vec<Pitch> = (-FARTHEST..=FARTHEST)

@@ -1,7 +1,7 @@
 //! Whether a piece has a passage of its songs in it: it moves as they do, more than they repeat themselves.
 
 use super::changes::Change;
-use super::dynamics::{FRAME_SECONDS, GROUP, best_of_dynamics, transposed, window};
+use super::dynamics::{FRAME_SECONDS, GROUP, best_of_dynamics, transposed};
 use super::elsewhere::parts_and_rest;
 use super::frames::Frames;
 use super::lead::{self, Lead};
@@ -156,7 +156,6 @@ impl Pair<'_> {
     /// of so many frames on.
     fn fits(self, changes: &[Change], late: &[usize]) -> Result<Vec<Fit>> {
         let stop = Listener::here();
-        let window = window();
         let fit = |change: Change| {
             go_on(&stop)?;
             let piece = Self::plain(self.piece, change);
@@ -164,11 +163,11 @@ impl Pair<'_> {
             let mut fit = Fit { change, piece: 0.0, own: 0.0 };
             for late in late {
                 let song = self.changed(change, *late);
-                fit.piece = fit.piece.max(best_of_dynamics(&piece, &song, window));
+                fit.piece = fit.piece.max(best_of_dynamics(&piece, &song));
                 for part in parts_and_rest(&plain, &song, change.speed, piece.len(), FRAME_SECONDS)
                 {
-                    let before = best_of_dynamics(&part.own, &part.before, window);
-                    let after = best_of_dynamics(&part.own, &part.after, window);
+                    let before = best_of_dynamics(&part.own, &part.before);
+                    let after = best_of_dynamics(&part.own, &part.after);
                     fit.own = fit.own.max(before).max(after);
                 }
             }
