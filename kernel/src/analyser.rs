@@ -6,9 +6,11 @@
 
 use crate::analyser_folder::AnalyserFolder;
 use crate::analysis::{Answer, Client, Event, Question, QuestionKind};
+use crate::processes::{descendants, processor_ticks};
 use anyhow::{Context, Result};
 use lsp_server::Message;
 use rustix::process::{Pid, setpriority_process};
+use std::collections::HashSet;
 use std::io::BufReader;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -21,6 +23,14 @@ const RESTART_PAUSE: Duration = Duration::from_secs(3);
 const NICENESS: i32 = 5;
 /// Parsers recurse.
 const STACK_BYTES: usize = 64 << 20;
+
+/// How long one that owes an answer may do nothing at all. rust-analyzer sometimes loses an event and
+/// then waits for it without end (its issue 22891).
+const STUCK: Duration = Duration::from_secs(10);
+/// How often it is looked at for that.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// What a process that waits may use of a processor all the same, in ticks.
+const NEXT_TO_NOTHING: i64 = 1;
 
 /// How long a question waits for the analyser to be loaded, at first and soon before it should be.
 const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
@@ -56,8 +66,19 @@ pub struct Heard {
 
 /// Makes cells come first: what the process has not begun yet, its threads, are as nice as it is.
 fn give_way(process: &Child) {
-    let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-    let _ = id.map(|id| setpriority_process(Some(id), NICENESS));
+    let _ = id_of(process).map(|id| setpriority_process(Some(id), NICENESS));
+}
+
+fn id_of(process: &Child) -> Option<Pid> {
+    i32::try_from(process.id()).ok().and_then(Pid::from_raw)
+}
+
+/// A process that does nothing, as far as is seen.
+struct Stillness {
+    since: Instant,
+    /// The processor time it had used by then.
+    ticks: i64,
+    looked_at: Instant,
 }
 
 /// The analyser's process, if there is one.
@@ -65,6 +86,9 @@ fn give_way(process: &Child) {
 pub struct Analyser {
     running: Option<(Child, Sender<Event>)>,
     asked: u64,
+    /// The questions that are not answered yet.
+    owed: HashSet<u64>,
+    stillness: Option<Stillness>,
     started: u64,
     last_started: Option<Instant>,
 }
@@ -140,6 +164,36 @@ impl Analyser {
         Ok(())
     }
 
+    /// Notes that a question is answered.
+    pub fn has_answered(&mut self, number: u64) {
+        self.owed.remove(&number);
+        self.stillness = None;
+    }
+
+    /// Whether it owes an answer, and neither it nor a tool of its has done anything for long.
+    pub fn is_stuck(&mut self) -> bool {
+        let Some((process, _)) = self.running.as_ref().filter(|_| !self.owed.is_empty()) else {
+            return false;
+        };
+        let now = Instant::now();
+        if self.stillness.as_ref().is_some_and(|still| now - still.looked_at < LOOK_PAUSE) {
+            return false;
+        }
+        let process = id_of(process);
+        let Some(ticks) = process.and_then(processor_ticks) else { return false };
+        let has_tools = process.is_some_and(|process| !descendants(process).is_empty());
+        match &mut self.stillness {
+            Some(still) if !has_tools && ticks - still.ticks <= NEXT_TO_NOTHING => {
+                still.looked_at = now;
+                now - still.since > STUCK
+            }
+            stillness => {
+                *stillness = Some(Stillness { since: now, ticks, looked_at: now });
+                false
+            }
+        }
+    }
+
     /// Asks; the question's number is returned, or none if there is no analyser.
     pub fn ask(&mut self, kind: QuestionKind, mut question: Question) -> Option<u64> {
         let (_, events) = self.running.as_ref()?;
@@ -149,10 +203,13 @@ impl Analyser {
             self.end();
             return None;
         }
+        self.owed.insert(self.asked);
         Some(self.asked)
     }
 
     pub fn end(&mut self) {
+        self.owed.clear();
+        self.stillness = None;
         if let Some((mut process, _)) = self.running.take() {
             let _ = process.kill();
             let _ = process.wait();

@@ -249,6 +249,7 @@ impl Keys {
             self.forget_analyser();
             return;
         };
+        self.analyser.has_answered(answer.number);
         if let Some((number, changes)) = self.loading.asked
             && number == answer.number
         {
@@ -342,7 +343,10 @@ impl Keys {
             return;
         }
         let limit = if self.is_attended { IDLE_LIMIT } else { UNATTENDED_LIMIT };
-        if self.analyser.is_older_than(limit) && self.last_asked.elapsed() > limit && !is_wanted {
+        let is_unwanted =
+            self.analyser.is_older_than(limit) && self.last_asked.elapsed() > limit && !is_wanted;
+        // The next key starts another one.
+        if is_unwanted || self.analyser.is_stuck() {
             self.forget_analyser();
             return;
         }

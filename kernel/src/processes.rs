@@ -4,6 +4,26 @@ use rustix::process::Pid;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+/// Fields of a process's state by their place.
+const PARENT: usize = 0;
+const PROCESSOR_TICKS: std::ops::Range<usize> = 10..14;
+
+/// The numbers of a process's state, from its parent's on (see `proc_pid_stat(5)`, field 4).
+fn state(process: i32) -> Option<Vec<i64>> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; a letter follows it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let numbers = fields.split_whitespace().skip(1).map(|field| field.parse().unwrap_or(-1));
+    let numbers: Vec<i64> = numbers.collect();
+    (numbers.len() >= PROCESSOR_TICKS.end).then_some(numbers)
+}
+
+/// The processor time of a process and of those that it has started and that have ended, in the
+/// system's ticks (10 ms); none where there is no such process, or no `/proc`.
+pub fn processor_ticks(process: Pid) -> Option<i64> {
+    Some(state(process.as_raw_pid())?[PROCESSOR_TICKS].iter().sum())
+}
+
 /// The processes that a process has started, and those that they have started. Where the system has
 /// no `/proc`, none are known.
 pub fn descendants(ancestor: Pid) -> Vec<Pid> {
@@ -12,11 +32,7 @@ pub fn descendants(ancestor: Pid) -> Vec<Pid> {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The name, in parentheses, may hold anything; the parent is the second field behind it.
-        let Some((_, fields)) = stat.rsplit_once(')') else { continue };
-        if let Some(parent) = fields.split_whitespace().nth(1).and_then(|field| field.parse().ok())
-        {
+        if let Some(parent) = state(id).and_then(|fields| i32::try_from(fields[PARENT]).ok()) {
             children.entry(parent).or_default().push(id);
         }
     }

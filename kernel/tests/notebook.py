@@ -19,7 +19,7 @@ from features import saved_features  # noqa: E402
 
 KERNEL = "neural-composer"
 START_SECONDS = 600
-ANALYSER_SECONDS = 120
+ANALYSER_SECONDS = 300
 
 
 def program() -> Path:

@@ -22,7 +22,7 @@ def test_the_prelude_is_known_before_the_analyser_is_up(lab):
 
 
 def test_methods_of_the_library_come_first_and_fields_do_not(lab):
-    found = until(lambda: matches(lab, "song."), 120)
+    found = until(lambda: matches(lab, "song."))
     assert found.index("title()") < found.index("into()")
     assert not {"details", "audio"} & set(found)
     found = matches(lab, "fn f(network: Network) { network.|")
