@@ -1,50 +1,44 @@
 //! The guard against copies: how much too alike the end of a piece is to a place of the songs.
 
+use super::likeness::{Ends, Likeness, Run};
 use super::options::GrainOptions;
-use super::song_bands::{Elastic, SongBands, Spread, Statistics};
-use crate::compute::elementwise::{Loop, vectorised};
+use super::song_bands::Aspect;
 use crate::dataset::grains::GrainPool;
 use crate::features::PitchBands;
-use lru::LruCache;
-use std::num::NonZeroUsize;
-use std::rc::Rc;
+
+/// How much of a piece is looked at, in seconds.
+const WINDOW_SECONDS: f64 = 2.0;
+/// How much of it is looked at to see whether it follows a song …
+const FOLLOWING_SECONDS: f64 = 1.0;
+/// … which it does where it moves so much like it …
+const MOVES_ALIKE: f64 = 0.65;
+/// … or sounds so much like it …
+const SOUNDS_ALIKE: f64 = 0.82;
+/// … which it may for so much longer: what a song sounds like changes slowly.
+const SOUND_LONGER_SECONDS: f64 = 0.6;
 
 /// Tells whether the end of a piece is too much like some place of the songs, or has been for too long.
-///
-/// The grains of a piece keep the pitch bands that they have in their songs; how well a row of grains
-/// fits a place is therefore the sum of how well each grain fits there, and what one grain fits is
-/// computed once. Transposed grains count as they are in the song: a transposed copy is a copy.
-///
-/// Of a grain that may come next only those places are looked at where the piece before it fits so
-/// well that, were the grain the very one that is there, all of it would be too alike: a few of
-/// hundreds of thousands.
 ///
 /// A place that only sounds like the one that goes on is followed, too: where a song repeats itself, a
 /// piece that jumps from one time to the other plays on in the song's order all the same.
 pub(super) struct CopyGuard {
-    songs: SongBands,
-    /// What the correlation of the last two seconds with any place may be.
+    movement: Followable,
+    sound: Followable,
+    /// What the correlation of the last two seconds' movement with that of any place may be.
     correlation_limit: f64,
-    /// How long the songs' own order may be followed.
-    run_limit_seconds: f64,
-    /// By the grains before the last one: their products with every place.
-    before: LruCache<Vec<usize>, Rc<Vec<f32>>>,
-    /// What is computed for all places; kept for its memory.
-    work: (Vec<f32>, Vec<f32>),
 }
 
-/// How long a piece has sounded like the songs in their own order: the places where it is now, in
-/// their order, and for how many frames it has followed the song up to each.
+/// An aspect of the songs in which a piece may follow them.
+struct Followable {
+    likeness: Likeness,
+    run: Run,
+}
+
+/// How long a piece has been like the songs in their own order, in every aspect.
 #[derive(Clone, Default)]
 pub(super) struct Followed {
-    ends: Rc<Vec<(usize, usize)>>,
-}
-
-impl Followed {
-    /// The frames that are followed up to a place.
-    fn up_to(&self, place: usize) -> usize {
-        self.ends.binary_search_by_key(&place, |end| end.0).map_or(0, |found| self.ends[found].1)
-    }
+    movement: Ends,
+    sound: Ends,
 }
 
 /// How much more than allowed the end of a piece is like the songs; 0 where it is not.
@@ -54,40 +48,18 @@ pub(super) struct Surplus {
     pub(super) run_seconds: f64,
 }
 
-/// How much of a piece is looked at, in seconds.
-const WINDOW_SECONDS: f64 = 2.0;
-/// How much of it is looked at to see whether it follows a song …
-const FOLLOWING_SECONDS: f64 = 1.0;
-/// … which it does where that correlates better.
-const FOLLOWS: f64 = 0.65;
-/// How much less than the limit a bound has to be, in units of correlation: it is computed in single
-/// precision.
-const SLACK: f64 = 0.002;
-/// Where more than one of so many places has to be looked at, all are at once.
-const FEW: usize = 16;
-/// Rows of grains whose products are kept: those of both windows, for last grains of several lengths.
-const KEPT_BEFORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
-const BANDS: usize = PitchBands::BANDS;
-
-/// The grains at the end of a piece, to be compared with places.
-struct Window {
-    /// Where in the piece its first grain is.
-    first: usize,
-    frames: usize,
-    /// Frames of the last grain.
-    last: usize,
-    spread: Spread,
-}
-
 impl CopyGuard {
     /// Keeps to what `options` allow.
     pub(super) fn new(pool: &GrainPool, options: &GrainOptions) -> Self {
+        let followable = |aspect, follows, longest_seconds: f64| Followable {
+            likeness: Likeness::of(pool, aspect),
+            run: Run { follows, longest_frames: longest_seconds / PitchBands::HOP_SECONDS },
+        };
+        let longest = options.longest_run_seconds;
         Self {
-            songs: SongBands::of(pool),
+            movement: followable(Aspect::Movement, MOVES_ALIKE, longest),
+            sound: followable(Aspect::Sound, SOUNDS_ALIKE, longest + SOUND_LONGER_SECONDS),
             correlation_limit: options.copy_limit,
-            run_limit_seconds: options.longest_run_seconds,
-            before: LruCache::new(KEPT_BEFORE),
-            work: Default::default(),
         }
     }
 
@@ -100,18 +72,17 @@ impl CopyGuard {
         followed: &Followed,
     ) -> Surplus {
         let mut surplus = Surplus::default();
-        if let Some(window) = self.last(pool, piece, WINDOW_SECONDS) {
+        let movement = &mut self.movement.likeness;
+        if let Some(window) = movement.last(pool, piece, WINDOW_SECONDS) {
             let limit = self.correlation_limit;
-            let alike = self.alike(pool, piece, &window, limit);
+            let alike = movement.alike(pool, piece, &window, limit);
             let closest =
                 alike.into_iter().map(|(_, correlation)| correlation).fold(limit, f64::max);
             surplus.correlation = closest - limit;
         }
-        if let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS) {
-            let run = self.longest_run(pool, piece, &window, followed);
-            let seconds = run as f64 * PitchBands::HOP_SECONDS;
-            surplus.run_seconds = (seconds - self.run_limit_seconds).max(0.0);
-        }
+        let in_movement = self.movement.too_long_seconds(pool, piece, &followed.movement);
+        let in_sound = self.sound.too_long_seconds(pool, piece, &followed.sound);
+        surplus.run_seconds = in_movement.max(in_sound);
         surplus
     }
 
@@ -122,244 +93,26 @@ impl CopyGuard {
         piece: &[usize],
         followed: &Followed,
     ) -> Followed {
-        let Some(window) = self.last(pool, piece, FOLLOWING_SECONDS) else {
-            return Followed::default();
-        };
-        let ends = self.followed_by(pool, piece, &window);
-        let ends = ends.map(|end| (end, window.last + followed.up_to(end - window.last)));
-        Followed { ends: Rc::new(ends.collect()) }
-    }
-
-    /// The grains at the end of `piece` that are at least `seconds` long; none while there are fewer.
-    fn last(&self, pool: &GrainPool, piece: &[usize], seconds: f64) -> Option<Window> {
-        let least = PitchBands::frames_in(seconds);
-        let is_own = |grain: usize| pool.grains()[grain].song < pool.own_songs().len();
-        let rows = |grain: &usize| self.songs.rows_of(pool, *grain);
-        let (mut frames, mut first) = (0, piece.len());
-        while frames < least {
-            first = first.checked_sub(1).filter(|first| is_own(piece[*first]))?;
-            frames += rows(&piece[first]).len();
-        }
-        let spread = self.songs.spread_of(piece[first..].iter().map(rows));
-        Some(Window {
-            first,
-            frames,
-            last: piece.last().map_or(0, |last| rows(last).len()),
-            spread,
-        })
-    }
-
-    /// The places that `window` correlates better with than `least`, in their order, and how well.
-    fn alike(
-        &mut self,
-        pool: &GrainPool,
-        piece: &[usize],
-        window: &Window,
-        least: f64,
-    ) -> Vec<(usize, f64)> {
-        let Some((grain, before)) = piece[window.first..].split_last() else { return Vec::new() };
-        if window.frames > self.songs.places() {
-            // Songs that are shorter than a window have no place like it.
-            return Vec::new();
-        }
-        let before = self.before(pool, before);
-        let rows = self.songs.rows_of(pool, *grain);
-        let (there, of_grain) =
-            (self.songs.statistics(window.frames), self.songs.statistics(window.last));
-        let offset = window.frames - window.last;
-        let mut places = Vec::new();
-        let (own, bounds) = &mut self.work;
-        vectorised(Possible {
-            before: &before,
-            offset,
-            window: window.spread,
-            grain: self.songs.spread_of(std::iter::once(rows.clone())),
-            there: &there,
-            of_grain: &of_grain,
-            limit: least - SLACK,
-            own,
-            bounds,
-            places: &mut places,
-        });
-        let many = places.len() > before.len() / FEW;
-        let at = places.iter().map(|place| place + offset);
-        let of_grain: Vec<f32> = match many || self.songs.knows(*grain) {
-            true => {
-                let known = self.songs.products_of(pool, *grain);
-                at.map(|place| known[place]).collect()
-            }
-            false => self.songs.products_at(&rows, at),
-        };
-        let correlation = |(place, of_grain): (usize, f32)| {
-            let product = before[place] + of_grain;
-            (place, there.correlation(place, product, window.spread))
-        };
-        let alike = places.into_iter().zip(of_grain).map(correlation);
-        alike.filter(|(_, correlation)| *correlation > least).collect()
-    }
-
-    /// The products of grains in a row with every place.
-    fn before(&mut self, pool: &GrainPool, grains: &[usize]) -> Rc<Vec<f32>> {
-        if let Some(known) = self.before.get(grains) {
-            return known.clone();
-        }
-        let mut products = Vec::new();
-        self.sum(pool, grains, &mut products);
-        let products = Rc::new(products);
-        self.before.put(grains.to_vec(), products.clone());
-        products
-    }
-
-    /// The most frames that the end of the piece follows a song for, if that is more than the limit.
-    fn longest_run(
-        &mut self,
-        pool: &GrainPool,
-        piece: &[usize],
-        window: &Window,
-        followed: &Followed,
-    ) -> usize {
-        let seconds = |frames: usize| frames as f64 * PitchBands::HOP_SECONDS;
-        if seconds(window.frames) > self.run_limit_seconds {
-            let alike = self.alike(pool, piece, window, FOLLOWS);
-            let before = window.frames - window.last;
-            let run = |(place, _)| window.frames + followed.up_to(place + before);
-            return alike.into_iter().map(run).max().unwrap_or(0);
-        }
-        self.longest_run_that_goes_on(pool, piece, window, followed)
-    }
-
-    /// As [`Self::longest_run`], where a window alone is not too long.
-    fn longest_run_that_goes_on(
-        &mut self,
-        pool: &GrainPool,
-        piece: &[usize],
-        window: &Window,
-        followed: &Followed,
-    ) -> usize {
-        let Some((grain, grains)) = piece[window.first..].split_last() else { return 0 };
-        let before = window.frames - window.last;
-        let least = self.run_limit_seconds / PitchBands::HOP_SECONDS - window.frames as f64;
-        let there = self.songs.statistics(window.frames);
-        let rows = self.songs.rows_of(pool, *grain);
-        let mut longest = 0;
-        for (at, frames) in followed.ends.iter().copied() {
-            if frames <= longest || frames as f64 <= least {
-                continue;
-            }
-            let Some(place) = at.checked_sub(before) else { continue };
-            let (mut product, mut to) = (0.0, place);
-            for grain in grains {
-                product += self.songs.products_of(pool, *grain)[to];
-                to += self.songs.rows_of(pool, *grain).len();
-            }
-            product += self.songs.products_at(&rows, std::iter::once(to))[0];
-            if there.correlation(place, product, window.spread) > FOLLOWS {
-                longest = frames;
-            }
-        }
-        if longest > 0 { window.frames + longest } else { 0 }
-    }
-
-    /// Where the places end that `window` follows.
-    fn followed_by(
-        &mut self,
-        pool: &GrainPool,
-        piece: &[usize],
-        window: &Window,
-    ) -> impl Iterator<Item = usize> {
-        let mut products = std::mem::take(&mut self.work.0);
-        self.sum(pool, &piece[window.first..], &mut products);
-        let there = self.songs.statistics(window.frames);
-        let follows = |(place, product): (usize, &f32)| {
-            let correlation = there.correlation(place, *product, window.spread);
-            (correlation > FOLLOWS).then_some(place + window.frames)
-        };
-        let ends: Vec<usize> = products.iter().enumerate().filter_map(follows).collect();
-        self.work.0 = products;
-        ends.into_iter()
-    }
-
-    /// The products of grains in a row with every place.
-    fn sum(&mut self, pool: &GrainPool, grains: &[usize], to: &mut Vec<f32>) {
-        to.clear();
-        to.resize(self.songs.places(), 0.0);
-        let mut offset = 0;
-        for grain in grains {
-            let products = self.songs.products_of(pool, *grain);
-            vectorised(Sum { products: &products[offset.min(products.len())..], to });
-            offset += self.songs.rows_of(pool, *grain).len();
+        Followed {
+            movement: self.movement.follow(pool, piece, &followed.movement),
+            sound: self.sound.follow(pool, piece, &followed.sound),
         }
     }
 }
 
-struct Sum<'a> {
-    products: &'a [f32],
-    to: &'a mut [f32],
-}
-
-impl Loop for Sum<'_> {
-    #[inline(always)]
-    fn run(self) {
-        for (to, product) in self.to.iter_mut().zip(self.products) {
-            *to += product;
-        }
+impl Followable {
+    /// How much longer than allowed the end of `piece` follows a song, in seconds.
+    fn too_long_seconds(&mut self, pool: &GrainPool, piece: &[usize], followed: &Ends) -> f64 {
+        let Some(window) = self.likeness.last(pool, piece, FOLLOWING_SECONDS) else { return 0.0 };
+        let frames = self.likeness.longest_run(pool, piece, &window, (self.run, followed));
+        ((frames as f64 - self.run.longest_frames) * PitchBands::HOP_SECONDS).max(0.0)
     }
-}
 
-/// The places that a piece could be too much like with a grain that has these statistics.
-///
-/// The product of two rows of values is at most that of their deviations and that of their means, times
-/// their count.
-struct Possible<'a> {
-    /// The products of what comes before the grain, place by place.
-    before: &'a [f32],
-    /// How many frames later the grain begins.
-    offset: usize,
-    window: Spread,
-    grain: Spread,
-    there: &'a Statistics,
-    of_grain: &'a Statistics,
-    limit: f64,
-    /// For work.
-    own: &'a mut Vec<f32>,
-    bounds: &'a mut Vec<f32>,
-    places: &'a mut Vec<usize>,
-}
-
-/// How many places are looked at together.
-const TOGETHER: usize = 64;
-
-impl Loop for Possible<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let count = self.before.len().saturating_sub(self.offset);
-        let grain_values = (self.of_grain.frames * BANDS) as f64;
-        let (by_deviation, by_mean) =
-            ((grain_values * self.grain.deviation) as f32, (grain_values * self.grain.mean) as f32);
-        self.own.clear();
-        let (means, deviations) = (&self.of_grain.means, &self.of_grain.deviations);
-        let own = means[self.offset..].iter().zip(&deviations[self.offset..]);
-        self.own.extend(own.map(|(mean, deviation)| by_deviation * deviation + by_mean * mean));
-        self.bounds.clear();
-        self.bounds.extend_from_slice(self.own);
-        vectorised(Elastic { products: self.own, largest: self.bounds });
-        let values = (self.there.frames * BANDS) as f64;
-        let (by_deviation, by_mean) = (
-            (values * self.window.deviation * self.limit) as f32,
-            (values * self.window.mean) as f32,
-        );
-        let bounds = self.bounds.iter_mut().zip(&self.before[..count]);
-        for ((bound, before), (mean, deviation)) in
-            bounds.zip(self.there.means.iter().zip(&self.there.deviations))
-        {
-            *bound += before - by_mean * mean - by_deviation * deviation;
-        }
-        for (index, bounds) in self.bounds.chunks(TOGETHER).enumerate() {
-            // No number, where no window begins, is none either.
-            if bounds.iter().fold(false, |any, bound| any | (*bound > 0.0)) {
-                let over = bounds.iter().enumerate().filter(|(_, bound)| **bound > 0.0);
-                self.places.extend(over.map(|(place, _)| index * TOGETHER + place));
-            }
+    /// Where a piece is with its last grain, when before it was where `followed` ends.
+    fn follow(&mut self, pool: &GrainPool, piece: &[usize], followed: &Ends) -> Ends {
+        match self.likeness.last(pool, piece, FOLLOWING_SECONDS) {
+            Some(window) => self.likeness.follow(pool, piece, &window, (self.run, followed)),
+            None => Ends::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod expectation;
 mod file;
 mod form;
 mod join;
+mod likeness;
 mod listener;
 mod moment;
 mod options;

@@ -18,11 +18,24 @@ const KEPT_BYTES: usize = 96 << 20;
 const FEWEST_KEPT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 /// Rows whose products are computed at a time.
 const TILE: usize = 4_096;
-const BANDS: usize = PitchBands::BANDS;
+/// The lowest band of [`Aspect::Sound`], A3: listeners' scales have few bands below it, semitones half
+/// of theirs.
+const LOWEST_OF_SOUND: usize = 24;
 
-/// The pitch bands of all songs, one after the other with a row of nothing after each, and less the
-/// mean of each band over all songs; a place is a row that something may begin at.
+/// What of pitch bands is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aspect {
+    /// How they rise and fall: less the mean of each band over all songs.
+    Movement,
+    /// What they sound like: the bands as they are, from A3 up.
+    Sound,
+}
+
+/// The pitch bands of all songs, one after the other with a row of nothing after each, in one
+/// [`Aspect`]; a place is a row that something may begin at.
 pub(super) struct SongBands {
+    /// How many of each row.
+    bands: usize,
     values: Vec<f32>,
     /// The first row of each song, and the one after the last song.
     starts: Vec<usize>,
@@ -37,7 +50,8 @@ pub(super) struct SongBands {
 
 /// What windows of one length have for mean and standard deviation, place by place.
 pub(super) struct Statistics {
-    pub(super) frames: usize,
+    /// The values of a window.
+    pub(super) count: usize,
     pub(super) means: Vec<f32>,
     /// Infinite where a window would not lie within one song.
     pub(super) deviations: Vec<f32>,
@@ -51,33 +65,52 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    fn of(frames: usize, sum: f64, squares: f64) -> Self {
-        let count = (frames * BANDS).max(1) as f64;
+    fn of(count: usize, sum: f64, squares: f64) -> Self {
+        let count = count.max(1) as f64;
         let mean = sum / count;
         Self { mean, deviation: (squares / count - mean * mean).max(0.0).sqrt() }
     }
 }
 
-impl SongBands {
-    pub(super) fn of(pool: &GrainPool) -> Self {
+impl Aspect {
+    /// The first band, and what each band from it on is less.
+    fn first_and_means(self, pool: &GrainPool) -> (usize, Vec<f32>) {
         let songs = || pool.songs().iter().map(|song| song.bands.levels_db());
         let count: usize = songs().map(<[f32]>::len).sum();
-        let mut means = [0.0f64; BANDS];
-        for row in songs().flat_map(|values| values.chunks_exact(BANDS)) {
+        let mut means = [0.0f64; PitchBands::BANDS];
+        for row in songs().flat_map(|values| values.chunks_exact(PitchBands::BANDS)) {
             means.iter_mut().zip(row).for_each(|(mean, db)| *mean += f64::from(*db));
         }
-        means.iter_mut().for_each(|mean| *mean *= BANDS as f64 / count.max(1) as f64);
-        let rows = count / BANDS + pool.songs().len();
-        let (mut values, mut starts) = (Vec::with_capacity(rows * BANDS), vec![0]);
-        for song in songs() {
-            for row in song.chunks_exact(BANDS) {
-                values.extend(row.iter().zip(&means).map(|(db, mean)| *db - *mean as f32));
+        let rows = (count / PitchBands::BANDS).max(1) as f64;
+        let means = means.map(|sum| sum / rows);
+        match self {
+            Self::Movement => (0, means.iter().map(|mean| *mean as f32).collect()),
+            Self::Sound => {
+                let kept = &means[LOWEST_OF_SOUND..];
+                let mean = kept.iter().sum::<f64>() / kept.len() as f64;
+                (LOWEST_OF_SOUND, vec![mean as f32; kept.len()])
             }
-            values.resize(values.len() + BANDS, 0.0);
-            starts.push(values.len() / BANDS);
+        }
+    }
+}
+
+impl SongBands {
+    pub(super) fn of(pool: &GrainPool, aspect: Aspect) -> Self {
+        let songs = || pool.songs().iter().map(|song| song.bands.levels_db());
+        let (first, means) = aspect.first_and_means(pool);
+        let bands = means.len();
+        let count: usize = songs().map(<[f32]>::len).sum();
+        let rows = count / PitchBands::BANDS + pool.songs().len();
+        let (mut values, mut starts) = (Vec::with_capacity(rows * bands), vec![0]);
+        for song in songs() {
+            for row in song.chunks_exact(PitchBands::BANDS) {
+                values.extend(row[first..].iter().zip(&means).map(|(db, mean)| *db - *mean));
+            }
+            values.resize(values.len() + bands, 0.0);
+            starts.push(values.len() / bands);
         }
         let (mut sums, mut squares, mut sum, mut square) = (vec![0.0], vec![0.0], 0.0, 0.0);
-        for row in values.chunks_exact(BANDS) {
+        for row in values.chunks_exact(bands) {
             sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
             square += row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
             sums.push(sum);
@@ -88,6 +121,7 @@ impl SongBands {
             NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT))
         };
         Self {
+            bands,
             values,
             starts,
             sums,
@@ -118,7 +152,7 @@ impl SongBands {
             sum += self.sums[rows.end] - self.sums[rows.start];
             squares += self.squares[rows.end] - self.squares[rows.start];
         }
-        Spread::of(frames, sum, squares)
+        Spread::of(frames * self.bands, sum, squares)
     }
 
     /// The statistics of all windows of so many frames.
@@ -135,7 +169,7 @@ impl SongBands {
                 (means[place], deviations[place]) = (spread.mean as f32, spread.deviation as f32);
             }
         }
-        let statistics = Rc::new(Statistics { frames, means, deviations });
+        let statistics = Rc::new(Statistics { count: frames * self.bands, means, deviations });
         self.statistics.put(frames, statistics.clone());
         statistics
     }
@@ -149,11 +183,12 @@ impl SongBands {
         let (frames, places) = (rows.len(), self.places());
         let mut products = vec![0.0; places];
         if frames > 0 {
-            let patch = Matrix::new(self.patch(&rows), frames, BANDS);
+            let patch = Matrix::new(self.patch(&rows), frames, self.bands);
             let mut pairs = vec![0.0; frames * (TILE + frames)];
             for tile in (0..places).step_by(TILE) {
                 let columns = (TILE + frames - 1).min(places - tile);
-                let there = Matrix::new(&self.values[tile * BANDS..], columns, BANDS);
+                let there = &self.values[tile * self.bands..];
+                let there = Matrix::new(there, columns, self.bands);
                 product(&mut pairs, columns, patch, there.t(), Into::Overwrite);
                 let tile = &mut products[tile..(tile + TILE).min(places)];
                 vectorised(Diagonals { pairs: &pairs, columns, frames, products: tile });
@@ -182,7 +217,7 @@ impl SongBands {
             if let Some((_, product)) = known[place % 3].filter(|known| known.0 == place) {
                 return product;
             }
-            let there = &self.values[place * BANDS..];
+            let there = &self.values[place * self.bands..];
             let count = patch.len().min(there.len());
             let mut dot = Dot { a: &patch[..count], b: &there[..count], sum: 0.0 };
             vectorised(&mut dot);
@@ -198,7 +233,7 @@ impl SongBands {
     }
 
     fn patch(&self, rows: &Range<usize>) -> &[f32] {
-        &self.values[rows.start * BANDS..rows.end * BANDS]
+        &self.values[rows.start * self.bands..rows.end * self.bands]
     }
 }
 
@@ -211,8 +246,7 @@ impl Statistics {
         if deviation.min(window.deviation as f32) <= FLAT_DB || deviation == f32::INFINITY {
             return 0.0;
         }
-        let common =
-            f64::from(product) / (self.frames * BANDS) as f64 - window.mean * f64::from(mean);
+        let common = f64::from(product) / self.count as f64 - window.mean * f64::from(mean);
         common / (f64::from(deviation) * window.deviation)
     }
 }
