@@ -27,10 +27,12 @@ const STACK_BYTES: usize = 64 << 20;
 /// How long one that owes an answer may do nothing at all. rust-analyzer sometimes loses an event and
 /// then waits for it without end (its issue 22891).
 const STUCK: Duration = Duration::from_secs(10);
+/// The same while a tool of its runs, which may wait for a network or for another cargo.
+const STUCK_IN_TOOL: Duration = Duration::from_secs(60);
 /// How often it is looked at for that.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// What a process that waits may use of a processor all the same, in ticks.
-const NEXT_TO_NOTHING: i64 = 1;
+const NEXT_TO_NOTHING: u64 = 1;
 
 /// How long a question waits for the analyser to be loaded, at first and soon before it should be.
 const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
@@ -66,18 +68,14 @@ pub struct Heard {
 
 /// Makes cells come first: what the process has not begun yet, its threads, are as nice as it is.
 fn give_way(process: &Child) {
-    let _ = id_of(process).map(|id| setpriority_process(Some(id), NICENESS));
-}
-
-fn id_of(process: &Child) -> Option<Pid> {
-    i32::try_from(process.id()).ok().and_then(Pid::from_raw)
+    let _ = setpriority_process(Some(Pid::from_child(process)), NICENESS);
 }
 
 /// A process that does nothing, as far as is seen.
 struct Stillness {
     since: Instant,
-    /// The processor time it had used by then.
-    ticks: i64,
+    /// The processor time that it and its tools had used by then.
+    ticks: u64,
     looked_at: Instant,
 }
 
@@ -179,13 +177,16 @@ impl Analyser {
         if self.stillness.as_ref().is_some_and(|still| now - still.looked_at < LOOK_PAUSE) {
             return false;
         }
-        let process = id_of(process);
-        let Some(ticks) = process.and_then(processor_ticks) else { return false };
-        let has_tools = process.is_some_and(|process| !descendants(process).is_empty());
+        let process = Pid::from_child(process);
+        let mut all = descendants(process);
+        let limit = if all.is_empty() { STUCK } else { STUCK_IN_TOOL };
+        all.push(process);
+        let ticks = processor_ticks(&all);
         match &mut self.stillness {
-            Some(still) if !has_tools && ticks - still.ticks <= NEXT_TO_NOTHING => {
+            // Where a tool ended and took its time with it, something happened, too.
+            Some(still) if ticks.abs_diff(still.ticks) <= NEXT_TO_NOTHING => {
                 still.looked_at = now;
-                now - still.since > STUCK
+                now - still.since > limit
             }
             stillness => {
                 *stillness = Some(Stillness { since: now, ticks, looked_at: now });
