@@ -8,7 +8,9 @@ use neural_composer::dataset::SongSource;
 use neural_composer::dataset::codes::{Codebook, CodebookSettings, CodedSongs};
 use neural_composer::display::Show;
 use neural_composer::evaluate::{judge, style_distance};
-use neural_composer::features::{GriffinLim, PrincipalComponents, StftSettings, magnitudes};
+use neural_composer::features::{
+    GriffinLim, LogMel, MelSettings, PrincipalComponents, StftSettings, magnitudes,
+};
 use neural_composer::generate::{CodeComposer, CodeLearning, CodeOptions, GrainComposer};
 use neural_composer::model::{Device, ModelKind, Network};
 use neural_composer::train::Silent;
@@ -357,7 +359,7 @@ fn codes_keep_two_channels_and_the_whole_band() -> Result<()> {
         sum(512) / sum(0)
     };
     assert!((treble(&again) / treble(&audio) - 1.0).abs() < 0.2, "{}", treble(&again));
-    if coded.songs()[0].place_at(0).is_none() {
+    if coded.songs()[0].moment_at(0, coded.codebook().stages()).bar.is_none() {
         for click in 1..30 {
             let ([l, r], [left, right]) = (levels(&again, click), levels(&audio, click));
             assert_eq!(l > r, left > right, "click {click}");
@@ -390,6 +392,67 @@ fn hiss_in_codes_stays_hiss() -> Result<()> {
     // What is even over the bands may not become a train of clicks.
     let (own, found) = (largest_step(&noise), largest_step(&again));
     assert!(found < 1.2 * own, "{found} deviations, of the song {own}");
+    Ok(())
+}
+
+/// How much bands rise from one frame to the next, in the mean, in dB: how strong onsets are.
+fn onset_strength(audio: &Audio) -> Result<f64> {
+    let bands = LogMel::of(audio, MelSettings::default())?;
+    let rows: Vec<&[f32]> = bands.rows().collect();
+    let rises = rows.windows(2).flat_map(|pair| pair[1].iter().zip(pair[0]).map(|(b, a)| b - a));
+    let rises: Vec<f64> = rises.map(|rise| f64::from(rise.max(0.0))).collect();
+    Ok(rises.iter().sum::<f64>() / rises.len() as f64)
+}
+
+#[test]
+fn onsets_in_codes_are_as_strong_as_in_the_song() -> Result<()> {
+    // Bows, whose onsets are mostly noise; strings that are struck, and drums.
+    for name in ["canon.ogg", "prelude.mp3", "lantern-street.mp3"] {
+        let audio = song(name, 5.0, 20.0).resample(44_100)?;
+        let coded = CodedSongs::of(&[source(name, audio.clone())], quick().blocks)?;
+        let (codes, settings) = own_codes(&coded);
+        let again = GriffinLim::new(settings).seed(1).samples(&coded.magnitudes(&codes, 0)?[0])?;
+        let again = Audio::mono(again, 44_100)?;
+        let share = onset_strength(&again)? / onset_strength(&audio)?;
+        println!("{name}: {share:.2}");
+        assert!((0.85..1.15).contains(&share), "{name}: {share}");
+    }
+    Ok(())
+}
+
+/// A song whose notes are low for ten seconds, then high for ten.
+fn low_then_high() -> Audio {
+    let samples = (0..20 * 44_100).map(|at| {
+        let seconds = at as f32 / 44_100.0;
+        let note = (seconds * 2.0) as usize % 4;
+        let hertz = [110.0, 147.0, 131.0, 165.0][note] * if seconds < 10.0 { 1.0 } else { 8.0 };
+        0.4 * (std::f32::consts::TAU * hertz * seconds).sin() * (-(seconds * 2.0).fract()).exp()
+    });
+    Audio::mono(samples.collect(), 44_100).unwrap()
+}
+
+/// The share of power above 500 Hz.
+fn high(audio: &Audio) -> f32 {
+    let rows = magnitudes(&audio.channels()[0], StftSettings::default()).unwrap();
+    let power = |from: usize| -> f32 {
+        rows.chunks_exact(1_025).flat_map(|row| &row[from..]).map(|bin| bin * bin).sum()
+    };
+    power(23) / power(0)
+}
+
+#[test]
+fn a_piece_goes_through_the_course_of_its_song() -> Result<()> {
+    let mut learning = quick();
+    learning.training.descent.steps = 60;
+    let composer = CodeComposer::learn(&[source("song", low_then_high())], &learning, &mut Silent)?;
+    let options = CodeOptions { iterations: 4, ..CodeOptions::default() };
+    for seed in 1..=4 {
+        let piece = composer.compose(10.0, seed, &options, &mut |_, _| ())?;
+        let third = |from: f64| high(&piece.audio().excerpt(from, from + 10.0 / 3.0));
+        let (first, last) = (third(0.0), third(20.0 / 3.0));
+        println!("seed {seed}: {first:.2}, {last:.2}");
+        assert!(first < 0.3 && last > 0.7, "seed {seed}: {first}, at its end {last}");
+    }
     Ok(())
 }
 
@@ -437,6 +500,15 @@ fn models_from_before_stereo_are_read() -> Result<()> {
         candle_core::safetensors::load_buffer(&whole, &candle_core::Device::Cpu).unwrap();
     assert!(tensors.remove("bands.largest").is_some());
     assert!(tensors.remove("octaves.largest").is_some());
+    let left = ["left", "left.correlations"].map(|left| format!("bands.{left}"));
+    let more = left.iter().map(|name| name.replace("bands", "components"));
+    for name in more.chain(left.iter().cloned()).chain(["bands.rises".into()]) {
+        assert!(tensors.remove(&name).is_some(), "{name}");
+    }
+    // The network was not told where in the song it was.
+    let weight = tensors.remove("dense_in.weight").unwrap();
+    let width = weight.dim(1).unwrap() - 4;
+    tensors.insert("dense_in.weight".into(), weight.narrow(1, 0, width).unwrap());
     let mut metadata = unchecked::metadata(&whole);
     for text in metadata.values_mut() {
         let Ok(mut told) = serde_json::from_str::<serde_json::Value>(text) else { continue };
@@ -447,6 +519,8 @@ fn models_from_before_stereo_are_read() -> Result<()> {
         let settings = blocks["settings"].as_object_mut().unwrap();
         assert!(settings.remove("stereo").is_some());
         assert!(settings.remove("single_bins_to_hz").is_some());
+        assert_eq!(told["network"]["width"].as_u64(), Some(width as u64 + 4));
+        told["network"]["width"] = width.into();
         *text = told.to_string();
     }
     let bytes = safetensors::serialize(&tensors, Some(metadata)).unwrap();

@@ -53,6 +53,21 @@ impl Bands {
         powers
     }
 
+    /// The power of groups of bands as narrow as ears tell apart, about: three bins, or a twenty-fourth of an
+    /// octave.
+    pub fn group_powers(&self, levels: impl Iterator<Item = f32>) -> Vec<f32> {
+        let (mut powers, mut first) = (vec![0.0], 0);
+        for (edges, level) in self.edges.windows(2).zip(levels) {
+            if edges[0] - first >= (first / 34).max(3) {
+                powers.push(0.0);
+                first = edges[0];
+            }
+            let last = powers.len() - 1;
+            powers[last] += (edges[1] - edges[0]) as f32 * level * level;
+        }
+        powers
+    }
+
     /// For each band of a spectrum the root of its bins' mean square.
     pub fn levels<'a>(&'a self, bins: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
         self.edges.windows(2).map(|edges| match &bins[edges[0]..edges[1]] {

@@ -1,19 +1,19 @@
 //! Songs as codes of overlapping spectra.
 
-use super::along_beats::{BarPlace, Frames, PLACE_WIDTH};
 use super::bands::Bands;
 use super::codebook::Codebook;
+use super::heard::{FRAMES_AT_ONCE, Heard, Looks};
 use super::loudest::Loudest;
+use super::moment::{BarPlace, Moment};
+use super::residual::{ResidualSums, Residuals};
+use super::rises::Rises;
 use super::settings::CodeSettings;
-use crate::audio::mix_to_mono;
-use crate::dataset::{FitSong, Gathered, Skipped, SongSource, gather, too_short, unusable};
-#[cfg(doc)]
-use crate::features::GriffinLim;
-use crate::features::{PrincipalComponents, Stft, StftSettings, magnitudes};
+use crate::dataset::{Gathered, Skipped, SongSource, gather};
+use crate::features::{PrincipalComponents, Stft};
 use crate::words::counted;
-use crate::{Error, Result, interrupt};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+#[cfg(doc)]
+use crate::{Error, features::GriffinLim};
+use crate::{Result, interrupt};
 
 /// One song as codes.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct CodedSongs {
     /// Nothing for models from before it was kept.
     pub(super) loudest: Option<Loudest>,
     pub(super) components: PrincipalComponents,
+    /// Nothing for models from before they were kept.
+    pub(super) residuals: Option<Residuals>,
     pub(super) codebook: Codebook,
     pub(super) songs: Vec<CodedSong>,
     pub(super) skipped: Vec<Skipped>,
@@ -61,14 +63,6 @@ const FITTED_BLOCKS: usize = 16_384;
 const BLOCKS_AT_ONCE: usize = 4_096;
 /// Frames that principal components are fitted to at most.
 const MOST_FRAMES: usize = 6_000;
-/// Frames whose spectra are held at a time.
-const FRAMES_AT_ONCE: usize = 4_096;
-/// Of the noise that wide bands are filled with: always the same.
-const GRAIN_SEED: u64 = 1;
-/// A song has at least so many blocks, about three seconds.
-const LEAST_BLOCKS: usize = 32;
-/// Frames whose loudest bin has less than this share of the song's loudest are silent: -40 dB.
-const SILENT: f32 = 0.01;
 
 impl CodedSongs {
     /// Cuts songs into blocks and fits the codes. What cannot be used is left out and said in
@@ -101,15 +95,21 @@ impl CodedSongs {
         let (frames, width) = (settings.frames_per_block, components.count());
         let mut places = Vec::with_capacity(heard.len());
         let mut loudest = Loudest::silence(views, &looks.bands);
+        let mut left_of_bands = ResidualSums::new(looks.width());
+        let power = settings.compression.recip();
+        let mut rises = Rises::of(&looks.bands, power);
         for song in &heard {
             // Part by part: the spectra of a whole song are many times as large as what is kept.
             let mut of_song = Vec::with_capacity(song.centres.len() * width);
             for centres in song.centres.chunks(FRAMES_AT_ONCE) {
                 let rows = looks.compressed(song, centres);
                 for row in rows.chunks_exact(looks.width()) {
-                    loudest.hear(row, &looks.bands, settings.compression.recip());
+                    rises.hear(row.iter().copied());
+                    loudest.hear(row, &looks.bands, power);
                 }
-                of_song.extend(components.project(&rows)?);
+                let projected = components.project(&rows)?;
+                left_of_bands.add(&rows, &components.restore(&projected)?);
+                of_song.extend(projected);
             }
             scale(&mut of_song, &components, 1.0);
             places.push(of_song);
@@ -124,13 +124,19 @@ impl CodedSongs {
             .collect();
         let codebook = Codebook::fit(&some, frames * width, settings.codebook)?;
         drop(some);
+        let mut left_of_components = ResidualSums::new(width);
         let songs = heard.into_iter().zip(&places).map(|(song, places)| {
             let mut codes = Vec::with_capacity(blocks(places) * codebook.stages());
             for first in (0..blocks(places)).step_by(BLOCKS_AT_ONCE) {
                 interrupt::check()?;
                 let end = (first + BLOCKS_AT_ONCE).min(blocks(places));
                 let part = &places[first * width..(end + frames - 1) * width];
-                codes.extend(codebook.encode(&stacked(part, width, frames))?);
+                let of_part = codebook.encode(&stacked(part, width, frames))?;
+                // Blocks overlap; those that follow each other tell each frame once.
+                let following = of_part.chunks_exact(codebook.stages()).step_by(frames);
+                let told = codebook.decode(&following.flatten().copied().collect::<Vec<_>>())?;
+                left_of_components.add(part, &told);
+                codes.extend(of_part);
             }
             Ok(CodedSong {
                 codes,
@@ -143,8 +149,23 @@ impl CodedSongs {
             })
         });
         let songs = songs.collect::<Result<_>>()?;
+        let residuals = Some(Residuals {
+            components: left_of_components.residual(),
+            bands: left_of_bands.residual(),
+            rises_db: rises.mean_db(),
+        });
         let (bands, loudest) = (looks.bands, Some(loudest));
-        Ok(Self { songs, bands, views, loudest, components, codebook, skipped, settings })
+        Ok(Self {
+            songs,
+            bands,
+            views,
+            loudest,
+            components,
+            residuals,
+            codebook,
+            skipped,
+            settings,
+        })
     }
 
     /// How songs became blocks.
@@ -186,51 +207,6 @@ impl CodedSongs {
         self.views
     }
 
-    /// The magnitudes of blocks of these codes, frames × bins, for a song as loud as number `song`: of
-    /// one channel, or of the mix of two, the left and the right one.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for codes or a song that are none.
-    pub fn magnitudes(&self, codes: &[u32], song: usize) -> Result<Vec<Vec<f32>>> {
-        let Some(song) = self.songs.get(song) else {
-            return Err(Error::argument("song", format!("below {}", self.songs.len()), song));
-        };
-        let mut places = self.codebook.decode(codes)?;
-        scale(&mut places, &self.components, -1.0);
-        let power = self.settings.compression.recip();
-        let (count, width) = (self.bands.count(), self.components.count());
-        let frames = places.len() / width;
-        let bins = self.bands.bins();
-        let grain = self.grain(frames, song.hop_samples)?;
-        let mut grain = grain.chunks_exact(bins);
-        let mut views = vec![Vec::with_capacity(frames * bins); self.views];
-        for places in places.chunks(FRAMES_AT_ONCE * width) {
-            let mut levels = self.components.restore(places)?;
-            for frame in levels.chunks_exact_mut(self.views * count) {
-                match &self.loudest {
-                    Some(loudest) => loudest.restrain(frame, &self.bands, power),
-                    None => frame.iter_mut().for_each(|level| *level = level.max(0.0).powf(power)),
-                }
-                frame.iter_mut().for_each(|level| *level *= song.loudest);
-            }
-            for (frame, grain) in levels.chunks_exact(self.views * count).zip(&mut grain) {
-                for (to, levels) in views.iter_mut().zip(frame.chunks_exact(count)) {
-                    self.bands.spread(levels, grain, to);
-                }
-            }
-        }
-        Ok(views)
-    }
-
-    /// Magnitudes of noise, frames × bins. Where bins are put together only their level is known; what has
-    /// a smooth spectrum is a click, and what is up there (cymbals, bows, breath) is ragged as noise is.
-    fn grain(&self, frames: usize, hop_samples: usize) -> Result<Vec<f32>> {
-        let mut random = ChaCha8Rng::seed_from_u64(GRAIN_SEED);
-        let samples = frames.saturating_sub(1) * hop_samples + 1;
-        let noise: Vec<f32> = (0..samples).map(|_| random.random_range(-1.0..1.0)).collect();
-        magnitudes(&noise, StftSettings { hop_samples, ..self.settings.stft })
-    }
-
     /// Length of a block of song number `song` when it is played.
     pub fn block_seconds(&self, song: usize) -> f64 {
         let hop = self.songs.get(song).map_or(self.settings.stft.hop_samples, |s| s.hop_samples);
@@ -259,10 +235,14 @@ impl CodedSong {
         self.hop_samples
     }
 
-    /// Where in beat and bar `frame` lies; nothing in a song without a clear beat.
-    pub fn place_at(&self, frame: usize) -> Option<BarPlace> {
-        let beat = self.beats.as_ref()?.get(frame).copied()?;
-        Some(BarPlace { beat, beats_in_bar: self.beats_in_bar })
+    /// Where `frame` lies, of a song told by so many `stages` of codes.
+    pub fn moment_at(&self, frame: usize, stages: usize) -> Moment {
+        let beat = self.beats.as_ref().and_then(|beats| beats.get(frame).copied());
+        let beats_in_bar = self.beats_in_bar;
+        Moment {
+            bar: beat.map(|beat| BarPlace { beat, beats_in_bar }),
+            course: frame as f32 / self.starts(stages).max(1) as f32,
+        }
     }
 
     /// Beats from one frame to the next.
@@ -272,19 +252,8 @@ impl CodedSong {
     }
 }
 
-/// Width of an input row, for entries of `width` numbers.
-pub(crate) fn input_width(width: usize) -> usize {
-    width + PLACE_WIDTH
-}
-
-/// Adds an input row: a block, and where in beat and bar the next one lies; zeros without a beat.
-pub(crate) fn input_row(block: &[f32], next: Option<BarPlace>, to: &mut Vec<f32>) {
-    to.extend_from_slice(block);
-    to.extend(next.map_or([0.0; PLACE_WIDTH], BarPlace::circles));
-}
-
 /// Multiplies each number of frames of components by its deviation to the power of `power`.
-fn scale(places: &mut [f32], components: &PrincipalComponents, power: f32) {
+pub(super) fn scale(places: &mut [f32], components: &PrincipalComponents, power: f32) {
     let factors: Vec<f32> = components.deviations().iter().map(|d| d.powf(power)).collect();
     for row in places.chunks_exact_mut(components.count()) {
         row.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
@@ -294,118 +263,6 @@ fn scale(places: &mut [f32], components: &PrincipalComponents, power: f32) {
 /// The blocks of `frames` frames that start at each frame.
 fn stacked(rows: &[f32], width: usize, frames: usize) -> Vec<f32> {
     rows.windows(frames * width).step_by(width).flatten().copied().collect()
-}
-
-/// A song on its way to blocks.
-struct Heard {
-    title: String,
-    /// The mix of its channels.
-    mix: Vec<f32>,
-    /// Both channels, where it has two.
-    channels: Vec<Vec<f32>>,
-    centres: Vec<isize>,
-    beats: Option<Vec<f32>>,
-    beats_in_bar: usize,
-    hop_samples: usize,
-    loudest: f32,
-    warnings: Vec<String>,
-}
-
-impl Heard {
-    fn of(source: &SongSource, settings: &CodeSettings) -> Result<Self> {
-        let FitSong { audio, mut warnings, .. } =
-            source.fit_at(settings.sample_rate_hz, settings.stereo, settings.need())?;
-        warnings
-            .iter_mut()
-            .for_each(|warning| *warning = format!("{}: {warning}", source.short_name()));
-        let Frames { centres, beats, beats_in_bar, hop_samples } =
-            Frames::of(&audio.to_mono(), settings)?;
-        let least = LEAST_BLOCKS * settings.frames_per_block;
-        if centres.len() < least {
-            let needed =
-                (least * settings.stft.hop_samples) as f64 / f64::from(settings.sample_rate_hz);
-            let why = format!("{LEAST_BLOCKS} blocks of spectra");
-            return Err(too_short(
-                &source.name(),
-                (audio.duration_seconds(), needed),
-                &why,
-                &warnings,
-            ));
-        }
-        let mut mix = Vec::new();
-        mix_to_mono(audio.channels(), &mut mix);
-        let channels = if audio.channel_count() == 2 { audio.channels().to_vec() } else { vec![] };
-        drop(audio);
-        let stft = Stft::new(settings.stft)?;
-        let mut peaks: Vec<f32> = Vec::with_capacity(centres.len());
-        for centres in centres.chunks(FRAMES_AT_ONCE) {
-            let magnitudes = stft.magnitudes_at(&mix, centres);
-            let frames = magnitudes.chunks_exact(stft.bins());
-            peaks.extend(frames.map(|frame| frame.iter().copied().fold(0.0, f32::max)));
-        }
-        let loudest = peaks.iter().copied().fold(0.0, f32::max);
-        if loudest < 1e-4 {
-            return Err(unusable(source, "is silent, there is nothing to learn from"));
-        }
-        // Silence before and after the music is left out, in whole blocks, so that the beat stays.
-        let sounds = |peak: &f32| *peak > SILENT * loudest;
-        let from = peaks.iter().position(sounds).unwrap_or(0);
-        let from = from - from % settings.frames_per_block;
-        let to = peaks.iter().rposition(sounds).map_or(peaks.len(), |last| last + 1);
-        let to = to.max(from + least).min(peaks.len());
-        let from = from.min(to - least);
-        let (centres, beats) =
-            (centres[from..to].to_vec(), beats.map(|beats| beats[from..to].to_vec()));
-        let title = source.title();
-        Ok(Self {
-            title,
-            mix,
-            channels,
-            centres,
-            beats,
-            beats_in_bar,
-            hop_samples,
-            loudest,
-            warnings,
-        })
-    }
-}
-
-/// How spectra are looked at.
-struct Looks<'a> {
-    stft: Stft,
-    bands: Bands,
-    views: usize,
-    settings: &'a CodeSettings,
-}
-
-impl Looks<'_> {
-    /// Numbers of a frame.
-    fn width(&self) -> usize {
-        self.views * self.bands.count()
-    }
-
-    /// Compressed magnitudes of the frames centred on `centres`: frames × width, of a frame view after
-    /// view. A song of one channel is the same in all of them.
-    fn compressed(&self, song: &Heard, centres: &[isize]) -> Vec<f32> {
-        let (bins, count) = (self.stft.bins(), self.bands.count());
-        let mut rows = vec![0.0; centres.len() * self.width()];
-        for view in 0..self.views {
-            let samples = match view {
-                0 => &song.mix,
-                _ => song.channels.get(view - 1).unwrap_or(&song.mix),
-            };
-            let magnitudes = self.stft.magnitudes_at(samples, centres);
-            let frames = magnitudes.chunks_exact(bins);
-            for (row, frame) in rows.chunks_exact_mut(self.width()).zip(frames) {
-                let to = row[view * count..][..count].iter_mut();
-                for (to, level) in to.zip(self.bands.levels(frame)) {
-                    *to = (level / song.loudest).powf(self.settings.compression);
-                }
-            }
-        }
-        rows
-    }
 }
 
 impl std::fmt::Display for CodedSongs {

@@ -5,6 +5,7 @@ use super::bands::Bands;
 use super::codebook::Codebook;
 use super::coded_songs::{CodedSong, CodedSongs, STEREO_VIEWS};
 use super::loudest::Loudest;
+use super::residual::{Residual, Residuals};
 use super::settings::CodeSettings;
 use crate::features::{PrincipalComponents, Stft};
 use crate::{Error, Result};
@@ -49,6 +50,12 @@ const COMPONENTS: [&str; 3] = ["components.mean", "components.axes", "components
 const LARGEST: &str = "bands.largest";
 const LARGEST_OCTAVES: &str = "octaves.largest";
 
+/// The names of the tensors of what is left out: deviations and correlations, of components and bands.
+const LEFT_OF_COMPONENTS: [&str; 2] = ["components.left", "components.left.correlations"];
+const LEFT_OF_BANDS: [&str; 2] = ["bands.left", "bands.left.correlations"];
+/// The name of the tensor of how much the songs' bands rise.
+const RISES: &str = "bands.rises";
+
 fn entries_name(stage: usize) -> String {
     format!("codebook.{stage}")
 }
@@ -74,6 +81,29 @@ fn take<T: WithDType>(tensors: &mut BTreeMap<String, Tensor>, name: &str) -> Res
     })
 }
 
+/// What is left out of so many components and bands; nothing in files from before it was kept.
+fn residuals(
+    tensors: &mut BTreeMap<String, Tensor>,
+    (components, bands): (usize, usize),
+) -> Result<Option<Residuals>> {
+    if !tensors.contains_key(RISES) {
+        return Ok(None);
+    }
+    let mut left = |[deviations, correlations]: [&str; 2], width| -> Result<Option<Residual>> {
+        let deviations = take(tensors, deviations)?;
+        let left = Residual { deviations, correlations: take(tensors, correlations)? };
+        Ok(Some(left).filter(|left| left.fits(width)))
+    };
+    let left = (left(LEFT_OF_COMPONENTS, components)?, left(LEFT_OF_BANDS, bands)?);
+    let rises: Vec<f32> = take(tensors, RISES)?;
+    match (left, &rises[..]) {
+        ((Some(components), Some(bands)), [rises_db]) if rises_db.is_finite() => {
+            Ok(Some(Residuals { components, bands, rises_db: *rises_db }))
+        }
+        _ => Err(Error::Data("what codes leave out does not fit the rest".into())),
+    }
+}
+
 impl StoredCodes {
     /// Describes `blocks`, and adds their numbers to `tensors`.
     pub(crate) fn of(blocks: &CodedSongs, tensors: &mut BTreeMap<String, Tensor>) -> Result<Self> {
@@ -85,6 +115,13 @@ impl StoredCodes {
             tensors.insert(LARGEST.to_owned(), numbers(&loudest.bands)?);
             if let Some(octaves) = &loudest.octaves {
                 tensors.insert(LARGEST_OCTAVES.to_owned(), numbers(octaves)?);
+            }
+        }
+        if let Some(Residuals { components, bands, rises_db }) = &blocks.residuals {
+            tensors.insert(RISES.to_owned(), numbers(&[*rises_db])?);
+            for (names, left) in [(LEFT_OF_COMPONENTS, components), (LEFT_OF_BANDS, bands)] {
+                tensors.insert(names[0].to_owned(), numbers(&left.deviations)?);
+                tensors.insert(names[1].to_owned(), numbers(&left.correlations)?);
             }
         }
         for (stage, entries) in blocks.codebook.entries().iter().enumerate() {
@@ -146,6 +183,7 @@ impl StoredCodes {
                 return Err(unfit("the bands' largest magnitudes"));
             }
         }
+        let residuals = residuals(tensors, (components.count(), views * bands.count()))?;
         // A window as long as the file says is made only once there is a number for each of its bins.
         Stft::new(self.settings.stft)?;
         let stages = 0..self.settings.codebook.stages;
@@ -177,6 +215,16 @@ impl StoredCodes {
         }
         let settings = self.settings;
         let skipped = Vec::new();
-        Ok(CodedSongs { settings, bands, views, loudest, components, codebook, songs, skipped })
+        Ok(CodedSongs {
+            settings,
+            bands,
+            views,
+            loudest,
+            components,
+            residuals,
+            codebook,
+            songs,
+            skipped,
+        })
     }
 }

@@ -3,7 +3,7 @@
 use super::copy_guard::CopyGuard;
 use crate::audio::peak_of;
 use crate::dataset::SongSource;
-use crate::dataset::codes::{BarPlace, CodeSettings, CodedSongs, input_row, input_width};
+use crate::dataset::codes::{CodeSettings, CodedSongs, Moment};
 use crate::features::{GriffinLim, StftSettings};
 use crate::generate::ending::ended;
 use crate::generate::{Piece, check_length};
@@ -94,6 +94,10 @@ pub struct CodeComposer {
 
 /// Blocks that are heard before the first one is drawn, about three seconds.
 const HEARD_BLOCKS: usize = 32;
+/// How many times as fast as the song a piece goes through its course, at most.
+const FASTEST_COURSE: f64 = 3.0;
+/// So near to where its course begins, as a share of the song, is what a piece goes on from.
+const STARTS_WITHIN: f64 = 0.05;
 /// What the logit of a code that would be a copy is lowered by.
 const SHUNNED_BY: f32 = 9.0;
 
@@ -124,8 +128,8 @@ impl CodeComposer {
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let book = blocks.codebook();
-        let config =
-            CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
+        let width = book.width() + Moment::WIDTHS[0];
+        let config = CodeNetworkConfig::usual(width, book.stages(), book.codes());
         // The network is small: the processor is as fast as anything.
         let mut network = CodeNetwork::new(config, training.descent.seed, &Device::cpu())?;
         let history = code(&mut network, &blocks, training, observer)?;
@@ -173,7 +177,7 @@ impl CodeComposer {
         check_length(seconds)?;
         options.check()?;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut writer = Writer::start(self, options, &mut random)?;
+        let mut writer = Writer::start(self, seconds, options, &mut random)?;
         let (song, origin) = (writer.song, writer.origin.clone());
         let block_seconds = self.blocks.block_seconds(song);
         // A block more than asked for: samples end at the middle of the last window.
@@ -216,8 +220,9 @@ struct Writer<'a> {
     state: Vec<State>,
     /// What the network made of all it heard: (1, units).
     hidden: Tensor,
-    place: Option<BarPlace>,
+    place: Moment,
     beats_per_block: f32,
+    course_per_block: f32,
     guard: CopyGuard<'a>,
 }
 
@@ -225,6 +230,7 @@ impl<'a> Writer<'a> {
     /// Hears some seconds of a song.
     fn start(
         composer: &'a CodeComposer,
+        seconds: f64,
         options: &'a CodeOptions,
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
@@ -233,19 +239,27 @@ impl<'a> Writer<'a> {
         let number = random.random_range(0..blocks.songs().len());
         let song = &blocks.songs()[number];
         let heard = HEARD_BLOCKS.min((song.starts(stages) / frames).saturating_sub(1)).max(1);
-        let room = (song.starts(stages) / frames).saturating_sub(heard).max(1);
-        // On a block's border, which is where the beat is.
-        let first = random.random_range(0..room) * frames;
+        let all = song.starts(stages) / frames;
+        let room = all.saturating_sub(heard).max(1);
+        // A piece goes through the song's course, as far as it can in its time.
+        let song_seconds = all as f64 * blocks.block_seconds(number);
+        let span = (FASTEST_COURSE * seconds / song_seconds).min(1.0);
+        let begin = random.random_range(0.0..=1.0) * (1.0 - span);
+        // It goes on from blocks near there, on a block's border, which is where the beat is.
+        let before = |share: f64| (share * all as f64) as usize;
+        let earliest = before(begin - STARTS_WITHIN).saturating_sub(heard);
+        let latest = before(begin + STARTS_WITHIN);
+        let first = random.random_range(earliest..=latest).min(room - 1) * frames;
         let codes: Vec<u32> = (0..heard)
             .flat_map(|step| song.codes_at(first + step * frames, stages))
             .copied()
             .collect();
         let rows = blocks.heard(&codes)?;
         let mut input = Vec::new();
-        for (step, row) in rows.chunks_exact(blocks.codebook().width()).enumerate() {
-            input_row(row, song.place_at(first + (step + 1) * frames), &mut input);
-        }
         let width = composer.network.config().width;
+        for (step, row) in rows.chunks_exact(blocks.codebook().width()).enumerate() {
+            song.moment_at(first + (step + 1) * frames, stages).add_row(row, width, &mut input);
+        }
         let device = composer.network.device().candle();
         let input = Tensor::from_vec(input, (1, heard, width), device)?;
         let (hidden, state) = composer.network.forward(&input, None, &Dropout::NONE)?;
@@ -257,7 +271,11 @@ impl<'a> Writer<'a> {
             origin: format!("{}, from {seconds:.1} s", song.title),
             state,
             hidden: hidden.narrow(1, heard - 1, 1)?.flatten(0, 1)?.detach(),
-            place: song.place_at(first + heard * frames),
+            place: Moment {
+                course: begin as f32,
+                ..song.moment_at(first + heard * frames, stages)
+            },
+            course_per_block: (span * blocks.block_seconds(number) / seconds) as f32,
             guard: CopyGuard::new(
                 blocks,
                 (options.longest_run_seconds / blocks.block_seconds(number)).round() as usize,
@@ -285,10 +303,11 @@ impl<'a> Writer<'a> {
             codes.push(chosen);
             drawn.push(Tensor::from_vec(vec![chosen], 1, device)?);
         }
-        self.place = self.place.map(|place| place.later(self.beats_per_block));
+        self.place = self.place.later(self.beats_per_block, self.course_per_block);
         let mut input = Vec::new();
-        input_row(&self.composer.blocks.heard(&codes)?, self.place, &mut input);
-        let input = Tensor::from_vec(input, (1, 1, network.config().width), device)?;
+        let width = network.config().width;
+        self.place.add_row(&self.composer.blocks.heard(&codes)?, width, &mut input);
+        let input = Tensor::from_vec(input, (1, 1, width), device)?;
         let (hidden, state) = network.forward(&input, Some(&self.state), &Dropout::NONE)?;
         self.state = state;
         self.hidden = hidden.flatten(0, 1)?.detach();
