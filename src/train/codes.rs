@@ -5,7 +5,7 @@ use super::drawn::{DrawnLoss, descend};
 use super::loss::{SoftTargets, soft_cross_entropy};
 use super::objective::Place;
 use super::{CodeTraining, History, InTraining, Observer};
-use crate::dataset::codes::{CodedSongs, Moment};
+use crate::dataset::codes::{BarPlace, CodedSongs, input_row};
 use crate::model::{CODES, CodeNetwork, Device, Dropout, ModelFile, ModelKind};
 use crate::{Error, Result, interrupt};
 use candle_core::{D, Tensor, Var};
@@ -17,9 +17,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// So far off, at most, a network is told where in the song it is: roughly, not by heart.
-const COURSE_OFF: f32 = 0.05;
-
 /// Sequences of codes: what a network takes in, and what it should predict.
 #[derive(Default)]
 struct Lesson {
@@ -27,8 +24,8 @@ struct Lesson {
     heard: Vec<u32>,
     /// The codes that follow.
     next: Vec<u32>,
-    /// Where what follows lies.
-    places: Vec<Moment>,
+    /// Where in beat and bar what follows lies.
+    places: Vec<Option<BarPlace>>,
     /// The songs they are from, one number for each sequence.
     songs: Vec<usize>,
 }
@@ -197,12 +194,11 @@ impl NextCodes<'_> {
             let (song, part) = (&self.songs.songs()[number], &parts[number]);
             let first = part.start + random.random_range(0..part.len());
             let mut frame = after(part, first, 0, block);
-            let off = random.random_range(-1.0..1.0) * COURSE_OFF;
             for _ in 0..self.settings.sequence_blocks {
                 let next = after(part, frame, block, block);
                 lesson.heard.extend(song.codes_at(frame, stages));
                 lesson.next.extend(song.codes_at(next, stages));
-                lesson.places.push(song.moment_at(next, stages).later(0.0, off));
+                lesson.places.push(song.place_at(next));
                 frame = next;
             }
         }
@@ -216,7 +212,7 @@ impl NextCodes<'_> {
         let mut input = Vec::with_capacity(lesson.places.len() * width);
         let rows = heard.chunks_exact(self.songs.codebook().width());
         for (row, place) in rows.zip(&lesson.places) {
-            place.add_row(row, width, &mut input);
+            input_row(row, *place, &mut input);
         }
         let batch = lesson.songs.len();
         let shape = (batch, lesson.places.len() / batch, width);

@@ -5,10 +5,37 @@ use crate::Result;
 use crate::audio::Audio;
 use crate::features::{Beats, LogMel, MelSettings};
 
+/// Numbers that tell where in beat and bar a block lies.
+pub(super) const PLACE_WIDTH: usize = 6;
 /// A song with fewer beats is not laid along them.
 const FEWEST_BEATS: usize = 8;
 /// The metre of a song without a clear beat, and of those stored before metres were.
 pub(super) const UNKNOWN_BAR: usize = 4;
+
+/// A place in beat and bar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BarPlace {
+    /// Beats since the first bar began; bars begin at multiples of [`beats_in_bar`](Self::beats_in_bar).
+    pub beat: f32,
+    /// The metre.
+    pub beats_in_bar: usize,
+}
+
+impl BarPlace {
+    /// The place `beats` later.
+    #[must_use]
+    pub fn later(self, beats: f32) -> Self {
+        Self { beat: self.beat + beats, ..self }
+    }
+
+    /// Circles of a beat, half a bar and a bar.
+    pub(super) fn circles(self) -> [f32; PLACE_WIDTH] {
+        let bar = self.beats_in_bar as f32;
+        let circle = |beats: f32| (self.beat / beats * std::f32::consts::TAU).sin_cos();
+        let (beat, half, bar) = (circle(1.0), circle(bar / 2.0), circle(bar));
+        [beat.0, beat.1, half.0, half.1, bar.0, bar.1]
+    }
+}
 
 /// Frames along the beat, where there is one.
 pub(super) struct Frames {

@@ -1,10 +1,10 @@
 //! Songs as codes of overlapping spectra.
 
+use super::along_beats::{BarPlace, PLACE_WIDTH};
 use super::bands::Bands;
 use super::codebook::Codebook;
 use super::heard::{FRAMES_AT_ONCE, Heard, Looks};
 use super::loudest::Loudest;
-use super::moment::{BarPlace, Moment};
 use super::residual::{ResidualSums, Residuals};
 use super::rises::Rises;
 use super::settings::CodeSettings;
@@ -235,14 +235,10 @@ impl CodedSong {
         self.hop_samples
     }
 
-    /// Where `frame` lies, of a song told by so many `stages` of codes.
-    pub fn moment_at(&self, frame: usize, stages: usize) -> Moment {
-        let beat = self.beats.as_ref().and_then(|beats| beats.get(frame).copied());
-        let beats_in_bar = self.beats_in_bar;
-        Moment {
-            bar: beat.map(|beat| BarPlace { beat, beats_in_bar }),
-            course: frame as f32 / self.starts(stages).max(1) as f32,
-        }
+    /// Where in beat and bar `frame` lies; nothing in a song without a clear beat.
+    pub fn place_at(&self, frame: usize) -> Option<BarPlace> {
+        let beat = self.beats.as_ref()?.get(frame).copied()?;
+        Some(BarPlace { beat, beats_in_bar: self.beats_in_bar })
     }
 
     /// Beats from one frame to the next.
@@ -250,6 +246,17 @@ impl CodedSong {
         let beats = self.beats.as_ref()?;
         Some(beats.get(1)? - beats.first()?)
     }
+}
+
+/// Width of an input row, for entries of `width` numbers.
+pub(crate) fn input_width(width: usize) -> usize {
+    width + PLACE_WIDTH
+}
+
+/// Adds an input row: a block, and where in beat and bar the next one lies; zeros without a beat.
+pub(crate) fn input_row(block: &[f32], next: Option<BarPlace>, to: &mut Vec<f32>) {
+    to.extend_from_slice(block);
+    to.extend(next.map_or([0.0; PLACE_WIDTH], BarPlace::circles));
 }
 
 /// Multiplies each number of frames of components by its deviation to the power of `power`.

@@ -6,15 +6,15 @@ mod codebook;
 mod coded_songs;
 mod heard;
 mod loudest;
-mod moment;
 mod residual;
 mod rises;
 mod settings;
 mod spectra;
 mod stored;
 
+pub use along_beats::BarPlace;
 pub use codebook::{Codebook, CodebookSettings};
 pub use coded_songs::{CodedSong, CodedSongs};
-pub use moment::{BarPlace, Moment};
+pub(crate) use coded_songs::{input_row, input_width};
 pub use settings::CodeSettings;
 pub(crate) use stored::StoredCodes;

@@ -1,9 +1,10 @@
 //! Pieces from codes of overlapping spectra, one block after the other.
 
 use super::copy_guard::CopyGuard;
+use super::course::Course;
 use crate::audio::peak_of;
 use crate::dataset::SongSource;
-use crate::dataset::codes::{CodeSettings, CodedSongs, Moment};
+use crate::dataset::codes::{BarPlace, CodeSettings, CodedSongs, input_row, input_width};
 use crate::features::{GriffinLim, StftSettings};
 use crate::generate::ending::ended;
 use crate::generate::{Piece, check_length};
@@ -128,8 +129,8 @@ impl CodeComposer {
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let book = blocks.codebook();
-        let width = book.width() + Moment::WIDTHS[0];
-        let config = CodeNetworkConfig::usual(width, book.stages(), book.codes());
+        let config =
+            CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
         // The network is small: the processor is as fast as anything.
         let mut network = CodeNetwork::new(config, training.descent.seed, &Device::cpu())?;
         let history = code(&mut network, &blocks, training, observer)?;
@@ -220,9 +221,9 @@ struct Writer<'a> {
     state: Vec<State>,
     /// What the network made of all it heard: (1, units).
     hidden: Tensor,
-    place: Moment,
+    place: Option<BarPlace>,
     beats_per_block: f32,
-    course_per_block: f32,
+    course: Course,
     guard: CopyGuard<'a>,
 }
 
@@ -250,16 +251,17 @@ impl<'a> Writer<'a> {
         let earliest = before(begin - STARTS_WITHIN).saturating_sub(heard);
         let latest = before(begin + STARTS_WITHIN);
         let first = random.random_range(earliest..=latest).min(room - 1) * frames;
+        let course_per_block = span * blocks.block_seconds(number) / seconds;
         let codes: Vec<u32> = (0..heard)
             .flat_map(|step| song.codes_at(first + step * frames, stages))
             .copied()
             .collect();
         let rows = blocks.heard(&codes)?;
         let mut input = Vec::new();
-        let width = composer.network.config().width;
         for (step, row) in rows.chunks_exact(blocks.codebook().width()).enumerate() {
-            song.moment_at(first + (step + 1) * frames, stages).add_row(row, width, &mut input);
+            input_row(row, song.place_at(first + (step + 1) * frames), &mut input);
         }
+        let width = composer.network.config().width;
         let device = composer.network.device().candle();
         let input = Tensor::from_vec(input, (1, heard, width), device)?;
         let (hidden, state) = composer.network.forward(&input, None, &Dropout::NONE)?;
@@ -271,15 +273,12 @@ impl<'a> Writer<'a> {
             origin: format!("{}, from {seconds:.1} s", song.title),
             state,
             hidden: hidden.narrow(1, heard - 1, 1)?.flatten(0, 1)?.detach(),
-            place: Moment {
-                course: begin as f32,
-                ..song.moment_at(first + heard * frames, stages)
-            },
-            course_per_block: (span * blocks.block_seconds(number) / seconds) as f32,
+            place: song.place_at(first + heard * frames),
             guard: CopyGuard::new(
                 blocks,
                 (options.longest_run_seconds / blocks.block_seconds(number)).round() as usize,
             ),
+            course: Course::new(blocks, begin, course_per_block),
             beats_per_block: song.beats_per_frame().unwrap_or(0.0) * frames as f32,
         })
     }
@@ -294,6 +293,7 @@ impl<'a> Writer<'a> {
             let logits = network.logits(stage, &self.hidden, &drawn)?;
             let mut logits = logits.flatten_all()?.to_vec1::<f32>()?;
             if stage == 0 {
+                self.course.lead(&mut logits);
                 self.guard.shun(&mut logits, SHUNNED_BY);
             }
             let chosen = draw(&logits, self.options, random)?;
@@ -303,11 +303,10 @@ impl<'a> Writer<'a> {
             codes.push(chosen);
             drawn.push(Tensor::from_vec(vec![chosen], 1, device)?);
         }
-        self.place = self.place.later(self.beats_per_block, self.course_per_block);
+        self.place = self.place.map(|place| place.later(self.beats_per_block));
         let mut input = Vec::new();
-        let width = network.config().width;
-        self.place.add_row(&self.composer.blocks.heard(&codes)?, width, &mut input);
-        let input = Tensor::from_vec(input, (1, 1, width), device)?;
+        input_row(&self.composer.blocks.heard(&codes)?, self.place, &mut input);
+        let input = Tensor::from_vec(input, (1, 1, network.config().width), device)?;
         let (hidden, state) = network.forward(&input, Some(&self.state), &Dropout::NONE)?;
         self.state = state;
         self.hidden = hidden.flatten(0, 1)?.detach();

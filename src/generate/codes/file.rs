@@ -1,7 +1,7 @@
 //! The model file of a code composer: the network, the codes and what they stand for.
 
 use super::composer::CodeComposer;
-use crate::dataset::codes::{Moment, StoredCodes};
+use crate::dataset::codes::{StoredCodes, input_width};
 use crate::model::{
     CODES, CodeNetwork, CodeNetworkConfig, Device, FORMAT_VERSION, ModelFile, ModelKind,
 };
@@ -63,8 +63,7 @@ impl CodeComposer {
         let blocks = description.blocks.blocks(&mut file.tensors).map_err(damaged)?;
         let book = blocks.codebook();
         let CodeNetworkConfig { width, stages, codes, .. } = description.network;
-        let is_width = Moment::WIDTHS.iter().any(|place| width == book.width() + place);
-        if !is_width || (stages, codes) != (book.stages(), book.codes()) {
+        if (width, stages, codes) != (input_width(book.width()), book.stages(), book.codes()) {
             let problem = format!(
                 "does not fit together: {} times {} codes, a network for {stages} times {codes}",
                 book.stages(),

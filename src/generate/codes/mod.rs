@@ -2,6 +2,7 @@
 
 mod composer;
 mod copy_guard;
+mod course;
 mod file;
 
 pub use composer::{CodeComposer, CodeLearning, CodeOptions};
