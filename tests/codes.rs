@@ -224,8 +224,15 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
     let tensors = candle_core::safetensors::load_buffer(&whole, &cpu).unwrap();
     let metadata = unchecked::metadata(&whole);
     // Each tensor of the blocks and of the network: missing, and one number too short or too large.
-    for name in ["bands.largest", "components.axes", "codebook.1", "song.0.codes", "stage.0.weight"]
-    {
+    for name in [
+        "bands.largest",
+        "bands.left",
+        "components.left.correlations",
+        "components.axes",
+        "codebook.1",
+        "song.0.codes",
+        "stage.0.weight",
+    ] {
         let changed = |tensor: Option<candle_core::Tensor>| {
             let mut tensors = tensors.clone();
             tensors.remove(name);
@@ -250,12 +257,20 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
             .unwrap();
         assert_eq!(CodeComposer::load(&path).is_ok(), is_read);
     }
-    let mut wrong = tensors.clone();
-    let codes = (tensors["song.0.codes"].ones_like().unwrap() * 1e6).unwrap();
-    wrong.insert("song.0.codes".into(), codes);
-    let bytes = safetensors::serialize(&wrong, Some(metadata.clone())).unwrap();
-    std::fs::write(&path, bytes).unwrap();
-    assert!(CodeComposer::load(&path).unwrap_err().to_string().contains("do not fit"));
+    // Codes that no codebook has; deviations below 0, correlations above 1, and rises that are no number.
+    for (name, value) in [
+        ("song.0.codes", 1e6),
+        ("bands.left", -1.0),
+        ("components.left.correlations", 1.5),
+        ("bands.rises", f64::NAN),
+    ] {
+        let mut wrong = tensors.clone();
+        wrong.insert(name.into(), (tensors[name].ones_like().unwrap() * value).unwrap());
+        let bytes = safetensors::serialize(&wrong, Some(metadata.clone())).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let problem = CodeComposer::load(&path).unwrap_err().to_string();
+        assert!(problem.contains("not fit"), "{name}: {problem}");
+    }
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     assert!(CodeComposer::load(&path).is_err());
     Ok(())

@@ -111,6 +111,7 @@ impl CodedSongs {
                 left_of_bands.add(&rows, &components.restore(&projected)?);
                 of_song.extend(projected);
             }
+            rises.pause();
             scale(&mut of_song, &components, 1.0);
             places.push(of_song);
         }

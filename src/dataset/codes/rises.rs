@@ -36,6 +36,11 @@ impl<'a> Rises<'a> {
         self.before_db = now_db;
     }
 
+    /// What comes next is another song.
+    pub fn pause(&mut self) {
+        self.before_db.clear();
+    }
+
     /// The mean over groups and frames.
     pub fn mean_db(&self) -> f32 {
         (self.sum_db / self.count.max(1) as f64) as f32

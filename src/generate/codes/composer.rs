@@ -76,6 +76,9 @@ impl CodeOptions {
 /// overlap, compressed magnitudes, a distribution of codes at the output instead of a mean, training
 /// on the network's own predictions, and phases found for the magnitudes ([`GriffinLim`]).
 ///
+/// A piece goes through the course of its song, from the beginning to the end, at most three times as
+/// fast; a shorter one through a part of it, which the seed decides.
+///
 /// ```no_run
 /// use neural_composer::dataset::SongSource;
 /// use neural_composer::generate::{CodeComposer, CodeLearning, CodeOptions};
