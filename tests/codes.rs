@@ -257,13 +257,10 @@ fn a_damaged_model_file_is_refused_and_named() -> Result<()> {
             .unwrap();
         assert_eq!(CodeComposer::load(&path).is_ok(), is_read);
     }
-    // Codes that no codebook has; deviations below 0, correlations above 1, and rises that are no number.
-    for (name, value) in [
-        ("song.0.codes", 1e6),
-        ("bands.left", -1.0),
-        ("components.left.correlations", 1.5),
-        ("bands.rises", f64::NAN),
-    ] {
+    // Codes that no codebook has, deviations below 0, correlations above 1.
+    for (name, value) in
+        [("song.0.codes", 1e6), ("bands.left", -1.0), ("components.left.correlations", 1.5)]
+    {
         let mut wrong = tensors.clone();
         wrong.insert(name.into(), (tensors[name].ones_like().unwrap() * value).unwrap());
         let bytes = safetensors::serialize(&wrong, Some(metadata.clone())).unwrap();
