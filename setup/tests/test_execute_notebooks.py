@@ -1,10 +1,19 @@
-"""Files that `./lab --execute` writes are the old or the new ones, never a part of one."""
+"""Files that `./lab --execute` writes are the old or the new ones, never a part of one, and the
+notebooks that are committed tell nothing of the machine that executed them."""
 
+import json
+import re
 import tempfile
 import unittest
 from pathlib import Path
 
 from execute_notebooks import write_whole
+from locations import CHECKOUT
+
+# What comes before keeps slashes in coded pictures and sounds, and in addresses, from being paths.
+FOLDER_OF_A_MACHINE = re.compile(
+    r"(?:file://|(?<![\w.+/:=~-]))/(home|root|tmp|Users|work|var|mnt|opt)/[\w.-]+"
+)
 
 
 class WholeFiles(unittest.TestCase):
@@ -37,6 +46,24 @@ class WholeFiles(unittest.TestCase):
         self.assertTrue(link.is_symlink())
         self.assertEqual(self.path.read_text(), "new\n")
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o640)
+
+
+class CommittedNotebooks(unittest.TestCase):
+    def test_folders_are_told_from_what_only_has_slashes(self):
+        for text in ["in /home/ada/x", "(/work/main/.lab/c", "file:///root/a", "`/tmp/.x1`"]:
+            self.assertRegex(text, FOLDER_OF_A_MACHINE)
+        for text in ["base64,AAA/tmp/BBB+/work/C", "https://example.org/home/x", "a/var/b"]:
+            self.assertNotRegex(text, FOLDER_OF_A_MACHINE)
+
+    def test_outputs_name_no_folder_of_a_machine(self):
+        """A training that went on from one that was cut off, say, names its checkpoint."""
+        notebooks = sorted((CHECKOUT / "notebooks").glob("[0-9]*.ipynb"))
+        self.assertTrue(notebooks)
+        for path in notebooks:
+            for cell in json.loads(path.read_text())["cells"]:
+                found = FOLDER_OF_A_MACHINE.search(json.dumps(cell.get("outputs", [])))
+                with self.subTest(notebook=path.name, cell=cell["id"]):
+                    self.assertIsNone(found)
 
 
 if __name__ == "__main__":
