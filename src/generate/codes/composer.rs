@@ -242,19 +242,18 @@ impl<'a> Writer<'a> {
         let (stages, frames) = (blocks.codebook().stages(), blocks.settings().frames_per_block);
         let number = random.random_range(0..blocks.songs().len());
         let song = &blocks.songs()[number];
-        let heard = HEARD_BLOCKS.min((song.starts(stages) / frames).saturating_sub(1)).max(1);
         let all = song.starts(stages) / frames;
+        let heard = HEARD_BLOCKS.min(all.saturating_sub(1)).max(1);
         let room = all.saturating_sub(heard).max(1);
         // A piece goes through the song's course, as far as it can in its time.
-        let song_seconds = all as f64 * blocks.block_seconds(number);
-        let span = (FASTEST_COURSE * seconds / song_seconds).min(1.0);
+        let block_seconds = blocks.block_seconds(number);
+        let span = (FASTEST_COURSE * seconds / (all as f64 * block_seconds)).min(1.0);
         let begin = random.random_range(0.0..=1.0) * (1.0 - span);
         // It goes on from blocks near there, on a block's border, which is where the beat is.
         let before = |share: f64| (share * all as f64) as usize;
         let earliest = before(begin - STARTS_WITHIN).saturating_sub(heard);
         let latest = before(begin + STARTS_WITHIN);
         let first = random.random_range(earliest..=latest).min(room - 1) * frames;
-        let course_per_block = span * blocks.block_seconds(number) / seconds;
         let codes: Vec<u32> = (0..heard)
             .flat_map(|step| song.codes_at(first + step * frames, stages))
             .copied()
@@ -268,20 +267,20 @@ impl<'a> Writer<'a> {
         let device = composer.network.device().candle();
         let input = Tensor::from_vec(input, (1, heard, width), device)?;
         let (hidden, state) = composer.network.forward(&input, None, &Dropout::NONE)?;
-        let seconds = (first / frames) as f64 * blocks.block_seconds(number);
+        let from_seconds = (first / frames) as f64 * block_seconds;
         Ok(Self {
             composer,
             options,
             song: number,
-            origin: format!("{}, from {seconds:.1} s", song.title),
+            origin: format!("{}, from {from_seconds:.1} s", song.title),
             state,
             hidden: hidden.narrow(1, heard - 1, 1)?.flatten(0, 1)?.detach(),
             place: song.place_at(first + heard * frames),
             guard: CopyGuard::new(
                 blocks,
-                (options.longest_run_seconds / blocks.block_seconds(number)).round() as usize,
+                (options.longest_run_seconds / block_seconds).round() as usize,
             ),
-            course: Course::new(blocks, begin, course_per_block),
+            course: Course::new(blocks, begin, span * block_seconds / seconds),
             beats_per_block: song.beats_per_frame().unwrap_or(0.0) * frames as f32,
         })
     }
