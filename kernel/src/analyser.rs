@@ -34,6 +34,13 @@ const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// What a process that waits may use of a processor all the same, in ticks.
 const NEXT_TO_NOTHING: u64 = 1;
 
+/// How long one that has read a part only answers before a key has it replaced: a tool may have failed
+/// for a moment. Each time it is twice as long, since the standard library's source, for one, may be
+/// missing for good.
+const PARTIAL_PAUSE: Duration = Duration::from_secs(3);
+/// How often that is doubled.
+const PARTIAL_DOUBLINGS: u32 = 8;
+
 /// How long a question waits for the analyser to be loaded, at first and soon before it should be.
 const LOADING_PATIENCE: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
 /// From when on it should be.
@@ -87,6 +94,10 @@ pub struct Analyser {
     /// The questions that are not answered yet.
     owed: HashSet<u64>,
     stillness: Option<Stillness>,
+    /// How many in a row have read a part only.
+    partial: u32,
+    /// From when on this one is replaced, if it is one of them.
+    replace_at: Option<Instant>,
     started: u64,
     last_started: Option<Instant>,
 }
@@ -168,8 +179,24 @@ impl Analyser {
         self.stillness = None;
     }
 
+    /// Notes that it has read what cells depend on, or a part of it.
+    pub fn has_loaded(&mut self, is_partial: bool) {
+        let pause = PARTIAL_PAUSE * 2u32.pow(self.partial.min(PARTIAL_DOUBLINGS));
+        self.replace_at = is_partial.then(|| Instant::now() + pause);
+        self.partial = if is_partial { self.partial + 1 } else { 0 };
+    }
+
+    /// Why it has to be replaced, if it has to; `is_wanted` says that somebody waits for an answer.
+    pub fn fault(&mut self, is_wanted: bool) -> Option<&'static str> {
+        if self.is_stuck() {
+            return Some("owes an answer and does nothing");
+        }
+        let is_overdue = self.replace_at.is_some_and(|replace_at| replace_at < Instant::now());
+        (is_wanted && is_overdue).then_some("has read a part only")
+    }
+
     /// Whether it owes an answer, and neither it nor a tool of its has done anything for long.
-    pub fn is_stuck(&mut self) -> bool {
+    fn is_stuck(&mut self) -> bool {
         let Some((process, _)) = self.running.as_ref().filter(|_| !self.owed.is_empty()) else {
             return false;
         };
@@ -210,7 +237,7 @@ impl Analyser {
 
     pub fn end(&mut self) {
         self.owed.clear();
-        self.stillness = None;
+        (self.stillness, self.replace_at) = (None, None);
         if let Some((mut process, _)) = self.running.take() {
             let _ = process.kill();
             let _ = process.wait();

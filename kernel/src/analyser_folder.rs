@@ -36,6 +36,21 @@ impl AnalyserFolder {
         self.cells().join("src").join("lib.rs")
     }
 
+    /// The folders of the library's checkout that hold none of its source: songs, builds, Python's
+    /// packages. rust-analyzer would look for source in all of them before its first answer.
+    pub fn left_out(&self) -> Vec<String> {
+        let library = Setup::read(&self.setup_file()).ok().and_then(|setup| setup.library);
+        let Some(Ok(entries)) = library.map(|library| std::fs::read_dir(library.home)) else {
+            return Vec::new();
+        };
+        let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+        folders
+            .filter(|folder| !folder.ends_with(library_metadata::SOURCE_FOLDER))
+            // Another name than in UTF-8 cannot be told.
+            .filter_map(|folder| folder.into_os_string().into_string().ok())
+            .collect()
+    }
+
     fn setup_file(&self) -> PathBuf {
         self.folder.join("setup.json")
     }
@@ -122,5 +137,26 @@ impl AnalyserFolder {
             .env(SETUP_ENV, self.setup_file())
             .current_dir(&self.folder);
         Ok(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_library_s_checkout_only_the_source_is_read() {
+        let place = tempfile::tempdir().unwrap();
+        let home = place.path().join("home");
+        for folder in ["src", "datasets", ".lab"] {
+            std::fs::create_dir_all(home.join(folder)).unwrap();
+        }
+        std::fs::write(home.join("Cargo.toml"), "").unwrap();
+        let folder = AnalyserFolder::new(place.path().to_owned());
+        assert!(folder.left_out().is_empty());
+        Setup::below(place.path()).write(&folder.setup_file()).unwrap();
+        let mut found = folder.left_out();
+        found.sort();
+        assert_eq!(found, [".lab", "datasets"].map(|name| format!("{}/{name}", home.display())));
     }
 }

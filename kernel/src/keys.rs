@@ -255,11 +255,13 @@ impl Keys {
         {
             self.loading.asked = None;
             // Dependencies that cannot be loaded are not asked for again.
-            if answer.is_loaded || self.is_loaded() {
+            if answer.is_loaded || answer.is_partial || self.is_loaded() {
                 self.loading.loaded = Some(changes);
             } else {
+                eprintln!("keys: the analyser has read nothing; it is replaced");
                 self.forget_analyser();
             }
+            self.analyser.has_loaded(answer.is_partial);
             return;
         }
         if self.warming == Some(answer.number) {
@@ -345,8 +347,12 @@ impl Keys {
         let limit = if self.is_attended { IDLE_LIMIT } else { UNATTENDED_LIMIT };
         let is_unwanted =
             self.analyser.is_older_than(limit) && self.last_asked.elapsed() > limit && !is_wanted;
+        let fault = self.analyser.fault(is_wanted);
+        if let Some(fault) = fault {
+            eprintln!("keys: the analyser {fault}; it is replaced");
+        }
         // The next key starts another one.
-        if is_unwanted || self.analyser.is_stuck() {
+        if is_unwanted || fault.is_some() {
             self.forget_analyser();
             return;
         }
@@ -381,8 +387,9 @@ impl Keys {
     /// Lets the analyser look at the notebook's values before anyone asks for their methods.
     fn warm_up(&self) -> Question {
         let outline = self.outline.lock();
-        let (source, warm) = outline.source_to_warm_up();
-        Question { source, warm, dependencies: outline.dependencies(), ..Question::default() }
+        let (source, warm, sure) = outline.source_to_warm_up();
+        let sure = Some(sure);
+        Question { source, warm, sure, dependencies: outline.dependencies(), ..Question::default() }
     }
 
     fn reply(&self, request: &JupyterMessage, kind: Kind, reply: Value) {

@@ -6,7 +6,7 @@
 //! one copy of the library's global state: the stop flag, the thread pools.
 
 use crate::library_metadata::{
-    PACKAGE, SharedCrate, cell_metadata, shared_crates, without_distant_packages,
+    PACKAGE, SOURCE_FOLDER, SharedCrate, cell_metadata, shared_crates, without_distant_packages,
 };
 use crate::support::{self, Support};
 use crate::toolchain::Toolchain;
@@ -138,7 +138,7 @@ fn fingerprint(home: &Path, toolchain: &Toolchain, features: Option<&str>) -> Re
         .map(|name| home.join(name))
         .filter(|path| path.is_file())
         .collect();
-    for file in files_below(&home.join("src"), Links::Followed, &|_| true) {
+    for file in files_below(&home.join(SOURCE_FOLDER), Links::Followed, &|_| true) {
         let is_no_checkout = || format!("{} is not a checkout of {PACKAGE}", home.display());
         files.push(file.with_context(is_no_checkout)?);
     }

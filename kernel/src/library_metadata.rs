@@ -10,6 +10,8 @@ use std::process::Command;
 
 /// The library's package.
 pub const PACKAGE: &str = "neural-composer";
+/// Where the library's source is in its checkout.
+pub const SOURCE_FOLDER: &str = "src";
 /// Stands for the folder of a kernel's cells in recorded files.
 pub const CELLS_PLACEHOLDER: &str = "@NEURAL_COMPOSER_CELLS@";
 

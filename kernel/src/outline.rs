@@ -124,9 +124,12 @@ impl Outline {
     }
 
     /// Source that asks for names, for a text's methods and for those of the variables; where.
-    pub fn source_to_warm_up(&self) -> (String, Vec<usize>) {
+    ///
+    /// The last number says which of the positions has methods, whatever the cells define.
+    pub fn source_to_warm_up(&self) -> (String, Vec<usize>, usize) {
         let mut source = self.source_before();
         let mut positions = vec![source.len()];
+        let of_text = positions.len();
         let mut seen = HashSet::new();
         let variables = self.variables.iter().rev().filter(|it| seen.insert(&it.ty));
         for value in std::iter::once("\"\"").chain(variables.map(|it| it.name.as_str())) {
@@ -135,7 +138,7 @@ impl Outline {
             source += " }\n";
         }
         source += SOURCE_END;
-        (source, positions)
+        (source, positions, of_text)
     }
 
     /// Source whose last function is open and ends where a cell may stand.

@@ -182,6 +182,13 @@ def await_analyser(client):
     raise TimeoutError("the analyser does not complete anything")
 
 
+def folder_of(notebook):
+    """The folder whose owner the kernel is."""
+    opened = [os.readlink(file) for file in Path(f"/proc/{notebook.process_id}/fd").iterdir()]
+    [found] = {Path(path).parent for path in opened if Path(path).name == "owner.lock"}
+    return found
+
+
 def descendants(process_id: int) -> set[int]:
     """The processes started by `process_id`, by those they started, and so on."""
     parents = {}

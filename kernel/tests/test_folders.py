@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notebook import Notebook
+from notebook import Notebook, folder_of
 
 PREFIX = "neural-composer-kernel-"
 
@@ -32,14 +32,6 @@ def until_gone(folder):
     while folder.exists():
         assert time.monotonic() < deadline, f"{folder} is still there: {list(folder.iterdir())}"
         time.sleep(0.05)
-
-
-def folder_of(notebook):
-    """The folder whose owner the kernel is."""
-    opened = [os.readlink(file) for file in Path(f"/proc/{notebook.process_id}/fd").iterdir()]
-    [found] = {Path(path).parent for path in opened if Path(path).name == "owner.lock"}
-    assert found.name.startswith(PREFIX)
-    return found
 
 
 def test_the_next_start_clears_away_what_killed_kernels_left(plain_specs, temporary):

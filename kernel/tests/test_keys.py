@@ -1,5 +1,6 @@
 """Tab and Shift-Tab: what they offer, in which order, and what they say."""
 
+import contextlib
 import os
 import signal
 import time
@@ -57,14 +58,28 @@ def describe(notebook, code):
     return reply["data"]["text/plain"] if reply["found"] else None
 
 
-def until(found, seconds=300):
+def until(found, seconds=300, notebook=None):
     """Asks until the answer is true: the analyser looks at new things in the background, and it is
     the last to be served where the machine is busy."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
-        assert time.monotonic() < deadline, "the analyser does not know it"
+        late = time.monotonic() > deadline
+        assert not late, f"the analyser does not know it: {account(notebook)}"
         time.sleep(0.2)
     return answer
+
+
+def account(notebook):
+    """What the analysers and their tools are doing."""
+    lines = []
+    for analyser in analysers(notebook) if notebook else []:
+        for process in [analyser, *descendants(analyser)]:
+            with contextlib.suppress(OSError):
+                command = Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+                stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                seconds = sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK")
+                lines.append(f"{process} {stat[0]}, {seconds} s of processor: {command[:200]}")
+    return lines
 
 
 def analysers(notebook):

@@ -11,9 +11,9 @@ use lsp_types::notification::{
 };
 use lsp_types::request::{Completion, HoverRequest, Initialize, Request as RequestKind};
 use lsp_types::{
-    CompletionParams, DidChangeTextDocumentParams, DidOpenTextDocumentParams, HoverParams,
-    InitializedParams, TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentItem,
-    TextDocumentPositionParams, Uri, VersionedTextDocumentIdentifier,
+    CompletionItemKind, CompletionParams, DidChangeTextDocumentParams, DidOpenTextDocumentParams,
+    HoverParams, InitializedParams, TextDocumentContentChangeEvent, TextDocumentIdentifier,
+    TextDocumentItem, TextDocumentPositionParams, Uri, VersionedTextDocumentIdentifier,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,8 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::mpsc::Receiver;
 
+/// What a method is called in the protocol.
+const METHOD: CompletionItemKind = CompletionItemKind::METHOD;
 /// How many of the notebook's variables are made ready for completion at once.
 const WARM_VARIABLES: usize = 12;
 
@@ -40,6 +42,7 @@ enum ServerStatus {}
 struct ServerStatusParams {
     health: String,
     quiescent: bool,
+    message: Option<String>,
 }
 
 impl NotificationKind for ServerStatus {
@@ -61,8 +64,31 @@ enum Purpose {
     Initialize,
     Reload,
     Answer(Question),
-    /// The question, and which of its positions comes next.
-    Warm(Question, usize),
+    Warm(Warming),
+}
+
+/// A question whose positions are made ready, one by one.
+struct Warming {
+    question: Question,
+    /// Which of its positions the server was asked about.
+    asked: usize,
+    /// Which one comes next.
+    next: usize,
+}
+
+impl Warming {
+    /// Whether this answer shows that the server knows no crate: it builds their graph a second time
+    /// once their files are read, and says that it is ready where it has not.
+    fn shows_blindness(&self, response: &Response) -> bool {
+        let has_methods = |result: &Value| {
+            let items = serde_json::from_value(result.clone()).map(completions::items);
+            items.is_ok_and(|items| items.iter().any(|item| item.kind == Some(METHOD)))
+        };
+        self.question.kind == QuestionKind::Load
+            && self.question.sure == Some(self.asked)
+            && response.error.is_none()
+            && !response.result.as_ref().is_some_and(has_methods)
+    }
 }
 
 /// How far the server is with the cells' package.
@@ -88,6 +114,7 @@ pub struct Client<W, F> {
     requests: i32,
     sent: HashMap<RequestId, Purpose>,
     workspace: Workspace,
+    has_loaded: bool,
     /// The question to load that waits for the server.
     loading: Option<Question>,
     /// The manifest was written while the server was reading it.
@@ -107,6 +134,7 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
             requests: 0,
             sent: HashMap::new(),
             workspace: Workspace::Unasked,
+            has_loaded: false,
             loading: None,
             is_outdated: false,
         })
@@ -146,7 +174,8 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
         match self.workspace {
             Workspace::Unasked => {
                 self.workspace = Workspace::Loading;
-                let parameters = settings::initialize(&self.folder.manifest());
+                let parameters =
+                    settings::initialize(&self.folder.manifest(), &self.folder.left_out());
                 self.request::<Initialize>(&parameters, Purpose::Initialize)
             }
             Workspace::Loading => {
@@ -175,12 +204,19 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
         }
         self.workspace = Workspace::Loaded;
         let Some(question) = self.loading.take() else { return Ok(()) };
-        if status.health == "error" {
-            self.say_nothing(question.number);
-            return Ok(());
+        if let Some(message) = &status.message {
+            eprintln!("analyser: {message}");
         }
-        self.tell(&question.source)?;
-        self.warm(question, 0)
+        let is_first = !std::mem::replace(&mut self.has_loaded, true);
+        match status.health.as_str() {
+            "error" => self.say_nothing(question.number),
+            "warning" if is_first => self.tell_of_part(question.number),
+            _ => {
+                self.tell(&question.source)?;
+                self.warm(question, 0)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the server compute what completion at the question's positions needs, one by one.
@@ -188,7 +224,8 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
         match question.warm.get(next).filter(|_| next < WARM_VARIABLES) {
             Some(position) => {
                 let parameters = self.completion_at(&question.source, *position);
-                self.request::<Completion>(&parameters, Purpose::Warm(question, next + 1))
+                let warming = Warming { question, asked: next, next: next + 1 };
+                self.request::<Completion>(&parameters, Purpose::Warm(warming))
             }
             None => {
                 let is_loaded = question.kind == QuestionKind::Load;
@@ -205,8 +242,8 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
         }
         // Whoever presses a key does not wait for what may be asked later.
         for purpose in self.sent.values_mut() {
-            if let Purpose::Warm(warming, next) = purpose {
-                *next = warming.warm.len();
+            if let Purpose::Warm(warming) = purpose {
+                warming.next = warming.question.warm.len();
             }
         }
         self.tell(&question.source)?;
@@ -234,8 +271,15 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
     }
 
     fn take(&mut self, response: Response) -> Result<()> {
-        let Response { id, result, error } = response;
-        match self.sent.remove(&id) {
+        let purpose = self.sent.remove(&response.id);
+        if let Some(Purpose::Warm(warming)) = &purpose
+            && warming.shows_blindness(&response)
+        {
+            self.tell_of_part(warming.question.number);
+            return Ok(());
+        }
+        let Response { result, error, .. } = response;
+        match purpose {
             Some(Purpose::Initialize) => {
                 if let Some(error) = error {
                     anyhow::bail!("rust-analyzer does not start: {}", error.message);
@@ -243,7 +287,7 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
                 self.notify::<Initialized>(&InitializedParams {})?;
                 self.open()
             }
-            Some(Purpose::Warm(question, next)) => self.warm(question, next),
+            Some(Purpose::Warm(warming)) => self.warm(warming.question, warming.next),
             Some(Purpose::Answer(question)) => {
                 // An error mostly says that a newer question made this one pointless.
                 let answer = result.and_then(|result| answer(&question, result));
@@ -304,6 +348,10 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
 
     fn say_nothing(&self, number: u64) {
         (self.answer)(Answer { number, ..Answer::default() });
+    }
+
+    fn tell_of_part(&self, number: u64) {
+        (self.answer)(Answer { number, is_partial: true, ..Answer::default() });
     }
 
     fn request<R: RequestKind>(&mut self, parameters: &R::Params, purpose: Purpose) -> Result<()> {

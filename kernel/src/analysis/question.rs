@@ -12,6 +12,8 @@ pub struct Question {
     pub dependencies: Vec<String>,
     /// To load and to warm up: positions in `source` that completions may soon be asked at.
     pub warm: Vec<usize>,
+    /// To load: which of them has methods, whatever the cells define.
+    pub sure: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Answer {
     pub number: u64,
     /// The dependencies of this question are loaded.
     pub is_loaded: bool,
+    /// The package was read, but a part of it could not be: the server warns, or knows no crate.
+    pub is_partial: bool,
     /// Best first.
     pub completions: Vec<Completion>,
     /// What the completions replace, in bytes of the question's source.

@@ -16,11 +16,12 @@ use std::path::Path;
 /// How many fields, variants or methods a description lists.
 const MOST_FIELDS: usize = 12;
 
-/// The `initialize` request's parameters; `manifest` is that of the cells' package.
-pub fn initialize(manifest: &Path) -> InitializeParams {
+/// The `initialize` request's parameters; `manifest` is that of the cells' package, and the files of
+/// the folders `left_out` are not looked at.
+pub fn initialize(manifest: &Path, left_out: &[String]) -> InitializeParams {
     InitializeParams {
         process_id: Some(std::process::id()),
-        initialization_options: Some(options(manifest)),
+        initialization_options: Some(options(manifest, left_out)),
         capabilities: capabilities(),
         ..InitializeParams::default()
     }
@@ -59,7 +60,7 @@ fn capabilities() -> ClientCapabilities {
     }
 }
 
-fn options(manifest: &Path) -> Value {
+fn options(manifest: &Path, left_out: &[String]) -> Value {
     let off = json!({ "enable": false });
     json!({
         "linkedProjects": [manifest],
@@ -82,7 +83,7 @@ fn options(manifest: &Path) -> Value {
             "termSearch": off,
         },
         "diagnostics": off,
-        "files": { "watcher": "client" },
+        "files": { "exclude": left_out, "watcher": "client" },
         "hover": {
             "dropGlue": off,
             "links": off,

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
+/// The status of a tool that a signal ended.
+const FAILED: i32 = 1;
+
 /// What a real tool once said.
 #[derive(Serialize, Deserialize)]
 struct Answer {
@@ -95,11 +98,12 @@ impl Setup {
             None => {
                 let output = self.real(tool).args(arguments).output()?;
                 let answer = Answer {
-                    status: output.status.code().unwrap_or(1),
+                    status: output.status.code().unwrap_or(FAILED),
                     output: String::from_utf8_lossy(&output.stdout)
                         .replace(&cells, CELLS_PLACEHOLDER),
                 };
-                if let Some(path) = &record {
+                // What failed may succeed the next time: a lock, a network, a signal.
+                if let Some(path) = record.as_ref().filter(|_| answer.status == 0) {
                     write_whole(path, &serde_json::to_vec(&answer)?)?;
                 }
                 answer
@@ -151,4 +155,32 @@ fn write_whole(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(file.path(), bytes)?;
     file.persist(path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure that was kept would leave every later analyser of this build without an answer.
+    #[test]
+    fn what_failed_is_asked_again_and_what_was_said_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let setup = Setup::below(place.path());
+        let tried = place.path().join("tried");
+        let script = format!("[ -e {0} ] && exit 0; touch {0}; exit 3", tried.display());
+        let arguments = ["-c".to_owned(), script];
+        assert_eq!(setup.answer("rustc", &arguments).unwrap(), 3);
+        assert_eq!(setup.answer("rustc", &arguments).unwrap(), 0);
+        std::fs::remove_file(tried).unwrap();
+        assert_eq!(setup.answer("rustc", &arguments).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_tool_that_was_killed_has_failed() {
+        let place = tempfile::tempdir().unwrap();
+        let setup = Setup::below(place.path());
+        let arguments = ["-c".to_owned(), "kill -9 $$".to_owned()];
+        assert_eq!(setup.answer("cargo", &arguments).unwrap(), FAILED);
+        assert!(!place.path().join("build/answers").exists());
+    }
 }

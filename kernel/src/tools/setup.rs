@@ -1,6 +1,8 @@
 //! What the stand-ins know: the kernel's file for them, and the real tools.
 
 use crate::library::Library;
+#[cfg(test)]
+use crate::support::Support;
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -75,5 +77,37 @@ impl Setup {
             .collect();
         dependencies.sort();
         Ok(dependencies)
+    }
+}
+
+#[cfg(test)]
+impl Setup {
+    /// One whose library, tools and cells are below this folder; the tools are a shell.
+    pub fn below(place: &Path) -> Self {
+        let cells = place.join("cells");
+        let manifest = "[dependencies]\nneural-composer = {}\n";
+        std::fs::create_dir_all(&cells).unwrap();
+        std::fs::write(cells.join("Cargo.toml"), manifest).unwrap();
+        let toolchain = Toolchain {
+            cargo: "/bin/sh".into(),
+            rustc: "/bin/sh".into(),
+            sysroot: place.to_owned(),
+            host: String::new(),
+            version: String::new(),
+        };
+        let build = place.join("build");
+        let library = Library {
+            home: place.join("home"),
+            toolchain: toolchain.clone(),
+            features: None,
+            shared_object: build.join("library.so"),
+            support: Support { object: build.join("support.so"), shim: None },
+            dependencies: build.join("dependencies"),
+            shared_crates: Default::default(),
+            metadata: build.join("metadata.json"),
+            folder: build,
+        };
+        let (tools, path) = (place.join("tools"), std::env::var("PATH").unwrap_or_default());
+        Setup { toolchain, library: Some(library), cells, tools, path, cargo_home: None }
     }
 }

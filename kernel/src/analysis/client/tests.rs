@@ -21,6 +21,11 @@ impl Write for Heard {
 
 /// The methods it has called and the answers it has given when these events have passed.
 fn after(events: Vec<Event>) -> (Vec<String>, Vec<(u64, bool)>) {
+    let (methods, answers) = heard_after(events);
+    (methods, answers.iter().map(|answer| (answer.number, answer.is_loaded)).collect())
+}
+
+fn heard_after(events: Vec<Event>) -> (Vec<String>, Vec<Answer>) {
     let place = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(place.path().join("cells/src")).unwrap();
     std::fs::write(place.path().join("dependency"), "").unwrap();
@@ -43,7 +48,7 @@ fn after(events: Vec<Event>) -> (Vec<String>, Vec<(u64, bool)>) {
             Message::Response(_) => "(an answer)".to_owned(),
         });
     }
-    (methods, heard.1.iter().map(|answer| (answer.number, answer.is_loaded)).collect())
+    (methods, heard.1.clone())
 }
 
 fn question(number: u64, kind: QuestionKind) -> Event {
@@ -73,10 +78,40 @@ fn it_is_loaded_once_the_package_is_read_and_looked_at() {
     assert_eq!(answers, [(1, true)]);
 }
 
+/// The server's items at the only position of a question to load, and what is answered.
+fn loaded_with(items: Value) -> Answer {
+    let (source, warm) = ("fn f() { \"\". }".to_owned(), vec![12]);
+    let question = Question { number: 1, source, warm, sure: Some(0), ..Question::default() };
+    let found = Response::new_ok(RequestId::from(2), items);
+    let events = vec![
+        Event::Question(question),
+        response(1),
+        status(true, "ok"),
+        Event::Message(found.into()),
+    ];
+    let (_, answers) = heard_after(events);
+    let [answer] = answers.try_into().unwrap();
+    answer
+}
+
+#[test]
+fn a_server_that_knows_no_method_of_a_text_is_blind() {
+    let items = |kind| json!({ "isIncomplete": true, "items": [{ "label": "len", "kind": kind }] });
+    let (method, keyword) = (items(2), items(14));
+    for (found, is_blind) in [(method, false), (keyword, true), (Value::Null, true)] {
+        let answer = loaded_with(found);
+        assert_eq!((answer.is_partial, answer.is_loaded), (is_blind, !is_blind));
+    }
+}
+
 #[test]
 fn a_package_that_cannot_be_read_is_not_loaded() {
-    let events = vec![question(1, LOAD), response(1), status(true, "error")];
-    assert_eq!(after(events).1, [(1, false)]);
+    for (health, is_partial) in [("error", false), ("warning", true)] {
+        let events = vec![question(1, LOAD), response(1), status(true, health)];
+        let (_, answers) = heard_after(events);
+        let known = answers.iter().map(|answer| (answer.is_loaded, answer.is_partial));
+        assert_eq!(known.collect::<Vec<_>>(), [(false, is_partial)]);
+    }
 }
 
 #[test]
