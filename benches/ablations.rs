@@ -78,6 +78,7 @@ fn main() -> Result<()> {
     let number = |text: &String, name| {
         text.parse::<u32>().map_err(|_| Error::argument(name, "a whole number", text))
     };
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
     let (seconds, seeds) = (f64::from(number(seconds, "SECONDS")?), number(seeds, "SEEDS")?);
     println!(
         "| song | way | style (excerpts) | copied | longest run | joins | spectral change | repeats (song) \
