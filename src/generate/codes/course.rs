@@ -7,7 +7,7 @@ const PLACES: usize = 32;
 /// How far around a place its sounds reach, as a share of a song: the deviation of a bell curve.
 const REACH: f64 = 0.06;
 /// The share of what sounds at a place that might as well sound anywhere.
-const ANYWHERE: f64 = 0.05;
+const ANYWHERE: f64 = 0.02;
 
 /// Where in its songs' course a piece is, and how much each code belongs there.
 ///
