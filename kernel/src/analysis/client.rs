@@ -2,6 +2,7 @@
 
 use super::completions::{self, completed};
 use super::descriptions::{described, description};
+use super::unread::{has_methods, misses_crates};
 use super::{Answer, Question, QuestionKind, settings, text};
 use crate::analyser_folder::AnalyserFolder;
 use anyhow::{Context, Result};
@@ -11,9 +12,9 @@ use lsp_types::notification::{
 };
 use lsp_types::request::{Completion, HoverRequest, Initialize, Request as RequestKind};
 use lsp_types::{
-    CompletionItemKind, CompletionParams, DidChangeTextDocumentParams, DidOpenTextDocumentParams,
-    HoverParams, InitializedParams, TextDocumentContentChangeEvent, TextDocumentIdentifier,
-    TextDocumentItem, TextDocumentPositionParams, Uri, VersionedTextDocumentIdentifier,
+    CompletionParams, DidChangeTextDocumentParams, DidOpenTextDocumentParams, HoverParams,
+    InitializedParams, TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentItem,
+    TextDocumentPositionParams, Uri, VersionedTextDocumentIdentifier,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,8 +22,6 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::mpsc::Receiver;
 
-/// What a method is called in the protocol.
-const METHOD: CompletionItemKind = CompletionItemKind::METHOD;
 /// How many of the notebook's variables are made ready for completion at once.
 const WARM_VARIABLES: usize = 12;
 
@@ -77,17 +76,12 @@ struct Warming {
 }
 
 impl Warming {
-    /// Whether this answer shows that the server knows no crate: it builds their graph a second time
-    /// once their files are read, and says that it is ready where it has not.
+    /// Whether this answer shows that the server knows no crate.
     fn shows_blindness(&self, response: &Response) -> bool {
-        let has_methods = |result: &Value| {
-            let items = serde_json::from_value(result.clone()).map(completions::items);
-            items.is_ok_and(|items| items.iter().any(|item| item.kind == Some(METHOD)))
-        };
         self.question.kind == QuestionKind::Load
             && self.question.sure == Some(self.asked)
             && response.error.is_none()
-            && !response.result.as_ref().is_some_and(has_methods)
+            && !has_methods(response.result.as_ref())
     }
 }
 
@@ -204,19 +198,21 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
         }
         self.workspace = Workspace::Loaded;
         let Some(question) = self.loading.take() else { return Ok(()) };
-        if let Some(message) = &status.message {
+        let message = status.message.unwrap_or_default();
+        if !message.is_empty() {
             eprintln!("analyser: {message}");
         }
         let is_first = !std::mem::replace(&mut self.has_loaded, true);
-        match status.health.as_str() {
-            "error" => self.say_nothing(question.number),
-            "warning" if is_first => self.tell_of_part(question.number),
-            _ => {
-                self.tell(&question.source)?;
-                self.warm(question, 0)?;
-            }
+        if status.health == "error" {
+            self.say_nothing(question.number);
+            return Ok(());
         }
-        Ok(())
+        if is_first && misses_crates(&message, &self.folder.manifest()) {
+            self.tell_of_part(question.number);
+            return Ok(());
+        }
+        self.tell(&question.source)?;
+        self.warm(question, 0)
     }
 
     /// Makes the server compute what completion at the question's positions needs, one by one.

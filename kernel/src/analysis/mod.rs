@@ -10,6 +10,7 @@ mod descriptions;
 mod question;
 mod settings;
 mod text;
+mod unread;
 
 pub use client::{Client, Event};
 pub use descriptions::described;

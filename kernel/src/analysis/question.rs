@@ -33,7 +33,7 @@ pub struct Answer {
     pub number: u64,
     /// The dependencies of this question are loaded.
     pub is_loaded: bool,
-    /// The package was read, but a part of it could not be: the server warns, or knows no crate.
+    /// The package was read, but what it depends on could not be, or no crate is known.
     pub is_partial: bool,
     /// Best first.
     pub completions: Vec<Completion>,

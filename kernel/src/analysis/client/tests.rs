@@ -106,12 +106,8 @@ fn a_server_that_knows_no_method_of_a_text_is_blind() {
 
 #[test]
 fn a_package_that_cannot_be_read_is_not_loaded() {
-    for (health, is_partial) in [("error", false), ("warning", true)] {
-        let events = vec![question(1, LOAD), response(1), status(true, health)];
-        let (_, answers) = heard_after(events);
-        let known = answers.iter().map(|answer| (answer.is_loaded, answer.is_partial));
-        assert_eq!(known.collect::<Vec<_>>(), [(false, is_partial)]);
-    }
+    let events = vec![question(1, LOAD), response(1), status(true, "error")];
+    assert_eq!(after(events).1, [(1, false)]);
 }
 
 #[test]
