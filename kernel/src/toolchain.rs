@@ -44,7 +44,12 @@ impl Toolchain {
 
     /// Whether the standard library's source is there, which variables' types are found with.
     pub fn has_source(&self) -> bool {
-        self.sysroot.join("lib/rustlib/src/rust/library/core").is_dir()
+        self.source().join("core").is_dir()
+    }
+
+    /// Where the standard library's source is, if it is there.
+    pub fn source(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib/src/rust/library")
     }
 
     /// rust-analyzer: the toolchain's own, which knows this very compiler, or else one on the path.

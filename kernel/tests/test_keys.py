@@ -280,6 +280,17 @@ def test_a_killed_analyser_comes_back(plain_specs):
         assert until(lambda: matches(notebook, "kept.pu"))[0] == "push("
 
 
+def test_the_standard_library_is_known_where_its_own_crates_are_not(
+    plain_specs, monkeypatch, tmp_path
+):
+    """Without a network, and where nothing had them fetched before."""
+    monkeypatch.setenv("CARGO_HOME", str(tmp_path))
+    monkeypatch.setenv("CARGO_NET_OFFLINE", "true")
+    with Notebook(plain_specs) as notebook:
+        notebook.run("let kept = vec![1];")
+        until(lambda: "push(" in matches(notebook, "kept."), notebook=notebook)
+
+
 @pytest.mark.parametrize("when", ["loading", "loaded"])
 def test_an_analyser_that_is_stuck_gives_way_to_another_one(plain_specs, when):
     """One that owes an answer and does nothing, as if it had lost an event."""

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The status of a tool that a signal ended.
+/// The status of a tool that a signal ended, or that is to have failed.
 const FAILED: i32 = 1;
 
 /// What a real tool once said.
@@ -27,10 +27,21 @@ impl Setup {
             ("rustup", ["which", "rustc"]) => println!("{}", self.toolchain.rustc.display()),
             // The analyser would install a component that is missing, without asking anyone.
             ("rustup", ["component", ..]) => return Ok(1),
+            // Without this answer rust-analyzer puts the standard library together itself where the whole
+            // one fails, as without a network; with it, it would know of no crate that std is made of.
+            ("cargo", words) if words.contains(&"--no-deps") && self.is_of_standard(words) => {
+                return Ok(FAILED);
+            }
             _ if self.knows_nothing()? => return self.answer_minimally(tool, &words),
             _ => return self.answer_from_record(tool, arguments),
         }
         Ok(0)
+    }
+
+    /// Whether these words name a file of the standard library's source.
+    fn is_of_standard(&self, words: &[&str]) -> bool {
+        let source = self.toolchain.source();
+        words.iter().any(|word| Path::new(word).starts_with(&source))
     }
 
     /// What an analyser needs to start that will know of no crate but the cell's own.
@@ -148,7 +159,7 @@ impl Setup {
 }
 
 /// Writes a file that others may read at any moment.
-fn write_whole(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file in no folder")?;
     std::fs::create_dir_all(folder)?;
     let file = tempfile::NamedTempFile::new_in(folder)?;
@@ -182,5 +193,18 @@ mod tests {
         let arguments = ["-c".to_owned(), "kill -9 $$".to_owned()];
         assert_eq!(setup.answer("cargo", &arguments).unwrap(), FAILED);
         assert!(!place.path().join("build/answers").exists());
+    }
+
+    #[test]
+    fn the_standard_library_is_answered_for_whole_or_not_at_all() {
+        let place = tempfile::tempdir().unwrap();
+        let setup = Setup::below(place.path());
+        let manifest = setup.toolchain.source().join("Cargo.toml").display().to_string();
+        let ask = |manifest: &str| {
+            let words = ["-c", "true", "metadata", "--no-deps", "--manifest-path", manifest];
+            setup.answer("cargo", &words.map(str::to_owned)).unwrap()
+        };
+        assert_eq!(ask(&manifest), FAILED);
+        assert_eq!(ask("/elsewhere/Cargo.toml"), 0);
     }
 }
