@@ -179,11 +179,11 @@ impl Analyser {
         self.stillness = None;
     }
 
-    /// Notes that it has read what cells depend on, or a part of it.
-    pub fn has_loaded(&mut self, is_partial: bool) {
+    /// Notes that it has read all that cells depend on, or only a part of it.
+    pub fn has_loaded(&mut self, is_all: bool) {
         let pause = PARTIAL_PAUSE * 2u32.pow(self.partial.min(PARTIAL_DOUBLINGS));
-        self.replace_at = is_partial.then(|| Instant::now() + pause);
-        self.partial = if is_partial { self.partial + 1 } else { 0 };
+        self.replace_at = (!is_all).then(|| Instant::now() + pause);
+        self.partial = if is_all { 0 } else { self.partial + 1 };
     }
 
     /// Why it has to be replaced, if it has to; `is_wanted` says that somebody waits for an answer.

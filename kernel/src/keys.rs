@@ -254,14 +254,14 @@ impl Keys {
             && number == answer.number
         {
             self.loading.asked = None;
-            // Dependencies that cannot be loaded are not asked for again.
+            // Dependencies that cannot be loaded are not asked of this analyser again.
             if answer.is_loaded || answer.is_partial || self.is_loaded() {
                 self.loading.loaded = Some(changes);
+                self.analyser.has_loaded(answer.is_loaded);
             } else {
                 eprintln!("keys: the analyser has read nothing; it is replaced");
                 self.forget_analyser();
             }
-            self.analyser.has_loaded(answer.is_partial);
             return;
         }
         if self.warming == Some(answer.number) {

@@ -18,6 +18,8 @@ import own_kernel  # noqa: E402
 from features import saved_features  # noqa: E402
 
 KERNEL = "neural-composer"
+# Of the names of kernels' temporary folders.
+PREFIX = "neural-composer-kernel-"
 START_SECONDS = 600
 ANALYSER_SECONDS = 300
 
@@ -186,6 +188,7 @@ def folder_of(notebook):
     """The folder whose owner the kernel is."""
     opened = [os.readlink(file) for file in Path(f"/proc/{notebook.process_id}/fd").iterdir()]
     [found] = {Path(path).parent for path in opened if Path(path).name == "owner.lock"}
+    assert found.name.startswith(PREFIX)
     return found
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notebook import Notebook, folder_of
-
-PREFIX = "neural-composer-kernel-"
+from notebook import PREFIX, Notebook, folder_of
 
 
 @pytest.fixture(params=["plain", "blanks, é"])

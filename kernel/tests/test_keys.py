@@ -1,6 +1,7 @@
 """Tab and Shift-Tab: what they offer, in which order, and what they say."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from notebook import Notebook, descendants
+from notebook import Notebook, descendants, folder_of
 
 CRATE_MANIFEST = '[package]\nname = "tiny"\nversion = "0.1.0"\nedition = "2021"\n[workspace]\n'
 CRATE_SOURCE = """
@@ -278,6 +279,22 @@ def test_a_killed_analyser_comes_back(plain_specs):
         assert notebook.run("kept[0]").result == "41"
         assert matches(notebook, "kep") == ["kept"]
         assert until(lambda: matches(notebook, "kept.pu"))[0] == "push("
+
+
+def test_an_analyser_that_missed_an_added_crate_is_replaced(plain_specs, folder):
+    with Notebook(plain_specs, cwd=str(folder)) as notebook:
+        notebook.wait_for_analyser()
+        file = folder_of(notebook) / "analyser/setup.json"
+        setup = file.read_text()
+        known = json.loads(setup)
+        known["toolchain"]["cargo"] = "/bin/false"
+        file.write_text(json.dumps(known))
+        added = ':dep tiny = { path = "tiny" }\nlet chord = tiny::Chord::major(3);'
+        assert notebook.run(added).status == "ok"
+        time.sleep(5)
+        assert "root" not in matches(notebook, "chord.")
+        file.write_text(setup)
+        until(lambda: "root" in matches(notebook, "chord."), notebook=notebook)
 
 
 def test_the_standard_library_is_known_where_its_own_crates_are_not(

@@ -11,9 +11,7 @@ from execute_notebooks import write_whole
 from locations import CHECKOUT
 
 # What comes before keeps slashes in coded pictures and sounds, and in addresses, from being paths.
-FOLDER_OF_A_MACHINE = re.compile(
-    r"(?:file://|(?<![\w.+/:=~-]))/(home|root|tmp|Users|work|var|mnt|opt)/[\w.-]+"
-)
+FOLDER_OF_A_MACHINE = re.compile(r"(?:file://|(?<![\w.+/:=~-]))/(Users|[a-z]+)/[\w.-]+")
 
 
 class WholeFiles(unittest.TestCase):
@@ -50,9 +48,9 @@ class WholeFiles(unittest.TestCase):
 
 class CommittedNotebooks(unittest.TestCase):
     def test_folders_are_told_from_what_only_has_slashes(self):
-        for text in ["in /home/ada/x", "(/work/main/.lab/c", "file:///root/a", "`/tmp/.x1`"]:
+        for text in ["in /home/ada/x", "(/srv/lab/.lab/c", "file:///root/a", "`/tmp/.x1`"]:
             self.assertRegex(text, FOLDER_OF_A_MACHINE)
-        for text in ["base64,AAA/tmp/BBB+/work/C", "https://example.org/home/x", "a/var/b"]:
+        for text in ["base64,AAA/tmp/BBB+/opt/C", "https://example.org/home/x", "a/var/b"]:
             self.assertNotRegex(text, FOLDER_OF_A_MACHINE)
 
     def test_outputs_name_no_folder_of_a_machine(self):

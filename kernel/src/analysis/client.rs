@@ -108,7 +108,6 @@ pub struct Client<W, F> {
     requests: i32,
     sent: HashMap<RequestId, Purpose>,
     workspace: Workspace,
-    has_loaded: bool,
     /// The question to load that waits for the server.
     loading: Option<Question>,
     /// The manifest was written while the server was reading it.
@@ -128,7 +127,6 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
             requests: 0,
             sent: HashMap::new(),
             workspace: Workspace::Unasked,
-            has_loaded: false,
             loading: None,
             is_outdated: false,
         })
@@ -202,12 +200,11 @@ impl<W: Write, F: Fn(Answer)> Client<W, F> {
         if !message.is_empty() {
             eprintln!("analyser: {message}");
         }
-        let is_first = !std::mem::replace(&mut self.has_loaded, true);
         if status.health == "error" {
             self.say_nothing(question.number);
             return Ok(());
         }
-        if is_first && misses_crates(&message, &self.folder.manifest()) {
+        if misses_crates(&message, &self.folder.manifest()) {
             self.tell_of_part(question.number);
             return Ok(());
         }
