@@ -3,12 +3,13 @@
 //! `cargo run --release --example pieces -- FOLDER SECONDS SEEDS SONG...` learns each song once,
 //! composes SEEDS pieces of SECONDS with the usual options, leaves them in FOLDER as NAME-SEED.wav and
 //! prints a row of a Markdown table for each song: by the worst piece, distances by their means, too,
-//! with what real excerpts have. Joins are all of them, as the piece itself says where they are.
-//! `tests/campaigns/outside_copies.py SONG FOLDER/NAME-*.wav` says what another detector finds.
+//! with what real excerpts have. Joins are all of them, as the piece itself says where they are; beside
+//! each piece NAME-SEED.joins.csv has them. `tests/campaigns/outside_copies.py SONG FOLDER/NAME-*.wav`
+//! says what another detector of copies finds, `tests/campaigns/joins.py` what another measure of joins.
 
 use neural_composer::audio::Song;
 use neural_composer::dataset::SongSource;
-use neural_composer::evaluate::{Heard, Joins, Judgement, Spread, judge_heard};
+use neural_composer::evaluate::{Heard, Join, Joins, Judgement, Spread, judge_heard};
 use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions};
 use neural_composer::train::Silent;
 use neural_composer::{Error, Result};
@@ -43,8 +44,10 @@ fn main() -> Result<()> {
         for seed in 1..=seeds {
             let options = GrainOptions::default();
             let piece = composer.compose(seconds, seed.into(), &options, &mut |_, _| ())?;
-            piece.audio().save(Path::new(folder).join(format!("{name}-{seed}.wav")))?;
+            let path = Path::new(folder).join(format!("{name}-{seed}.wav"));
+            piece.audio().save(&path)?;
             let joins = piece.joins_among(&titles).unwrap_or_default();
+            save(&joins, &path.with_extension("joins.csv"))?;
             let heard = Heard::of(piece.audio())?.with_joins(joins);
             judged.push(judge_heard(&heard, vec![Heard::of(song.audio())?])?);
         }
@@ -53,6 +56,15 @@ fn main() -> Result<()> {
         println!("| {name} | {beat} | {} |", cells(&judged).join(" | "));
     }
     Ok(())
+}
+
+/// Writes when the joins are, and what times of the song they join.
+fn save(joins: &[Join], path: &Path) -> Result<()> {
+    let mut rows = String::from("seconds,before_seconds,after_seconds\n");
+    for Join { seconds, before, after } in joins {
+        rows += &format!("{seconds},{},{}\n", before.seconds, after.seconds);
+    }
+    std::fs::write(path, rows).map_err(Error::io(path, "write"))
 }
 
 fn cells(judged: &[Judgement]) -> Vec<String> {

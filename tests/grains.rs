@@ -314,6 +314,38 @@ fn grains_of_a_song_without_a_beat_begin_where_its_notes_do() {
     }
 }
 
+/// Chords of four seconds each, by turns two of them, until `seconds`.
+fn chords(seconds: f64) -> Audio {
+    let at = |time: f64| -> f32 {
+        let root = if time % 8.0 < 4.0 { 220.0 } else { 311.0 };
+        let partials = [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0];
+        let wave = |ratio: &f64| (std::f64::consts::TAU * root * ratio * time).sin() / ratio;
+        0.08 * partials.iter().map(wave).sum::<f64>() as f32
+    };
+    let frames = (seconds * f64::from(RATE)) as usize;
+    Audio::mono((0..frames).map(|frame| at(frame as f64 / f64::from(RATE))).collect(), RATE)
+        .unwrap()
+}
+
+#[test]
+fn a_chord_that_is_held_leads_into_no_other_one_though_that_one_begins_there() {
+    let settings = GrainSettings { least_beat_confidence: 1.0, ..GrainSettings::default() };
+    let pool = GrainPool::of(&[source(chords(32.0))], settings, &mut |_, _| ()).unwrap();
+    assert_eq!(pool.songs()[0].beats_per_minute, None);
+    let grain_at = |seconds: f64| {
+        let away = |grain: &usize| (pool.grains()[*grain].start_seconds - seconds).abs();
+        (0..pool.grains().len()).min_by(|a, b| away(a).total_cmp(&away(b))).unwrap()
+    };
+    let mut to = Vec::new();
+    pool.roughness(pool.candidate(grain_at(10.0), 0), &mut to);
+    let to = |seconds: f64| to[pool.candidate(grain_at(seconds), 0)];
+    let (held, begins, same) = (to(22.0), to(20.0), to(18.0));
+    assert!(same < 1.0, "{same}");
+    assert!(held > 5.0 * same.max(0.5), "{held}, {same}");
+    // The other chord is as far away where it begins.
+    assert!(begins > 0.7 * held, "{begins}, {held}");
+}
+
 #[test]
 fn pieces_of_other_seeds_differ_within_three_seconds() {
     let song = source(Audio::mono(theme(30.0).0, RATE).unwrap());

@@ -89,4 +89,5 @@ def main():
         told(path, bands(samples(path)), song)
 
 
-main()
+if __name__ == "__main__":
+    main()

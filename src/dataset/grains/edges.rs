@@ -97,8 +97,11 @@ impl Edges {
 
     /// For each of the first `to.len()` candidates how rough the way is from the end of `candidate`:
     /// how far what leads into it is from what sounds now, and how much more the spectrum changes
-    /// than it does there in the songs, once the two are made as loud as each other. `next` is the one
-    /// that follows `candidate` in its song.
+    /// than it would if the song went on, once the two are made as loud as each other. `next` is the
+    /// one that follows `candidate` in its song.
+    ///
+    /// What sounds before a join says how much change is due: a chord that is held leads into no new one,
+    /// though that one begins in its own place.
     pub(super) fn roughness(&self, candidate: usize, next: Option<usize>, to: &mut [f32]) {
         let end = &self.ends[candidate * self.width..][..self.width];
         let tail = &self.tails[candidate * BANDS..][..BANDS];
@@ -108,9 +111,9 @@ impl Edges {
         let level = self.trailing[candidate];
         let parts = befores.zip(onsets).zip(self.naturals.iter().zip(&self.leading));
         for (roughness, ((before, onset), (of_song, leading))) in to.iter_mut().zip(parts) {
-            let natural = natural.map_or(*of_song, |natural| 0.5 * (natural + of_song));
             let gain = gain_db((level - leading) * DB_PER_UNIT) / DB_PER_UNIT;
-            let change = apart_with_gain(tail, onset, gain) / (natural + UNHEARD_CHANGE);
+            let change =
+                apart_with_gain(tail, onset, gain) / (natural.unwrap_or(*of_song) + UNHEARD_CHANGE);
             let excess = (change - 1.0).clamp(0.0, MOST_CHANGE);
             *roughness = apart(end, before) + CHANGE_WEIGHT * excess;
         }

@@ -151,7 +151,7 @@ impl GrainPool {
 
     /// For each candidate of the songs how rough the way to it is from the end of `candidate`: how far
     /// what leads into it is from what sounds now, 1 being an ordinary distance, and how much more the
-    /// spectrum changes than it does there in the songs; 0 for the one that follows.
+    /// spectrum changes than if the song went on; 0 for the one that follows.
     pub fn roughness(&self, candidate: usize, to: &mut Vec<f32>) {
         let next = self.next_of(candidate);
         to.clear();

@@ -12,8 +12,9 @@ use std::collections::BTreeSet;
 
 /// A crossfade, which ends where the new run begins: where something begins …
 const FADE_SECONDS: f64 = 0.030;
-/// … and where what sounds goes on.
+/// … and where what sounds goes on, which it may do for longer where no beat is due.
 const LONG_FADE_SECONDS: f64 = 0.250;
+const LONG_FADE_WITHOUT_BEAT_SECONDS: f64 = 0.400;
 /// Where the spectrum changes by less than the first of these multiples of what is usual between the
 /// grains of a song, its sound goes on; above the second one something begins.
 const GOES_ON: f32 = 1.0;
@@ -23,7 +24,7 @@ const ALIGN_SECONDS: f64 = 0.012;
 /// How much before a join is compared in loudness.
 const LEVEL_SECONDS: f64 = 0.100;
 /// Sound that is kept around a run, for all of these; and more, for the phase vocoder to get going.
-const MARGIN_SECONDS: f64 = 0.380;
+const MARGIN_SECONDS: f64 = 0.530;
 const WARM_UP_SECONDS: f64 = 0.200;
 /// How fast a correction fades away.
 const RELAXING_SECONDS: f64 = 0.8;
@@ -116,7 +117,12 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
 fn fade_seconds(pool: &GrainPool, to: usize, usual_db: f32) -> f64 {
     let change = pool.natural_change_db(to) / usual_db.max(f32::MIN_POSITIVE);
     let begins = ((change - GOES_ON) / (BEGINS - GOES_ON)).clamp(0.0, 1.0);
-    LONG_FADE_SECONDS + (FADE_SECONDS - LONG_FADE_SECONDS) * f64::from(begins)
+    let song = pool.grains()[pool.grain_of(to)].song;
+    let long = match pool.songs()[song].beats_per_minute {
+        Some(_) => LONG_FADE_SECONDS,
+        None => LONG_FADE_WITHOUT_BEAT_SECONDS,
+    };
+    long + (FADE_SECONDS - long) * f64::from(begins)
 }
 
 /// Reads the sound of all runs, one song at a time.

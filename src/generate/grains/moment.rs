@@ -24,6 +24,10 @@ const ENTRY: usize = 12;
 const ELSEWHERE: f32 = FORBIDDEN / 4.0;
 /// What the other sections of a part count, in those that are its section for now.
 const PART: f32 = 8.0;
+/// What a seed likes counts so many times as much at first, so that pieces of two seeds part soon: where
+/// few ways are smooth they would go the same one.
+const AT_FIRST: f32 = 4.0;
+const BEGINNING_SECONDS: f64 = 2.5;
 /// For how long a used grain is avoided.
 const REUSE_SECONDS: f64 = 6.0;
 /// Added to the songs that have had less than their share, for each unit that is missing of it.
@@ -48,6 +52,8 @@ pub(super) struct Moment<'a> {
     /// The candidate that follows the last one in its song.
     next: Option<usize>,
     run_is_over: bool,
+    /// How much what the seed likes counts.
+    taste_counts: f32,
     section_begins: bool,
     planned: &'a Planned,
     /// Grains near those that were used when this section was there before.
@@ -92,6 +98,10 @@ impl<'a> Moment<'a> {
             shift: pool.shift_of(last),
             next: pool.next_of(last),
             run_is_over: trail.run_seconds() + needed_seconds > terrain.options.longest_run_seconds,
+            taste_counts: match trail.seconds_done {
+                ..BEGINNING_SECONDS => AT_FIRST,
+                _ => 1.0,
+            },
             section_begins: trail.sections.last() != Some(&section),
             planned: form.section(section),
             familiar,
@@ -118,7 +128,7 @@ impl<'a> Moment<'a> {
         let logit = self.terrain.logit(candidate, query);
         let join = 2.0 * options.continuity * roughness;
         let mut score = (options.network * logit - join) / options.temperature;
-        score += self.terrain.taste(grain);
+        score += self.taste_counts * self.terrain.taste(grain);
         score += self.form_bonus(grain) - self.reuse[grain] + self.song_bonus[place.song];
         let shift = pool.shift_of(candidate);
         score -= options.key * shift.abs() as f32;

@@ -32,7 +32,7 @@ pub struct GrainOptions {
     pub temperature: f32,
     /// How many of the likeliest candidates are drawn from. Usual: 30.
     pub top_k: usize,
-    /// How much a smooth join counts. Usual: 3; 1 is careless, 6 timid.
+    /// How much a smooth join counts. Usual: 4; 1 is careless, 6 timid.
     pub continuity: f32,
     /// How much a grain is shunned for each time it was used in the last 6 s. Usual: 1.5.
     pub variety: f32,
