@@ -31,7 +31,7 @@ const BEGINNING_SECONDS: f64 = 2.5;
 /// For how long a used grain is avoided.
 const REUSE_SECONDS: f64 = 6.0;
 /// Added to the songs that have had less than their share, for each unit that is missing of it.
-const SHARE: f64 = 6.0;
+const SHARE: f64 = 9.0;
 /// The time over which shares are looked at.
 const SHARE_SECONDS: f64 = 12.0;
 /// Added for the same notes as those of a tune to follow.

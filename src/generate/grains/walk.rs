@@ -18,8 +18,10 @@ use std::collections::HashMap;
 const COPY_WEIGHT: f64 = 400.0;
 /// What a second too much in the songs' own order counts, in units of correlation.
 const TOO_LONG: f64 = 0.1;
-/// A piece repeats no more of itself than this, in the order that it had.
+/// A piece repeats no more of itself than this, in the order that it had; less where no beat is: long
+/// crossfades and held chords around a repeat are heard as part of it.
 const LONGEST_REPEAT_SECONDS: f64 = 1.5;
+const LONGEST_REPEAT_WITHOUT_BEAT_SECONDS: f64 = 0.7;
 /// Candidates that are drawn and checked for copying before others are looked at in their order …
 const TRIES: usize = 24;
 /// … and how many of those, before the least bad one is taken.
@@ -228,8 +230,12 @@ impl Walk {
             return 0.0;
         }
         let grain = terrain.pool.grain_of(candidate);
-        let repeated =
-            repeating.get(&grain).map_or(0.0, |seconds| seconds - LONGEST_REPEAT_SECONDS);
+        let song = &terrain.pool.songs()[terrain.pool.grains()[grain].song];
+        let longest = match song.beats_per_minute {
+            Some(_) => LONGEST_REPEAT_SECONDS,
+            None => LONGEST_REPEAT_WITHOUT_BEAT_SECONDS,
+        };
+        let repeated = repeating.get(&grain).map_or(0.0, |seconds| seconds - longest);
         if repeated > 0.0 {
             return TOO_LONG * repeated;
         }
