@@ -63,6 +63,8 @@ def of_piece(song, piece, joins):
 
 
 def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     song = levels_db(samples(sys.argv[1]))
     every = []
     for path in sys.argv[2:]:
@@ -78,8 +80,7 @@ def main():
     if every:
         flow, step = np.median(every, axis=0)
         print(f"medians of {len(every)} pieces: flow {flow:.2f}, step {step:.2f}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
