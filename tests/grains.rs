@@ -14,7 +14,7 @@ use neural_composer::dataset::grains::{GrainPool, GrainSettings};
 use neural_composer::evaluate::{Heard, copies, judge_heard};
 use neural_composer::features::{Beats, LogMel, MelSettings, PitchBands, PrincipalComponents};
 use neural_composer::generate::grains::Placed;
-use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Piece};
+use neural_composer::generate::{GrainComposer, GrainLearning, GrainOptions, Opening, Piece};
 use neural_composer::train::Silent;
 use neural_composer::train::loss::{SoftTargets, soft_cross_entropy};
 use neural_composer::train::optimizer::{AdamW, Rule};
@@ -363,6 +363,38 @@ fn pieces_of_other_seeds_differ_within_three_seconds() {
 }
 
 #[test]
+fn what_other_seeds_compose_differs_within_three_seconds_wherever_it_begins() {
+    let song = |seconds: f64| source(Audio::mono(theme(seconds).0, RATE).unwrap());
+    let composer = GrainComposer::learn(&[song(30.0)], &quick(), &mut Silent).unwrap();
+    let options = GrainOptions { pieces: 1, ..GrainOptions::default() };
+    let in_three_seconds = |piece: &Piece, from: f64| -> Vec<usize> {
+        let composed =
+            piece.placed().iter().filter(|at| (from..from + 3.0).contains(&at.at_seconds));
+        composed.map(|place| place.candidate).collect()
+    };
+    let all_differ = |ways: &[Vec<usize>]| {
+        ways.iter().enumerate().all(|(index, way)| !ways[..index].contains(way) && !way.is_empty())
+    };
+    let piece = composer.compose(20.0, 1, &options, &mut |_, _| ()).unwrap();
+    let anew: Vec<Vec<usize>> = (11..21)
+        .map(|seed| {
+            let anew = composer.recompose(&piece, 8.0..14.0, seed, &options, &mut |_, _| ());
+            in_three_seconds(&anew.unwrap(), 8.0)
+        })
+        .collect();
+    assert!(all_differ(&anew), "{anew:?}");
+    let with_guest = composer.with_guest(&song(5.0)).unwrap();
+    let options = GrainOptions { opening: Opening::Continue, ..options };
+    let gone_on: Vec<Vec<usize>> = (11..21)
+        .map(|seed| {
+            let piece = with_guest.compose(6.0, seed, &options, &mut |_, _| ()).unwrap();
+            in_three_seconds(&piece, piece.joins_seconds()[0])
+        })
+        .collect();
+    assert!(all_differ(&gone_on), "{gone_on:?}");
+}
+
+#[test]
 fn a_stereo_song_gives_a_stereo_piece_without_clicks() {
     let left = tune(20.0, RATE);
     let samples = left.channels()[0].clone();
@@ -475,6 +507,34 @@ fn longest_repeat(pool: &GrainPool, placed: &[Placed]) -> f64 {
         }
     }
     longest
+}
+
+/// A note that is held for `seconds`, its partials wavering slowly, each at its own pace.
+fn drone(seconds: f64) -> Audio {
+    let at = |time: f64| -> f32 {
+        let partial = |number: i32| {
+            let (ratio, period) = (f64::from(number), 2.0 + 0.7 * f64::from(number));
+            let level = (1.0 + 0.6 * (std::f64::consts::TAU * time / period).sin()) / ratio;
+            level * (std::f64::consts::TAU * 110.0 * ratio * time).sin()
+        };
+        0.1 * (1..16).map(partial).sum::<f64>() as f32
+    };
+    let frames = (seconds * f64::from(RATE)) as usize;
+    Audio::mono((0..frames).map(|frame| at(frame as f64 / f64::from(RATE))).collect(), RATE)
+        .unwrap()
+}
+
+#[test]
+fn a_piece_of_a_song_that_sounds_alike_everywhere_goes_round_in_no_circle() {
+    let mut learning = quick();
+    learning.grains.least_beat_confidence = 1.0;
+    let composer = GrainComposer::learn(&[source(drone(60.0))], &learning, &mut Silent).unwrap();
+    let options = GrainOptions { pieces: 1, drafts: 2, ..GrainOptions::default() };
+    for seed in 1..=3 {
+        let placed = composer.walk(20.0, seed, &options, &mut |_, _| ()).unwrap();
+        let repeated = longest_repeat(composer.pool(), &placed);
+        assert!(repeated < 1.0, "{repeated}");
+    }
 }
 
 #[test]

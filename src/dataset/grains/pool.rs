@@ -103,6 +103,11 @@ impl GrainPool {
         &self.grains
     }
 
+    /// The song that grain `grain` is of.
+    pub fn song_of(&self, grain: usize) -> &PoolSong {
+        &self.songs[self.grains[grain].song]
+    }
+
     /// How many candidates there are: every grain of the songs in every transposition.
     pub fn candidates(&self) -> usize {
         let grains = self.guest().map_or(self.grains.len(), |guest| guest.grains.start);

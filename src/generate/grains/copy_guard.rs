@@ -12,10 +12,14 @@ const WINDOW_SECONDS: f64 = 2.0;
 const FOLLOWING_SECONDS: f64 = 1.0;
 /// … which it does where it moves so much like it …
 const MOVES_ALIKE: f64 = 0.65;
-/// … or sounds so much like it …
-const SOUNDS_ALIKE: f64 = 0.82;
+/// … or sounds so much like it, and more than so large a share of its places sound like each other:
+/// where all of a song sounds alike, that a place does tells nothing …
+const SOUNDS_ALIKE: f64 = 0.81;
+const ALL_SOUND_ALIKE: f64 = 0.8;
 /// … which it may for so much longer: what a song sounds like changes slowly.
-const SOUND_LONGER_SECONDS: f64 = 0.6;
+const SOUND_LONGER_SECONDS: f64 = 0.4;
+/// What a second too much in the songs' own order counts, in units of correlation.
+const TOO_LONG: f64 = 0.1;
 
 /// Tells whether the end of a piece is too much like some place of the songs, or has been for too long.
 ///
@@ -41,49 +45,45 @@ pub(super) struct Followed {
     sound: Ends,
 }
 
-/// How much more than allowed the end of a piece is like the songs; 0 where it is not.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Surplus {
-    pub(super) correlation: f64,
-    pub(super) run_seconds: f64,
-}
-
 impl CopyGuard {
     /// Keeps to what `options` allow.
     pub(super) fn new(pool: &GrainPool, options: &GrainOptions) -> Self {
-        let followable = |aspect, follows, longest_seconds: f64| Followable {
-            likeness: Likeness::of(pool, aspect),
+        let followable = |likeness, follows, longest_seconds: f64| Followable {
+            likeness,
             run: Run { follows, longest_frames: longest_seconds / PitchBands::HOP_SECONDS },
         };
         let longest = options.longest_run_seconds;
+        let movement = Likeness::of(pool, Aspect::Movement);
+        let mut sound = Likeness::of(pool, Aspect::Sound);
+        let alike = sound.among_places(FOLLOWING_SECONDS, ALL_SOUND_ALIKE).max(SOUNDS_ALIKE);
         Self {
-            movement: followable(Aspect::Movement, MOVES_ALIKE, longest),
-            sound: followable(Aspect::Sound, SOUNDS_ALIKE, longest + SOUND_LONGER_SECONDS),
+            movement: followable(movement, MOVES_ALIKE, longest),
+            sound: followable(sound, alike, longest + SOUND_LONGER_SECONDS),
             correlation_limit: options.copy_limit,
         }
     }
 
     /// How much too alike the end of `piece`, grains of the pool one after the other, is to the songs,
-    /// when up to its last grain it has `followed` them. A guest that it goes on from is not looked at.
+    /// in units of correlation, when up to its last grain it has `followed` them; 0 where it is not. A
+    /// guest that it goes on from is not looked at.
     pub(super) fn surplus(
         &mut self,
         pool: &GrainPool,
         piece: &[usize],
         followed: &Followed,
-    ) -> Surplus {
-        let mut surplus = Surplus::default();
+    ) -> f64 {
+        let mut surplus = 0.0;
         let movement = &mut self.movement.likeness;
         if let Some(window) = movement.last(pool, piece, WINDOW_SECONDS) {
             let limit = self.correlation_limit;
             let alike = movement.alike(pool, piece, &window, limit);
             let closest =
                 alike.into_iter().map(|(_, correlation)| correlation).fold(limit, f64::max);
-            surplus.correlation = closest - limit;
+            surplus = closest - limit;
         }
-        let in_movement = self.movement.too_long_seconds(pool, piece, &followed.movement);
-        let in_sound = self.sound.too_long_seconds(pool, piece, &followed.sound);
-        surplus.run_seconds = in_movement.max(in_sound);
-        surplus
+        let in_movement = self.movement.too_long(pool, piece, &followed.movement);
+        let in_sound = self.sound.too_long(pool, piece, &followed.sound);
+        in_movement.max(in_sound).max(surplus)
     }
 
     /// What a piece has followed with its last grain, when before it was `followed`.
@@ -101,11 +101,18 @@ impl CopyGuard {
 }
 
 impl Followable {
-    /// How much longer than allowed the end of `piece` follows a song, in seconds.
-    fn too_long_seconds(&mut self, pool: &GrainPool, piece: &[usize], followed: &Ends) -> f64 {
+    /// How much longer than allowed the end of `piece` follows a song, in units of correlation.
+    ///
+    /// Following it more closely counts as more: where every grain would go on to follow, the least alike
+    /// leads away.
+    fn too_long(&mut self, pool: &GrainPool, piece: &[usize], followed: &Ends) -> f64 {
         let Some(window) = self.likeness.last(pool, piece, FOLLOWING_SECONDS) else { return 0.0 };
-        let frames = self.likeness.longest_run(pool, piece, &window, (self.run, followed));
-        ((frames as f64 - self.run.longest_frames) * PitchBands::HOP_SECONDS).max(0.0)
+        let runs = self.likeness.long_runs(pool, piece, &window, (self.run, followed));
+        let surplus = |(frames, correlation): (usize, f64)| {
+            let seconds = (frames as f64 - self.run.longest_frames) * PitchBands::HOP_SECONDS;
+            TOO_LONG * seconds + correlation - self.run.follows
+        };
+        runs.into_iter().map(surplus).fold(0.0, f64::max)
     }
 
     /// Where a piece is with its last grain, when before it was where `followed` ends.

@@ -117,8 +117,7 @@ fn runs(pool: &GrainPool, placed: &[Placed], seconds: f64) -> Vec<Run> {
 fn fade_seconds(pool: &GrainPool, to: usize, usual_db: f32) -> f64 {
     let change = pool.natural_change_db(to) / usual_db.max(f32::MIN_POSITIVE);
     let begins = ((change - GOES_ON) / (BEGINS - GOES_ON)).clamp(0.0, 1.0);
-    let song = pool.grains()[pool.grain_of(to)].song;
-    let long = match pool.songs()[song].beats_per_minute {
+    let long = match pool.song_of(pool.grain_of(to)).beats_per_minute {
         Some(_) => LONG_FADE_SECONDS,
         None => LONG_FADE_WITHOUT_BEAT_SECONDS,
     };

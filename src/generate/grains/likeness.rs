@@ -13,6 +13,10 @@ use std::rc::Rc;
 const SLACK: f64 = 0.002;
 /// Where more than one of so many places has to be looked at, all are at once.
 const FEW: usize = 16;
+/// Places of the songs that are compared with others, with how many, and how far away these are.
+const COMPARED: usize = 120;
+const COMPARED_WITH: usize = 190;
+const FAR_SECONDS: f64 = 4.0;
 /// Rows of grains whose products are kept: those of both windows, for last grains of several lengths.
 const KEPT_BEFORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
@@ -140,6 +144,33 @@ impl Likeness {
         alike.filter(|(_, correlation)| *correlation > least).collect()
     }
 
+    /// What so large a `share` of the songs' places correlate less with each other than, windows of
+    /// `seconds` that are not near each other.
+    pub(super) fn among_places(&mut self, seconds: f64, share: f64) -> f64 {
+        let frames = PitchBands::frames_in(seconds);
+        let there = self.songs.statistics(frames);
+        let places: Vec<usize> =
+            (0..self.songs.places()).filter(|at| there.deviations[*at].is_finite()).collect();
+        let far = PitchBands::frames_in(FAR_SECONDS);
+        let spread = |count: usize| places.iter().step_by(places.len().div_ceil(count).max(1));
+        let mut correlations = Vec::new();
+        for window in spread(COMPARED) {
+            let rows = *window..window + frames;
+            let of_window = self.songs.spread_of(std::iter::once(rows.clone()));
+            let others: Vec<usize> =
+                spread(COMPARED_WITH).copied().filter(|at| at.abs_diff(*window) > far).collect();
+            let products = self.songs.products_at(&rows, others.iter().copied());
+            let pairs = others.into_iter().zip(products);
+            correlations
+                .extend(pairs.map(|(at, product)| there.correlation(at, product, of_window)));
+        }
+        let rank = (correlations.len() as f64 * share) as usize;
+        match correlations.get(rank) {
+            Some(_) => *correlations.select_nth_unstable_by(rank, f64::total_cmp).1,
+            None => 0.0,
+        }
+    }
+
     /// The products of grains in a row with every place.
     fn before(&mut self, pool: &GrainPool, grains: &[usize]) -> Rc<Vec<f32>> {
         if let Some(known) = self.before.get(grains) {
@@ -152,39 +183,40 @@ impl Likeness {
         products
     }
 
-    /// The most frames that the end of the piece follows a song for, if that is more than the limit.
-    pub(super) fn longest_run(
+    /// The runs at the end of a piece that are longer than allowed: for how many frames it follows a
+    /// song, and how well its last window correlates with that.
+    pub(super) fn long_runs(
         &mut self,
         pool: &GrainPool,
         piece: &[usize],
         window: &Window,
         (run, followed): (Run, &Ends),
-    ) -> usize {
+    ) -> Vec<(usize, f64)> {
         if window.frames as f64 > run.longest_frames {
             let alike = self.alike(pool, piece, window, run.follows);
             let before = window.frames - window.last;
-            let frames = |(place, _)| window.frames + followed.up_to(place + before);
-            return alike.into_iter().map(frames).max().unwrap_or(0);
+            let frames = |place| window.frames + followed.up_to(place + before);
+            return alike.into_iter().map(|(place, alike)| (frames(place), alike)).collect();
         }
-        self.longest_run_that_goes_on(pool, piece, window, (run, followed))
+        self.long_runs_that_go_on(pool, piece, window, (run, followed))
     }
 
-    /// As [`Self::longest_run`], where a window alone is not too long.
-    fn longest_run_that_goes_on(
+    /// As [`Self::long_runs`], where a window alone is not too long.
+    fn long_runs_that_go_on(
         &mut self,
         pool: &GrainPool,
         piece: &[usize],
         window: &Window,
         (run, followed): (Run, &Ends),
-    ) -> usize {
-        let Some((grain, grains)) = piece[window.first..].split_last() else { return 0 };
+    ) -> Vec<(usize, f64)> {
+        let Some((grain, grains)) = piece[window.first..].split_last() else { return Vec::new() };
         let before = window.frames - window.last;
         let least = run.longest_frames - window.frames as f64;
         let there = self.songs.statistics(window.frames);
         let rows = self.songs.rows_of(pool, *grain);
-        let mut longest = 0;
+        let mut long = Vec::new();
         for (at, frames) in followed.0.iter().copied() {
-            if frames <= longest || frames as f64 <= least {
+            if frames as f64 <= least {
                 continue;
             }
             let Some(place) = at.checked_sub(before) else { continue };
@@ -194,11 +226,12 @@ impl Likeness {
                 to += self.songs.rows_of(pool, *grain).len();
             }
             product += self.songs.products_at(&rows, std::iter::once(to))[0];
-            if there.correlation(place, product, window.spread) > run.follows {
-                longest = frames;
+            let correlation = there.correlation(place, product, window.spread);
+            if correlation > run.follows {
+                long.push((window.frames + frames, correlation));
             }
         }
-        if longest > 0 { window.frames + longest } else { 0 }
+        long
     }
 
     /// What a piece has followed with the last grain of `window`, when before it was `followed`.

@@ -25,8 +25,9 @@ const ELSEWHERE: f32 = FORBIDDEN / 4.0;
 /// What the other sections of a part count, in those that are its section for now.
 const PART: f32 = 8.0;
 /// What a seed likes counts so many times as much at first, so that pieces of two seeds part soon: where
-/// few ways are smooth they would go the same one.
-const AT_FIRST: f32 = 4.0;
+/// few ways are smooth they would go the same one. Less where there is a tune to follow.
+const AT_FIRST: f32 = 8.0;
+const AT_FIRST_OF_A_TUNE: f32 = 4.0;
 const BEGINNING_SECONDS: f64 = 2.5;
 /// For how long a used grain is avoided.
 const REUSE_SECONDS: f64 = 6.0;
@@ -76,7 +77,7 @@ impl<'a> Moment<'a> {
         // After a song's last grain comes a beat.
         let on_beat = expected.is_none_or(|phase| phase.is_on_beat());
         // On a beat, there must be time for the whole beat: the next chance to jump comes after it.
-        let needed_seconds = match pool.songs()[grain.song].beats_per_minute {
+        let needed_seconds = match pool.song_of(pool.grain_of(last)).beats_per_minute {
             Some(per_minute) if on_beat => 60.0 / per_minute,
             _ => grain.seconds(),
         };
@@ -98,8 +99,9 @@ impl<'a> Moment<'a> {
             shift: pool.shift_of(last),
             next: pool.next_of(last),
             run_is_over: trail.run_seconds() + needed_seconds > terrain.options.longest_run_seconds,
-            taste_counts: match trail.seconds_done {
-                ..BEGINNING_SECONDS => AT_FIRST,
+            taste_counts: match (trail.composed_seconds(), tune) {
+                (..BEGINNING_SECONDS, None) => AT_FIRST,
+                (..BEGINNING_SECONDS, Some(_)) => AT_FIRST_OF_A_TUNE,
                 _ => 1.0,
             },
             section_begins: trail.sections.last() != Some(&section),

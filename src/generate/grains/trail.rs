@@ -21,6 +21,8 @@ pub(super) struct Trail {
     /// The number of the section of the form that each of `placed` belongs to.
     pub(super) sections: Vec<usize>,
     pub(super) seconds_done: f64,
+    /// Up to here it was there before anything was composed.
+    begins_seconds: f64,
     run: Option<Run>,
     /// For each of `placed` how much of the end of the piece was there before, up to it, in seconds.
     repeated: Vec<f32>,
@@ -53,6 +55,16 @@ impl Trail {
     /// The candidate that was placed last.
     pub(super) fn last(&self) -> usize {
         self.placed[self.placed.len() - 1].candidate
+    }
+
+    /// What is composed begins after what is there.
+    pub(super) fn begin_here(&mut self) {
+        self.begins_seconds = self.seconds_done;
+    }
+
+    /// How much has been composed.
+    pub(super) fn composed_seconds(&self) -> f64 {
+        self.seconds_done - self.begins_seconds
     }
 
     /// Puts `candidate` at the end of the piece.
@@ -128,7 +140,7 @@ impl Trail {
     /// grain there is none.
     pub(super) fn expected_phase(&self, terrain: &Terrain) -> Option<Phase> {
         let (pool, grain) = (terrain.pool, terrain.pool.grain_of(self.last()));
-        let song = &pool.songs()[pool.grains()[grain].song];
+        let song = pool.song_of(grain);
         let next = Some(grain + 1).filter(|next| song.grains.contains(next));
         next.map(|next| pool.grains()[next].phase)
     }

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 
 /// How strongly a candidate is shunned per unit of correlation above the copy limit.
 const COPY_WEIGHT: f64 = 400.0;
-/// What a second too much in the songs' own order counts, in units of correlation.
-const TOO_LONG: f64 = 0.1;
+/// What a second too much of the piece's own order counts, in units of correlation.
+const REPEATED: f64 = 0.1;
 /// A piece repeats no more of itself than this, in the order that it had; less where no beat is: long
 /// crossfades and held chords around a repeat are heard as part of it.
 const LONGEST_REPEAT_SECONDS: f64 = 1.5;
@@ -68,6 +68,7 @@ impl Walk {
                     walk.listener.hear(terrain, pool.candidate(grain, 0))?;
                 }
                 walk.trail.account = Account::default();
+                walk.trail.begin_here();
             }
             (Opening::Tune, Some(guest)) => {
                 let tune = pool.notes(pool.candidate(guest.grains.start, 0));
@@ -102,6 +103,7 @@ impl Walk {
             walk.trail.place(terrain, place.candidate);
             walk.follow(terrain, guard);
         }
+        walk.trail.begin_here();
         Ok(walk)
     }
 
@@ -230,18 +232,14 @@ impl Walk {
             return 0.0;
         }
         let grain = terrain.pool.grain_of(candidate);
-        let song = &terrain.pool.songs()[terrain.pool.grains()[grain].song];
-        let longest = match song.beats_per_minute {
+        let longest = match terrain.pool.song_of(grain).beats_per_minute {
             Some(_) => LONGEST_REPEAT_SECONDS,
             None => LONGEST_REPEAT_WITHOUT_BEAT_SECONDS,
         };
-        let repeated = repeating.get(&grain).map_or(0.0, |seconds| seconds - longest);
-        if repeated > 0.0 {
-            return TOO_LONG * repeated;
-        }
+        let repeated = repeating.get(&grain).map_or(0.0, |seconds| (seconds - longest).max(0.0));
         self.trail.grains.push(grain);
         let surplus = guard.surplus(terrain.pool, &self.trail.grains, &self.followed);
         self.trail.grains.pop();
-        surplus.correlation.max(TOO_LONG * surplus.run_seconds)
+        surplus + REPEATED * repeated
     }
 }
