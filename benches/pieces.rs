@@ -5,7 +5,8 @@
 //! prints a row of a Markdown table for each song: by the worst piece, distances by their means, too,
 //! with what real excerpts have. Joins are all of them, as the piece itself says where they are; beside
 //! each piece NAME-SEED.joins.csv has them. `tests/campaigns/outside_copies.py SONG FOLDER/NAME-*.wav`
-//! says what another detector of copies finds, `tests/campaigns/joins.py` what another measure of joins.
+//! says what another detector of copies finds, `tests/campaigns/joins.py` what another measure of joins,
+//! `tests/campaigns/repeats.py` how much pieces play twice.
 
 use neural_composer::audio::Song;
 use neural_composer::dataset::SongSource;
