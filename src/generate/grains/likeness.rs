@@ -209,29 +209,25 @@ impl Likeness {
         window: &Window,
         (run, followed): (Run, &Ends),
     ) -> Vec<(usize, f64)> {
-        let Some((grain, grains)) = piece[window.first..].split_last() else { return Vec::new() };
-        let before = window.frames - window.last;
+        let Some((grain, before)) = piece[window.first..].split_last() else { return Vec::new() };
+        let offset = window.frames - window.last;
         let least = run.longest_frames - window.frames as f64;
+        let long = followed.0.iter().filter(|(_, frames)| *frames as f64 > least);
+        let places: Vec<(usize, usize)> =
+            long.filter_map(|(at, frames)| Some((at.checked_sub(offset)?, *frames))).collect();
+        if places.is_empty() {
+            return Vec::new();
+        }
+        let before = self.before(pool, before);
         let there = self.songs.statistics(window.frames);
         let rows = self.songs.rows_of(pool, *grain);
-        let mut long = Vec::new();
-        for (at, frames) in followed.0.iter().copied() {
-            if frames as f64 <= least {
-                continue;
-            }
-            let Some(place) = at.checked_sub(before) else { continue };
-            let (mut product, mut to) = (0.0, place);
-            for grain in grains {
-                product += self.songs.products_of(pool, *grain)[to];
-                to += self.songs.rows_of(pool, *grain).len();
-            }
-            product += self.songs.products_at(&rows, std::iter::once(to))[0];
-            let correlation = there.correlation(place, product, window.spread);
-            if correlation > run.follows {
-                long.push((window.frames + frames, correlation));
-            }
-        }
-        long
+        let of_grain =
+            self.songs.products_at(&rows, places.iter().map(|(place, _)| place + offset));
+        let alike = places.into_iter().zip(of_grain).map(|((place, frames), of_grain)| {
+            let product = before[place] + of_grain;
+            (window.frames + frames, there.correlation(place, product, window.spread))
+        });
+        alike.filter(|(_, correlation)| *correlation > run.follows).collect()
     }
 
     /// What a piece has followed with the last grain of `window`, when before it was `followed`.
