@@ -314,6 +314,13 @@ fn grains_of_a_song_without_a_beat_begin_where_its_notes_do() {
     }
 }
 
+/// So many seconds of a wave, told by its time.
+fn sampled(seconds: f64, at: impl Fn(f64) -> f32) -> Audio {
+    let frames = (seconds * f64::from(RATE)) as usize;
+    let samples = (0..frames).map(|frame| at(frame as f64 / f64::from(RATE)));
+    Audio::mono(samples.collect(), RATE).unwrap()
+}
+
 /// Chords of four seconds each, by turns two of them, until `seconds`.
 fn chords(seconds: f64) -> Audio {
     let at = |time: f64| -> f32 {
@@ -322,9 +329,7 @@ fn chords(seconds: f64) -> Audio {
         let wave = |ratio: &f64| (std::f64::consts::TAU * root * ratio * time).sin() / ratio;
         0.08 * partials.iter().map(wave).sum::<f64>() as f32
     };
-    let frames = (seconds * f64::from(RATE)) as usize;
-    Audio::mono((0..frames).map(|frame| at(frame as f64 / f64::from(RATE))).collect(), RATE)
-        .unwrap()
+    sampled(seconds, at)
 }
 
 #[test]
@@ -519,9 +524,7 @@ fn drone(seconds: f64) -> Audio {
         };
         0.1 * (1..16).map(partial).sum::<f64>() as f32
     };
-    let frames = (seconds * f64::from(RATE)) as usize;
-    Audio::mono((0..frames).map(|frame| at(frame as f64 / f64::from(RATE))).collect(), RATE)
-        .unwrap()
+    sampled(seconds, at)
 }
 
 #[test]
