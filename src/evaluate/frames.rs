@@ -44,6 +44,11 @@ impl Frames {
         Self::new(values, high - low)
     }
 
+    /// What `bands` sound like to a listener.
+    pub fn as_heard(bands: &PitchBands) -> Self {
+        Self::new(bands.as_heard(), PitchBands::BANDS)
+    }
+
     /// `mel` from frame `late` on, with every `group` frames averaged; what is more than `range_db` below
     /// the loudest point counts as silence.
     pub fn of_mel(mel: &LogMel, group: usize, late: usize, range_db: f32) -> Self {
@@ -100,7 +105,7 @@ impl Frames {
     }
 
     /// Mean and summed squared deviation of the values in `window` frames from `start`.
-    pub fn statistics(&self, start: usize, window: usize) -> (f64, f64) {
+    fn statistics(&self, start: usize, window: usize) -> (f64, f64) {
         let ((sum, squares), (sum_before, squares_before)) =
             (self.sums[start + window], self.sums[start]);
         let count = (window * self.bands) as f64;

@@ -341,7 +341,7 @@ fn largest(row: &[f32]) -> f32 {
 }
 
 /// The correlation of one window of `piece` with the window of `source` that starts `diagonal` frames
-/// later; 0 where that is outside.
+/// later; 0 where that is outside, or where one of them holds nothing.
 pub(super) fn correlation_at(
     piece: &Frames,
     source: &Frames,
@@ -355,13 +355,41 @@ pub(super) fn correlation_at(
     }
     let dots = (0..window).map(|t| dot(piece.frame(start + t), source.frame(other + t)));
     let product: f64 = dots.map(f64::from).sum();
-    let windows = (piece.statistics(start, window), source.statistics(other, window));
-    pearson(product, (window * piece.bands) as f64, windows)
+    let (a, b) = (piece.scale(start, window), source.scale(other, window));
+    let count = (window * piece.bands) as f64;
+    ((product - count * a.mean * b.mean) * (a.inverse_length * b.inverse_length)) as f32
 }
 
-/// Pearson's correlation of `count` pairs of values from the sum of their products and, for each side,
-/// mean and summed squared deviation.
-fn pearson(product: f64, count: f64, (a, b): ((f64, f64), (f64, f64))) -> f32 {
-    let covariance = product - count * a.0 * b.0;
-    (covariance / (a.1 * b.1).sqrt().max(1e-9)) as f32
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BANDS: usize = 12;
+    const WINDOW: usize = 40;
+
+    /// Frames whose bands deviate from -23.7 dB by so much at most.
+    fn frames(deviation_db: f32) -> Frames {
+        let value = |at: usize| ((at as f32 * 0.37).sin() + (at as f32 * 1.7).sin()) / 2.0;
+        let values = (0..100 * BANDS).map(|at| -23.7 + deviation_db * value(at));
+        Frames::new(values.collect(), BANDS)
+    }
+
+    #[test]
+    fn one_window_correlates_as_all_do() {
+        let (piece, source) = (frames(20.0).part(30..90), frames(20.0));
+        let best = best_matches(&piece, &source, WINDOW)[5];
+        let at = best.frame as isize - 5;
+        let one = correlation_at(&piece, &source, 5, at, WINDOW);
+        assert_eq!(at, 30);
+        assert!((one - best.correlation).abs() < 1e-4 && one > 0.999, "{one}");
+    }
+
+    #[test]
+    fn windows_that_hold_nothing_are_like_nothing() {
+        for nothing in [frames(0.0), frames(1e-5), frames(1e-3)] {
+            assert_eq!(correlation_at(&nothing, &nothing, 3, 7, WINDOW), 0.0);
+            assert_eq!(correlation_at(&frames(20.0), &nothing, 3, 7, WINDOW), 0.0);
+            assert_eq!(best_matches(&nothing, &nothing, WINDOW)[3].correlation, 0.0);
+        }
+    }
 }

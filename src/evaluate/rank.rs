@@ -3,13 +3,17 @@
 use super::elsewhere::{APART_SECONDS, parts};
 use super::frames::Frames;
 use super::judgement::{COPY_SHARE_LIMIT, RUN_LIMIT_SECONDS};
-use super::matching::{Runs, best_matches_and_run_elsewhere};
+use super::matching::{Runs, best_matches_and_run, best_matches_and_run_elsewhere};
 use super::origin::Join;
-use super::windows::{self, RUN_WINDOW_SECONDS};
+use super::windows::{self, RUN_WINDOW_SECONDS, go_on};
 use super::{copies, joins, style};
+#[cfg(doc)]
+use crate::Error;
 use crate::Result;
 use crate::audio::Audio;
 use crate::features::PitchBands;
+use crate::interrupt::Listener;
+use rayon::prelude::*;
 
 /// What is not held against a piece: a third of what excerpts of the songs have, a little change at
 /// joins, next to no copies.
@@ -17,6 +21,7 @@ const FREE_STYLE: f64 = 0.33;
 const FREE_CHANGE: f64 = 1.1;
 const FREE_SHARE: f64 = 0.01;
 const FREE_RUN_SECONDS: f64 = 2.1;
+const FREE_SOUNDING_SECONDS: f64 = 2.0;
 /// What copying everything counts, in distances of excerpts.
 const COPIED: f64 = 25.0;
 /// What a copy beyond the judge's limits counts: more than anything else can.
@@ -48,9 +53,32 @@ fn repeated_seconds(piece: &PitchBands, songs: &[PitchBands]) -> f64 {
     (repeated - free).max(0.0)
 }
 
+/// How long `piece` sounds like one of the songs in its own order, where it does from a correlation of
+/// `alike` on.
+///
+/// Frame by frame, as it is played: whoever composes counts whole grains, of which half a one more may
+/// follow on both sides.
+///
+/// # Errors
+/// [`Error::Interrupted`] on a request to stop.
+fn sounding_seconds(piece: &PitchBands, songs: &[PitchBands], alike: f64) -> Result<f64> {
+    let piece = Frames::as_heard(piece);
+    let window = PitchBands::frames_in(RUN_WINDOW_SECONDS);
+    let runs = Runs { window, least: alike as f32, dips: 0 };
+    let stop = Listener::here();
+    let of_song = |song: &PitchBands| {
+        go_on(&stop)?;
+        let song = Frames::as_heard(song);
+        Ok(best_matches_and_run(&piece, &song, window, runs).1)
+    };
+    let longest = songs.par_iter().map(of_song).collect::<Result<Vec<usize>>>()?;
+    Ok(longest.into_iter().max().unwrap_or(0) as f64 * PitchBands::HOP_SECONDS)
+}
+
 /// What the judge finds wrong with `piece`, which jumps at `joins`, as one number: 0 is nothing, from
-/// [`BEYOND_LIMITS`] on it copies too much. What comes to `enough` is not looked at more closely: copies
-/// in hours of songs take longer to find than a piece to compose.
+/// [`BEYOND_LIMITS`] on it copies too much, or sounds like a song for too long, which it does above a
+/// correlation of `alike`. What comes to `enough` is not looked at more closely: copies in hours of songs
+/// take longer to find than a piece to compose.
 ///
 /// # Errors
 /// What [`style_distance`](super::style_distance) and [`copies`](super::copies()) report.
@@ -58,6 +86,7 @@ pub(crate) fn flaws(
     piece: &Audio,
     joins: &[Join],
     songs: &[PitchBands],
+    alike: f64,
     enough: f64,
 ) -> Result<f64> {
     let piece = PitchBands::of(piece)?;
@@ -66,6 +95,14 @@ pub(crate) fn flaws(
     let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
     if flaws < enough {
         flaws += repeated_seconds(&piece, songs);
+    }
+    if flaws >= enough {
+        return Ok(flaws);
+    }
+    let sounding_seconds = sounding_seconds(&piece, songs, alike)?;
+    flaws += (sounding_seconds - FREE_SOUNDING_SECONDS).max(0.0);
+    if sounding_seconds > RUN_LIMIT_SECONDS {
+        flaws += BEYOND_LIMITS;
     }
     if flaws >= enough {
         return Ok(flaws);
@@ -109,11 +146,27 @@ mod tests {
     fn a_copy_is_a_flaw_however_long_the_songs_are() {
         let songs = songs();
         let copy = tune(15, 60).excerpt(20., 32.);
-        let found = flaws(&copy, &[], &songs, f64::INFINITY).unwrap();
+        let found = flaws(&copy, &[], &songs, 0.81, f64::INFINITY).unwrap();
         assert!(found >= BEYOND_LIMITS, "{found}");
         // What has enough flaws without is not looked at.
-        let at_once = flaws(&copy, &[], &songs, 0.).unwrap();
+        let at_once = flaws(&copy, &[], &songs, 0.81, 0.).unwrap();
         assert!(at_once < BEYOND_LIMITS, "{at_once}");
+    }
+
+    #[test]
+    fn what_sounds_like_a_song_for_long_is_a_flaw_with_other_music_over_it_too() {
+        let songs = songs();
+        let over = |sound: &Audio, other: &Audio| {
+            let mixed = sound.channels()[0].iter().zip(&other.channels()[0]);
+            Audio::mono(mixed.map(|(a, b)| a + 0.3 * b).collect(), RATE_HZ).unwrap()
+        };
+        let unlike = tune(77, 60).excerpt(20., 32.);
+        let like = over(&tune(15, 60).excerpt(20., 32.), &unlike);
+        let found = |piece: &Audio, alike| flaws(piece, &[], &songs, alike, f64::INFINITY).unwrap();
+        // No copy, but it sounds like the song for all of its time.
+        let (with, without) = (found(&like, 0.81), found(&like, 1.));
+        assert!(without < BEYOND_LIMITS && with > without + BEYOND_LIMITS, "{without} to {with}");
+        assert_eq!(found(&unlike, 0.81), found(&unlike, 1.));
     }
 
     #[test]

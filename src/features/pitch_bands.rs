@@ -41,6 +41,9 @@ impl PitchBands {
     /// What is so far below the loudest point of the sound counts as silence.
     pub const RANGE_DB: f32 = 60.0;
 
+    /// What is so far below the loudest point is hardly heard.
+    const HEARD_RANGE_DB: f32 = 50.0;
+
     const WINDOW_SAMPLES: usize = 2_048;
     const LOWEST_HZ: f64 = 55.0;
 
@@ -105,6 +108,28 @@ impl PitchBands {
     /// Decibels of all frames one after the other.
     pub fn levels_db(&self) -> &[f32] {
         &self.levels_db
+    }
+
+    /// What they sound like to a listener, frames × [`BANDS`](Self::BANDS): levels down to 50 dB below
+    /// the loudest point, less their mean, in proportion to how much of the mel scale a band covers.
+    ///
+    /// Semitones are equally many in each octave, listeners' bands fewer below: the squares of what comes
+    /// out weigh as much as a band's share of the scale.
+    pub(crate) fn as_heard(&self) -> Vec<f32> {
+        // The derivative of mels, 2595 log10(1 + hertz / 700), over that of semitones.
+        let share = |band: usize| Self::center_hz(band) / (700.0 + Self::center_hz(band));
+        let shares: Vec<f64> = (0..Self::BANDS).map(share).collect();
+        let heard = |db: &f32| db.max(-Self::HEARD_RANGE_DB);
+        let of_row = |row: &[f32]| -> f64 {
+            row.iter().zip(&shares).map(|(db, share)| f64::from(heard(db)) * share).sum()
+        };
+        let in_all = shares.iter().sum::<f64>() * self.frames().max(1) as f64;
+        let mean = (self.rows().map(of_row).sum::<f64>() / in_all) as f32;
+        let weights: Vec<f32> = shares.iter().map(|share| share.sqrt() as f32).collect();
+        let weighted = |row: &[f32]| -> Vec<f32> {
+            row.iter().zip(&weights).map(|(db, weight)| (heard(db) - mean) * weight).collect()
+        };
+        self.rows().flat_map(weighted).collect()
     }
 
     /// How many frames.

@@ -1,6 +1,7 @@
 //! Several pieces, of which the judge's favourite is kept.
 
 use super::composer::GrainComposer;
+use super::copy_guard::CopyGuard;
 use super::form::SHORT_SECONDS;
 use super::options::GrainOptions;
 use super::sounds::Sounds;
@@ -12,10 +13,10 @@ impl GrainComposer {
     /// The best of [`GrainOptions::pieces`] pieces of `seconds`, as the judge sees them; the same `seed`
     /// gives the same piece. `progress` is told (seconds done, seconds in all).
     ///
-    /// As many again are made while all copy too much; one without fault ends the search, and what
-    /// cannot be judged is taken as it is. What is composed comes after the guest where it goes on from
-    /// one. A request to stop ([`interrupt`]) ends it after the running grain: the piece is as long as
-    /// what was done, and unjudged.
+    /// As many again are made while all copy too much or sound like a song for too long; one without
+    /// fault ends the search, and what cannot be judged is taken as it is. What is composed comes after
+    /// the guest where it goes on from one. A request to stop ([`interrupt`]) ends it after the running
+    /// grain: the piece is as long as what was done, and unjudged.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible length or impossible options; [`Error::Audio`] or
@@ -39,6 +40,7 @@ impl GrainComposer {
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
+        self.check(seconds, options)?;
         let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
         let bands: Vec<PitchBands> = bands.collect();
         let pieces = options.pieces.max(1);
@@ -46,6 +48,7 @@ impl GrainComposer {
             1 => Sounds::for_one(self.pool()),
             _ => Sounds::for_several(self.pool()),
         };
+        let mut guard = CopyGuard::new(self.pool(), options);
         let mut best: Option<(f64, Piece)> = None;
         for number in 0..2 * pieces {
             let least = best.as_ref().map(|(flaws, _)| *flaws);
@@ -58,12 +61,14 @@ impl GrainComposer {
             let mut tell = |done: f64, all: f64| {
                 progress(((number as f64 * all + done) / pieces as f64).min(all), all);
             };
-            let piece = self.compose_one(&mut sounds, seconds, seed, options, &mut tell)?;
+            let by = (&mut sounds, &mut guard);
+            let piece = self.compose_one(by, seconds, seed, options, &mut tell)?;
             if pieces == 1 || piece.was_interrupted() {
                 return Ok(best.map_or(piece, |(_, best)| best));
             }
             let enough = least.unwrap_or(f64::INFINITY);
-            let flaws = match evaluate::flaws(piece.audio(), &piece.joins(), &bands, enough) {
+            let (joins, alike) = (piece.joins(), guard.sounds_alike());
+            let flaws = match evaluate::flaws(piece.audio(), &joins, &bands, alike, enough) {
                 Ok(flaws) => flaws,
                 Err(Error::Interrupted(_)) => return Ok(best.map_or(piece, |(_, best)| best)),
                 // Too short or too quiet to be judged: one is as good as another.

@@ -113,17 +113,17 @@ impl GrainComposer {
         Ok(Self { pool: Arc::new(self.pool.with_guest(guest)?), ..self.clone() })
     }
 
-    /// One piece of the sound of `sounds`, unjudged.
+    /// One piece of the sound of `sounds`, kept from copies by `guard`, unjudged.
     pub(super) fn compose_one(
         &self,
-        sounds: &mut Sounds,
+        (sounds, guard): (&mut Sounds, &mut CopyGuard),
         seconds: f64,
         seed: u64,
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
         let _job = interrupt::begin()?;
-        let placed = self.walk(seconds, seed, options, progress)?;
+        let placed = self.walk_guarded(guard, seconds, seed, options, progress)?;
         let interrupted = interrupt::requested();
         let walked = self.walked_seconds(seconds, options);
         let parts = self.form(walked, seed, options).parts.into_iter().map(|part| Part {
@@ -184,13 +184,30 @@ impl GrainComposer {
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Vec<Placed>> {
         let _job = interrupt::begin()?;
-        check_length(seconds)?;
-        options.check_for(self.pool.own_songs().len(), self.pool.guest().is_some())?;
+        self.check(seconds, options)?;
+        let mut guard = CopyGuard::new(&self.pool, options);
+        self.walk_guarded(&mut guard, seconds, seed, options, progress)
+    }
+
+    /// As [`walk`](Self::walk), kept from copies by `guard`.
+    pub(super) fn walk_guarded(
+        &self,
+        guard: &mut CopyGuard,
+        seconds: f64,
+        seed: u64,
+        options: &GrainOptions,
+        progress: &mut dyn FnMut(f64, f64),
+    ) -> Result<Vec<Placed>> {
         let seconds = self.walked_seconds(seconds, options);
         let terrain = self.terrain(seconds, seed, options)?;
-        let mut guard = CopyGuard::new(&self.pool, options);
         let walk = Walk::begin(&terrain, phrases::random(seed, 0, 0))?;
-        phrases::compose(&terrain, &mut guard, walk, (seconds, seed), progress)
+        phrases::compose(&terrain, guard, walk, (seconds, seed), progress)
+    }
+
+    /// Whether a piece of `seconds` can be made with `options`.
+    pub(super) fn check(&self, seconds: f64, options: &GrainOptions) -> Result<()> {
+        check_length(seconds)?;
+        options.check_for(self.pool.own_songs().len(), self.pool.guest().is_some())
     }
 
     /// What the network expected at every step of `piece`, a piece of this composer's.

@@ -63,6 +63,11 @@ impl CopyGuard {
         }
     }
 
+    /// From which correlation on a second sounds like a place of the songs.
+    pub(super) fn sounds_alike(&self) -> f64 {
+        self.sound.run.follows
+    }
+
     /// How much too alike the end of `piece`, grains of the pool one after the other, is to the songs,
     /// in units of correlation, when up to its last grain it has `followed` them; 0 where it is not. A
     /// guest that it goes on from is not looked at.

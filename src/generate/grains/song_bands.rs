@@ -18,24 +18,22 @@ const KEPT_BYTES: usize = 96 << 20;
 const FEWEST_KEPT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 /// Rows whose products are computed at a time.
 const TILE: usize = 4_096;
-/// The lowest band of [`Aspect::Sound`], A3: listeners' scales have few bands below it, semitones half
-/// of theirs.
-const LOWEST_OF_SOUND: usize = 24;
+
+/// The values of a row.
+const BANDS: usize = PitchBands::BANDS;
 
 /// What of pitch bands is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aspect {
     /// How they rise and fall: less the mean of each band over all songs.
     Movement,
-    /// What they sound like: the bands as they are, from A3 up.
+    /// What they sound like to a listener.
     Sound,
 }
 
 /// The pitch bands of all songs, one after the other with a row of nothing after each, in one
 /// [`Aspect`]; a place is a row that something may begin at.
 pub(super) struct SongBands {
-    /// How many of each row.
-    bands: usize,
     values: Vec<f32>,
     /// The first row of each song, and the one after the last song.
     starts: Vec<usize>,
@@ -73,44 +71,42 @@ impl Spread {
 }
 
 impl Aspect {
-    /// The first band, and what each band from it on is less.
-    fn first_and_means(self, pool: &GrainPool) -> (usize, Vec<f32>) {
-        let songs = || pool.songs().iter().map(|song| song.bands.levels_db());
-        let count: usize = songs().map(<[f32]>::len).sum();
-        let mut means = [0.0f64; PitchBands::BANDS];
-        for row in songs().flat_map(|values| values.chunks_exact(PitchBands::BANDS)) {
-            means.iter_mut().zip(row).for_each(|(mean, db)| *mean += f64::from(*db));
-        }
-        let rows = (count / PitchBands::BANDS).max(1) as f64;
-        let means = means.map(|sum| sum / rows);
+    /// What is compared of a song, of those that have such `means`.
+    fn of_song(self, song: &PitchBands, means: &[f32]) -> Vec<f32> {
         match self {
-            Self::Movement => (0, means.iter().map(|mean| *mean as f32).collect()),
-            Self::Sound => {
-                let kept = &means[LOWEST_OF_SOUND..];
-                let mean = kept.iter().sum::<f64>() / kept.len() as f64;
-                (LOWEST_OF_SOUND, vec![mean as f32; kept.len()])
+            Self::Movement => {
+                let moving = |row: &[f32]| -> Vec<f32> {
+                    row.iter().zip(means).map(|(db, mean)| db - mean).collect()
+                };
+                song.rows().flat_map(moving).collect()
             }
+            Self::Sound => song.as_heard(),
         }
     }
 }
 
+/// The mean level of each band over all songs.
+fn means(pool: &GrainPool) -> Vec<f32> {
+    let (mut sums, mut frames) = ([0.0f64; BANDS], 0);
+    for row in pool.songs().iter().flat_map(|song| song.bands.rows()) {
+        sums.iter_mut().zip(row).for_each(|(sum, db)| *sum += f64::from(*db));
+        frames += 1;
+    }
+    sums.map(|sum| (sum / f64::from(frames.max(1))) as f32).to_vec()
+}
+
 impl SongBands {
     pub(super) fn of(pool: &GrainPool, aspect: Aspect) -> Self {
-        let songs = || pool.songs().iter().map(|song| song.bands.levels_db());
-        let (first, means) = aspect.first_and_means(pool);
-        let bands = means.len();
-        let count: usize = songs().map(<[f32]>::len).sum();
-        let rows = count / PitchBands::BANDS + pool.songs().len();
-        let (mut values, mut starts) = (Vec::with_capacity(rows * bands), vec![0]);
-        for song in songs() {
-            for row in song.chunks_exact(PitchBands::BANDS) {
-                values.extend(row[first..].iter().zip(&means).map(|(db, mean)| *db - *mean));
-            }
-            values.resize(values.len() + bands, 0.0);
-            starts.push(values.len() / bands);
+        let means = means(pool);
+        let rows = pool.songs().iter().map(|song| song.bands.frames() + 1).sum::<usize>();
+        let (mut values, mut starts) = (Vec::with_capacity(rows * BANDS), vec![0]);
+        for song in pool.songs() {
+            values.extend(aspect.of_song(&song.bands, &means));
+            values.resize(values.len() + BANDS, 0.0);
+            starts.push(values.len() / BANDS);
         }
         let (mut sums, mut squares, mut sum, mut square) = (vec![0.0], vec![0.0], 0.0, 0.0);
-        for row in values.chunks_exact(bands) {
+        for row in values.chunks_exact(BANDS) {
             sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
             square += row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
             sums.push(sum);
@@ -121,7 +117,6 @@ impl SongBands {
             NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT))
         };
         Self {
-            bands,
             values,
             starts,
             sums,
@@ -152,7 +147,7 @@ impl SongBands {
             sum += self.sums[rows.end] - self.sums[rows.start];
             squares += self.squares[rows.end] - self.squares[rows.start];
         }
-        Spread::of(frames * self.bands, sum, squares)
+        Spread::of(frames * BANDS, sum, squares)
     }
 
     /// The statistics of all windows of so many frames.
@@ -169,7 +164,7 @@ impl SongBands {
                 (means[place], deviations[place]) = (spread.mean as f32, spread.deviation as f32);
             }
         }
-        let statistics = Rc::new(Statistics { count: frames * self.bands, means, deviations });
+        let statistics = Rc::new(Statistics { count: frames * BANDS, means, deviations });
         self.statistics.put(frames, statistics.clone());
         statistics
     }
@@ -183,12 +178,12 @@ impl SongBands {
         let (frames, places) = (rows.len(), self.places());
         let mut products = vec![0.0; places];
         if frames > 0 {
-            let patch = Matrix::new(self.patch(&rows), frames, self.bands);
+            let patch = Matrix::new(self.patch(&rows), frames, BANDS);
             let mut pairs = vec![0.0; frames * (TILE + frames)];
             for tile in (0..places).step_by(TILE) {
                 let columns = (TILE + frames - 1).min(places - tile);
-                let there = &self.values[tile * self.bands..];
-                let there = Matrix::new(there, columns, self.bands);
+                let there = &self.values[tile * BANDS..];
+                let there = Matrix::new(there, columns, BANDS);
                 product(&mut pairs, columns, patch, there.t(), Into::Overwrite);
                 let tile = &mut products[tile..(tile + TILE).min(places)];
                 vectorised(Diagonals { pairs: &pairs, columns, frames, products: tile });
@@ -217,7 +212,7 @@ impl SongBands {
             if let Some((_, product)) = known[place % 3].filter(|known| known.0 == place) {
                 return product;
             }
-            let there = &self.values[place * self.bands..];
+            let there = &self.values[place * BANDS..];
             let count = patch.len().min(there.len());
             let mut dot = Dot { a: &patch[..count], b: &there[..count], sum: 0.0 };
             vectorised(&mut dot);
@@ -233,7 +228,7 @@ impl SongBands {
     }
 
     fn patch(&self, rows: &Range<usize>) -> &[f32] {
-        &self.values[rows.start * self.bands..rows.end * self.bands]
+        &self.values[rows.start * BANDS..rows.end * BANDS]
     }
 }
 
