@@ -116,7 +116,8 @@ impl PitchBands {
     /// Semitones are equally many in each octave, listeners' bands fewer below: the squares of what comes
     /// out weigh as much as a band's share of the scale.
     pub(crate) fn as_heard(&self) -> Vec<f32> {
-        // The derivative of mels, 2595 log10(1 + hertz / 700), over that of semitones.
+        // The derivative of mels over that of semitones, by O'Shaughnessy's formula (1987), 2595 log10(1 +
+        // hertz / 700): it has no corner, as Slaney's, which `LogMel` has, does at 1 kHz.
         let share = |band: usize| Self::center_hz(band) / (700.0 + Self::center_hz(band));
         let shares: Vec<f64> = (0..Self::BANDS).map(share).collect();
         let heard = |db: &f32| db.max(-Self::HEARD_RANGE_DB);
