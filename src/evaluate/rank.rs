@@ -24,7 +24,7 @@ const FREE_RUN_SECONDS: f64 = 2.1;
 const FREE_SOUNDING_SECONDS: f64 = 2.0;
 /// What copying everything counts, in distances of excerpts.
 const COPIED: f64 = 25.0;
-/// What a copy beyond the judge's limits counts: more than anything else can.
+/// What each of the judge's limits counts that a piece is beyond: more than anything else can.
 pub(crate) const BEYOND_LIMITS: f64 = 100.0;
 
 /// The longest run of a sound that is elsewhere in it, too, of about `frames` frames.
@@ -99,21 +99,23 @@ pub(crate) fn flaws(
     if flaws >= enough {
         return Ok(flaws);
     }
-    let sounding_seconds = sounding_seconds(&piece, songs, alike)?;
-    flaws += (sounding_seconds - FREE_SOUNDING_SECONDS).max(0.0);
-    if sounding_seconds > RUN_LIMIT_SECONDS {
-        flaws += BEYOND_LIMITS;
-    }
+    flaws += too_long(sounding_seconds(&piece, songs, alike)?, FREE_SOUNDING_SECONDS);
     if flaws >= enough {
         return Ok(flaws);
     }
     let copies = copies::of_bands(&piece, songs)?;
     flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
-    flaws += (copies.longest_run_seconds - FREE_RUN_SECONDS).max(0.0);
-    if copies.share > COPY_SHARE_LIMIT || copies.longest_run_seconds > RUN_LIMIT_SECONDS {
+    flaws += too_long(copies.longest_run_seconds, FREE_RUN_SECONDS);
+    if copies.share > COPY_SHARE_LIMIT {
         flaws += BEYOND_LIMITS;
     }
     Ok(flaws)
+}
+
+/// What a run counts of which `free_seconds` are not held against a piece.
+fn too_long(seconds: f64, free_seconds: f64) -> f64 {
+    let beyond = if seconds > RUN_LIMIT_SECONDS { BEYOND_LIMITS } else { 0.0 };
+    beyond + (seconds - free_seconds).max(0.0)
 }
 
 #[cfg(test)]

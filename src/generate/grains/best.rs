@@ -29,18 +29,20 @@ impl GrainComposer {
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
         let _job = interrupt::begin()?;
-        let piece = self.favourite(seconds, seed, options, progress)?;
-        self.told_of_choice(piece, seconds, seed, options)
+        self.check(seconds, options)?;
+        let mut guard = CopyGuard::new(self.pool(), options);
+        let piece = self.favourite(&mut guard, seconds, seed, options, progress)?;
+        self.told_of_choice(&mut guard, piece, (seconds, seed), options)
     }
 
     fn favourite(
         &self,
+        guard: &mut CopyGuard,
         seconds: f64,
         seed: u64,
         options: &GrainOptions,
         progress: &mut dyn FnMut(f64, f64),
     ) -> Result<Piece> {
-        self.check(seconds, options)?;
         let bands = self.pool().own_songs().iter().map(|song| song.bands.clone());
         let bands: Vec<PitchBands> = bands.collect();
         let pieces = options.pieces.max(1);
@@ -48,7 +50,6 @@ impl GrainComposer {
             1 => Sounds::for_one(self.pool()),
             _ => Sounds::for_several(self.pool()),
         };
-        let mut guard = CopyGuard::new(self.pool(), options);
         let mut best: Option<(f64, Piece)> = None;
         for number in 0..2 * pieces {
             let least = best.as_ref().map(|(flaws, _)| *flaws);
@@ -61,7 +62,7 @@ impl GrainComposer {
             let mut tell = |done: f64, all: f64| {
                 progress(((number as f64 * all + done) / pieces as f64).min(all), all);
             };
-            let by = (&mut sounds, &mut guard);
+            let by = (&mut sounds, &mut *guard);
             let piece = self.compose_one(by, seconds, seed, options, &mut tell)?;
             if pieces == 1 || piece.was_interrupted() {
                 return Ok(best.map_or(piece, |(_, best)| best));
@@ -85,15 +86,16 @@ impl GrainComposer {
     /// Says of a short piece that other seeds give it, too, where that is so.
     fn told_of_choice(
         &self,
+        guard: &mut CopyGuard,
         piece: Piece,
-        seconds: f64,
-        seed: u64,
+        (seconds, seed): (f64, u64),
         options: &GrainOptions,
     ) -> Result<Piece> {
         if seconds >= SHORT_SECONDS || piece.was_interrupted() || interrupt::requested() {
             return Ok(piece);
         }
-        let placed = |seed: u64| self.walk(seconds, seed, options, &mut |_, _| ());
+        let mut placed =
+            |seed: u64| self.walk_guarded(guard, seconds, seed, options, &mut |_, _| ());
         let alike = match (placed(seed), placed(seed.wrapping_add(1))) {
             // A stop does not take the piece that is there.
             (Err(Error::Interrupted(_)), _) | (_, Err(Error::Interrupted(_))) => false,

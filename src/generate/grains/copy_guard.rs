@@ -12,11 +12,11 @@ const WINDOW_SECONDS: f64 = 2.0;
 const FOLLOWING_SECONDS: f64 = 1.0;
 /// … which it does where it moves so much like it …
 const MOVES_ALIKE: f64 = 0.65;
-/// … or sounds so much like it, and more than so large a share of its places sound like each other:
-/// where all of a song sounds alike, that a place does tells nothing …
+/// … or sounds so much like it or has so much its pitches, and more than so large a share of its places
+/// are like each other: where all of a song sounds alike, that a place does tells nothing …
 const SOUNDS_ALIKE: f64 = 0.81;
 const ALL_SOUND_ALIKE: f64 = 0.8;
-/// … which it may for so much longer: what a song sounds like changes slowly.
+/// … which it may for so much longer: what a song sounds like changes slowly, as its pitches do.
 const SOUND_LONGER_SECONDS: f64 = 0.4;
 /// What a second too much in the songs' own order counts, in units of correlation.
 const TOO_LONG: f64 = 0.1;
@@ -27,7 +27,9 @@ const TOO_LONG: f64 = 0.1;
 /// piece that jumps from one time to the other plays on in the song's order all the same.
 pub(super) struct CopyGuard {
     movement: Followable,
+    /// What listeners hear is not all that is alike: neither of these two finds what the other does.
     sound: Followable,
+    pitches: Followable,
     /// What the correlation of the last two seconds' movement with that of any place may be.
     correlation_limit: f64,
 }
@@ -43,6 +45,7 @@ struct Followable {
 pub(super) struct Followed {
     movement: Ends,
     sound: Ends,
+    pitches: Ends,
 }
 
 impl CopyGuard {
@@ -53,12 +56,15 @@ impl CopyGuard {
             run: Run { follows, longest_frames: longest_seconds / PitchBands::HOP_SECONDS },
         };
         let longest = options.longest_run_seconds;
-        let movement = Likeness::of(pool, Aspect::Movement);
-        let mut sound = Likeness::of(pool, Aspect::Sound);
-        let alike = sound.among_places(FOLLOWING_SECONDS, ALL_SOUND_ALIKE).max(SOUNDS_ALIKE);
+        let slow = |aspect| {
+            let mut likeness = Likeness::of(pool, aspect);
+            let alike = likeness.among_places(FOLLOWING_SECONDS, ALL_SOUND_ALIKE);
+            followable(likeness, alike.max(SOUNDS_ALIKE), longest + SOUND_LONGER_SECONDS)
+        };
         Self {
-            movement: followable(movement, MOVES_ALIKE, longest),
-            sound: followable(sound, alike, longest + SOUND_LONGER_SECONDS),
+            movement: followable(Likeness::of(pool, Aspect::Movement), MOVES_ALIKE, longest),
+            sound: slow(Aspect::Sound),
+            pitches: slow(Aspect::Pitches),
             correlation_limit: options.copy_limit,
         }
     }
@@ -88,7 +94,8 @@ impl CopyGuard {
         }
         let in_movement = self.movement.too_long(pool, piece, &followed.movement);
         let in_sound = self.sound.too_long(pool, piece, &followed.sound);
-        in_movement.max(in_sound).max(surplus)
+        let in_pitches = self.pitches.too_long(pool, piece, &followed.pitches);
+        in_movement.max(in_sound).max(in_pitches).max(surplus)
     }
 
     /// What a piece has followed with its last grain, when before it was `followed`.
@@ -101,6 +108,7 @@ impl CopyGuard {
         Followed {
             movement: self.movement.follow(pool, piece, &followed.movement),
             sound: self.sound.follow(pool, piece, &followed.sound),
+            pitches: self.pitches.follow(pool, piece, &followed.pitches),
         }
     }
 }

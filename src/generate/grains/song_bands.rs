@@ -18,9 +18,9 @@ const KEPT_BYTES: usize = 96 << 20;
 const FEWEST_KEPT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 /// Rows whose products are computed at a time.
 const TILE: usize = 4_096;
-
-/// The values of a row.
-const BANDS: usize = PitchBands::BANDS;
+/// The lowest band of [`Aspect::Pitches`], A3: listeners' scales have few bands below it, semitones
+/// half of theirs.
+const LOWEST_PITCH: usize = 24;
 
 /// What of pitch bands is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,15 @@ pub(super) enum Aspect {
     Movement,
     /// What they sound like to a listener.
     Sound,
+    /// What pitches they have, however quiet: the bands as they are, from A3 up.
+    Pitches,
 }
 
 /// The pitch bands of all songs, one after the other with a row of nothing after each, in one
 /// [`Aspect`]; a place is a row that something may begin at.
 pub(super) struct SongBands {
+    /// How many of each row.
+    bands: usize,
     values: Vec<f32>,
     /// The first row of each song, and the one after the last song.
     starts: Vec<usize>,
@@ -71,23 +75,38 @@ impl Spread {
 }
 
 impl Aspect {
-    /// What is compared of a song, of those that have such `means`.
-    fn of_song(self, song: &PitchBands, means: &[f32]) -> Vec<f32> {
+    /// How many values a row has.
+    fn bands(self) -> usize {
         match self {
-            Self::Movement => {
-                let moving = |row: &[f32]| -> Vec<f32> {
-                    row.iter().zip(means).map(|(db, mean)| db - mean).collect()
-                };
-                song.rows().flat_map(moving).collect()
+            Self::Movement | Self::Sound => PitchBands::BANDS,
+            Self::Pitches => PitchBands::BANDS - LOWEST_PITCH,
+        }
+    }
+
+    /// What is compared of the songs of a pool, one after the other.
+    fn of_songs(self, pool: &GrainPool) -> Vec<Vec<f32>> {
+        let songs = pool.songs().iter().map(|song| &song.bands);
+        let less = |means: Vec<f32>, first: usize| -> Vec<Vec<f32>> {
+            let moved = |row: &[f32]| -> Vec<f32> {
+                row[first..].iter().zip(&means).map(|(db, mean)| db - mean).collect()
+            };
+            songs.clone().map(|song| song.rows().flat_map(moved).collect()).collect()
+        };
+        match self {
+            Self::Movement => less(means(pool), 0),
+            Self::Sound => songs.map(PitchBands::as_heard).collect(),
+            Self::Pitches => {
+                let means = &means(pool)[LOWEST_PITCH..];
+                let mean = means.iter().sum::<f32>() / means.len() as f32;
+                less(vec![mean; means.len()], LOWEST_PITCH)
             }
-            Self::Sound => song.as_heard(),
         }
     }
 }
 
 /// The mean level of each band over all songs.
 fn means(pool: &GrainPool) -> Vec<f32> {
-    let (mut sums, mut frames) = ([0.0f64; BANDS], 0);
+    let (mut sums, mut frames) = ([0.0f64; PitchBands::BANDS], 0);
     for row in pool.songs().iter().flat_map(|song| song.bands.rows()) {
         sums.iter_mut().zip(row).for_each(|(sum, db)| *sum += f64::from(*db));
         frames += 1;
@@ -97,16 +116,16 @@ fn means(pool: &GrainPool) -> Vec<f32> {
 
 impl SongBands {
     pub(super) fn of(pool: &GrainPool, aspect: Aspect) -> Self {
-        let means = means(pool);
+        let bands = aspect.bands();
         let rows = pool.songs().iter().map(|song| song.bands.frames() + 1).sum::<usize>();
-        let (mut values, mut starts) = (Vec::with_capacity(rows * BANDS), vec![0]);
-        for song in pool.songs() {
-            values.extend(aspect.of_song(&song.bands, &means));
-            values.resize(values.len() + BANDS, 0.0);
-            starts.push(values.len() / BANDS);
+        let (mut values, mut starts) = (Vec::with_capacity(rows * bands), vec![0]);
+        for song in aspect.of_songs(pool) {
+            values.extend(song);
+            values.resize(values.len() + bands, 0.0);
+            starts.push(values.len() / bands);
         }
         let (mut sums, mut squares, mut sum, mut square) = (vec![0.0], vec![0.0], 0.0, 0.0);
-        for row in values.chunks_exact(BANDS) {
+        for row in values.chunks_exact(bands) {
             sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
             square += row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
             sums.push(sum);
@@ -117,6 +136,7 @@ impl SongBands {
             NonZeroUsize::new(kept).map_or(FEWEST_KEPT, |kept| kept.max(FEWEST_KEPT))
         };
         Self {
+            bands,
             values,
             starts,
             sums,
@@ -147,7 +167,7 @@ impl SongBands {
             sum += self.sums[rows.end] - self.sums[rows.start];
             squares += self.squares[rows.end] - self.squares[rows.start];
         }
-        Spread::of(frames * BANDS, sum, squares)
+        Spread::of(frames * self.bands, sum, squares)
     }
 
     /// The statistics of all windows of so many frames.
@@ -164,7 +184,7 @@ impl SongBands {
                 (means[place], deviations[place]) = (spread.mean as f32, spread.deviation as f32);
             }
         }
-        let statistics = Rc::new(Statistics { count: frames * BANDS, means, deviations });
+        let statistics = Rc::new(Statistics { count: frames * self.bands, means, deviations });
         self.statistics.put(frames, statistics.clone());
         statistics
     }
@@ -178,12 +198,12 @@ impl SongBands {
         let (frames, places) = (rows.len(), self.places());
         let mut products = vec![0.0; places];
         if frames > 0 {
-            let patch = Matrix::new(self.patch(&rows), frames, BANDS);
+            let patch = Matrix::new(self.patch(&rows), frames, self.bands);
             let mut pairs = vec![0.0; frames * (TILE + frames)];
             for tile in (0..places).step_by(TILE) {
                 let columns = (TILE + frames - 1).min(places - tile);
-                let there = &self.values[tile * BANDS..];
-                let there = Matrix::new(there, columns, BANDS);
+                let there = &self.values[tile * self.bands..];
+                let there = Matrix::new(there, columns, self.bands);
                 product(&mut pairs, columns, patch, there.t(), Into::Overwrite);
                 let tile = &mut products[tile..(tile + TILE).min(places)];
                 vectorised(Diagonals { pairs: &pairs, columns, frames, products: tile });
@@ -212,7 +232,7 @@ impl SongBands {
             if let Some((_, product)) = known[place % 3].filter(|known| known.0 == place) {
                 return product;
             }
-            let there = &self.values[place * BANDS..];
+            let there = &self.values[place * self.bands..];
             let count = patch.len().min(there.len());
             let mut dot = Dot { a: &patch[..count], b: &there[..count], sum: 0.0 };
             vectorised(&mut dot);
@@ -228,7 +248,7 @@ impl SongBands {
     }
 
     fn patch(&self, rows: &Range<usize>) -> &[f32] {
-        &self.values[rows.start * BANDS..rows.end * BANDS]
+        &self.values[rows.start * self.bands..rows.end * self.bands]
     }
 }
 
