@@ -93,6 +93,28 @@ fn three_seconds_of_another_song_are_found_in_a_piece() {
     assert!(higher.is_found() && higher.semitones == 2, "{higher:?}");
 }
 
+#[test]
+fn lost_samples_click_and_a_louder_hit_does_not() {
+    let song = song("lantern-street.mp3");
+    let clicks = |samples: &[f32]| {
+        let piece = Audio::mono(samples.to_vec(), RATE).unwrap();
+        judge(&piece, &[&song]).unwrap().faults().join(" ").contains("clicks")
+    };
+    let piece = song.excerpt(5.0, 17.0).channels()[0].clone();
+    assert!(!clicks(&piece));
+    let mut lost = piece.clone();
+    for part in lost.chunks_mut(RATE as usize / 2) {
+        *part.iter_mut().max_by(|a, b| a.total_cmp(b)).unwrap() = 0.0;
+    }
+    assert!(clicks(&lost));
+    // Twice as loud for half a second, as where two hits come together.
+    let loudest = (0..piece.len()).max_by(|a, b| piece[*a].total_cmp(&piece[*b])).unwrap();
+    let (middle, wide) = (loudest as f64, 0.25 * f64::from(RATE));
+    let gain = |at: usize| 1.0 + (1.0 - (at as f64 - middle).abs() / wide).max(0.0) as f32;
+    let louder: Vec<f32> = piece.iter().enumerate().map(|(at, s)| s * gain(at)).collect();
+    assert!(!clicks(&louder));
+}
+
 /// Held notes, so many semitones higher, that swell as `swells` says, under noise of its own: nothing is
 /// struck, and no two seconds are much alike.
 fn pad(swells: u64, noise: u64, semitones: f64, seconds: std::ops::Range<f64>) -> Audio {

@@ -111,7 +111,7 @@ pub fn facts(judgement: &Judgement) -> serde_json::Value {
             "stillness": t.stillness,
             "flatness_db": t.flatness_db,
             "silence": t.silence,
-            "largest_step": t.largest_step,
+            "sharpest_step": t.sharpest_step,
         })
     };
     json!({

@@ -1,17 +1,18 @@
 //! What the judge keeps of a sound, without its samples.
 
+use super::clicks::SharpestStep;
 use super::mel_copies::SETTINGS;
 use super::origin::Join;
 use crate::audio::{Audio, Decoder, MonoMix, Need, Take, as_heard};
 use crate::features::{LogMel, PitchBands};
 use crate::{Result, interrupt};
 
-/// What the judge keeps of a sound: its bands of both kinds and its largest step, not its samples.
+/// What the judge keeps of a sound: its bands of both kinds and its sharpest step, not its samples.
 #[derive(Clone, Debug)]
 pub struct Heard {
     pub(super) bands: PitchBands,
     pub(super) mel: LogMel,
-    pub(super) largest_step: f32,
+    pub(super) sharpest_step: f32,
     pub(super) duration_seconds: f64,
     /// Where it jumps from one place of its songs to another, as far as that is known.
     pub(super) joins: Option<Vec<Join>>,
@@ -58,7 +59,7 @@ impl Heard {
 
     /// Of samples of one channel; `source` tells how long they are in seconds.
     fn of_stream(source: &mut dyn FnMut(&mut Take<'_>) -> Result<f64>) -> Result<Self> {
-        let (mut largest_step, mut last) = (0f32, None);
+        let mut sharpest_step = SharpestStep::new();
         let mut duration_seconds = 0.0;
         let mut mel = None;
         let bands = PitchBands::of_stream(&mut |take| {
@@ -67,9 +68,7 @@ impl Heard {
                     take(samples);
                     take_too(samples);
                     for sample in samples {
-                        let sample = as_heard(*sample);
-                        largest_step = largest_step.max((sample - last.unwrap_or(sample)).abs());
-                        last = Some(sample);
+                        sharpest_step.push(as_heard(*sample));
                     }
                 })?;
                 Ok(())
@@ -78,6 +77,7 @@ impl Heard {
             Ok(())
         })?;
         let mel = mel.expect("the bands' source is called once");
-        Ok(Self { bands, mel, largest_step, duration_seconds, joins: None })
+        let sharpest_step = sharpest_step.of_all();
+        Ok(Self { bands, mel, sharpest_step, duration_seconds, joins: None })
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that can be said of a piece without listening.
 
+use super::clicks::clicks;
 use super::{
     Copies, Heard, Joins, Repeats, SelfSimilarity, StyleDistance, Texture, copies, form, heard_of,
     joins, repeats, style,
@@ -87,7 +88,7 @@ pub fn judge_heard(piece: &Heard, songs: Vec<Heard>) -> Result<Judgement> {
             stillness: mean(|t| t.stillness),
             flatness_db: mean(|t| t.flatness_db),
             silence: mean(|t| t.silence),
-            largest_step: textures.iter().map(|t| t.largest_step).fold(0.0, f32::max),
+            sharpest_step: textures.iter().map(|t| t.sharpest_step).fold(0.0, f32::max),
         },
         repeats: repeats::of_mel(&piece.mel)?,
         form: SelfSimilarity::of_bands(piece_bands, &middle),
@@ -134,8 +135,11 @@ impl Judgement {
         if piece.silence > 0.3 && piece.silence > song.silence + 0.2 {
             faults.push(format!("is silent for {:.0} % of the time", piece.silence * 100.0));
         }
-        if piece.largest_step > song.largest_step * 1.2 {
-            faults.push("clicks: it has steps between samples that the songs have not".into());
+        if clicks(piece.sharpest_step, song.sharpest_step) {
+            faults.push(
+                "clicks: it has steps between samples that stand out as none in the songs does"
+                    .into(),
+            );
         }
         if self.style.ratio() > FAR_RATIO && self.style.distance > self.style.excerpts.most {
             faults.push(format!(

@@ -1,6 +1,7 @@
 //! How near a piece is to its songs, and whether it is one of its own.
 
 mod changes;
+mod clicks;
 mod copies;
 mod dynamics;
 mod elsewhere;

@@ -16,9 +16,10 @@ pub struct Texture {
     pub flatness_db: f64,
     /// Share of time that is silent, 50 dB below the loudest point.
     pub silence: f64,
-    /// The largest step from one sample to the next, full scale being 1, in mono at
-    /// [`PitchBands::RATE_HZ`]: a click is a step that nothing in the song comes near to.
-    pub largest_step: f32,
+    /// How far the sharpest step from one sample to the next stands out, in root mean squares of the
+    /// steps within 5 ms of it, in mono at [`PitchBands::RATE_HZ`]. A tone has 1.4, music seldom
+    /// more than 10; a click, which is a single step, has.
+    pub sharpest_step: f32,
 }
 
 /// Frames in a second, about.
@@ -38,11 +39,11 @@ pub fn texture(audio: &Audio) -> Result<Texture> {
 impl Heard {
     /// As [`texture`], of what was kept of a sound.
     pub(super) fn texture(&self) -> Texture {
-        of_bands(self.largest_step, &self.bands)
+        of_bands(self.sharpest_step, &self.bands)
     }
 }
 
-fn of_bands(largest_step: f32, bands: &PitchBands) -> Texture {
+fn of_bands(sharpest_step: f32, bands: &PitchBands) -> Texture {
     let sounding = |row: &&[f32]| row.iter().any(|level| *level > SILENT_DB);
     let rows: Vec<&[f32]> = bands.rows().collect();
     let mut flatness: Vec<f64> =
@@ -61,7 +62,7 @@ fn of_bands(largest_step: f32, bands: &PitchBands) -> Texture {
         stillness: still as f64 / pairs.len().max(1) as f64,
         flatness_db: flatness.get(flatness.len() / 2).copied().unwrap_or(0.0),
         silence: 1.0 - flatness.len() as f64 / rows.len().max(1) as f64,
-        largest_step,
+        sharpest_step,
     }
 }
 

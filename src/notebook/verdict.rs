@@ -243,8 +243,8 @@ fn facts(judgement: &Judgement) -> Facts {
         .with("noise", beside(decibels(piece.flatness_db), decibels(songs.flatness_db)))
         .with("silence", beside(percent(piece.silence), percent(songs.silence)))
         .with(
-            "largest step",
-            beside(format!("{:.2}", piece.largest_step), format!("{:.2}", songs.largest_step)),
+            "sharpest step",
+            beside(format!("{:.1}", piece.sharpest_step), format!("{:.1}", songs.sharpest_step)),
         )
 }
 
