@@ -24,10 +24,8 @@ const FREE_RUN_SECONDS: f64 = 2.1;
 const FREE_SOUNDING_SECONDS: f64 = 2.0;
 /// What copying everything counts, in distances of excerpts.
 const COPIED: f64 = 25.0;
-/// What it counts to be farther from the songs' style than all excerpts are: more than anything else can …
+/// What each of the judge's limits counts that a piece is beyond: more than anything else can.
 pub(crate) const BEYOND_LIMITS: f64 = 100.0;
-/// … but copying more than the judge allows, or sounding like a song for so long.
-const COPIED_BEYOND_LIMITS: f64 = 1_000.0;
 
 /// The longest run of a sound that is elsewhere in it, too, of about `frames` frames.
 ///
@@ -78,9 +76,9 @@ fn sounding_seconds(piece: &PitchBands, songs: &[PitchBands], alike: f64) -> Res
 }
 
 /// What the judge finds wrong with `piece`, which jumps at `joins`, as one number: 0 is nothing, from
-/// [`BEYOND_LIMITS`] on it is too far from the songs' style, or copies too much, or sounds like a song for
-/// too long, which it does above a correlation of `alike`. What comes to `enough` is not looked at more
-/// closely: copies in hours of songs take longer to find than a piece to compose.
+/// [`BEYOND_LIMITS`] on it copies too much, or sounds like a song for too long, which it does above a
+/// correlation of `alike`. What comes to `enough` is not looked at more closely: copies in hours of songs
+/// take longer to find than a piece to compose.
 ///
 /// # Errors
 /// What [`style_distance`](super::style_distance) and [`copies`](super::copies()) report.
@@ -92,12 +90,9 @@ pub(crate) fn flaws(
     enough: f64,
 ) -> Result<f64> {
     let piece = PitchBands::of(piece)?;
-    let (style, farther) = style::frechet_ratio(&piece, songs)?;
+    let style = style::frechet_ratio(&piece, songs)?;
     let change = joins::of_bands(&piece, songs, Some(joins)).spectral_change.unwrap_or(1.0);
     let mut flaws = (style - FREE_STYLE).max(0.0) + (change - FREE_CHANGE).max(0.0);
-    if farther {
-        flaws += BEYOND_LIMITS;
-    }
     if flaws < enough {
         flaws += repeated_seconds(&piece, songs);
     }
@@ -112,14 +107,14 @@ pub(crate) fn flaws(
     flaws += COPIED * (copies.share - FREE_SHARE).max(0.0);
     flaws += too_long(copies.longest_run_seconds, FREE_RUN_SECONDS);
     if copies.share > COPY_SHARE_LIMIT {
-        flaws += COPIED_BEYOND_LIMITS;
+        flaws += BEYOND_LIMITS;
     }
     Ok(flaws)
 }
 
 /// What a run counts of which `free_seconds` are not held against a piece.
 fn too_long(seconds: f64, free_seconds: f64) -> f64 {
-    let beyond = if seconds > RUN_LIMIT_SECONDS { COPIED_BEYOND_LIMITS } else { 0.0 };
+    let beyond = if seconds > RUN_LIMIT_SECONDS { BEYOND_LIMITS } else { 0.0 };
     beyond + (seconds - free_seconds).max(0.0)
 }
 
@@ -154,7 +149,7 @@ mod tests {
         let songs = songs();
         let copy = tune(15, 60).excerpt(20., 32.);
         let found = flaws(&copy, &[], &songs, 0.81, f64::INFINITY).unwrap();
-        assert!(found >= COPIED_BEYOND_LIMITS, "{found}");
+        assert!(found >= BEYOND_LIMITS, "{found}");
         // What has enough flaws without is not looked at.
         let at_once = flaws(&copy, &[], &songs, 0.81, 0.).unwrap();
         assert!(at_once < BEYOND_LIMITS, "{at_once}");
@@ -172,22 +167,8 @@ mod tests {
         let found = |piece: &Audio, alike| flaws(piece, &[], &songs, alike, f64::INFINITY).unwrap();
         // No copy, but it sounds like the song for all of its time.
         let (with, without) = (found(&like, 0.81), found(&like, 1.));
-        let limit = COPIED_BEYOND_LIMITS;
-        assert!(without < limit && with > without + limit, "{without} to {with}");
+        assert!(without < BEYOND_LIMITS && with > without + BEYOND_LIMITS, "{without} to {with}");
         assert_eq!(found(&unlike, 0.81), found(&unlike, 1.));
-    }
-
-    #[test]
-    fn what_is_farther_from_the_songs_than_they_from_themselves_is_worse_than_any_flaw_but_a_copy()
-    {
-        let songs = songs();
-        let found = |piece: &Audio| flaws(piece, &[], &songs, 0.81, f64::INFINITY).unwrap();
-        let tune = found(&tune(77, 60).excerpt(20., 32.));
-        let tone = |at: usize| (at as f32 * 0.3).sin() * 0.3;
-        let tone =
-            found(&Audio::mono((0..12 * RATE_HZ as usize).map(tone).collect(), RATE_HZ).unwrap());
-        assert!(tune < BEYOND_LIMITS, "{tune}");
-        assert!((BEYOND_LIMITS..COPIED_BEYOND_LIMITS).contains(&tone), "{tone}");
     }
 
     #[test]

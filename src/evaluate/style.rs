@@ -145,11 +145,10 @@ pub(super) fn of_bands(
     Ok(StyleDistance { distance, excerpts: spread, kernel, kernel_excerpts: Spread::of(kernels) })
 }
 
-/// The Fréchet distance of `piece` in units of what excerpts of the songs have, and whether all of these
-/// are nearer.
-pub(super) fn frechet_ratio(piece: &PitchBands, songs: &[PitchBands]) -> Result<(f64, bool)> {
+/// The Fréchet distance of `piece` in units of what excerpts of the songs have.
+pub(super) fn frechet_ratio(piece: &PitchBands, songs: &[PitchBands]) -> Result<f64> {
     let (distance, excerpts) = frechet(piece, songs)?;
-    Ok((ratio(distance, &excerpts), excerpts.count > 0 && distance > excerpts.most))
+    Ok(ratio(distance, &excerpts))
 }
 
 fn frechet(piece: &PitchBands, songs: &[PitchBands]) -> Result<(f64, Spread)> {

@@ -13,11 +13,10 @@ impl GrainComposer {
     /// The best of [`GrainOptions::pieces`] pieces of `seconds`, as the judge sees them; the same `seed`
     /// gives the same piece. `progress` is told (seconds done, seconds in all).
     ///
-    /// As many again are made while all copy too much, sound like a song for too long or are farther from
-    /// the songs' style than excerpts of them; one without fault ends the search, and what cannot be
-    /// judged is taken as it is. What is composed comes after the guest where it goes on from one. A
-    /// request to stop ([`interrupt`]) ends it after the running grain: the piece is as long as what was
-    /// done, and unjudged.
+    /// As many again are made while all copy too much or sound like a song for too long; one without
+    /// fault ends the search, and what cannot be judged is taken as it is. What is composed comes after
+    /// the guest where it goes on from one. A request to stop ([`interrupt`]) ends it after the running
+    /// grain: the piece is as long as what was done, and unjudged.
     ///
     /// # Errors
     /// [`Error::Argument`] for an impossible length or impossible options; [`Error::Audio`] or

@@ -50,8 +50,8 @@ pub struct GrainOptions {
     /// least copied and the most of the songs' sound is taken. Usual: 8.
     pub drafts: usize,
     /// Pieces that are composed before the one that the judge likes best is taken; twice as many when all
-    /// copy too much, sound like a song for too long or are farther from the songs' style than excerpts
-    /// of them, fewer when one has no fault. Usual: 3; 1 takes the first as it is.
+    /// copy too much or sound like a song for too long, fewer when one has no fault. Usual: 3; 1 takes
+    /// the first as it is.
     pub pieces: usize,
     /// How much the network's expectation counts. Usual: 1; at 0 the sound alone decides.
     pub network: f32,
