@@ -83,22 +83,28 @@ impl Aspect {
         }
     }
 
-    /// What is compared of the songs of a pool, one after the other.
-    fn of_songs(self, pool: &GrainPool) -> Vec<Vec<f32>> {
-        let songs = pool.songs().iter().map(|song| &song.bands);
-        let less = |means: Vec<f32>, first: usize| -> Vec<Vec<f32>> {
-            let moved = |row: &[f32]| -> Vec<f32> {
-                row[first..].iter().zip(&means).map(|(db, mean)| db - mean).collect()
-            };
-            songs.clone().map(|song| song.rows().flat_map(moved).collect()).collect()
-        };
+    /// What is taken from each value of a row, if anything is.
+    fn less(self, pool: &GrainPool) -> Vec<f32> {
         match self {
-            Self::Movement => less(means(pool), 0),
-            Self::Sound => songs.map(PitchBands::as_heard).collect(),
+            Self::Movement => means(pool),
+            Self::Sound => Vec::new(),
             Self::Pitches => {
                 let means = &means(pool)[LOWEST_PITCH..];
-                let mean = means.iter().sum::<f32>() / means.len() as f32;
-                less(vec![mean; means.len()], LOWEST_PITCH)
+                vec![means.iter().sum::<f32>() / means.len() as f32; means.len()]
+            }
+        }
+    }
+
+    /// What is compared of a song, of those whose values are so much `less`.
+    fn of_song(self, song: &PitchBands, less: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Sound => song.as_heard(),
+            Self::Movement | Self::Pitches => {
+                let first = PitchBands::BANDS - self.bands();
+                let compared = |row: &[f32]| -> Vec<f32> {
+                    row[first..].iter().zip(less).map(|(db, less)| db - less).collect()
+                };
+                song.rows().flat_map(compared).collect()
             }
         }
     }
@@ -116,11 +122,11 @@ fn means(pool: &GrainPool) -> Vec<f32> {
 
 impl SongBands {
     pub(super) fn of(pool: &GrainPool, aspect: Aspect) -> Self {
-        let bands = aspect.bands();
+        let (bands, less) = (aspect.bands(), aspect.less(pool));
         let rows = pool.songs().iter().map(|song| song.bands.frames() + 1).sum::<usize>();
         let (mut values, mut starts) = (Vec::with_capacity(rows * bands), vec![0]);
-        for song in aspect.of_songs(pool) {
-            values.extend(song);
+        for song in pool.songs() {
+            values.extend(aspect.of_song(&song.bands, &less));
             values.resize(values.len() + bands, 0.0);
             starts.push(values.len() / bands);
         }
