@@ -367,9 +367,10 @@ fn optimizers_step_as_those_of_the_processor() -> Result<()> {
                 optimizer.step(&gradients, rate)?;
                 let numbers = settings(rule, rate, step);
                 let mut again = ours.clone();
-                let norm = kernels.step(3, &mut ours, &numbers, limit);
+                let norm = kernels.step(3, &mut ours, &numbers, limit, Some(1.));
                 assert!((norm / expected_norm - 1.).abs() < 1e-6, "{norm} for {expected_norm}");
-                assert_eq!(kernels.step(1, &mut again, &numbers, limit).to_bits(), norm.to_bits());
+                let repeated = kernels.step(1, &mut again, &numbers, limit, None);
+                assert_eq!(repeated.to_bits(), norm.to_bits());
                 for ((ours, again), variable) in ours.iter().zip(&again).zip(&variables) {
                     let name = format!("{rule:?}, limit {limit}, step {step}");
                     assert_near(&name, &ours.weights, &values(variable.as_tensor())?);
@@ -379,6 +380,39 @@ fn optimizers_step_as_those_of_the_processor() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn a_loss_that_is_no_number_changes_nothing() {
+    let kernels = Kernels::compile();
+    let rules = [
+        Rule::RmsProp(RmsProp { momentum: 0.8, ..RmsProp::default() }),
+        Rule::RmsPropTorch(RmsPropTorch::default()),
+        Rule::AdamW(AdamW { weight_decay: 0.1, ..AdamW::default() }),
+        Rule::Sgd(Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.1 }),
+    ];
+    let all = |parameters: &[Parameter]| -> Vec<u32> {
+        let values =
+            parameters.iter().flat_map(|p| [&p.weights, &p.first, &p.second].into_iter().flatten());
+        values.map(|value| value.to_bits()).collect()
+    };
+    for rule in rules {
+        let numbers = settings(rule, 0.01, 1);
+        let generator = &mut ChaCha8Rng::seed_from_u64(6);
+        let before: Vec<_> = [3, 5_000]
+            .map(|count| Parameter {
+                weights: random(generator, count, 1.),
+                gradient: vec![f32::NAN; count],
+                first: random(generator, count, 1.),
+                second: vec![0.5; count],
+            })
+            .into();
+        for loss in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0., -2.5, f32::MAX] {
+            let mut after = before.clone();
+            kernels.step(2, &mut after, &numbers, 1., Some(loss));
+            assert_eq!(all(&after) == all(&before), !loss.is_finite(), "{rule:?} {loss}");
+        }
+    }
 }
 
 #[test]

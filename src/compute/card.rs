@@ -1,4 +1,4 @@
-//! What kernels of our own need on a CUDA card: to be compiled, to be tried, and where tensors are.
+//! A CUDA card: its one handle, and what kernels of our own need there.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,10 +7,32 @@ use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, DevicePtr, SyncOnDrop};
 use candle_core::cuda_backend::cudarc::nvrtc;
-use candle_core::{CudaStorage, Layout, Result as CandleResult, Storage, Tensor, bail};
+use candle_core::{CudaStorage, Device, Layout, Result as CandleResult, Storage, Tensor, bail};
 
 use super::lock::lock;
 use crate::Result;
+
+/// Candle's handle of card `index`: one for the whole program, with one stream for all work of all
+/// threads.
+///
+/// Candle's own way to make one gives each thread a stream of its own, in which it does not wait for
+/// those of others: a thread that reads what another one has computed finds whatever is there.
+///
+/// # Errors
+/// Candle's, where there is no such card.
+pub fn handle(index: usize) -> CandleResult<Device> {
+    static CARDS: Mutex<BTreeMap<usize, Device>> = Mutex::new(BTreeMap::new());
+    let mut cards = lock(&CARDS);
+    if let Some(device) = cards.get(&index) {
+        return Ok(device.clone());
+    }
+    let device = Device::new_cuda_with_stream(index)?;
+    // SAFETY: every tensor of this handle is made, used and freed in its one stream, in the order in
+    // which threads ask for it, so nothing has to be waited for.
+    unsafe { device.as_cuda_device()?.disable_event_tracking() };
+    cards.insert(index, device.clone());
+    Ok(device)
+}
 
 /// Kernels in one text of CUDA C++, which NVRTC compiles when they are first wanted.
 pub struct Kernels {

@@ -1,6 +1,5 @@
 //! The device that computes: the processor or a CUDA card.
 
-use super::missing_for_cuda;
 use crate::memory::available_bytes;
 use crate::{Error, Result};
 use std::fmt;
@@ -45,24 +44,30 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::Device`] when the library was built without CUDA or there is no such device.
+    #[cfg(not(feature = "cuda"))]
     pub fn cuda(index: usize) -> Result<Self> {
-        if !cfg!(feature = "cuda") {
-            return Err(Error::Device(format!(
-                "CUDA device {index}: this build has no CUDA support; build with `--features cuda`, \
-                 or use the device \"cpu\""
-            )));
-        }
+        Err(Error::Device(format!(
+            "CUDA device {index}: this build has no CUDA support; build with `--features cuda`, or \
+             use the device \"cpu\""
+        )))
+    }
+
+    /// The CUDA device number `index`, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the library was built without CUDA or there is no such device.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(index: usize) -> Result<Self> {
         let unavailable = |reason: String| {
             Error::Device(format!(
                 "CUDA device {index}: not available ({reason}); check `nvidia-smi`, or use the \
                  device \"cpu\""
             ))
         };
-        if let Some(reason) = missing_for_cuda() {
+        if let Some(reason) = super::missing_for_cuda() {
             return Err(unavailable(reason));
         }
-        let device =
-            candle_core::Device::new_cuda(index).map_err(|error| unavailable(error.to_string()))?;
+        let device = super::card::handle(index).map_err(|error| unavailable(error.to_string()))?;
         Ok(Self { device, name: format!("CUDA device {index}") })
     }
 

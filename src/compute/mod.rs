@@ -34,9 +34,10 @@ pub use real::Real;
 
 /// Why no card can be used, if it is for one of CUDA's libraries; elsewhere a program that is built for
 /// CUDA does not start without them.
+#[cfg(feature = "cuda")]
 fn missing_for_cuda() -> Option<String> {
-    #[cfg(all(feature = "cuda", target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     return cuda_libraries::missing();
-    #[cfg(not(all(feature = "cuda", target_os = "linux", target_arch = "x86_64")))]
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
     None
 }

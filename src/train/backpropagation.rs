@@ -1,6 +1,7 @@
 //! The loss of a batch, and its gradients through time.
 
 use super::Recompute;
+use super::batch_loss::BatchLoss;
 use super::exchange::weighted;
 use super::loss::Criterion;
 use crate::Result;
@@ -24,7 +25,7 @@ pub(super) struct Part {
 /// What came of a part.
 pub(super) struct Outcome {
     /// The mean loss of its steps, times its weight.
-    pub loss: f64,
+    pub loss: BatchLoss,
     /// The layers' states after it, without a graph.
     pub state: NetworkState,
     /// By the network's variables; the next part overwrites them.
@@ -102,7 +103,7 @@ impl Backpropagation {
             }
         }
         self.sink.clear();
-        let mut loss = 0.;
+        let mut loss = BatchLoss::Known(0.);
         let mut above: Option<StateGradients> = None;
         for (index, (piece, before)) in pieces.iter().zip(states).enumerate().rev() {
             let share = piece.steps() as f64 / part.steps() as f64 * part.weight;
@@ -111,7 +112,7 @@ impl Backpropagation {
             }
             let way = Way { piece, before, above, share, dropout, is_first: index == 0 };
             let done = if self.recompute.layers { self.by_layer(way)? } else { self.whole(way)? };
-            loss += done.loss;
+            loss = loss.plus(done.loss)?;
             above = Some(done.below);
             if index + 1 == pieces.len() {
                 state = done.after;
@@ -137,7 +138,7 @@ impl Backpropagation {
         let below = below.collect::<Result<_>>()?;
         self.sink.keep(gradients)?;
         let after = after.iter().map(State::detach).collect();
-        Ok(Done { loss: scalar(&loss)?, after, below })
+        Ok(Done { loss: BatchLoss::of(&loss)?, after, below })
     }
 
     /// Through a piece with the graph of one layer at a time.
@@ -155,7 +156,7 @@ impl Backpropagation {
         let last = Var::from_tensor(&hidden)?;
         let loss = self.loss(last.as_tensor(), &way)?;
         let mut gradients = self.sink.walk(&loss)?;
-        let loss = scalar(&loss)?;
+        let loss = BatchLoss::of(&loss)?;
         let mut upstream = take(&mut gradients, last.as_tensor())?;
         self.sink.keep(gradients)?;
         let mut below = Vec::new();
@@ -198,7 +199,7 @@ struct Way<'a> {
 
 /// What came of a piece.
 struct Done {
-    loss: f64,
+    loss: BatchLoss,
     after: NetworkState,
     below: StateGradients,
 }
@@ -244,8 +245,4 @@ fn take(gradients: &mut GradStore, tensor: &Tensor) -> Result<Tensor> {
 fn take_state(gradients: &mut GradStore, state: &State) -> Result<State> {
     let cell = state.cell.as_ref().map(|cell| take(gradients, cell)).transpose()?;
     Ok(State { hidden: take(gradients, &state.hidden)?, cell })
-}
-
-fn scalar(loss: &Tensor) -> Result<f64> {
-    Ok(f64::from(loss.to_scalar::<f32>()?))
 }

@@ -2,6 +2,7 @@
 
 use super::ahead::Ahead;
 use super::backpropagation::{Backpropagation, Part};
+use super::batch_loss::BatchLoss;
 use super::checkpoints::{Fingerprint, Identity};
 use super::fit::fit;
 use super::loss::{Criterion, Loss};
@@ -81,14 +82,16 @@ fn mean_loss(
     (sequences, batch): (&[usize], usize),
     criterion: &Criterion,
 ) -> Result<Mean> {
-    let mut mean = Mean::default();
+    let (mut losses, mut counts) = (Vec::new(), Vec::new());
     for batch in data.batches(sequences, batch, None).on(network.device().candle()) {
         let batch = batch?;
         let inputs = network.join(&batch.inputs, &batch.inputs)?;
         let (predicted, _) = network.predict(&inputs, None)?;
-        let loss = criterion.of(&predicted, &batch.targets)?;
-        mean.add((f64::from(loss.to_scalar::<f32>()?), batch.inputs.dim(0)?));
+        losses.push(BatchLoss::of(&criterion.of(&predicted, &batch.targets)?)?);
+        counts.push(batch.inputs.dim(0)?);
     }
+    let mut mean = Mean::default();
+    BatchLoss::values(losses.iter())?.into_iter().zip(counts).for_each(|batch| mean.add(batch));
     Ok(mean)
 }
 
@@ -146,7 +149,7 @@ impl<'a> NextBlock<'a> {
     }
 
     /// As [`batch`](Objective::batch), in the precision that holds.
-    fn learn_batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+    fn learn_batch(&mut self, place: Place, steps: &mut Steps) -> Result<(BatchLoss, usize)> {
         let sequences = self.sequences_of(place).len();
         let Share { rows, weight } = self.settings.processes.share(sequences);
         let first = rows.start;
@@ -158,17 +161,16 @@ impl<'a> NextBlock<'a> {
         let inputs = feedback::inputs(self.network, &batch, own_share, first, &mut random)?;
         let all = inputs.dim(1)?;
         let whole = Part { inputs, targets: batch.targets.clone(), first_step: 0, weight };
-        let (mut state, mut loss) = (None, 0.);
+        let (mut state, mut loss) = (None, BatchLoss::Known(0.));
         for part in whole.split(self.settings.truncate_steps)? {
             let dropout = self.dropout.at_update(self.network.updates() as u64).at_sequence(first);
             let outcome = self.backpropagation.run(&part, state, &dropout)?;
             let (gradients, of_part) = steps.add_up(outcome.gradients, outcome.loss)?;
-            if !of_part.is_finite() {
-                // Nothing changes: what made it so can be found.
+            steps.step(&gradients, &of_part)?;
+            if matches!(of_part, BatchLoss::Known(loss) if !loss.is_finite()) {
                 return Ok((of_part, sequences));
             }
-            steps.step(&gradients)?;
-            loss += of_part * part.steps() as f64 / all as f64;
+            loss = loss.plus(of_part.times(part.steps() as f64 / all as f64)?)?;
             state = Some(outcome.state);
         }
         Ok((loss, sequences))
@@ -201,7 +203,7 @@ impl Objective for NextBlock<'_> {
     }
 
     /// One optimizer step, or one for each run of steps that gradients go back through.
-    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(BatchLoss, usize)> {
         self.settings.precision.during(|| self.learn_batch(place, steps))
     }
 

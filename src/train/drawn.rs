@@ -1,5 +1,6 @@
 //! Training on sequences that are drawn at random, as grains and codes are.
 
+use super::batch_loss::BatchLoss;
 use super::checkpoints::Identity;
 use super::fit::fit;
 use super::memory::DrawnNeed;
@@ -108,7 +109,7 @@ impl Objective for Drawn<'_> {
         steps_in(self.descent, epoch)
     }
 
-    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)> {
+    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(BatchLoss, usize)> {
         let Share { rows, weight } = self.descent.processes.share(self.descent.batch_size);
         let dropout = self.dropout.at_update(step(self.descent, place)).at_sequence(rows.start);
         let mut random = place.random(self.descent.seed);

@@ -39,26 +39,36 @@ pub(super) fn diagnosis(
 
 /// The first parameter that is not all numbers.
 pub(super) fn spoiled(variables: &BTreeMap<String, Var>) -> Result<Option<(&String, &Var)>> {
+    let (mut names, mut elsewhere) = (Vec::new(), Vec::new());
     for (name, variable) in variables {
-        if !is_sound(variable.as_tensor())? {
-            return Ok(Some((name, variable)));
+        match is_sound(variable.as_tensor()) {
+            Some(true) => {}
+            Some(false) => return Ok(Some((name, variable))),
+            // A sum is a number where all its parts are.
+            None => {
+                elsewhere.push(variable.as_tensor().to_dtype(DType::F32)?.sum_all()?);
+                names.push((name, variable));
+            }
         }
     }
-    Ok(None)
+    if elsewhere.is_empty() {
+        return Ok(None);
+    }
+    // A card is asked once.
+    let sums = Tensor::stack(&elsewhere, 0)?.to_vec1::<f32>()?;
+    Ok(names.into_iter().zip(sums).find(|(_, sum)| !sum.is_finite()).map(|(found, _)| found))
 }
 
-fn is_sound(tensor: &Tensor) -> Result<bool> {
+/// Whether all values are numbers, where the processor has them.
+fn is_sound(tensor: &Tensor) -> Option<bool> {
     let (storage, layout) = tensor.storage_and_layout();
-    if let (Storage::Cpu(CpuStorage::F32(values)), Some((from, to))) =
+    let (Storage::Cpu(CpuStorage::F32(values)), Some((from, to))) =
         (&*storage, layout.contiguous_offsets())
-    {
-        let all_finite = |part: &[f32]| part.iter().fold(true, |all, v| all & v.is_finite());
-        return Ok(values[from..to].par_chunks(1 << 16).all(all_finite));
-    }
-    drop(storage);
-    // A sum is a number where all its parts are.
-    let sum = tensor.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?;
-    Ok(sum.is_finite())
+    else {
+        return None;
+    };
+    let all_finite = |part: &[f32]| part.iter().fold(true, |all, v| all & v.is_finite());
+    Some(values[from..to].par_chunks(1 << 16).all(all_finite))
 }
 
 /// Where there is nothing to go back to.

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod backpropagation;
+mod batch_loss;
 mod best;
 mod blocks;
 mod by_hand;

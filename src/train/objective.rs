@@ -1,6 +1,7 @@
 //! What a training minimises, batch by batch.
 
 use super::InTraining;
+use super::batch_loss::BatchLoss;
 use super::checkpoints::Identity;
 use super::exchange::{Exchange, weighted};
 use super::optimizer::Optimizer;
@@ -11,7 +12,7 @@ use crate::model::Device;
 use crate::model::gradients::Taker;
 use crate::processes::Processes;
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Tensor, Var};
+use candle_core::{Tensor, Var};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -36,7 +37,7 @@ pub(super) trait Objective {
     fn begin_epoch(&mut self, epoch: usize) -> usize;
 
     /// Minimises the loss of one batch; the mean loss, and over how many sequences.
-    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(f64, usize)>;
+    fn batch(&mut self, place: Place, steps: &mut Steps) -> Result<(BatchLoss, usize)>;
 
     /// How long the running epoch has waited for data, in seconds.
     fn waited_seconds(&self) -> f64 {
@@ -133,25 +134,18 @@ impl Steps {
     }
 
     /// Goes down along the gradients of `loss`, a scalar, which counts `weight` in the loss of all
-    /// processes; the value of that. Where it is no number, nothing changes: what made it so can be
-    /// found.
-    pub fn minimize(&mut self, loss: &Tensor, weight: f64) -> Result<f64> {
-        if self.exchange.is_some() {
-            let loss = weighted(loss, weight)?;
-            let gradients = self.optimizer.gradients(&loss)?;
-            let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-            let (gradients, value) = self.add_up(gradients, value)?;
-            if value.is_finite() {
-                self.step(&gradients)?;
-            }
+    /// processes; the value of that.
+    pub fn minimize(&mut self, loss: &Tensor, weight: f64) -> Result<BatchLoss> {
+        let loss = if self.exchange.is_some() { &weighted(loss, weight)? } else { loss };
+        let value = BatchLoss::of(loss)?;
+        let is_alone = self.exchange.is_none();
+        if is_alone && matches!(value, BatchLoss::Known(value) if !value.is_finite()) {
             return Ok(value);
         }
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        if !value.is_finite() {
-            return Ok(value);
-        }
-        self.rate = self.progress.next_rate(self.full_rate * self.rate_share);
-        self.optimizer.minimize(loss, self.rate)
+        let gradients = self.optimizer.gradients(loss)?;
+        let (gradients, value) = self.add_up(gradients, value)?;
+        self.step(&gradients, &value)?;
+        Ok(value)
     }
 
     /// Who is to be told of gradients that [`add_up`](Self::add_up) is given then.
@@ -160,17 +154,24 @@ impl Steps {
     }
 
     /// The sums over all processes of gradients and losses, weighted by what each process counts.
-    pub fn add_up(&self, gradients: GradStore, loss: f64) -> Result<(GradStore, f64)> {
+    pub fn add_up(&self, gradients: GradStore, loss: BatchLoss) -> Result<(GradStore, BatchLoss)> {
         match &self.exchange {
-            Some(exchange) => exchange.add_up(gradients, loss),
+            Some(exchange) => {
+                let (gradients, loss) = exchange.add_up(gradients, loss.value()?)?;
+                Ok((gradients, BatchLoss::Known(loss)))
+            }
             None => Ok((gradients, loss)),
         }
     }
 
-    /// Goes down along `gradients`.
-    pub fn step(&mut self, gradients: &GradStore) -> Result<()> {
+    /// Goes down along the `gradients` of `loss`. Where that is no number, nothing changes: what made it
+    /// so can be found.
+    pub fn step(&mut self, gradients: &GradStore, loss: &BatchLoss) -> Result<()> {
+        if matches!(loss, BatchLoss::Known(loss) if !loss.is_finite()) {
+            return Ok(());
+        }
         self.rate = self.progress.next_rate(self.full_rate * self.rate_share);
-        self.optimizer.step(gradients, self.rate)
+        self.optimizer.step_where_finite(gradients, self.rate, loss.on_card())
     }
 }
 

@@ -91,9 +91,9 @@ extern "C" void run_backward(int cell, unsigned blocks, unsigned lanes, const Ba
     FOR_CELL(cell, backward_of)
 }
 
-// The norm of all gradients, and one step clipped at `limit`.
+// The norm of all gradients, and one step clipped at `limit`, if `loss` is a number or null.
 extern "C" double run_optimizer(unsigned blocks, Parameter *parameters, unsigned count,
-                                const Settings *settings, double limit) {
+                                const Settings *settings, double limit, const float *loss) {
     unsigned long long chunks = 0;
     for (unsigned i = 0; i < count; ++i) {
         parameters[i].first_chunk = chunks;
@@ -107,6 +107,6 @@ extern "C" double run_optimizer(unsigned blocks, Parameter *parameters, unsigned
     host::launch(blocks, SUM_LANES, bytes, [&] { chunk_squares(table, squares.data()); });
     host::launch(1, SUM_LANES, bytes,
                  [&] { clip_scale(squares.data(), chunks, limit, &norm, &scale); });
-    host::launch(blocks, SUM_LANES, 0, [&] { change_parameters(table, *settings, &scale); });
+    host::launch(blocks, SUM_LANES, 0, [&] { change_parameters(table, *settings, &scale, loss); });
     return norm;
 }

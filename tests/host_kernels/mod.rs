@@ -310,13 +310,15 @@ impl Kernels {
         gradients
     }
 
-    /// One step of an optimizer, clipped at `limit`; gives the norm of all gradients.
+    /// One step of an optimizer, clipped at `limit`, if `loss` is a number or is not given; gives the norm
+    /// of all gradients.
     pub fn step(
         &self,
         blocks: u32,
         parameters: &mut [Parameter],
         settings: &Settings,
         limit: f64,
+        loss: Option<f32>,
     ) -> f64 {
         let mut rows: Vec<_> = parameters
             .iter_mut()
@@ -341,9 +343,17 @@ impl Kernels {
         unsafe {
             let run: libloading::Symbol<
                 '_,
-                unsafe extern "C" fn(u32, *mut ParameterRow, u32, *const Settings, f64) -> f64,
+                unsafe extern "C" fn(
+                    u32,
+                    *mut ParameterRow,
+                    u32,
+                    *const Settings,
+                    f64,
+                    *const f32,
+                ) -> f64,
             > = self.0.get(b"run_optimizer").expect("launch.cpp has it");
-            run(blocks, rows.as_mut_ptr(), rows.len() as u32, settings, limit)
+            let loss = loss.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+            run(blocks, rows.as_mut_ptr(), rows.len() as u32, settings, limit, loss)
         }
     }
 }

@@ -138,8 +138,11 @@ INLINE void change(const Settings &settings, const Parameter &parameter, unsigne
     }
 }
 
-// One step of a rule on all parameters; `scale` is what clip_scale left, or a 1.
-KERNEL void change_parameters(Table table, Settings settings, const float *scale) {
+// One step of a rule on all parameters; `scale` is what clip_scale left, or a 1. A `loss`, where one is
+// given, that is no number changes nothing.
+KERNEL void change_parameters(Table table, Settings settings, const float *scale,
+                              const float *loss) {
+    if (loss && !(*loss - *loss == 0.0f)) return;
     for (unsigned long long chunk = BLOCK_INDEX; chunk < table.chunks; chunk += BLOCK_COUNT) {
         const Part part = part_of(table, chunk);
         const Parameter &parameter = *part.parameter;

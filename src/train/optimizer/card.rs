@@ -109,13 +109,15 @@ impl Settings {
 }
 
 /// One step of `rule` on all parameters that have a gradient, each with its own; gradients are clipped
-/// where their norm is above `limit`. False where the card cannot do it: nothing was changed then.
+/// where their norm is above `limit`. A `loss` that is no number changes nothing. False where the card
+/// cannot do it: nothing was changed then.
 pub fn update(
     rule: &Rule,
     parameters: &[(&Parameter, Tensor)],
     rate: f64,
     limit: Option<f64>,
     step: u64,
+    loss: Option<&Tensor>,
 ) -> Result<bool> {
     let Some((first, _)) = parameters.first() else { return Ok(false) };
     let Device::Cuda(device) = first.value.device() else { return Ok(false) };
@@ -128,10 +130,11 @@ pub fn update(
         fits(value) && fits(gradient) && memory.iter().all(fits)
     });
     let trial = || difference(rule, first.value.device());
+    let all_fit = all_fit && loss.is_none_or(fits);
     if !all_fit || !KERNELS.are_right(device, &rule.to_string(), NEAR, trial) {
         return Ok(false);
     }
-    launch(device, &Settings::of(&Prepared::new(rule, rate, 1., step)), parameters, limit)?;
+    launch(device, &Settings::of(&Prepared::new(rule, rate, 1., step)), parameters, limit, loss)?;
     Ok(true)
 }
 
@@ -168,7 +171,13 @@ fn difference(rule: &Rule, device: &Device) -> Result<f32> {
             composed::update(rule, parameter, gradient, 0.01, scale, step)?;
         }
         let pairs: Vec<_> = own.iter().zip(gradients).collect();
-        launch(card, &Settings::of(&Prepared::new(rule, 0.01, 1., step)), &pairs, Some(limit))?;
+        launch(
+            card,
+            &Settings::of(&Prepared::new(rule, 0.01, 1., step)),
+            &pairs,
+            Some(limit),
+            None,
+        )?;
     }
     let pairs = composed_ones.iter().zip(&own);
     farthest(pairs.map(|(a, b)| (a.value.as_tensor(), b.value.as_tensor())))
@@ -179,6 +188,7 @@ fn launch(
     settings: &Settings,
     parameters: &[(&Parameter, Tensor)],
     limit: Option<f64>,
+    loss: Option<&Tensor>,
 ) -> Result<()> {
     let stream = device.cuda_stream();
     let (mut tensors, mut lengths) = (Vec::new(), Vec::new());
@@ -227,9 +237,13 @@ fn launch(
         // SAFETY: the arguments are those of the kernel, which wants one block.
         unsafe { launch.launch(config(1)) }.w()?;
     }
+    let locked_loss = loss.map(Tensor::storage_and_layout);
+    let of_loss = locked_loss.as_ref().map(|(storage, layout)| pointer(storage, layout, &stream));
+    let of_loss = of_loss.transpose()?;
+    let loss = of_loss.as_ref().map_or(0, |(address, _)| *address);
     let change = KERNELS.function(device, "change_parameters")?;
     let mut launch = stream.launch_builder(&change);
-    launch.arg(&table).arg(settings).arg(&scale);
+    launch.arg(&table).arg(settings).arg(&scale).arg(&loss);
     // SAFETY: as for `chunk_squares`; weights and memories are changed by nobody else meanwhile, for the
     // optimizer alone has them, and one stream does all work of the card in its order.
     unsafe { launch.launch(config(blocks)) }.w()?;

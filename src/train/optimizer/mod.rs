@@ -147,6 +147,17 @@ impl Optimizer {
     /// does not fit its parameter: no parameter has changed then. [`Error::Tensor`] if memory runs
     /// out.
     pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
+        self.step_where_finite(gradients, learning_rate, None)
+    }
+
+    /// As [`step`](Self::step); a `loss` on a card that is no number changes nothing, which only the card
+    /// knows.
+    pub(in crate::train) fn step_where_finite(
+        &mut self,
+        gradients: &GradStore,
+        learning_rate: f64,
+        loss: Option<&Tensor>,
+    ) -> Result<()> {
         interrupt::check()?;
         if !(learning_rate >= 0. && learning_rate.is_finite()) {
             return Err(Error::argument(
@@ -169,7 +180,7 @@ impl Optimizer {
             }
         }
         #[cfg(feature = "cuda")]
-        if self.step_on_card(gradients, learning_rate)? {
+        if self.step_on_card(gradients, learning_rate, loss)? {
             self.count_step();
             return Ok(());
         }
@@ -208,7 +219,12 @@ impl Optimizer {
 
     /// The step as one launch on a CUDA card; false where it was not made.
     #[cfg(feature = "cuda")]
-    fn step_on_card(&self, gradients: &GradStore, rate: f64) -> Result<bool> {
+    fn step_on_card(
+        &self,
+        gradients: &GradStore,
+        rate: f64,
+        loss: Option<&Tensor>,
+    ) -> Result<bool> {
         let mut all = Vec::new();
         if !self.parameters.iter().all(|parameter| parameter.value.device().is_cuda()) {
             return Ok(false);
@@ -218,7 +234,7 @@ impl Optimizer {
                 all.push((parameter, gradient.contiguous()?));
             }
         }
-        card::update(&self.rule, &all, rate, self.clip_norm, self.steps + 1)
+        card::update(&self.rule, &all, rate, self.clip_norm, self.steps + 1, loss)
     }
 
     /// The Euclidean norm of all parameters' gradients together, before any clipping.

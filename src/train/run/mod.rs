@@ -1,11 +1,14 @@
 //! A training that runs: its loop, and all that it goes on from.
 
+mod epoch;
+
+use self::epoch::End;
 use super::best::Best;
 use super::checkpoints::{self, At, Identity, Keeper, Snapshot, State};
-use super::objective::{Mean, Objective, Place, Steps};
+use super::objective::{Objective, Place, Steps};
 use super::optimizer::Optimizer;
 use super::plan::Plan;
-use super::{EpochRecord, History, Observer, Position, Saved, Stop, health};
+use super::{EpochRecord, History, Observer, Saved, Stop, health};
 use crate::{Error, Result, interrupt, memory};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -42,14 +45,6 @@ pub(super) struct Run<'a> {
     is_done: bool,
     /// Whether a process was asked to stop.
     is_stopped: bool,
-}
-
-/// How an epoch ended.
-enum End {
-    Whole,
-    Stopped,
-    /// With a loss that is no number.
-    Diverged(f64),
 }
 
 impl<'a> Run<'a> {
@@ -125,56 +120,11 @@ impl<'a> Run<'a> {
         self.end()
     }
 
-    /// The rest of the running epoch, without what comes at its end.
-    fn epoch(&mut self) -> Result<End> {
-        let epoch_start = Instant::now();
-        let (epoch, before) = (self.at.epoch, self.at.epoch_seconds);
-        let batches = self.objective.begin_epoch(epoch);
-        let mut position = Position {
-            epoch,
-            epochs: self.plan.epochs,
-            batch: self.at.batch,
-            batches: self.objective.batches(),
-            loss: 0.0,
-            elapsed_seconds: 0.0,
-        };
-        let mut mean = Mean { sum: self.at.loss_sum, sequences: self.at.sequences };
-        for batch in self.at.batch..batches {
-            let place = place(&position, batch);
-            mean.add(self.objective.batch(place, &mut self.steps)?);
-            position.batch += 1;
-            position.loss = mean.value();
-            position.elapsed_seconds = self.seconds();
-            self.at = At {
-                epoch,
-                batch: position.batch,
-                loss_sum: mean.sum,
-                sequences: mean.sequences,
-                epoch_seconds: before + epoch_start.elapsed().as_secs_f64(),
-                seconds: position.elapsed_seconds,
-            };
-            self.batches_since_good += 1;
-            if !position.loss.is_finite() {
-                return Ok(End::Diverged(position.loss));
-            }
-            self.observer.batch(&self.history, &position);
-            if position.batch < batches {
-                self.listen()?;
-                if self.is_stopped {
-                    return Ok(End::Stopped);
-                }
-                self.keep_if_due(None)?;
-            }
-        }
-        // A step may spoil the parameters after the last loss that was still a number.
-        Ok(if self.is_spoiled()? { End::Diverged(position.loss) } else { End::Whole })
-    }
-
     /// What comes at the end of a whole epoch.
     fn end_epoch(&mut self) -> Result<()> {
         let begun = Instant::now();
-        let At { epoch, loss_sum, sequences, epoch_seconds, .. } = self.at;
-        let train_loss = Mean { sum: loss_sum, sequences }.value();
+        let At { epoch, epoch_seconds, .. } = self.at;
+        let train_loss = self.mean().value();
         self.check_alike()?;
         let validation_loss = self.objective.validate()?;
         let record = EpochRecord {
@@ -189,20 +139,15 @@ impl<'a> Run<'a> {
         self.best.observe(&record, self.objective.variables())?;
         self.history.epochs.push(record);
         let seconds = self.seconds();
-        let position = Position {
-            epoch,
-            epochs: self.plan.epochs,
-            batch: self.at.batch,
-            batches: self.objective.batches(),
-            loss: train_loss,
-            elapsed_seconds: seconds,
-        };
+        let position = self.position(train_loss, seconds);
         self.objective.end_epoch(epoch, seconds);
         self.at = At::beginning_of(epoch + 1, seconds);
         if self.batches_since_good >= BATCHES_BETWEEN_STATES {
             self.remember_as_good()?;
         }
-        self.keep_if_due(Some(epoch))?;
+        if self.is_checkpoint_due(Some(epoch)) {
+            self.keep()?;
+        }
         self.observer.epoch(&self.history, &position);
         self.observer.learned(self.objective.in_training(), &self.history)
     }
@@ -289,13 +234,17 @@ impl<'a> Run<'a> {
         (self.at.epoch, self.at.batch)
     }
 
-    /// A checkpoint, where it is time for one.
-    fn keep_if_due(&mut self, epochs: Option<usize>) -> Result<()> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        let due = keeper.is_due(epochs);
+    /// Whether it is time for a checkpoint.
+    fn is_checkpoint_due(&mut self, epochs: Option<usize>) -> bool {
+        let is_due = self.keeper.as_mut().is_some_and(|keeper| keeper.is_due(epochs));
         self.tell_of_checkpoints();
+        is_due
+    }
+
+    /// A checkpoint.
+    fn keep(&mut self) -> Result<()> {
         // Nobody could go on from what is spoiled.
-        if !due || self.is_spoiled()? {
+        if self.is_spoiled()? {
             return Ok(());
         }
         let snapshot = self.snapshot()?;
@@ -378,9 +327,4 @@ impl<'a> Run<'a> {
         self.tell_of_checkpoints();
         Ok(self.history)
     }
-}
-
-fn place(position: &Position, batch: usize) -> Place {
-    let done = position.batches_done() as f64 / position.batches_planned() as f64;
-    Place { epoch: position.epoch, batch, done }
 }

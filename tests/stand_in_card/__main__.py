@@ -1,0 +1,68 @@
+"""Runs what wants a CUDA card on one that is not there, as C++ on the processor.
+
+    python3 tests/stand_in_card                       the tests of a card
+    python3 tests/stand_in_card -- train SONG ...     the command line, with --device cuda
+    python3 tests/stand_in_card --shell               a shell in which programs find that card
+
+The program is built for CUDA with a compiler that compiles nothing, and finds libraries with the
+driver's names: a small card whose kernels, ours and Candle's, run on the processor. Its streams do
+their work as late as they may, its memory begins as NaN, and what is written past a tensor's end is
+reported. So launches, addresses, sizes and the order of things are tried for real; what a card
+computes in which time, and what its compiler says, is not: that is for `benches/gpu`.
+
+The first build takes some ten minutes. Wanted: cargo, a C++ compiler, Python 3.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import stand_in
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TESTS = {"cuda_card": ["--ignored"], "recurrent": ["--ignored", "cuda"]}
+
+
+def build(environment, *what):
+    command = ["cargo", "--config", "build.rustc-workspace-wrapper=''", *what[:1], "--release"]
+    done = subprocess.run([*command, *what[1:]], cwd=CHECKOUT, env=environment, check=False)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tests/stand_in_card",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--shell", action="store_true", help="open a shell")
+    parser.add_argument("arguments", nargs="*", help="of neural-composer, after --")
+    options = parser.parse_args()
+    target = Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")) / "stand-in-card"
+    target.mkdir(parents=True, exist_ok=True)
+    opened = stand_in.libraries(target / "card", stand_in.candles_kernels(CHECKOUT))
+    environment = {
+        **os.environ,
+        **stand_in.toolkit(target / "toolkit"),
+        "CARGO_TARGET_DIR": str(target),
+        "LD_LIBRARY_PATH": f"{opened}{os.pathsep}{os.environ.get('LD_LIBRARY_PATH', '')}",
+    }
+    cuda = ["--no-default-features", "--features", "cuda"]
+    if options.shell:
+        sys.exit(subprocess.run([os.environ.get("SHELL", "sh")], env=environment).returncode)
+    if options.arguments:
+        build(environment, "build", *cuda, "--bin", "neural-composer")
+        program = target / "release" / "neural-composer"
+        sys.exit(subprocess.run([program, *options.arguments], env=environment).returncode)
+    failed = False
+    for test, only in TESTS.items():
+        command = ["cargo", "test", "--release", *cuda, "--test", test, "--", *only]
+        failed |= subprocess.run(command, cwd=CHECKOUT, env=environment).returncode != 0
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,504 @@
+// The driver's functions that cudarc calls, for a card that is not there.
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "card.h"
+
+namespace {
+
+// The driver's own numbers.
+enum Result {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    INVALID_DEVICE = 101,
+    INVALID_HANDLE = 400,
+    NOT_FOUND = 500,
+    NOT_READY = 600,
+    COOPERATIVE_LAUNCH_TOO_LARGE = 720,
+    STREAM_CAPTURE_UNSUPPORTED = 900,
+    STREAM_CAPTURE_INVALIDATED = 901,
+    STREAM_CAPTURE_ISOLATION = 905,
+};
+constexpr int MULTIPROCESSOR_COUNT = 16, COMPUTE_CAPABILITY_MAJOR = 75, COOPERATIVE_LAUNCH = 95,
+              SHARED_MEMORY_PER_BLOCK_OPTIN = 97, MEMORY_POOLS_SUPPORTED = 115;
+constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
+
+// As of a small card.
+constexpr int PROCESSORS = 8;
+constexpr size_t SHARED_BYTES = 227 << 10, SHARED_BYTES_UNASKED = 48 << 10;
+constexpr size_t MEMORY = 1ull << 30;
+// Past the end of what was asked for, to see writes that go too far.
+constexpr size_t FENCE = 64;
+constexpr unsigned char FENCE_BYTE = 0xa5, FRESH_BYTE = 0xff, FREED_BYTE = 0xfb;
+void *const OF_THE_THREAD = reinterpret_cast<void *>(2);
+
+// One at a time: the driver's functions may be called from many threads.
+std::recursive_mutex everything;
+using Guard = std::lock_guard<std::recursive_mutex>;
+
+struct Graph {
+    std::vector<card::Work> work;
+};
+
+struct Stream {
+    std::deque<card::Work> work;
+    unsigned long long taken = 0, done = 0;
+    std::unique_ptr<Graph> captured;
+    bool invalidated = false;
+};
+
+struct Event {
+    Stream *stream = nullptr;
+    unsigned long long until = 0;
+};
+
+struct Function {
+    const card::Kernel *kernel;
+    size_t shared_bytes = SHARED_BYTES_UNASKED;
+};
+
+// What happened, told at the end where STAND_IN_CARD names a file.
+struct Counts {
+    unsigned long launches = 0, waits = 0, to_host = 0, to_card = 0, graphs = 0, allocations = 0;
+    ~Counts() {
+        const char *file = std::getenv("STAND_IN_CARD");
+        FILE *out = file ? std::fopen(file, "a") : nullptr;
+        if (!out) return;
+        std::fprintf(out, "{\"launches\": %lu, \"waits\": %lu, \"to_host\": %lu, \"to_card\": %lu, "
+                          "\"graphs\": %lu, \"allocations\": %lu}\n",
+                     launches, waits, to_host, to_card, graphs, allocations);
+        std::fclose(out);
+    }
+};
+
+struct Block {
+    size_t bytes;
+    Stream *freed_in = nullptr;
+};
+
+// Never destroyed: threads may end after `main` does.
+struct Card {
+    std::map<std::string, card::Kernel> kernels;
+    std::map<uintptr_t, Block> memory;
+    std::vector<Stream *> streams;
+    size_t used = 0;
+};
+Card &the_card() {
+    static Card *made = new Card;
+    return *made;
+}
+Counts counts;
+
+[[noreturn]] void fault(const char *what) {
+    std::fprintf(stderr, "the stand-in card: %s\n", what);
+    std::abort();
+}
+
+Stream *new_stream() {
+    Stream *made = new Stream;
+    the_card().streams.push_back(made);
+    return made;
+}
+
+Stream *stream_of(void *handle) {
+    static thread_local Stream *own = nullptr;
+    static Stream *legacy = nullptr;
+    if (handle == OF_THE_THREAD) return own ? own : own = new_stream();
+    if (handle == nullptr || handle == reinterpret_cast<void *>(1)) {
+        return legacy ? legacy : legacy = new_stream();
+    }
+    return static_cast<Stream *>(handle);
+}
+
+void finish(Stream &stream, unsigned long long until) {
+    while (stream.done < until) {
+        card::Work next = std::move(stream.work.front());
+        stream.work.pop_front();
+        stream.done += 1;
+        next();
+    }
+}
+
+void finish_all() {
+    for (size_t i = 0; i < the_card().streams.size(); ++i) {
+        finish(*the_card().streams[i], the_card().streams[i]->taken);
+    }
+}
+
+void put_into(Stream &stream, card::Work work) {
+    if (stream.captured) {
+        stream.captured->work.push_back(std::move(work));
+        return;
+    }
+    stream.work.push_back(std::move(work));
+    stream.taken += 1;
+    // A card's queue has an end, too.
+    if (stream.work.size() > 1000) finish(stream, stream.done + 500);
+}
+
+// What waits for the card, or could, ends a capture that runs.
+Result wait_for(Stream &stream) {
+    if (stream.captured) {
+        stream.invalidated = true;
+        return STREAM_CAPTURE_UNSUPPORTED;
+    }
+    counts.waits += 1;
+    finish(stream, stream.taken);
+    return SUCCESS;
+}
+
+bool any_captured() {
+    for (Stream *stream : the_card().streams) {
+        if (stream->captured) return true;
+    }
+    return false;
+}
+
+void check_fence(uintptr_t address, const Block &block) {
+    const unsigned char *fence = reinterpret_cast<unsigned char *>(address) + block.bytes;
+    for (size_t i = 0; i < FENCE; ++i) {
+        if (fence[i] != FENCE_BYTE) fault("something was written past the end of a tensor");
+    }
+}
+
+Result allocate(uintptr_t *address, size_t bytes) {
+    if (bytes == 0) return INVALID_VALUE;
+    Card &card = the_card();
+    if (card.used + bytes > MEMORY) finish_all();
+    if (card.used + bytes > MEMORY) return OUT_OF_MEMORY;
+    void *memory = std::aligned_alloc(256, (bytes + FENCE + 255) / 256 * 256);
+    if (!memory) return OUT_OF_MEMORY;
+    std::memset(memory, FRESH_BYTE, bytes);
+    std::memset(static_cast<char *>(memory) + bytes, FENCE_BYTE, FENCE);
+    *address = reinterpret_cast<uintptr_t>(memory);
+    card.memory[*address] = Block{bytes};
+    card.used += bytes;
+    counts.allocations += 1;
+    return SUCCESS;
+}
+
+void release(uintptr_t address) {
+    Card &card = the_card();
+    const auto found = card.memory.find(address);
+    if (found == card.memory.end()) fault("memory was freed that is not there");
+    check_fence(address, found->second);
+    std::memset(reinterpret_cast<void *>(address), FREED_BYTE, found->second.bytes);
+    card.used -= found->second.bytes;
+    card.memory.erase(found);
+    std::free(reinterpret_cast<void *>(address));
+}
+
+// Whether all of it is memory of the card.
+bool is_there(uintptr_t address, size_t bytes) {
+    const auto after = the_card().memory.upper_bound(address);
+    if (after == the_card().memory.begin()) return false;
+    const auto block = std::prev(after);
+    return address + bytes <= block->first + block->second.bytes;
+}
+
+void need(uintptr_t address, size_t bytes) {
+    if (bytes > 0 && !is_there(address, bytes)) fault("a copy reaches past the card's memory");
+}
+
+Result launch(Function *function, const card::Launch &launch, void *stream, void **arguments) {
+    if (launch.shared_bytes > function->shared_bytes) return INVALID_VALUE;
+    for (int d = 0; d < 3; ++d) {
+        if (launch.grid[d] == 0 || launch.block[d] == 0) return INVALID_VALUE;
+    }
+    if (launch.block[0] * launch.block[1] * launch.block[2] > 1024) return INVALID_VALUE;
+    if (launch.together && launch.grid[0] > PROCESSORS) return COOPERATIVE_LAUNCH_TOO_LARGE;
+    const card::Kernel *kernel = function->kernel;
+    const card::Work call = kernel->take(arguments);
+    put_into(*stream_of(stream), [=] {
+        counts.launches += 1;
+        kernel->run(launch, call);
+    });
+    return SUCCESS;
+}
+
+}  // namespace
+
+void card::add_kernels(const Kernel *kernels, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        if (!the_card().kernels.emplace(kernels[i].name, kernels[i]).second) {
+            fault("two kernels have one name");
+        }
+    }
+}
+
+void card::put(void *stream, Work work) {
+    Guard guard(everything);
+    put_into(*stream_of(stream), std::move(work));
+}
+
+extern "C" {
+
+int cuInit(unsigned) { return SUCCESS; }
+int cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
+int cuDeviceGetCount(int *count) { *count = 1; return SUCCESS; }
+int cuDeviceGet(int *device, int number) {
+    *device = number;
+    return number == 0 ? SUCCESS : INVALID_DEVICE;
+}
+int cuDeviceGetName(char *name, int length, int) {
+    std::snprintf(name, length, "a card that is not there");
+    return SUCCESS;
+}
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+    switch (attribute) {
+        case MULTIPROCESSOR_COUNT: *value = PROCESSORS; break;
+        case COMPUTE_CAPABILITY_MAJOR: *value = 9; break;
+        case COOPERATIVE_LAUNCH: *value = 1; break;
+        case SHARED_MEMORY_PER_BLOCK_OPTIN: *value = SHARED_BYTES; break;
+        case MEMORY_POOLS_SUPPORTED: *value = 1; break;
+        default: *value = 0;
+    }
+    return SUCCESS;
+}
+int cuDeviceTotalMem_v2(size_t *bytes, int) { *bytes = MEMORY; return SUCCESS; }
+int cuDevicePrimaryCtxRetain(void **context, int) { *context = &the_card(); return SUCCESS; }
+int cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
+static thread_local void *current_context = nullptr;
+int cuCtxSetCurrent(void *context) { current_context = context; return SUCCESS; }
+int cuCtxGetCurrent(void **context) { *context = current_context; return SUCCESS; }
+int cuCtxSynchronize() {
+    Guard guard(everything);
+    if (any_captured()) return STREAM_CAPTURE_UNSUPPORTED;
+    counts.waits += 1;
+    finish_all();
+    return SUCCESS;
+}
+
+int cuStreamCreate(void **stream, unsigned) {
+    Guard guard(everything);
+    *stream = new_stream();
+    return SUCCESS;
+}
+int cuStreamCreateWithPriority(void **stream, unsigned flags, int) { return cuStreamCreate(stream, flags); }
+int cuStreamDestroy_v2(void *stream) {
+    Guard guard(everything);
+    Stream *own = stream_of(stream);
+    finish(*own, own->taken);
+    return SUCCESS;
+}
+int cuStreamSynchronize(void *stream) {
+    Guard guard(everything);
+    return wait_for(*stream_of(stream));
+}
+
+int cuEventCreate(void **event, unsigned) { *event = new Event; return SUCCESS; }
+int cuEventDestroy_v2(void *event) {
+    Guard guard(everything);
+    // What waits for it has its own copy of what it waits for.
+    delete static_cast<Event *>(event);
+    return SUCCESS;
+}
+int cuEventRecord(void *event, void *stream) {
+    Guard guard(everything);
+    Event *own = static_cast<Event *>(event);
+    Stream *of = stream_of(stream);
+    if (of->captured) return SUCCESS;
+    own->stream = of;
+    own->until = of->taken;
+    return SUCCESS;
+}
+int cuEventSynchronize(void *event) {
+    Guard guard(everything);
+    if (any_captured()) return STREAM_CAPTURE_UNSUPPORTED;
+    const Event *own = static_cast<Event *>(event);
+    counts.waits += 1;
+    if (own->stream) finish(*own->stream, own->until);
+    return SUCCESS;
+}
+int cuEventQuery(void *event) {
+    Guard guard(everything);
+    const Event *own = static_cast<Event *>(event);
+    return own->stream && own->stream->done < own->until ? NOT_READY : SUCCESS;
+}
+int cuStreamWaitEvent(void *stream, void *event, unsigned) {
+    Guard guard(everything);
+    const Event own = *static_cast<Event *>(event);
+    Stream *of = stream_of(stream);
+    // An event from outside of a capture does not go into it.
+    if (of->captured) {
+        of->invalidated = true;
+        return STREAM_CAPTURE_ISOLATION;
+    }
+    if (own.stream && own.stream != of) {
+        put_into(*of, [own] { finish(*own.stream, own.until); });
+    }
+    return SUCCESS;
+}
+
+int cuMemGetInfo_v2(size_t *free, size_t *all) {
+    Guard guard(everything);
+    if (any_captured()) return STREAM_CAPTURE_UNSUPPORTED;
+    finish_all();
+    *free = MEMORY - the_card().used;
+    *all = MEMORY;
+    return SUCCESS;
+}
+int cuMemAllocAsync(uintptr_t *address, size_t bytes, void *) {
+    Guard guard(everything);
+    return allocate(address, bytes);
+}
+int cuMemAlloc_v2(uintptr_t *address, size_t bytes) {
+    Guard guard(everything);
+    return allocate(address, bytes);
+}
+int cuMemFreeAsync(uintptr_t address, void *stream) {
+    Guard guard(everything);
+    Stream *of = stream_of(stream);
+    // A graph's memory lives as long as the graph may be launched: here, for good.
+    if (!of->captured) put_into(*of, [address] { release(address); });
+    return SUCCESS;
+}
+int cuMemFree_v2(uintptr_t address) {
+    Guard guard(everything);
+    finish_all();
+    release(address);
+    return SUCCESS;
+}
+int cuMemHostAlloc(void **memory, size_t bytes, unsigned) {
+    *memory = std::malloc(bytes);
+    return *memory ? SUCCESS : OUT_OF_MEMORY;
+}
+int cuMemFreeHost(void *memory) {
+    Guard guard(everything);
+    finish_all();
+    std::free(memory);
+    return SUCCESS;
+}
+// Memory of the host is read at once: the driver stages what is not pinned.
+int cuMemcpyHtoDAsync_v2(uintptr_t to, const void *from, size_t bytes, void *stream) {
+    Guard guard(everything);
+    need(to, bytes);
+    Stream *of = stream_of(stream);
+    if (of->captured) {
+        of->invalidated = true;
+        return STREAM_CAPTURE_UNSUPPORTED;
+    }
+    counts.to_card += 1;
+    const char *bytes_there = static_cast<const char *>(from);
+    auto copy = std::make_shared<std::vector<char>>(bytes_there, bytes_there + bytes);
+    put_into(*of, [=] { std::memcpy(reinterpret_cast<void *>(to), copy->data(), bytes); });
+    return SUCCESS;
+}
+int cuMemcpyDtoHAsync_v2(void *to, uintptr_t from, size_t bytes, void *stream) {
+    Guard guard(everything);
+    need(from, bytes);
+    const Result waited = wait_for(*stream_of(stream));
+    if (waited != SUCCESS) return waited;
+    counts.to_host += 1;
+    std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+    return SUCCESS;
+}
+int cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, void *stream) {
+    Guard guard(everything);
+    need(to, bytes);
+    need(from, bytes);
+    put_into(*stream_of(stream), [=] {
+        std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+    });
+    return SUCCESS;
+}
+int cuMemsetD8Async(uintptr_t to, unsigned char value, size_t bytes, void *stream) {
+    Guard guard(everything);
+    need(to, bytes);
+    put_into(*stream_of(stream), [=] { std::memset(reinterpret_cast<void *>(to), value, bytes); });
+    return SUCCESS;
+}
+
+int cuModuleLoadData(void **module, const void *) { *module = &the_card(); return SUCCESS; }
+int cuModuleUnload(void *) { return SUCCESS; }
+int cuModuleGetFunction(void **function, void *, const char *name) {
+    Guard guard(everything);
+    const auto found = the_card().kernels.find(name);
+    if (found == the_card().kernels.end()) {
+        std::fprintf(stderr, "the stand-in card: it has no kernel %s\n", name);
+        return NOT_FOUND;
+    }
+    *function = new Function{&found->second};
+    return SUCCESS;
+}
+int cuFuncSetAttribute(void *function, int attribute, int value) {
+    if (attribute != MAX_DYNAMIC_SHARED_SIZE_BYTES) return SUCCESS;
+    if (value < 0 || size_t(value) > SHARED_BYTES) return INVALID_VALUE;
+    static_cast<Function *>(function)->shared_bytes = value;
+    return SUCCESS;
+}
+int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                   unsigned bz, unsigned shared, void *stream, void **arguments, void **) {
+    Guard guard(everything);
+    return launch(static_cast<Function *>(function), {{gx, gy, gz}, {bx, by, bz}, shared, false},
+                  stream, arguments);
+}
+int cuLaunchCooperativeKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                              unsigned by, unsigned bz, unsigned shared, void *stream,
+                              void **arguments) {
+    Guard guard(everything);
+    return launch(static_cast<Function *>(function), {{gx, gy, gz}, {bx, by, bz}, shared, true},
+                  stream, arguments);
+}
+
+int cuStreamIsCapturing(void *stream, int *status) {
+    Guard guard(everything);
+    const Stream *of = stream_of(stream);
+    *status = !of->captured ? 0 : of->invalidated ? 2 : 1;
+    return SUCCESS;
+}
+int cuStreamBeginCapture_v2(void *stream, int) {
+    Guard guard(everything);
+    Stream *of = stream_of(stream);
+    if (of->captured) return INVALID_VALUE;
+    of->captured = std::make_unique<Graph>();
+    of->invalidated = false;
+    return SUCCESS;
+}
+int cuStreamEndCapture(void *stream, void **graph) {
+    Guard guard(everything);
+    Stream *of = stream_of(stream);
+    if (!of->captured) return INVALID_VALUE;
+    Graph *made = of->captured.release();
+    *graph = of->invalidated ? nullptr : made;
+    return of->invalidated ? STREAM_CAPTURE_INVALIDATED : SUCCESS;
+}
+int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long long) {
+    *executable = new Graph(*static_cast<Graph *>(graph));
+    return SUCCESS;
+}
+int cuGraphLaunch(void *executable, void *stream) {
+    Guard guard(everything);
+    counts.graphs += 1;
+    // What it was when it was launched.
+    const auto work = std::make_shared<Graph>(*static_cast<Graph *>(executable));
+    put_into(*stream_of(stream), [work] { for (const card::Work &step : work->work) step(); });
+    return SUCCESS;
+}
+int cuGraphUpload(void *, void *) { return SUCCESS; }
+int cuGraphExecDestroy(void *executable) { delete static_cast<Graph *>(executable); return SUCCESS; }
+int cuGraphDestroy(void *graph) { delete static_cast<Graph *>(graph); return SUCCESS; }
+
+int cuGetErrorName(int, const char **name) { *name = "STAND_IN"; return SUCCESS; }
+int cuGetErrorString(int error, const char **text) {
+    switch (error) {
+        case OUT_OF_MEMORY: *text = "out of memory"; break;
+        case NOT_FOUND: *text = "named symbol not found"; break;
+        case COOPERATIVE_LAUNCH_TOO_LARGE: *text = "too many blocks in cooperative launch"; break;
+        case STREAM_CAPTURE_UNSUPPORTED: *text = "operation not permitted when stream is capturing"; break;
+        case STREAM_CAPTURE_ISOLATION: *text = "dependency on uncaptured work in another stream"; break;
+        default: *text = "an error of the stand-in card";
+    }
+    return SUCCESS;
+}
+
+}  // extern "C"
