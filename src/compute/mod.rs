@@ -26,6 +26,7 @@ pub mod product;
 mod real;
 pub mod scratch;
 pub mod storage;
+pub mod upload;
 
 pub use device::Device;
 pub use devices::{DeviceFacts, Devices};

@@ -2,20 +2,21 @@
 
 use super::Training;
 use crate::compute;
+use crate::compute::upload::{Sent, Upload};
 use crate::dataset::{Batch, Dataset, ResidentBlocks};
 use crate::processes::Processes;
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
-/// Batches that wait at most: one is trained on, one is ready, one is read.
-const WAITING: usize = 1;
+/// Batches that wait at most: one is trained on, one is ready, one is read. All may be on their way.
+const WAITING: usize = Upload::MOST_ON_THEIR_WAY - 2;
 /// So many times what training needs is left free beside all blocks.
 const MARGIN: u64 = 2;
 
-/// The batches of an epoch in their order, of each what this process trains on; those in files are read
-/// ahead.
+/// The batches of an epoch in their order, of each what this process trains on; those in files, and
+/// those for a card that has no room for all, are read and sent ahead.
 ///
 /// What is read depends on the order alone, so that the place is enough to go on from.
 pub(super) struct Ahead {
@@ -25,7 +26,7 @@ pub(super) struct Ahead {
     /// All blocks, where the device is another one than the processor and has room for them.
     resident: Option<ResidentBlocks>,
     /// What reads, and the number of the batch that comes next.
-    reading: Option<(Receiver<Result<Batch>>, usize)>,
+    reading: Option<(Receiver<Result<SentBatch>>, usize)>,
     waited_seconds: f64,
 }
 
@@ -75,17 +76,19 @@ impl Ahead {
         let until = (from + self.batch_size).min(order.len());
         let batch = match &self.resident {
             Some(resident) => resident.batch(self.own(&order[from..until]))?,
-            None if self.data.is_in_files() => self.read_ahead(order, number)?.on(device)?,
+            None if self.data.is_in_files() || !device.is_cpu() => {
+                self.read_ahead(order, number, device)?.arrive()?
+            }
             None => self.data.batch(self.own(&order[from..until]), device)?,
         };
         self.waited_seconds += begun.elapsed().as_secs_f64();
         Ok(batch)
     }
 
-    fn read_ahead(&mut self, order: &[usize], number: usize) -> Result<Batch> {
+    fn read_ahead(&mut self, order: &[usize], number: usize, device: &Device) -> Result<SentBatch> {
         let receiver = match self.reading.take() {
             Some((receiver, next)) if next == number => receiver,
-            _ => self.start(order, number)?,
+            _ => self.start(order, number, device)?,
         };
         let batch = receiver.recv().map_err(|_| {
             Error::Data("the thread that reads batches has ended; this should not happen".into())
@@ -95,14 +98,23 @@ impl Ahead {
     }
 
     /// Reads from batch `number` on, on a thread that ends with the epoch, or when nobody wants more.
-    fn start(&self, order: &[usize], number: usize) -> Result<Receiver<Result<Batch>>> {
+    fn start(
+        &self,
+        order: &[usize],
+        number: usize,
+        device: &Device,
+    ) -> Result<Receiver<Result<SentBatch>>> {
         let (sender, receiver) = sync_channel(WAITING);
         let data = self.data.clone();
+        let (mut inputs, mut targets) = (Upload::to(device), Upload::to(device));
         let left = order[number * self.batch_size..].chunks(self.batch_size);
         let left: Vec<Vec<usize>> = left.map(|batch| self.own(batch).to_vec()).collect();
         let read = move || {
             for sequences in left {
-                let batch = data.read_batch(&sequences, &Device::Cpu);
+                let batch = data.read_batch(&sequences, &Device::Cpu).and_then(|batch| {
+                    let inputs = inputs.send(batch.inputs)?;
+                    Ok(SentBatch { inputs, targets: targets.send(batch.targets)? })
+                });
                 let is_last = batch.is_err();
                 if sender.send(batch).is_err() || is_last {
                     break;
@@ -115,10 +127,14 @@ impl Ahead {
     }
 }
 
-impl Batch {
-    /// The same on another device.
-    fn on(&self, device: &Device) -> Result<Self> {
-        let there = |tensor: &Tensor| tensor.to_device(device);
-        Ok(Self { inputs: there(&self.inputs)?, targets: there(&self.targets)? })
+/// A batch on its way to the device.
+struct SentBatch {
+    inputs: Sent,
+    targets: Sent,
+}
+
+impl SentBatch {
+    fn arrive(self) -> Result<Batch> {
+        Ok(Batch { inputs: self.inputs.arrive()?, targets: self.targets.arrive()? })
     }
 }

@@ -32,10 +32,16 @@ constexpr int MULTIPROCESSOR_COUNT = 16, COMPUTE_CAPABILITY_MAJOR = 75, COOPERAT
               SHARED_MEMORY_PER_BLOCK_OPTIN = 97, MEMORY_POOLS_SUPPORTED = 115;
 constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
 
-// As of a small card.
-constexpr int PROCESSORS = 8;
-constexpr size_t SHARED_BYTES = 227 << 10, SHARED_BYTES_UNASKED = 48 << 10;
-constexpr size_t MEMORY = 1ull << 30;
+size_t told_or(const char *variable, size_t otherwise) {
+    const char *told = std::getenv(variable);
+    return told ? std::strtoull(told, nullptr, 10) : otherwise;
+}
+
+// A small card, where nothing else is told.
+const int PROCESSORS = told_or("STAND_IN_PROCESSORS", 8);
+const size_t SHARED_BYTES = told_or("STAND_IN_SHARED_BYTES", 227 << 10);
+const size_t MEMORY = told_or("STAND_IN_MEMORY_BYTES", 1ull << 30);
+constexpr size_t SHARED_BYTES_UNASKED = 48 << 10;
 // Past the end of what was asked for, to see writes that go too far.
 constexpr size_t FENCE = 64;
 constexpr unsigned char FENCE_BYTE = 0xa5, FRESH_BYTE = 0xff, FREED_BYTE = 0xfb;
@@ -54,6 +60,8 @@ struct Stream {
     unsigned long long taken = 0, done = 0;
     std::unique_ptr<Graph> captured;
     bool invalidated = false;
+    // By their room.
+    std::map<size_t, std::vector<uintptr_t>> freed;
 };
 
 struct Event {
@@ -66,11 +74,11 @@ struct Function {
     size_t shared_bytes = SHARED_BYTES_UNASKED;
 };
 
-// What happened, told at the end where STAND_IN_CARD names a file.
+// What happened, told at the end where STAND_IN_REPORT names a file.
 struct Counts {
     unsigned long launches = 0, waits = 0, to_host = 0, to_card = 0, graphs = 0, allocations = 0;
     ~Counts() {
-        const char *file = std::getenv("STAND_IN_CARD");
+        const char *file = std::getenv("STAND_IN_REPORT");
         FILE *out = file ? std::fopen(file, "a") : nullptr;
         if (!out) return;
         std::fprintf(out, "{\"launches\": %lu, \"waits\": %lu, \"to_host\": %lu, \"to_card\": %lu, "
@@ -82,13 +90,14 @@ struct Counts {
 
 struct Block {
     size_t bytes;
-    Stream *freed_in = nullptr;
 };
 
 // Never destroyed: threads may end after `main` does.
 struct Card {
     std::map<std::string, card::Kernel> kernels;
     std::map<uintptr_t, Block> memory;
+    // The host's memory that the card reads by itself.
+    std::map<uintptr_t, size_t> pinned;
     std::vector<Stream *> streams;
     size_t used = 0;
 };
@@ -170,31 +179,49 @@ void check_fence(uintptr_t address, const Block &block) {
     }
 }
 
-Result allocate(uintptr_t *address, size_t bytes) {
+size_t room_for(size_t bytes) { return (bytes + FENCE + 511) / 512 * 512; }
+
+// Memory begins as no number, and a fence follows it, once the stream has come so far.
+void begin(Stream &stream, uintptr_t address, size_t bytes) {
+    put_into(stream, [=] {
+        std::memset(reinterpret_cast<void *>(address), FRESH_BYTE, bytes);
+        std::memset(reinterpret_cast<char *>(address) + bytes, FENCE_BYTE, FENCE);
+    });
+}
+
+// As from a pool: what was freed in a stream serves what is asked for in that stream later.
+Result allocate(uintptr_t *address, size_t bytes, Stream &stream) {
     if (bytes == 0) return INVALID_VALUE;
     Card &card = the_card();
-    if (card.used + bytes > MEMORY) finish_all();
     if (card.used + bytes > MEMORY) return OUT_OF_MEMORY;
-    void *memory = std::aligned_alloc(256, (bytes + FENCE + 255) / 256 * 256);
-    if (!memory) return OUT_OF_MEMORY;
-    std::memset(memory, FRESH_BYTE, bytes);
-    std::memset(static_cast<char *>(memory) + bytes, FENCE_BYTE, FENCE);
-    *address = reinterpret_cast<uintptr_t>(memory);
+    std::vector<uintptr_t> &freed = stream.freed[room_for(bytes)];
+    if (freed.empty()) {
+        void *memory = std::aligned_alloc(512, room_for(bytes));
+        if (!memory) return OUT_OF_MEMORY;
+        *address = reinterpret_cast<uintptr_t>(memory);
+    } else {
+        *address = freed.back();
+        freed.pop_back();
+    }
     card.memory[*address] = Block{bytes};
     card.used += bytes;
     counts.allocations += 1;
+    begin(stream, *address, bytes);
     return SUCCESS;
 }
 
-void release(uintptr_t address) {
+void release(uintptr_t address, Stream &stream) {
     Card &card = the_card();
     const auto found = card.memory.find(address);
     if (found == card.memory.end()) fault("memory was freed that is not there");
-    check_fence(address, found->second);
-    std::memset(reinterpret_cast<void *>(address), FREED_BYTE, found->second.bytes);
-    card.used -= found->second.bytes;
+    const Block block = found->second;
+    card.used -= block.bytes;
     card.memory.erase(found);
-    std::free(reinterpret_cast<void *>(address));
+    put_into(stream, [=] {
+        check_fence(address, block);
+        std::memset(reinterpret_cast<void *>(address), FREED_BYTE, block.bytes);
+    });
+    stream.freed[room_for(block.bytes)].push_back(address);
 }
 
 // Whether all of it is memory of the card.
@@ -347,38 +374,50 @@ int cuMemGetInfo_v2(size_t *free, size_t *all) {
     *all = MEMORY;
     return SUCCESS;
 }
-int cuMemAllocAsync(uintptr_t *address, size_t bytes, void *) {
+int cuMemAllocAsync(uintptr_t *address, size_t bytes, void *stream) {
     Guard guard(everything);
-    return allocate(address, bytes);
+    return allocate(address, bytes, *stream_of(stream));
 }
 int cuMemAlloc_v2(uintptr_t *address, size_t bytes) {
     Guard guard(everything);
-    return allocate(address, bytes);
+    finish_all();
+    const Result made = allocate(address, bytes, *stream_of(nullptr));
+    finish_all();
+    return made;
 }
 int cuMemFreeAsync(uintptr_t address, void *stream) {
     Guard guard(everything);
     Stream *of = stream_of(stream);
     // A graph's memory lives as long as the graph may be launched: here, for good.
-    if (!of->captured) put_into(*of, [address] { release(address); });
+    if (!of->captured) release(address, *of);
     return SUCCESS;
 }
 int cuMemFree_v2(uintptr_t address) {
     Guard guard(everything);
     finish_all();
-    release(address);
+    release(address, *stream_of(nullptr));
     return SUCCESS;
 }
 int cuMemHostAlloc(void **memory, size_t bytes, unsigned) {
+    Guard guard(everything);
     *memory = std::malloc(bytes);
-    return *memory ? SUCCESS : OUT_OF_MEMORY;
+    if (!*memory) return OUT_OF_MEMORY;
+    the_card().pinned[reinterpret_cast<uintptr_t>(*memory)] = bytes;
+    return SUCCESS;
 }
 int cuMemFreeHost(void *memory) {
     Guard guard(everything);
     finish_all();
+    the_card().pinned.erase(reinterpret_cast<uintptr_t>(memory));
     std::free(memory);
     return SUCCESS;
 }
-// Memory of the host is read at once: the driver stages what is not pinned.
+bool is_pinned(uintptr_t address) {
+    const auto after = the_card().pinned.upper_bound(address);
+    return after != the_card().pinned.begin() &&
+           address < std::prev(after)->first + std::prev(after)->second;
+}
+// Memory of the host is read at once where the driver stages it, and late where it is pinned.
 int cuMemcpyHtoDAsync_v2(uintptr_t to, const void *from, size_t bytes, void *stream) {
     Guard guard(everything);
     need(to, bytes);
@@ -389,6 +428,10 @@ int cuMemcpyHtoDAsync_v2(uintptr_t to, const void *from, size_t bytes, void *str
     }
     counts.to_card += 1;
     const char *bytes_there = static_cast<const char *>(from);
+    if (is_pinned(reinterpret_cast<uintptr_t>(from))) {
+        put_into(*of, [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
+        return SUCCESS;
+    }
     auto copy = std::make_shared<std::vector<char>>(bytes_there, bytes_there + bytes);
     put_into(*of, [=] { std::memcpy(reinterpret_cast<void *>(to), copy->data(), bytes); });
     return SUCCESS;

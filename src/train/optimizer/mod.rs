@@ -179,7 +179,6 @@ impl Optimizer {
                 )));
             }
         }
-        #[cfg(feature = "cuda")]
         if self.step_on_card(gradients, learning_rate, loss)? {
             self.count_step();
             return Ok(());
@@ -215,6 +214,12 @@ impl Optimizer {
         if let Some(counter) = &self.counter {
             counter.add_one();
         }
+    }
+
+    /// There is no card.
+    #[cfg(not(feature = "cuda"))]
+    fn step_on_card(&self, _: &GradStore, _: f64, _: Option<&Tensor>) -> Result<bool> {
+        Ok(false)
     }
 
     /// The step as one launch on a CUDA card; false where it was not made.

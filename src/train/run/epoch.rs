@@ -1,20 +1,12 @@
 //! The batches of an epoch, and their losses, which a card is asked for now and then.
 
-use super::Run;
+use super::{End, Run};
 use crate::Result;
 use crate::train::Position;
 use crate::train::batch_loss::{Trained, Unread};
 use crate::train::checkpoints::At;
 use crate::train::objective::{Mean, Place};
 use std::time::Instant;
-
-/// How an epoch ended.
-pub(super) enum End {
-    Whole,
-    Stopped,
-    /// With a loss that is no number.
-    Diverged(f64),
-}
 
 impl Run<'_> {
     /// The rest of the running epoch, without what comes at its end.

@@ -2,7 +2,6 @@
 
 mod epoch;
 
-use self::epoch::End;
 use super::best::Best;
 use super::checkpoints::{self, At, Identity, Keeper, Snapshot, State};
 use super::objective::{Objective, Place, Steps};
@@ -45,6 +44,14 @@ pub(super) struct Run<'a> {
     is_done: bool,
     /// Whether a process was asked to stop.
     is_stopped: bool,
+}
+
+/// How an epoch ended.
+enum End {
+    Whole,
+    Stopped,
+    /// With a loss that is no number.
+    Diverged(f64),
 }
 
 impl<'a> Run<'a> {

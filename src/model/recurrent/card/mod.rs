@@ -22,14 +22,14 @@ use candle_core::{
     Storage, Tensor, Var, bail,
 };
 
-use self::passes::{BackwardPass, ForwardPass, KERNELS, Passes, Sizes, bytes};
+use self::passes::{BackwardPass, ForwardPass, KERNELS, Passes, Sizes};
 use self::plan::Plan;
 use super::gates::Gates;
 use super::weights::Weights;
 use super::{Cell, State, composed};
 use crate::Result;
 use crate::compute::Precision;
-use crate::compute::card::{address, farthest, pointer};
+use crate::compute::card::{address, bytes, farthest, pointer};
 use crate::compute::lock::lock;
 use crate::model::dense::product_in;
 

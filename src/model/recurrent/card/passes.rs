@@ -1,19 +1,20 @@
 //! Passes over all steps of a layer, as they are put into a card's stream.
 
-use std::mem::size_of;
+use std::sync::Arc;
 
-use candle_core::Result as CandleResult;
+use candle_core::cuda_backend::cudarc::cublas::CudaBlas;
 use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute as FunctionLimit;
 use candle_core::cuda_backend::cudarc::driver::{
-    DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
+    CudaStream, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
 };
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
+use candle_core::{Result as CandleResult, bail};
 
 use super::super::Cell;
 use super::super::gates::Gates;
 use super::plan::Plan;
 use super::product::Product;
-use crate::compute::card::Kernels;
+use crate::compute::card::{Graphs, Kernels, Values, bytes};
 
 pub static KERNELS: Kernels = Kernels::new(
     "neural-composer-recurrent",
@@ -23,6 +24,8 @@ pub static KERNELS: Kernels = Kernels::new(
         include_str!("../../../compute/cuda/persistent.cu")
     ),
 );
+/// Steps, one after the other, are launched as one.
+static GRAPHS: Graphs = Graphs::new();
 /// Lanes of a block.
 const LANES: u32 = 256;
 /// More blocks of a step than any card has room for: each takes several units then.
@@ -80,6 +83,12 @@ unsafe impl DeviceRepr for ForwardPass {}
 unsafe impl DeviceRepr for BackwardPass {}
 
 impl Sizes {
+    /// What tells launches apart.
+    fn key(self, kernel: &str, weight: u64) -> Vec<u64> {
+        let sizes = self.all().map(|size| size as u64);
+        kernel.bytes().map(u64::from).chain(sizes).chain([weight]).collect()
+    }
+
     /// Of a layer; who launches says how it is dealt out over blocks.
     pub fn of(batch: usize, steps: usize, units: usize) -> Self {
         let [batch, steps, units] = [batch, steps, units].map(|size| size as u32);
@@ -115,7 +124,7 @@ impl Passes {
     /// All addresses in `pass` are of values on this card, as many as its sizes ask for, until what is in
     /// the stream now is done.
     pub unsafe fn forward(self, device: &CudaDevice, mut pass: ForwardPass) -> CandleResult<()> {
-        let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
+        let stream = device.cuda_stream();
         let [batch, steps, units] = pass.sizes.all();
         let rows = self.gates.weight_rows();
         if let Plan::Persistent { units_per_block, forward: (tile, shared_bytes), .. } = self.plan {
@@ -127,25 +136,50 @@ impl Passes {
             // SAFETY: the caller's; the words are freed in the stream's order, after the kernel.
             return unsafe { self.stay(device, "forward", shared_bytes, &pass) };
         }
-        let function = KERNELS.function(device, &self.kernel("step", "forward"))?;
+        let kernel = self.kernel("step", "forward");
+        let function = KERNELS.function(device, &kernel)?;
         let mut shares = device.alloc_zeros::<f32>(batch * rows)?;
         let (shares, _guard) = shares.device_ptr_mut(&stream);
-        stream.context().bind_to_thread().w()?;
-        for step in 0..steps {
-            let (before, apart) = match step {
-                0 => (pass.initial_hidden, units),
-                _ => (pass.outputs + bytes((step - 1) * units), steps * units),
+        let has_cell = self.gates.cell.has_cell_state();
+        let (state, all) = (batch * units, batch * steps * units);
+        let of_cell = |values: usize| if has_cell { values } else { 0 };
+        let values = [
+            Values::read(pass.bias, self.gates.row()),
+            Values::read(pass.initial_hidden, state),
+            Values::read(pass.initial_cell, of_cell(state)),
+            Values::changed(pass.gates, batch * steps * self.gates.row()),
+            Values::written(pass.outputs, all),
+            Values::written(pass.cells, of_cell(all)),
+            Values::between(shares, batch * rows),
+        ];
+        let put = |at: &[u64], stream: &Arc<CudaStream>, blas: &CudaBlas| {
+            let &[bias, initial_hidden, initial_cell, gates, outputs, cells, shares] = at else {
+                bail!("a pass has other values");
             };
-            let product = Product::forward(self.gates, batch, apart);
-            // SAFETY: the caller's; `shares` has (batch, rows) values, freed in the stream's order.
-            unsafe { product.launch(&blas, pass.weight_hh, before, shares) }?;
-            let step = step as u32;
-            let mut launch = stream.launch_builder(&function);
-            launch.arg(&pass).arg(&shares).arg(&step);
-            // SAFETY: the arguments are those of the kernel; the rest is the caller's.
-            unsafe { launch.launch(of_step(batch * units)) }.w()?;
-        }
-        Ok(())
+            let [initial_cell, cells] =
+                [initial_cell, cells].map(|address| if has_cell { address } else { 0 });
+            let pass =
+                ForwardPass { bias, initial_hidden, initial_cell, gates, outputs, cells, ..pass };
+            stream.context().bind_to_thread().w()?;
+            for step in 0..steps {
+                let (before, apart) = match step {
+                    0 => (pass.initial_hidden, units),
+                    _ => (pass.outputs + bytes((step - 1) * units), steps * units),
+                };
+                let product = Product::forward(self.gates, batch, apart);
+                // SAFETY: the caller's; `shares` has (batch, rows) values, freed in the stream's order.
+                unsafe { product.launch(blas, pass.weight_hh, before, shares) }?;
+                let step = step as u32;
+                let mut launch = stream.launch_builder(&function);
+                launch.arg(&pass).arg(&shares).arg(&step);
+                // SAFETY: the arguments are those of the kernel; the rest is the caller's.
+                unsafe { launch.launch(of_step(batch * units)) }.w()?;
+            }
+            Ok(())
+        };
+        let key = pass.sizes.key(&kernel, pass.weight_hh);
+        // SAFETY: the key has the cell, the sizes and the weight; the caller sees to what addresses are of.
+        unsafe { GRAPHS.run(device, &key, &values, put) }
     }
 
     /// Puts a pass backwards into the stream.
@@ -153,7 +187,7 @@ impl Passes {
     /// # Safety
     /// As of [`forward`](Self::forward).
     pub unsafe fn backward(self, device: &CudaDevice, mut pass: BackwardPass) -> CandleResult<()> {
-        let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
+        let stream = device.cuda_stream();
         let [batch, steps, units] = pass.sizes.all();
         let (row, rows) = (self.gates.row(), self.gates.weight_rows());
         if let Plan::Persistent { units_per_block, backward: (tile, shared_bytes), .. } = self.plan
@@ -166,20 +200,68 @@ impl Passes {
             // SAFETY: the caller's; the words are freed in the stream's order, after the kernel.
             return unsafe { self.stay(device, "backward", shared_bytes, &pass) };
         }
-        let function = KERNELS.function(device, &self.kernel("step", "backward"))?;
-        stream.context().bind_to_thread().w()?;
-        for step in (0..steps).rev() {
-            let number = step as u32;
-            let mut launch = stream.launch_builder(&function);
-            launch.arg(&pass).arg(&number);
-            // SAFETY: the arguments are those of the kernel; the rest is the caller's.
-            unsafe { launch.launch(of_step(batch * units)) }.w()?;
-            let gradients = pass.gate_gradient + bytes(step * row + self.gates.hidden_start());
-            let product = Product::backward(self.gates, batch, steps * row);
-            // SAFETY: the caller's.
-            unsafe { product.launch(&blas, pass.weight_hh, gradients, pass.hidden_gradient) }?;
-        }
-        Ok(())
+        let kernel = self.kernel("step", "backward");
+        let function = KERNELS.function(device, &kernel)?;
+        let has_cell = self.gates.cell.has_cell_state();
+        let (state, all) = (batch * units, batch * steps * units);
+        let of_cell = |values: usize| if has_cell { values } else { 0 };
+        let values = [
+            Values::read(pass.initial_hidden, state),
+            Values::read(pass.initial_cell, of_cell(state)),
+            Values::read(pass.gates, batch * steps * row),
+            Values::read(pass.outputs, all),
+            Values::read(pass.cells, of_cell(all)),
+            Values::read(pass.output_gradient, all),
+            Values::written(pass.gate_gradient, batch * steps * row),
+            Values::changed(pass.hidden_gradient, state),
+            Values::changed(pass.cell_gradient, of_cell(state)),
+        ];
+        let put = |at: &[u64], stream: &Arc<CudaStream>, blas: &CudaBlas| {
+            let &[
+                initial_hidden,
+                initial_cell,
+                gates,
+                outputs,
+                cells,
+                output_gradient,
+                gate_gradient,
+                hidden_gradient,
+                cell_gradient,
+            ] = at
+            else {
+                bail!("a pass has other values");
+            };
+            let [initial_cell, cells, cell_gradient] = [initial_cell, cells, cell_gradient]
+                .map(|address| if has_cell { address } else { 0 });
+            let pass = BackwardPass {
+                initial_hidden,
+                initial_cell,
+                gates,
+                outputs,
+                cells,
+                output_gradient,
+                gate_gradient,
+                hidden_gradient,
+                cell_gradient,
+                ..pass
+            };
+            stream.context().bind_to_thread().w()?;
+            for step in (0..steps).rev() {
+                let number = step as u32;
+                let mut launch = stream.launch_builder(&function);
+                launch.arg(&pass).arg(&number);
+                // SAFETY: the arguments are those of the kernel; the rest is the caller's.
+                unsafe { launch.launch(of_step(batch * units)) }.w()?;
+                let gradients = pass.gate_gradient + bytes(step * row + self.gates.hidden_start());
+                let product = Product::backward(self.gates, batch, steps * row);
+                // SAFETY: the caller's.
+                unsafe { product.launch(blas, pass.weight_hh, gradients, pass.hidden_gradient) }?;
+            }
+            Ok(())
+        };
+        let key = pass.sizes.key(&kernel, pass.weight_hh);
+        // SAFETY: the key has the cell, the sizes and the weight; the caller sees to what addresses are of.
+        unsafe { GRAPHS.run(device, &key, &values, put) }
     }
 
     /// Launches a kernel that stays for all steps.
@@ -217,9 +299,4 @@ fn of_step(units: usize) -> LaunchConfig {
         block_dim: (LANES, 1, 1),
         shared_mem_bytes: 0,
     }
-}
-
-/// Bytes of so many values.
-pub const fn bytes(values: usize) -> u64 {
-    (values * size_of::<f32>()) as u64
 }

@@ -1,38 +1,16 @@
-//! A CUDA card: its one handle, and what kernels of our own need there.
+//! Kernels of our own on a card: compiled when they are wanted, used once they were right.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::CudaDevice;
-use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, DevicePtr, SyncOnDrop};
+use candle_core::cuda_backend::cudarc::driver::CudaFunction;
 use candle_core::cuda_backend::cudarc::nvrtc;
-use candle_core::{CudaStorage, Device, Layout, Result as CandleResult, Storage, Tensor, bail};
+use candle_core::{Result as CandleResult, Tensor};
 
-use super::lock::lock;
 use crate::Result;
-
-/// Candle's handle of card `index`: one for the whole program, with one stream for all work of all
-/// threads.
-///
-/// Candle's own way to make one gives each thread a stream of its own, in which it does not wait for
-/// those of others: a thread that reads what another one has computed finds whatever is there.
-///
-/// # Errors
-/// Candle's, where there is no such card.
-pub fn handle(index: usize) -> CandleResult<Device> {
-    static CARDS: Mutex<BTreeMap<usize, Device>> = Mutex::new(BTreeMap::new());
-    let mut cards = lock(&CARDS);
-    if let Some(device) = cards.get(&index) {
-        return Ok(device.clone());
-    }
-    let device = Device::new_cuda_with_stream(index)?;
-    // SAFETY: every tensor of this handle is made, used and freed in its one stream, in the order in
-    // which threads ask for it, so nothing has to be waited for.
-    unsafe { device.as_cuda_device()?.disable_event_tracking() };
-    cards.insert(index, device.clone());
-    Ok(device)
-}
+use crate::compute::lock::lock;
 
 /// Kernels in one text of CUDA C++, which NVRTC compiles when they are first wanted.
 pub struct Kernels {
@@ -99,30 +77,4 @@ pub fn farthest<'a>(pairs: impl IntoIterator<Item = (&'a Tensor, &'a Tensor)>) -
         most = if apart > most || apart.is_nan() { apart } else { most };
     }
     Ok(most)
-}
-
-/// Where a tensor's values of 32 bits are on the card, while its storage is locked.
-///
-/// # Errors
-/// Candle's, for a tensor that is elsewhere or has other values.
-pub fn pointer<'a>(
-    storage: &'a Storage,
-    layout: &Layout,
-    stream: &'a CudaStream,
-) -> CandleResult<(u64, SyncOnDrop<'a>)> {
-    let Storage::Cuda(storage) = storage else { bail!("a tensor that is not on the card") };
-    address(storage, layout, stream)
-}
-
-/// The same of a storage that is on the card.
-///
-/// # Errors
-/// Candle's, for other values.
-pub fn address<'a>(
-    storage: &'a CudaStorage,
-    layout: &Layout,
-    stream: &'a CudaStream,
-) -> CandleResult<(u64, SyncOnDrop<'a>)> {
-    let (start, guard) = storage.as_cuda_slice::<f32>()?.device_ptr(stream);
-    Ok((start + (layout.start_offset() * size_of::<f32>()) as u64, guard))
 }
