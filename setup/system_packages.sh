@@ -95,3 +95,20 @@ announce_gpu() {
     echo "This machine has a GPU ($gpu) and the CUDA toolkit: ./lab --cuda uses them."
   fi
 }
+
+# Says for which card ./lab --cuda builds and how long that takes; stops where nobody says which.
+announce_cuda_build() {
+  find_cuda_toolkit || stop "--cuda: expected NVIDIA's CUDA toolkit (nvcc in PATH or in
+  /usr/local/cuda/bin), found none. Install it, or run ./lab without --cuda."
+  local card
+  card=$(nvidia-smi --query-gpu=name,compute_cap --format=csv,noheader 2>/dev/null | head -n 1) || card=
+  if [[ -n ${CUDA_COMPUTE_CAP-} ]]; then
+    echo "Builds for CUDA cards of compute capability $CUDA_COMPUTE_CAP (CUDA_COMPUTE_CAP)."
+  elif [[ -n $card ]]; then
+    echo "Builds for the card that is there: ${card%,*}, compute capability${card##*,}."
+  else
+    stop "--cuda: expected an NVIDIA card (nvidia-smi), found none. To build for one elsewhere, say its
+  compute capability: CUDA_COMPUTE_CAP=90 ./lab --cuda (80: A100; 86, 89: RTX 30, 40; 90: H100)."
+  fi
+  echo "The first build takes long, mostly NVIDIA's compiler: about 45 minutes on two cores, once."
+}

@@ -5,14 +5,17 @@
 
 mod notes;
 
-use candle_core::{Tensor, Var};
-use neural_composer::Result;
-use neural_composer::dataset::Dataset;
+use candle_core::{DType, Tensor, Var};
+use neural_composer::audio::Audio;
+use neural_composer::corpus::{BuildSettings, Corpus};
+use neural_composer::dataset::{Dataset, DatasetSettings, SongSource};
+use neural_composer::features::Blocks;
 use neural_composer::generate::{self, Seed};
 use neural_composer::model::recurrent::{Cell, Recurrent};
 use neural_composer::model::{Device, Devices, Network, NetworkConfig, gru, lstm, simple_rnn};
 use neural_composer::train::optimizer::{AdamW, Optimizer, RmsProp, RmsPropTorch, Rule, Sgd};
-use neural_composer::train::{self, Silent, Training};
+use neural_composer::train::{self, History, Observer, Position, Silent, Training};
+use neural_composer::{Error, Result};
 
 fn data() -> Result<Dataset> {
     notes::notes(120, 64, 10, 5)
@@ -159,6 +162,116 @@ fn training_follows_the_cpu_and_repeats(device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// A network of blocks, a piece of it made on `device` and on the processor.
+fn pieces_are_those_of_the_cpu(device: &Device) -> Result<()> {
+    let data = data()?;
+    // One that is small, and one that is worth a card.
+    for units in [24, 300] {
+        let made = |device: &Device| -> Result<Vec<f32>> {
+            let layers = [lstm(units), gru(16), simple_rnn(8)];
+            let mut config = NetworkConfig::stack(data.blocks().width(), layers);
+            config.recurrent_input = units == 300;
+            let network = Network::new(config, &data, 3, device)?;
+            let seed = Seed::training(&data, 1)?;
+            let piece = generate::blocks(&network, 0.5, &seed, &mut |_, _| ())?;
+            Ok(piece.audio().channels()[0].clone())
+        };
+        let (there, here) = (made(device)?, made(&Device::cpu())?);
+        assert_eq!(there.len(), here.len());
+        assert!(here.iter().any(|sample| sample.abs() > 1e-3));
+        for (there, here) in there.iter().zip(&here) {
+            assert!((there - here).abs() < 1e-3, "{there} for {here}");
+        }
+        assert!(there == made(device)?);
+    }
+    Ok(())
+}
+
+/// Songs in files that are read while the network trains, and the same ones in memory.
+fn batches_are_the_same_from_files(device: &Device) -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (songs, corpus) = (folder.path().join("songs"), folder.path().join("corpus"));
+    std::fs::create_dir(&songs).expect("a folder in it");
+    let mut paths = Vec::new();
+    for (number, seconds) in [2.5f32, 0.9, 3.3].into_iter().enumerate() {
+        let hz = 200. + 90. * number as f32;
+        let wave = |n: usize| 0.4 * (n as f32 * hz / 8_000. * std::f32::consts::TAU).sin();
+        let audio = Audio::mono((0..(8_000. * seconds) as usize).map(wave).collect(), 8_000)?;
+        paths.push(songs.join(format!("{number}.wav")));
+        audio.save(&paths[number])?;
+    }
+    Corpus::build(&songs, &corpus, BuildSettings::default())?;
+    let blocks = Blocks { sample_rate_hz: 8_000, block_samples: 64, ..Blocks::fast() };
+    let settings = DatasetSettings { blocks, sequence_blocks: 20, stride_blocks: 10 };
+    let from_files = Dataset::of(&SongSource::of_corpus(&Corpus::open(&corpus)?), settings)?;
+    let in_memory = Dataset::from_files(&paths, settings)?;
+    let (_, read) = trained(&from_files, device, 4)?;
+    let (_, there) = trained(&in_memory, device, 4)?;
+    assert_eq!(read, there);
+    assert!(read.iter().all(|loss| loss.is_finite()));
+    Ok(())
+}
+
+/// A training that comes to numbers that are none ends in the same place, with the same words.
+fn divergence_is_told_as_on_the_cpu(device: &Device) -> Result<()> {
+    let data = data()?;
+    let told = |device: &Device| -> Result<String> {
+        let config = NetworkConfig::stack(data.blocks().width(), [gru(16)]);
+        let mut network = Network::new(config, &data, 3, device)?;
+        let settings = Training::epochs(3).batch(4).learning_rate(1e30);
+        let rule = Rule::Sgd(Sgd { momentum: 0., nesterov: false, weight_decay: 0. });
+        let trained = train::run(&mut network, &data, &settings.rule(rule), &mut Silent);
+        let sound = network.variables().values().all(|value| {
+            let values = value.flatten_all().and_then(|value| value.to_vec1::<f32>());
+            values.is_ok_and(|values| values.iter().all(|value| value.is_finite()))
+        });
+        let words = match trained {
+            Ok(history) => format!("{:?} {:?} {sound}", history.stop, history.notes),
+            Err(error) => format!("{error} {sound}"),
+        };
+        // Which of the two it is depends on the order of a sum.
+        Ok(words.replace("loss was inf", "loss was NaN"))
+    };
+    let (there, here) = (told(device)?, told(&Device::cpu())?);
+    assert!(here.contains("diverged"), "{here}");
+    assert_eq!(there, here);
+    Ok(())
+}
+
+/// Takes all memory of the card once training has begun.
+struct Greedy {
+    device: candle_core::Device,
+    taken: Vec<Tensor>,
+}
+
+impl Observer for Greedy {
+    fn batch(&mut self, _: &History, _: &Position) {
+        for bytes in [1usize << 30, 64 << 20, 1 << 20, 64 << 10, 4 << 10, 256] {
+            while let Ok(tensor) = Tensor::zeros(bytes / 4, DType::F32, &self.device) {
+                self.taken.push(tensor);
+            }
+        }
+    }
+
+    fn epoch(&mut self, _: &History, _: &Position) {}
+}
+
+fn a_full_card_says_what_would_fit(device: &Device) -> Result<()> {
+    let data = data()?;
+    let config = NetworkConfig::stack(data.blocks().width(), [lstm(300)]);
+    let mut network = Network::new(config, &data, 3, device)?;
+    let mut observer = Greedy { device: device.candle().clone(), taken: Vec::new() };
+    let settings = Training::epochs(2_000).batch(8);
+    let Err(error) = train::run(&mut network, &data, &settings, &mut observer) else {
+        panic!("trained on a card without memory")
+    };
+    let text = error.to_string();
+    assert!(matches!(error, Error::Memory(_)), "{text}");
+    assert!(text.contains("ran out of memory while it trained"), "{text}");
+    assert!(text.contains("fit"), "{text}");
+    Ok(())
+}
+
 fn memory_does_not_grow(device: &Device, epochs: usize) -> Result<()> {
     let data = data()?;
     let free = || {
@@ -200,6 +313,9 @@ fn the_checks_of_a_card_hold_for_the_cpu_itself() -> Result<()> {
     rules_agree(&cpu)?;
     training_follows_the_cpu_and_repeats(&cpu)?;
     whoever_reads_finds_what_was_computed(&cpu, &Device::cpu())?;
+    pieces_are_those_of_the_cpu(&cpu)?;
+    batches_are_the_same_from_files(&cpu)?;
+    divergence_is_told_as_on_the_cpu(&cpu)?;
     memory_does_not_grow(&cpu, 20)
 }
 
@@ -225,6 +341,31 @@ fn training_on_the_card_follows_the_cpu_and_repeats_to_the_bit() -> Result<()> {
 #[ignore = "needs a card: benches/gpu runs it"]
 fn whoever_reads_finds_what_was_computed_on_the_card() -> Result<()> {
     whoever_reads_finds_what_was_computed(&Device::cuda(0)?, &Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn pieces_made_on_the_card_are_those_of_the_cpu() -> Result<()> {
+    pieces_are_those_of_the_cpu(&Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn batches_sent_to_the_card_are_the_same_from_files() -> Result<()> {
+    batches_are_the_same_from_files(&Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn divergence_on_the_card_is_told_as_on_the_cpu() -> Result<()> {
+    divergence_is_told_as_on_the_cpu(&Device::cuda(0)?)
+}
+
+// Last by its name: it takes all memory that is there.
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn z_a_full_card_says_what_would_fit() -> Result<()> {
+    a_full_card_says_what_would_fit(&Device::cuda(0)?)
 }
 
 #[test]

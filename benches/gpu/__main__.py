@@ -71,7 +71,8 @@ def start_anywhere(report, programs):
 
 
 def run_tests(report, programs, device):
-    ignored = ["--ignored"] if device == "cuda" else []
+    # One after the other: some look at the memory that is free, and one takes all of it.
+    ignored = ["--ignored", "--test-threads=1"] if device == "cuda" else []
     for program, only in [(programs.card_tests, []), (programs.layer_tests, ["cuda"])]:
         if device != "cuda" and only:
             report.not_run(program.name, "its test of a card wants one")

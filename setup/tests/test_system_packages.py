@@ -138,3 +138,51 @@ class SystemPackages(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class CudaBuild(unittest.TestCase):
+    """`announce_cuda_build` on machines made of stand-ins."""
+
+    def announced(self, nvcc="exit 0", card=None, **environment):
+        with tempfile.TemporaryDirectory() as folder:
+            programs = {"nvcc": nvcc, "nvidia-smi": f"echo '{card}'" if card else "exit 9"}
+            for name, body in programs.items():
+                if body is not None:
+                    (Path(folder) / name).write_text(f"#!/bin/sh\n{body}\n")
+                    (Path(folder) / name).chmod(0o755)
+            os.symlink("/usr/bin/head", Path(folder) / "head")
+            script = (
+                'set -euo pipefail; stop() { echo "STOP $*"; exit 1; }; '
+                f"source {SETUP}/system_packages.sh; announce_cuda_build"
+            )
+            answer = subprocess.run(
+                ["/bin/bash", "-c", script],
+                env={"PATH": folder, "CUDA_HOME": folder, **environment},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        return answer.returncode, answer.stdout + answer.stderr
+
+    def test_the_card_and_the_time_are_told(self):
+        status, said = self.announced(card="NVIDIA H100 80GB HBM3, 9.0")
+        self.assertEqual(status, 0, said)
+        self.assertIn("NVIDIA H100 80GB HBM3, compute capability 9.0.", said)
+        self.assertIn("45 minutes", said)
+
+    def test_another_card_can_be_built_for(self):
+        for card in (None, "NVIDIA H100 80GB HBM3, 9.0"):
+            status, said = self.announced(card=card, CUDA_COMPUTE_CAP="86")
+            self.assertEqual(status, 0, said)
+            self.assertIn("compute capability 86 (CUDA_COMPUTE_CAP)", said)
+
+    def test_without_a_card_it_is_asked_for(self):
+        status, said = self.announced()
+        self.assertEqual(status, 1, said)
+        self.assertIn("STOP --cuda: expected an NVIDIA card", said)
+        self.assertIn("CUDA_COMPUTE_CAP=90 ./lab --cuda", said)
+
+    def test_without_a_toolkit_it_is_asked_for(self):
+        status, said = self.announced(nvcc=None, card="NVIDIA H100 80GB HBM3, 9.0")
+        self.assertEqual(status, 1, said)
+        self.assertIn("CUDA toolkit", said)

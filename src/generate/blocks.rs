@@ -3,7 +3,7 @@
 use super::ending::ended;
 use super::{Piece, Seed};
 use crate::dataset::{Dataset, DatasetSettings, SongSource};
-use crate::model::{Activation, Device, LayerConfig, Network, NetworkConfig};
+use crate::model::{Activation, Continuation, Device, LayerConfig, Network, NetworkConfig};
 use crate::train::{self, History, Observer, Training};
 use crate::{Error, Result, interrupt};
 use candle_core::Tensor;
@@ -93,20 +93,19 @@ pub fn blocks(
     let seed_rows = start.rows_for(network)?;
     let steps = seed_rows.len() / width;
     let input = Tensor::from_vec(seed_rows, (1, steps, width), device)?;
-    let (predicted, mut state) = network.predict(&network.join(&input, &input)?, None)?;
-    let mut block = predicted.narrow(1, steps - 1, 1)?.contiguous()?;
+    let (predicted, state) = network.predict(&network.join(&input, &input)?, None)?;
+    let block = predicted.narrow(1, steps - 1, 1)?.contiguous()?;
 
     // The seed, many steps at once, is done soonest with the weights as they are; single steps are not.
-    let network_of_steps = network.rounded()?;
+    let mut continuation = Continuation::new(network, block, state)?;
     let mut rows: Vec<f32> = Vec::with_capacity(count * width);
     for done in 1..=count {
-        rows.extend(block.flatten_all()?.to_vec1::<f32>()?);
+        rows.extend(continuation.block()?);
         progress(blocks.block_seconds() * done as f64, blocks.block_seconds() * count as f64);
         if done == count || interrupt::requested() {
             break;
         }
-        // The block is the network's previous output.
-        (block, state) = network_of_steps.predict(&network.join(&block, &block)?, Some(&state))?;
+        continuation.step()?;
     }
     if rows.is_empty() {
         return Err(Error::Interrupted("before the first block was composed".into()));

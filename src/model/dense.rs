@@ -81,6 +81,12 @@ impl Dense {
         Self { weight: self.weight.detach(), bias: self.bias.detach() }
     }
 
+    /// [`untracked`](Self::untracked), on `device`.
+    pub(super) fn on(&self, device: &Device) -> Result<Self> {
+        let there = |tensor: &Tensor| tensor.detach().to_device(device);
+        Ok(Self { weight: there(&self.weight)?, bias: there(&self.bias)? })
+    }
+
     /// The same layer for reading alone, large weights rounded to sixteen bits.
     pub(super) fn rounded(&self) -> Result<Self> {
         Ok(Self { weight: rounded(&self.weight.detach())?, bias: self.bias.detach() })

@@ -7,7 +7,7 @@ use super::norm::LayerNorm;
 use super::recurrent::{Cell, Recurrent, State};
 use super::{Activation, Parameters};
 use crate::Result;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 /// The states of the recurrent layers between two calls.
 pub type NetworkState = Vec<State>;
@@ -71,6 +71,24 @@ impl Layers {
         };
         let norm_out = self.norm_out.as_ref().map(LayerNorm::untracked);
         Self { trunk, norm_out, dense_out: self.dense_out.untracked() }
+    }
+
+    /// [`untracked`](Self::untracked), on `device`.
+    pub fn on(&self, device: &Device) -> Result<Self> {
+        let layer = |layer: &StackLayer| -> Result<StackLayer> {
+            Ok(StackLayer {
+                norm: layer.norm.as_ref().map(|norm| norm.on(device)).transpose()?,
+                recurrent: layer.recurrent.on(device)?,
+                residual: layer.residual,
+            })
+        };
+        let trunk = Trunk {
+            dense_in: self.trunk.dense_in.on(device)?,
+            activation: self.trunk.activation,
+            stack: self.trunk.stack.iter().map(layer).collect::<Result<_>>()?,
+        };
+        let norm_out = self.norm_out.as_ref().map(|norm| norm.on(device)).transpose()?;
+        Ok(Self { trunk, norm_out, dense_out: self.dense_out.on(device)? })
     }
 
     /// [`untracked`](Self::untracked), and large weights on the CPU rounded to sixteen bits.

@@ -3,6 +3,7 @@
 mod activation;
 mod code_network;
 mod config;
+mod continuation;
 pub mod dense;
 mod dropout;
 mod file;
@@ -22,6 +23,7 @@ pub use crate::compute::{Device, DeviceFacts, Devices, Precision};
 pub use activation::Activation;
 pub use code_network::{CodeNetwork, CodeNetworkConfig};
 pub use config::{LayerConfig, NetworkConfig, gru, lstm, simple_rnn};
+pub(crate) use continuation::Continuation;
 pub use dropout::Dropout;
 pub(crate) use file::{CHECKPOINT, CODES, GRAINS, ModelFile};
 pub use file::{FORMAT_VERSION, ModelKind};

@@ -255,7 +255,8 @@ impl Rounded {
     }
 }
 
-fn forward(
+/// What comes out at every step, and the states at the end.
+pub(super) fn forward(
     layers: &Layers,
     input: &Tensor,
     state: Option<&NetworkState>,

@@ -94,6 +94,12 @@ impl LayerNorm {
         Self { weight: self.weight.detach(), bias: self.bias.detach() }
     }
 
+    /// [`untracked`](Self::untracked), on `device`.
+    pub(super) fn on(&self, device: &Device) -> Result<Self> {
+        let there = |tensor: &Tensor| tensor.detach().to_device(device);
+        Ok(Self { weight: there(&self.weight)?, bias: there(&self.bias)? })
+    }
+
     fn fused<T: Real>(&self, input: &Tensor) -> Result<Tensor> {
         let operation = Normalise::<T>(PhantomData);
         let (weight, bias) = (self.weight.contiguous()?, self.bias.contiguous()?);

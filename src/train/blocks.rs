@@ -41,9 +41,16 @@ pub fn run(
     observer.prepared(data);
     observer.prepared(network);
     let optimizer = network.optimizer(settings.rule)?;
-    let mut objective = NextBlock::new(network, data, settings, needed_bytes)?;
     let plan = Plan { needed_bytes, ..settings.plan() };
-    fit(&mut objective, &plan, optimizer, observer)
+    let trained = NextBlock::new(network, data, settings, needed_bytes)
+        .and_then(|mut objective| fit(&mut objective, &plan, optimizer, observer));
+    trained.map_err(|error| {
+        let config = network.config();
+        let present = 4 * config.parameter_count() as u64;
+        let available = network.device().free_bytes().unwrap_or(0);
+        let training = (config, data.settings().sequence_blocks, settings);
+        memory::explained(error, training, present, available)
+    })
 }
 
 /// The mean loss of `network` as it is, over some sequences of `data`, `batch` of them at a time.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaSlice, CudaStream, PinnedHostSlice,
+    CudaEvent, CudaSlice, CudaStream, DriverError, PinnedHostSlice,
 };
 use candle_core::cuda_backend::{CudaDType, CudaDevice, WrapErr};
 use candle_core::op::BackpropOp;
@@ -26,6 +26,9 @@ pub struct Gateway<const PLACES: usize> {
 
 struct Place {
     here: PinnedHostSlice<f32>,
+    /// When what was sent from here last has been copied. (The memory has an event of its own, which
+    /// nobody records on a handle whose tensors have none.)
+    copied: Option<Arc<CudaEvent>>,
     there: Arc<Mutex<There>>,
 }
 
@@ -41,7 +44,7 @@ struct There {
 pub struct Passing {
     device: CudaDevice,
     there: Arc<Mutex<There>>,
-    copied: CudaEvent,
+    copied: Arc<CudaEvent>,
     shape: Shape,
 }
 
@@ -65,7 +68,7 @@ impl<const PLACES: usize> Gateway<PLACES> {
             Some(place) if place.here.len() >= count => place,
             _ => place.insert(Place::new(&self.stream, count)?),
         };
-        // Waits until what was sent from here before has been copied.
+        place.wait().w()?;
         let here = place.here.as_mut_slice().w()?;
         with_values(&tensor.to_dtype(DType::F32)?.contiguous()?, |values: &[f32]| {
             here[..count].copy_from_slice(values);
@@ -76,8 +79,9 @@ impl<const PLACES: usize> Gateway<PLACES> {
             self.stream.wait(&read).w()?;
         }
         self.stream.memcpy_htod(&place.here, &mut there.values).w()?;
-        let copied = self.stream.record_event(None).w()?;
+        let copied = Arc::new(self.stream.record_event(None).w()?);
         drop(there);
+        place.copied = Some(copied.clone());
         Ok(Passing { device: self.device.clone(), there: place.there.clone(), copied, shape })
     }
 }
@@ -90,7 +94,19 @@ impl Place {
         here.as_mut_slice().w()?.fill(0.);
         let values = stream.alloc_zeros::<f32>(count).w()?;
         let there = There { values, stream: stream.clone(), read: None };
-        Ok(Self { here, there: Arc::new(Mutex::new(there)) })
+        Ok(Self { here, copied: None, there: Arc::new(Mutex::new(there)) })
+    }
+
+    /// Until the memory here is free again.
+    fn wait(&mut self) -> Result<(), DriverError> {
+        self.copied.take().map_or(Ok(()), |copied| copied.synchronize())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Where that fails the context is lost, and nothing is copied any more.
+        let _lost = self.wait();
     }
 }
 

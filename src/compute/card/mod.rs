@@ -5,9 +5,11 @@ mod gateway;
 mod graphs;
 mod handle;
 mod kernels;
+mod recorded;
 
 pub use self::address::{address, bytes, pointer};
 pub use self::gateway::{Gateway, Passing};
 pub use self::graphs::{Graphs, Values};
 pub use self::handle::handle;
 pub use self::kernels::{Kernels, farthest};
+pub use self::recorded::{Recorded, handle_to_record_on};

@@ -128,6 +128,11 @@ impl Recurrent {
         Self { weights: self.weights.untracked() }
     }
 
+    /// [`untracked`](Self::untracked), on `device`.
+    pub(super) fn on(&self, device: &Device) -> Result<Self> {
+        Ok(Self { weights: self.weights.on(device)? })
+    }
+
     /// The same layer for reading alone, large weights rounded to sixteen bits.
     pub(super) fn rounded(&self) -> Result<Self> {
         Ok(Self { weights: self.weights.rounded()? })

@@ -1,6 +1,7 @@
 //! The state of a recurrent layer between steps.
 
-use candle_core::Tensor;
+use crate::Result;
+use candle_core::{Device, Tensor};
 
 /// The memory of a recurrent layer after some step, for every sequence of a batch.
 #[derive(Clone, Debug)]
@@ -15,6 +16,12 @@ impl State {
     /// A state without cell values, as the simple network and the GRU have it.
     pub const fn new(hidden: Tensor) -> Self {
         Self { hidden, cell: None }
+    }
+
+    /// The same values on `device`, without a graph.
+    pub(crate) fn on(&self, device: &Device) -> Result<Self> {
+        let there = |tensor: &Tensor| tensor.detach().to_device(device);
+        Ok(Self { hidden: there(&self.hidden)?, cell: self.cell.as_ref().map(there).transpose()? })
     }
 
     /// The same values cut off from the graph that made them: gradients stop here, and the memory

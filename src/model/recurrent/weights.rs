@@ -3,7 +3,7 @@
 use super::Cell;
 use crate::Result;
 use crate::compute::storage::rounded;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 /// The weights of a recurrent layer, in PyTorch's layout, which fit each other.
 #[derive(Clone, Debug)]
@@ -30,6 +30,18 @@ impl Weights {
             bias_ih: self.bias_ih.detach(),
             bias_hh: self.bias_hh.detach(),
         }
+    }
+
+    /// [`untracked`](Self::untracked), on `device`.
+    pub(super) fn on(&self, device: &Device) -> Result<Self> {
+        let there = |tensor: &Tensor| tensor.detach().to_device(device);
+        Ok(Self {
+            cell: self.cell,
+            weight_ih: there(&self.weight_ih)?,
+            weight_hh: there(&self.weight_hh)?,
+            bias_ih: there(&self.bias_ih)?,
+            bias_hh: there(&self.bias_hh)?,
+        })
     }
 
     /// [`untracked`](Self::untracked), large ones rounded to sixteen bits.

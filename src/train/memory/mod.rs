@@ -22,6 +22,31 @@ impl Training {
     }
 }
 
+/// What a device says that ran out of memory while it trained, and which settings would fit; any other
+/// error as it is. `available` bytes are free now, and `present` are the network's.
+pub fn explained(
+    error: Error,
+    (config, steps, settings): (&NetworkConfig, usize, &Training),
+    present: u64,
+    available: u64,
+) -> Error {
+    if !matches!(&error, Error::Tensor(problem) if problem.to_string().contains(OUT_OF_MEMORY)) {
+        return error;
+    }
+    let estimate = MemoryEstimate::new(config, steps, settings);
+    // What was estimated was too little, or others have taken some.
+    let limit = available.saturating_add(present).min(estimate.total().saturating_sub(1));
+    Error::Memory(format!(
+        "the device ran out of memory while it trained; {} are free now, and {estimate} were \
+         estimated{}",
+        gigabytes(available),
+        advice(config, steps, settings, limit),
+    ))
+}
+
+/// How CUDA's driver names it.
+const OUT_OF_MEMORY: &str = "CUDA_ERROR_OUT_OF_MEMORY";
+
 /// Refuses a training that needs more than `available` bytes, of which `present` are taken by it
 /// already.
 ///
@@ -39,16 +64,21 @@ pub fn check(
     if estimate.total() <= limit {
         return Ok(());
     }
+    Err(Error::Memory(format!(
+        "training would need {estimate}; {} are free, {} too little{}",
+        gigabytes(limit),
+        gigabytes(estimate.total() - limit),
+        advice(config, steps, settings, limit),
+    )))
+}
+
+/// Settings that take no more than `limit` bytes, in lines that follow a sentence.
+fn advice(config: &NetworkConfig, steps: usize, settings: &Training, limit: u64) -> String {
     let fitting = alternatives(config, steps, settings, limit);
     let lines: Vec<_> = fitting.iter().map(|alternative| format!("\n  {alternative}")).collect();
-    let advice = if lines.is_empty() {
+    if lines.is_empty() {
         "\nNothing smaller that was tried fits: use fewer or narrower layers, or free memory".into()
     } else {
         format!("\nWhat would fit:{}", lines.join(""))
-    };
-    Err(Error::Memory(format!(
-        "training would need {estimate}; {} are free, {} too little{advice}",
-        gigabytes(limit),
-        gigabytes(estimate.total() - limit),
-    )))
+    }
 }

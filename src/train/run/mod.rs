@@ -1,6 +1,6 @@
 //! A training that runs: its loop, and all that it goes on from.
 
-mod epoch;
+mod batches;
 
 use super::best::Best;
 use super::checkpoints::{self, At, Identity, Keeper, Snapshot, State};

@@ -1,0 +1,64 @@
+//! Work on a card that is recorded once and then repeated: a CUDA graph of Candle's operations.
+
+use candle_core::cuda_backend::WrapErr;
+use candle_core::cuda_backend::cudarc::driver::CudaGraph;
+use candle_core::cuda_backend::cudarc::driver::sys::{
+    CUgraphInstantiate_flags as Flags, CUstreamCaptureMode as Mode,
+};
+use candle_core::{Device, DeviceLocation, Error, Result as CandleResult};
+
+/// A handle of the card on which `device` is, with a stream that nobody else puts anything into: what is
+/// recorded is all that comes into a stream meanwhile.
+///
+/// Nothing, where `device` is no card.
+///
+/// # Errors
+/// Candle's.
+pub fn handle_to_record_on(device: &Device) -> CandleResult<Option<Device>> {
+    let DeviceLocation::Cuda { gpu_id } = device.location() else { return Ok(None) };
+    let own = Device::new_cuda_with_stream(gpu_id)?;
+    // SAFETY: as for `handle`: the new handle has one stream for all its tensors.
+    unsafe { own.as_cuda_device()?.disable_event_tracking() };
+    // What is copied from the other handle's tensors is there now.
+    device.synchronize()?;
+    Ok(Some(own))
+}
+
+/// Work on tensors of a handle, recorded.
+pub struct Recorded(CudaGraph);
+
+impl Recorded {
+    /// Does `work` once, so that all that it needs is there, and records it. It reads and writes variables
+    /// that live as long as this is repeated, and waits for nothing.
+    ///
+    /// # Errors
+    /// Those of `work`, and the driver's where it cannot be recorded.
+    pub fn new<E: From<Error>>(
+        device: &Device,
+        work: impl Fn() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Self, E> {
+        let card = device.as_cuda_device()?;
+        // Shapes and strides that operations send to the card are there from the first time.
+        let _kept = card.enable_cuda_graph_htod_cache();
+        work()?;
+        let stream = card.cuda_stream();
+        stream.synchronize().w()?;
+        stream.begin_capture(Mode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
+        let done = work();
+        // Ended in any case: the stream is of no use otherwise.
+        let graph = stream.end_capture(Flags(0));
+        done?;
+        match graph.w()? {
+            Some(graph) => Ok(Self(graph)),
+            None => Err(Error::Msg("nothing was recorded".into()).into()),
+        }
+    }
+
+    /// Does it once more.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn repeat(&self) -> CandleResult<()> {
+        self.0.launch().w()
+    }
+}
