@@ -2,6 +2,7 @@
 
     python3 tests/stand_in_card                       the tests of a card
     python3 tests/stand_in_card -- train SONG ...     the command line, with --device cuda
+    python3 tests/stand_in_card --options             every way to train, beside the processor
     python3 tests/stand_in_card --shell               a shell in which programs find that card
 
 The program is built for CUDA with a compiler that compiles nothing, and finds libraries with the
@@ -20,6 +21,7 @@ import sys
 from pathlib import Path
 
 import stand_in
+from options import compare
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # One after the other: some look at the memory that is free, and one takes all of it.
@@ -46,12 +48,11 @@ def test_all(environment):
     return any(statuses)
 
 
-def run_command_line(arguments, environment):
-    built = run(["cargo", "build", *CUDA, "--bin", "neural-composer"], environment)
-    if built != 0:
-        return built
-    program = Path(environment["CARGO_TARGET_DIR"]) / "release" / "neural-composer"
-    return run([program, *arguments], environment)
+def built_program(environment):
+    status = run(["cargo", "build", *CUDA, "--bin", "neural-composer"], environment)
+    if status != 0:
+        sys.exit(status)
+    return Path(environment["CARGO_TARGET_DIR"]) / "release" / "neural-composer"
 
 
 def main():
@@ -60,6 +61,7 @@ def main():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--options", action="store_true", help="compare every way to train")
     parser.add_argument("--shell", action="store_true", help="open a shell")
     parser.add_argument("arguments", nargs="*", help="of neural-composer, after --")
     options = parser.parse_args()
@@ -74,8 +76,10 @@ def main():
     }
     if options.shell:
         sys.exit(run([os.environ.get("SHELL", "sh")], environment))
+    if options.options:
+        sys.exit(compare(built_program(environment), environment))
     if options.arguments:
-        sys.exit(run_command_line(options.arguments, environment))
+        sys.exit(run([built_program(environment), *options.arguments], environment))
     sys.exit(test_all(environment))
 
 

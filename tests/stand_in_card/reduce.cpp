@@ -105,3 +105,22 @@ extern "C" void copy2d_bf16(const uint16_t *from, uint16_t *to, uint32_t rows, u
     if (at >= rows * columns) return;
     to[at / columns * to_row + at % columns] = from[at / columns * from_row + at % columns];
 }
+
+// Both sides' dimensions, then their strides.
+extern "C" void badd_bf16(const size_t count, const size_t dims, const size_t *info,
+                          const uint16_t *left, const uint16_t *right, uint16_t *to) {
+    const size_t step = blockDim.x * gridDim.x;
+    for (size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        size_t at_left = i, at_right = i;
+        if (info) {
+            at_left = at_right = 0;
+            size_t index = i;
+            for (size_t d = dims; d-- > 0;) {
+                at_left += index % info[d] * info[dims + d];
+                at_right += index % info[d] * info[2 * dims + d];
+                index /= info[d];
+            }
+        }
+        to[i] = to_bf16(from_bf16(left[at_left]) + from_bf16(right[at_right]));
+    }
+}
