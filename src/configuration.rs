@@ -193,6 +193,7 @@ impl Configuration {
         descent.checkpoints = self.checkpoints.clone();
         descent.resume = self.resume.clone();
         descent.processes = self.processes.clone();
+        descent.device = self.device.clone();
         if let Some(name) = &self.schedule {
             descent.schedule = Some(Schedule::usual(name, descent.steps as u64)?);
         }

@@ -10,7 +10,9 @@ use neural_composer::audio::Audio;
 use neural_composer::corpus::{BuildSettings, Corpus};
 use neural_composer::dataset::{Dataset, DatasetSettings, SongSource};
 use neural_composer::features::Blocks;
-use neural_composer::generate::{self, Seed};
+use neural_composer::generate::{
+    self, CodeLearning, GrainLearning, Learning, Model, Options, Seed,
+};
 use neural_composer::model::recurrent::{Cell, Recurrent};
 use neural_composer::model::{Device, Devices, Network, NetworkConfig, gru, lstm, simple_rnn};
 use neural_composer::train::optimizer::{AdamW, Optimizer, RmsProp, RmsPropTorch, Rule, Sgd};
@@ -187,6 +189,44 @@ fn pieces_are_those_of_the_cpu(device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// Composers of grains and of codes learn as on the processor, and compose there.
+fn other_composers_learn_as_on_the_cpu(device: &Device) -> Result<()> {
+    // Two notes a second, which die away.
+    let rate = 22_050;
+    let note = |n: u32| {
+        let (number, seconds) = (n / (rate / 2), (n % (rate / 2)) as f32 / rate as f32);
+        let hz = 220. * 2f32.powf((number * 5 % 12) as f32 / 12.);
+        (std::f32::consts::TAU * hz * seconds).sin() * (-6. * seconds).exp() * 0.5
+    };
+    let audio = Audio::mono((0..12 * rate).map(note).collect(), rate)?;
+    let songs = [SongSource::Audio { title: "notes".into(), audio }];
+    let mut learnings = Vec::new();
+    for device in [device, &Device::cpu()] {
+        let mut grains = GrainLearning::seeded(1);
+        grains.training.descent.steps = 6;
+        grains.training.descent.device = device.clone();
+        let mut codes = CodeLearning::seeded(1);
+        codes.training.descent.steps = 6;
+        // Half of what it hears is its own.
+        codes.training.scheduled_sampling = 0.5;
+        codes.training.descent.device = device.clone();
+        learnings.push([Learning::Grains(grains), Learning::Codes(codes)]);
+    }
+    let [there, here] = learnings.try_into().unwrap_or_else(|_| unreachable!());
+    for (there, here) in there.iter().zip(&here) {
+        let (there, here) =
+            (Model::learn(&songs, there, &mut Silent)?, Model::learn(&songs, here, &mut Silent)?);
+        assert_eq!(there.history.device, device.to_string());
+        for (a, b) in there.history.epochs.iter().zip(&here.history.epochs) {
+            let (a, b) = (a.train_loss, b.train_loss);
+            assert!((a / b - 1.).abs() < 1e-3, "{a} on {device}, {b} on the CPU");
+        }
+        let piece = there.model.compose(3., 1, &Options::default(), &mut |_, _| ())?;
+        assert!(piece.audio().channels()[0].iter().any(|sample| sample.abs() > 1e-3));
+    }
+    Ok(())
+}
+
 /// Songs in files that are read while the network trains, and the same ones in memory.
 fn batches_are_the_same_from_files(device: &Device) -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -315,6 +355,7 @@ fn the_checks_of_a_card_hold_for_the_cpu_itself() -> Result<()> {
     whoever_reads_finds_what_was_computed(&cpu, &Device::cpu())?;
     pieces_are_those_of_the_cpu(&cpu)?;
     batches_are_the_same_from_files(&cpu)?;
+    other_composers_learn_as_on_the_cpu(&cpu)?;
     divergence_is_told_as_on_the_cpu(&cpu)?;
     memory_does_not_grow(&cpu, 20)
 }
@@ -347,6 +388,12 @@ fn whoever_reads_finds_what_was_computed_on_the_card() -> Result<()> {
 #[ignore = "needs a card: benches/gpu runs it"]
 fn pieces_made_on_the_card_are_those_of_the_cpu() -> Result<()> {
     pieces_are_those_of_the_cpu(&Device::cuda(0)?)
+}
+
+#[test]
+#[ignore = "needs a card: benches/gpu runs it"]
+fn other_composers_learn_on_the_card_as_on_the_cpu() -> Result<()> {
+    other_composers_learn_as_on_the_cpu(&Device::cuda(0)?)
 }
 
 #[test]

@@ -95,6 +95,13 @@ impl Device {
     }
 }
 
+/// Whether both are the same processor or card.
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        self.device.location() == other.device.location()
+    }
+}
+
 impl Default for Device {
     fn default() -> Self {
         Self::best()

@@ -82,13 +82,13 @@ impl Model {
                 blocks(network, seconds, start, progress)
             }
             InTraining::Grains(network, pool, training) => {
-                let composer = GrainComposer::in_training(network, pool, training);
+                let composer = GrainComposer::in_training(network, pool, training)?;
                 // One piece: a sketch is not worth a choice.
                 let grains = GrainOptions { pieces: 1, ..options.grains.clone() };
                 composer.compose(seconds, seed, &grains, progress)
             }
             InTraining::Codes(network, songs) => {
-                let composer = CodeComposer::from_parts(songs.clone(), network.clone());
+                let composer = CodeComposer::from_parts(songs.clone(), network)?;
                 composer.compose(seconds, seed, &options.codes, progress)
             }
         }

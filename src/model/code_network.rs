@@ -82,6 +82,15 @@ impl CodeNetwork {
         Self::build(config, Parameters::loaded(tensors, device.candle()), device)
     }
 
+    /// The same network on `device`, with parameters of its own.
+    pub(crate) fn on(&self, device: &Device) -> Result<Self> {
+        let there = |(name, value): (&String, &Var)| {
+            Ok((name.clone(), value.as_detached_tensor().to_device(device.candle())?))
+        };
+        let tensors = self.variables.iter().map(there).collect::<Result<_>>()?;
+        Self::from_tensors(self.config.clone(), tensors, device)
+    }
+
     fn build(
         config: CodeNetworkConfig,
         mut parameters: Parameters,

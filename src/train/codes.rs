@@ -225,11 +225,16 @@ impl NextCodes<'_> {
         let (hidden, _) = network.forward(&self.rows(lesson)?, None, dropout)?;
         let hidden = hidden.flatten(0, 1)?;
         let stages = network.config().stages;
-        let next = codes_of(&lesson.next, stages, network)?;
+        let of_stage = |stage| -> Result<Tensor> {
+            let codes = codes_of(&lesson.next, stages, stage);
+            let count = codes.len();
+            Ok(Tensor::from_vec(codes, count, network.device().candle())?)
+        };
+        let next = (0..stages).map(of_stage).collect::<Result<Vec<_>>>()?;
         let mut sum: Option<Tensor> = None;
         for stage in 0..stages {
             let logits = network.logits(stage, &hidden, &next)?;
-            let candidates: Vec<u32> = next[stage].to_vec1()?;
+            let candidates: Vec<u32> = codes_of(&lesson.next, stages, stage);
             let shares = vec![1.0; candidates.len()];
             let part = soft_cross_entropy(&logits, SoftTargets { candidates, shares, per_row: 1 })?;
             sum = Some(match sum {
@@ -300,12 +305,7 @@ fn after(part: &Range<usize>, frame: usize, frames: usize, block: usize) -> usiz
     part.start + (frame - part.start + frames) % ring
 }
 
-fn codes_of(codes: &[u32], stages: usize, network: &CodeNetwork) -> Result<Vec<Tensor>> {
-    (0..stages)
-        .map(|stage| {
-            let codes: Vec<u32> = codes.iter().skip(stage).step_by(stages).copied().collect();
-            let count = codes.len();
-            Ok(Tensor::from_vec(codes, count, network.device().candle())?)
-        })
-        .collect()
+/// The codes of one stage, of rows that have one of each.
+fn codes_of(codes: &[u32], stages: usize, stage: usize) -> Vec<u32> {
+    codes.iter().skip(stage).step_by(stages).copied().collect()
 }

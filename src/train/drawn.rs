@@ -70,15 +70,14 @@ pub(super) fn descend(
     let numbers = loss.numbers_per_sequence();
     let of_one = descent.processes.share(descent.batch_size).rows.len();
     let need = DrawnNeed::new((parameters.sum(), copies), numbers, of_one);
-    if loss.device().is_cpu() {
-        need.check()?;
-    }
+    need.check(loss.device().free_bytes())?;
     let variables = loss.variables().iter();
     let named = variables.map(|(name, variable)| (name.clone(), variable.clone())).collect();
     let optimizer = Optimizer::new(descent.rule, named)?;
     let dropout = Dropout::new(descent.dropout, descent.seed)?;
     let plan = Plan { needed_bytes: need.bytes(), ..descent.plan() };
     fit(&mut Drawn { loss, descent, dropout }, &plan, optimizer, observer)
+        .map_err(|error| need.explained(error, loss.device().free_bytes().unwrap_or(0)))
 }
 
 /// The objective of a [`DrawnLoss`].

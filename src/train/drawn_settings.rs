@@ -8,7 +8,7 @@ use super::schedule::Schedule;
 use super::settings::check_share;
 #[cfg(doc)]
 use crate::model::{CodeNetwork, GrainNetwork};
-use crate::model::{Dropout, ModelKind};
+use crate::model::{Device, Dropout, ModelKind};
 use crate::processes::Processes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,9 @@ pub struct Descent {
     /// The processes that each batch is split over. Usual: this one alone.
     #[serde(skip)]
     pub processes: Processes,
+    /// Where to train; what has learned then composes on the processor. Usual: a card, if one can be used.
+    #[serde(skip)]
+    pub device: Device,
     /// Decides everything drawn at random.
     pub seed: u64,
 }
@@ -86,6 +89,7 @@ impl Default for Descent {
             resume: None,
             afresh: false,
             processes: Processes::default(),
+            device: Device::best(),
             seed: 1,
         }
     }

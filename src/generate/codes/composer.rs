@@ -134,16 +134,22 @@ impl CodeComposer {
         let book = blocks.codebook();
         let config =
             CodeNetworkConfig::usual(input_width(book.width()), book.stages(), book.codes());
-        // The network is small: the processor is as fast as anything.
-        let mut network = CodeNetwork::new(config, training.descent.seed, &Device::cpu())?;
+        let descent = &training.descent;
+        let mut network = CodeNetwork::new(config, descent.seed, &descent.device)?;
         let history = code(&mut network, &blocks, training, observer)?;
-        Ok(Self { blocks, network, history })
+        Ok(Self { history, ..Self::from_parts(blocks, &network)? })
     }
 
-    /// The composer of a network that has learned or is in training; they share its parameters.
-    pub(crate) fn from_parts(blocks: Arc<CodedSongs>, network: CodeNetwork) -> Self {
+    /// The composer of a network that has learned or is in training; on the processor they share its
+    /// parameters.
+    pub(crate) fn from_parts(blocks: Arc<CodedSongs>, network: &CodeNetwork) -> Result<Self> {
         let history = History::empty(network.device());
-        Self { blocks, network, history }
+        // One block after the other, and the network is small: the processor is as fast as anything.
+        let network = match network.device().is_cpu() {
+            true => network.clone(),
+            false => network.on(&Device::cpu())?,
+        };
+        Ok(Self { blocks, network, history })
     }
 
     /// What it learned from.

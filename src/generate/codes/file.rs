@@ -74,6 +74,6 @@ impl CodeComposer {
         let device = Device::cpu();
         let network = CodeNetwork::from_tensors(description.network, file.tensors, &device)
             .map_err(damaged)?;
-        Ok(Self::from_parts(Arc::new(blocks), network))
+        Self::from_parts(Arc::new(blocks), &network)
     }
 }

@@ -86,22 +86,27 @@ impl GrainComposer {
         training: &GrainTraining,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        // The network is small: the processor is as fast as anything.
         let config = GrainNetworkConfig::usual(pool.width(), PHASES);
-        let mut network = GrainNetwork::new(config, training.descent.seed, &Device::cpu())?;
+        let descent = &training.descent;
+        let mut network = GrainNetwork::new(config, descent.seed, &descent.device)?;
         let history = point(&mut network, &pool, training, observer)?;
-        Ok(Self { pool, network: Arc::new(network), training: training.clone(), history })
+        Ok(Self { history, ..Self::in_training(&network, &pool, training)? })
     }
 
-    /// The composer that a network in training would be; they share its parameters.
+    /// The composer that a network in training would be; on the processor they share its parameters.
     pub(crate) fn in_training(
         network: &GrainNetwork,
         pool: &Arc<GrainPool>,
         training: &GrainTraining,
-    ) -> Self {
+    ) -> Result<Self> {
         let history = History::empty(network.device());
-        let (pool, network) = (pool.clone(), Arc::new(network.clone()));
-        Self { pool, network, training: training.clone(), history }
+        // One grain after the other, and the network is small: the processor is as fast as anything.
+        let network = match network.device().is_cpu() {
+            true => network.clone(),
+            false => network.on(&Device::cpu())?,
+        };
+        let (pool, network) = (pool.clone(), Arc::new(network));
+        Ok(Self { pool, network, training: training.clone(), history })
     }
 
     /// The same composer with a guest: a recording for [`Opening::Continue`] to go on from, or a tune

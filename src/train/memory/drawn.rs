@@ -1,7 +1,8 @@
 //! Memory for training on sequences that are drawn one after the other.
 
 use super::estimate::{BESIDE, NUMBER};
-use crate::memory::{available_bytes, gigabytes};
+use super::ran_out;
+use crate::memory::gigabytes;
 use crate::words::counted;
 use crate::{Error, Result};
 
@@ -29,24 +30,45 @@ impl DrawnNeed {
         self.whole.saturating_add(self.of_one.saturating_mul(self.batch_size as u64))
     }
 
-    /// Refuses what needs more memory than is free.
+    /// Refuses what needs more memory than the `available` bytes that are free; where nobody says how many
+    /// there are, nothing.
     ///
     /// # Errors
     /// [`Error::Memory`]: how much is missing, and which batch would fit.
-    pub fn check(&self) -> Result<()> {
-        let Some(available) = available_bytes() else { return Ok(()) };
-        if self.bytes() <= available {
+    pub fn check(&self, available: Option<u64>) -> Result<()> {
+        let Some(available) = available.filter(|available| self.bytes() > *available) else {
             return Ok(());
-        }
-        let advice = match available.saturating_sub(self.whole) / self.of_one.max(1) {
-            0 => "use shorter sequences, or free memory".into(),
-            fitting => format!("batches of {fitting} would fit"),
         };
         Err(Error::Memory(format!(
-            "training would need {} for batches of {}; {} are free: {advice}",
+            "training would need {} for batches of {}; {} are free: {}",
             gigabytes(self.bytes()),
             counted(self.batch_size, "sequence"),
             gigabytes(available),
+            self.advice(available, usize::MAX),
         )))
+    }
+
+    /// What a device says that ran out of memory while it trained; any other error as it is.
+    pub fn explained(&self, error: Error, available: u64) -> Error {
+        if !ran_out(&error) {
+            return error;
+        }
+        Error::Memory(format!(
+            "the device ran out of memory while it trained; {} are free now, and {} were estimated for \
+             batches of {}: {}",
+            gigabytes(available),
+            gigabytes(self.bytes()),
+            counted(self.batch_size, "sequence"),
+            self.advice(available, self.batch_size - 1),
+        ))
+    }
+
+    /// A batch of at most so many sequences that fits.
+    fn advice(&self, available: u64, most: usize) -> String {
+        let fitting = available.saturating_sub(self.whole) / self.of_one.max(1);
+        match fitting.min(most as u64) {
+            0 => "use shorter sequences, or free memory".into(),
+            fitting => format!("batches of {fitting} would fit"),
+        }
     }
 }

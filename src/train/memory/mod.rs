@@ -30,7 +30,7 @@ pub fn explained(
     present: u64,
     available: u64,
 ) -> Error {
-    if !matches!(&error, Error::Tensor(problem) if problem.to_string().contains(OUT_OF_MEMORY)) {
+    if !ran_out(&error) {
         return error;
     }
     let estimate = MemoryEstimate::new(config, steps, settings);
@@ -44,8 +44,10 @@ pub fn explained(
     ))
 }
 
-/// How CUDA's driver names it.
-const OUT_OF_MEMORY: &str = "CUDA_ERROR_OUT_OF_MEMORY";
+/// Whether a card had no more memory: it has no other name than the driver's.
+fn ran_out(error: &Error) -> bool {
+    matches!(error, Error::Tensor(problem) if problem.to_string().contains("CUDA_ERROR_OUT_OF_MEMORY"))
+}
 
 /// Refuses a training that needs more than `available` bytes, of which `present` are taken by it
 /// already.
