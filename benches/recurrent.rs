@@ -187,7 +187,7 @@ impl Contender for Ours {
                     values = layer.forward(&values, None)?.0;
                 }
                 let loss = mean_squared_error(&self.dense_out.forward(&values)?, &self.data.1)?;
-                self.optimizer.minimize(&loss, RATE)?;
+                self.optimizer.backward_step(&loss, RATE)?;
             }
             Ok(())
         })

@@ -4,8 +4,8 @@
     python3 benches/gpu --binaries target/release --peers /path/to/python --out table.md
 
 First the tests of a card, then our training beside PyTorch's with cuDNN by turns, row after row, as
-long as there is time; the composer of blocks in training, with the card's memory at its peak, and
-composing, each beside the CPU. `--peers` is a Python with torch. What cannot be run is told, and
+long as there is time; each composer in training, with the card's memory at its peak, and composing,
+each beside the CPU. `--peers` is a Python with torch. What cannot be run is told, and
 never left out in silence; the exit status is 0 where all that could be run held.
 
     python3 benches/gpu --binaries target/release --device cpu --seconds 60
@@ -89,35 +89,40 @@ def run_tests(report, programs, device):
             report.say("```\n" + done.stdout[-4000:] + done.stderr[-2000:] + "\n```")
 
 
-def train_blocks(report, programs, device, folder):
-    """Training the composer of blocks on a song, and composing with what it made."""
-    report.say("\n| blocks, Greensleeves | device | training | card's memory | composing 10 s |")
+# What is trained, with which options, and whether the processor is to be waited for.
+TRAININGS = [
+    ("blocks, fast", ["--model", "blocks", "--settings", "fast", "--epochs", "10"], True),
+    ("blocks, course", ["--model", "blocks", "--settings", "course", "--epochs", "2"], False),
+    ("grains", ["--model", "grains", "--steps", "100"], True),
+    ("codes", ["--model", "codes", "--steps", "100"], True),
+]
+
+
+def train_composers(report, programs, device, folder):
+    """Training each composer on a song, and composing with what it made."""
+    report.say("\n| Greensleeves | device | training | card's memory | composing 10 s |")
     report.say("|---|---|---|---|---|")
-    for settings, epochs in [("fast", "10"), ("course", "2")]:
+    for number, (name, options, on_processor) in enumerate(TRAININGS):
         for place in dict.fromkeys([device, "cpu"]):
-            if settings == "course" and place == "cpu":
+            if place == "cpu" and not on_processor:
                 continue
-            model = folder / f"{settings}-{place}.safetensors"
+            model = folder / f"{number}-{place}.safetensors"
             with PeakMemory(place) as memory:
                 done = programs.run_command(
-                    "train", SONG, "--model", "blocks", "--settings", settings,
-                    "--epochs", epochs, "--device", place, "--json", "-o", model,
-                )  # fmt: skip
+                    "train", SONG, *options, "--device", place, "--json", "-o", model
+                )
             if done.returncode != 0:
-                report.check(f"training, {settings}, {place}", False, done.stderr[-300:])
+                report.check(f"training, {name}, {place}", False, done.stderr[-300:])
                 continue
             seconds = json.loads(done.stdout)["training_seconds"]
             begun = time.monotonic()
-            piece = folder / f"{settings}-{place}.wav"
+            piece = folder / f"{number}-{place}.wav"
             composed = programs.run_command(
                 "generate", model, "--seconds", "10", "--device", place, "-o", piece
             )
             took = time.monotonic() - begun
             said = f"{took:.1f} s" if composed.returncode == 0 else composed.stderr[-300:]
-            report.say(
-                f"| {settings}, {epochs} epochs | {place} | {seconds:.1f} s | {memory.peak()} "
-                f"| {said} |"
-            )
+            report.say(f"| {name} | {place} | {seconds:.1f} s | {memory.peak()} | {said} |")
             report.failed |= composed.returncode != 0
 
 
@@ -143,7 +148,7 @@ def main():
     else:
         run_tests(report, programs, options.device)
         with tempfile.TemporaryDirectory() as folder:
-            train_blocks(report, programs, options.device, Path(folder))
+            train_composers(report, programs, options.device, Path(folder))
         rows_of_training(report, programs, options.device, options.peers, ends)
     if options.out:
         options.out.write_text("\n".join(report.lines) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ use super::recurrent::State;
 #[cfg(feature = "cuda")]
 use crate::Error;
 #[cfg(feature = "cuda")]
-use crate::compute::card::{Recorded, farthest, handle_to_record_on};
+use crate::compute::card::{OwnHandle, Recorded, farthest};
 #[cfg(feature = "cuda")]
 use candle_core::Var;
 
@@ -124,19 +124,22 @@ struct RecordedStep {
     /// Read and written by the graph.
     _states: Vec<Var>,
     _layers: Layers,
+    /// Free for others last of all.
+    _handle: OwnHandle,
 }
 
 #[cfg(feature = "cuda")]
 impl RecordedStep {
     /// From where `from` is; nothing on the processor.
     fn new(from: &Continuation) -> Result<Option<Self>> {
-        let Some(device) = handle_to_record_on(from.block.device())? else { return Ok(None) };
-        let layers = from.layers.on(&device)?;
-        let block = Var::from_tensor(&from.block.to_device(&device)?.contiguous()?)?;
+        let Some(handle) = OwnHandle::beside(from.block.device())? else { return Ok(None) };
+        let device = handle.device();
+        let layers = from.layers.on(device)?;
+        let block = Var::from_tensor(&from.block.to_device(device)?.contiguous()?)?;
         let mut states = Vec::new();
         for state in &from.state {
             for tensor in std::iter::once(&state.hidden).chain(&state.cell) {
-                states.push(Var::from_tensor(&tensor.to_device(&device)?.contiguous()?)?);
+                states.push(Var::from_tensor(&tensor.to_device(device)?.contiguous()?)?);
             }
         }
         let begin = [block.as_tensor()].into_iter().chain(states.iter().map(Var::as_tensor));
@@ -168,7 +171,7 @@ impl RecordedStep {
             }
             Ok(())
         };
-        let recorded = Recorded::new(&device, step)?;
+        let recorded = Recorded::new(device, step)?;
         put_back()?;
         recorded.repeat()?;
         let (expected, _) =
@@ -182,6 +185,6 @@ impl RecordedStep {
             return Err(Error::Data(format!("a recorded one differs by {apart}")));
         }
         put_back()?;
-        Ok(Some(Self { step: recorded, block, _states: states, _layers: layers }))
+        Ok(Some(Self { step: recorded, block, _states: states, _layers: layers, _handle: handle }))
     }
 }

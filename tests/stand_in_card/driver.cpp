@@ -21,6 +21,8 @@ enum Result {
     OUT_OF_MEMORY = 2,
     INVALID_DEVICE = 101,
     INVALID_HANDLE = 400,
+    NO_BINARY_FOR_GPU = 209,
+    INVALID_PTX = 218,
     NOT_FOUND = 500,
     NOT_READY = 600,
     COOPERATIVE_LAUNCH_TOO_LARGE = 720,
@@ -28,7 +30,8 @@ enum Result {
     STREAM_CAPTURE_INVALIDATED = 901,
     STREAM_CAPTURE_ISOLATION = 905,
 };
-constexpr int MULTIPROCESSOR_COUNT = 16, COMPUTE_CAPABILITY_MAJOR = 75, COOPERATIVE_LAUNCH = 95,
+constexpr int MULTIPROCESSOR_COUNT = 16, COMPUTE_CAPABILITY_MAJOR = 75, COMPUTE_CAPABILITY_MINOR = 76,
+              COOPERATIVE_LAUNCH = 95,
               SHARED_MEMORY_PER_BLOCK_OPTIN = 97, MEMORY_POOLS_SUPPORTED = 115;
 constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
 
@@ -38,6 +41,7 @@ size_t told_or(const char *variable, size_t otherwise) {
 }
 
 // A small card, where nothing else is told.
+const int CAPABILITY = told_or("STAND_IN_CAPABILITY", 90);
 const int PROCESSORS = told_or("STAND_IN_PROCESSORS", 8);
 const size_t SHARED_BYTES = told_or("STAND_IN_SHARED_BYTES", 227 << 10);
 const size_t MEMORY = told_or("STAND_IN_MEMORY_BYTES", 1ull << 30);
@@ -283,7 +287,8 @@ int cuDeviceGetName(char *name, int length, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int) {
     switch (attribute) {
         case MULTIPROCESSOR_COUNT: *value = PROCESSORS; break;
-        case COMPUTE_CAPABILITY_MAJOR: *value = 9; break;
+        case COMPUTE_CAPABILITY_MAJOR: *value = CAPABILITY / 10; break;
+        case COMPUTE_CAPABILITY_MINOR: *value = CAPABILITY % 10; break;
         case COOPERATIVE_LAUNCH: *value = 1; break;
         case SHARED_MEMORY_PER_BLOCK_OPTIN: *value = SHARED_BYTES; break;
         case MEMORY_POOLS_SUPPORTED: *value = 1; break;
@@ -461,7 +466,15 @@ int cuMemsetD8Async(uintptr_t to, unsigned char value, size_t bytes, void *strea
     return SUCCESS;
 }
 
-int cuModuleLoadData(void **module, const void *) { *module = &the_card(); return SUCCESS; }
+int cuModuleLoadData(void **module, const void *text) {
+    const char *target = std::strstr(static_cast<const char *>(text), ".target sm_");
+    const int capability = target ? std::atoi(target + std::strlen(".target sm_")) : CAPABILITY;
+    if (capability > CAPABILITY) return NO_BINARY_FOR_GPU;
+    // Words that blocks exchange need a newer one.
+    if (capability < 70 && std::strstr(static_cast<const char *>(text), "ld.relaxed")) return INVALID_PTX;
+    *module = &the_card();
+    return SUCCESS;
+}
 int cuModuleUnload(void *) { return SUCCESS; }
 int cuModuleGetFunction(void **function, void *, const char *name) {
     Guard guard(everything);

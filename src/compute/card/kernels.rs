@@ -1,22 +1,28 @@
 //! Kernels of our own on a card: compiled when they are wanted, used once they were right.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 
 use candle_core::backend::BackendDevice;
-use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::CudaFunction;
-use candle_core::cuda_backend::cudarc::nvrtc;
+use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
+use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use candle_core::{Result as CandleResult, Tensor};
 
 use crate::Result;
 use crate::compute::lock::lock;
 
+/// Compute capabilities to compile for where NVRTC does not know the card's own: newer cards take what is
+/// for older ones. (Told of none, NVRTC 12 compiles for cards that lack instructions of the kernels.)
+const KNOWN: [(i32, i32); 3] = [(9, 0), (8, 0), (7, 0)];
+
 /// Kernels in one text of CUDA C++, which NVRTC compiles when they are first wanted.
 pub struct Kernels {
     module: &'static str,
     source: &'static str,
-    compiled: Mutex<Option<String>>,
+    /// By the compute capability of the card.
+    compiled: Mutex<BTreeMap<(i32, i32), String>>,
     /// What was tried on which card, and whether it is used.
     tried: Mutex<BTreeMap<String, bool>>,
 }
@@ -24,7 +30,12 @@ pub struct Kernels {
 impl Kernels {
     /// Those of `source`, under a name that no others have.
     pub const fn new(module: &'static str, source: &'static str) -> Self {
-        Self { module, source, compiled: Mutex::new(None), tried: Mutex::new(BTreeMap::new()) }
+        Self {
+            module,
+            source,
+            compiled: Mutex::new(BTreeMap::new()),
+            tried: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// The kernel `name` on a card.
@@ -32,15 +43,29 @@ impl Kernels {
     /// # Errors
     /// Candle's, where the card or its driver does not take it.
     pub fn function(&self, device: &CudaDevice, name: &str) -> CandleResult<CudaFunction> {
+        let capability = device.cuda_stream().context().compute_capability().w()?;
         let mut compiled = lock(&self.compiled);
-        let text = match &*compiled {
-            Some(text) => text,
-            None => {
-                let text = nvrtc::compile_ptx(self.source).map_err(candle_core::Error::wrap)?;
-                &*compiled.insert(text.to_src())
-            }
+        let text = match compiled.entry(capability) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(self.compile(capability)?),
         };
         Ok(device.get_or_load_custom_func(name, self.module, text)?.into_cuda_function())
+    }
+
+    /// The assembly for a card of this capability, or for older ones, which newer ones take as well.
+    fn compile(&self, capability: (i32, i32)) -> CandleResult<String> {
+        let older = KNOWN.into_iter().filter(|known| *known < capability);
+        let mut problem = None;
+        for (major, minor) in std::iter::once(capability).chain(older) {
+            let options = vec![format!("--gpu-architecture=compute_{major}{minor}")];
+            let options = CompileOptions { options, ..CompileOptions::default() };
+            match compile_ptx_with_opts(self.source, options) {
+                Ok(text) => return Ok(text.to_src()),
+                // That of the card itself is the one to tell.
+                Err(error) => problem = problem.or_else(|| Some(candle_core::Error::wrap(error))),
+            }
+        }
+        Err(problem.unwrap_or_else(|| candle_core::Error::Msg("nothing to compile for".into())))
     }
 
     /// Whether `what` may be used on this card: whether it was no further than `within` from what

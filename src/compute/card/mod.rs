@@ -12,4 +12,4 @@ pub use self::gateway::{Gateway, Passing};
 pub use self::graphs::{Graphs, Values};
 pub use self::handle::handle;
 pub use self::kernels::{Kernels, farthest};
-pub use self::recorded::{Recorded, handle_to_record_on};
+pub use self::recorded::{OwnHandle, Recorded};

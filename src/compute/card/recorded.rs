@@ -1,5 +1,7 @@
 //! Work on a card that is recorded once and then repeated: a CUDA graph of Candle's operations.
 
+use std::sync::Mutex;
+
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::CudaGraph;
 use candle_core::cuda_backend::cudarc::driver::sys::{
@@ -7,21 +9,52 @@ use candle_core::cuda_backend::cudarc::driver::sys::{
 };
 use candle_core::{Device, DeviceLocation, Error, Result as CandleResult};
 
-/// A handle of the card on which `device` is, with a stream that nobody else puts anything into: what is
-/// recorded is all that comes into a stream meanwhile.
-///
-/// Nothing, where `device` is no card.
-///
-/// # Errors
-/// Candle's.
-pub fn handle_to_record_on(device: &Device) -> CandleResult<Option<Device>> {
-    let DeviceLocation::Cuda { gpu_id } = device.location() else { return Ok(None) };
-    let own = Device::new_cuda_with_stream(gpu_id)?;
-    // SAFETY: as for `handle`: the new handle has one stream for all its tensors.
-    unsafe { own.as_cuda_device()?.disable_event_tracking() };
-    // What is copied from the other handle's tensors is there now.
-    device.synchronize()?;
-    Ok(Some(own))
+use crate::compute::lock::lock;
+
+/// Handles that nobody uses now.
+static FREE: Mutex<Vec<(usize, Device)>> = Mutex::new(Vec::new());
+
+/// A handle of a card with a stream that nobody else puts anything into: what is recorded is all that
+/// comes into a stream meanwhile.
+pub struct OwnHandle {
+    card: usize,
+    device: Device,
+}
+
+impl OwnHandle {
+    /// Of the card on which `device` is; nothing, where that is none.
+    ///
+    /// # Errors
+    /// Candle's.
+    pub fn beside(device: &Device) -> CandleResult<Option<Self>> {
+        let DeviceLocation::Cuda { gpu_id: card } = device.location() else { return Ok(None) };
+        let mut free = lock(&FREE);
+        let found = free.iter().position(|(of_card, _)| *of_card == card);
+        let own = match found {
+            Some(place) => free.swap_remove(place).1,
+            None => {
+                let own = Device::new_cuda_with_stream(card)?;
+                // SAFETY: as for `handle`: the new handle has one stream for all its tensors.
+                unsafe { own.as_cuda_device()?.disable_event_tracking() };
+                own
+            }
+        };
+        // What is copied from the other handle's tensors is there now.
+        device.synchronize()?;
+        Ok(Some(Self { card, device: own }))
+    }
+
+    /// Candle's.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+impl Drop for OwnHandle {
+    /// Whoever wants one next takes it: Candle keeps some memory of each for good.
+    fn drop(&mut self) {
+        lock(&FREE).push((self.card, self.device.clone()));
+    }
 }
 
 /// Work on tensors of a handle, recorded.

@@ -135,9 +135,35 @@ impl Optimizer {
     /// # Errors
     /// As [`Self::step`]; [`Error::Tensor`] where Candle cannot differentiate.
     pub fn minimize(&mut self, loss: &Tensor, learning_rate: f64) -> Result<f64> {
-        let gradients = self.sink.backward(loss)?;
-        self.step(&gradients, learning_rate)?;
+        self.backward_step(loss, learning_rate)?;
         Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
+    }
+
+    /// As [`minimize`](Self::minimize), without asking for the loss: on a card that would be to wait for
+    /// the step, where the next one could be on its way.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor, Var};
+    /// use neural_composer::train::optimizer::{Optimizer, Rule, Sgd};
+    /// let weight = Var::new(&[4f32], &Device::Cpu)?;
+    /// let mut optimizer =
+    ///     Optimizer::new(Rule::Sgd(Sgd::default()), vec![("weight".into(), weight.clone())])?;
+    /// let mut losses = Vec::new();
+    /// for _ in 0..3 {
+    ///     let loss = weight.as_tensor().sqr()?.sum_all()?;
+    ///     optimizer.backward_step(&loss, 0.25)?;
+    ///     losses.push(loss.detach());
+    /// }
+    /// // All at once.
+    /// assert_eq!(Tensor::stack(&losses, 0)?.to_vec1::<f32>()?, [16., 4., 1.]);
+    /// # Ok::<(), neural_composer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`minimize`](Self::minimize).
+    pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<()> {
+        let gradients = self.sink.backward(loss)?;
+        self.step(&gradients, learning_rate)
     }
 
     /// Makes one step with `learning_rate`. A parameter without a gradient stays as it is.
