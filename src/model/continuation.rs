@@ -4,6 +4,7 @@ use super::layers::{Layers, NetworkState};
 use super::network::{Network, forward};
 use crate::Result;
 use candle_core::{Device, Tensor};
+use std::sync::Once;
 
 #[cfg(feature = "cuda")]
 use super::recurrent::State;
@@ -44,10 +45,13 @@ impl Continuation {
         let is_small = config.parameter_count() < FEW_PARAMETERS;
         let is_moved = is_small && !network.device().is_cpu();
         if is_moved {
-            eprintln!(
-                "note: composes on the CPU: for so small a network it is quicker than {}",
-                network.device()
-            );
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                let device = network.device();
+                eprintln!(
+                    "note: composes on the CPU: for so small a network it is quicker than {device}"
+                );
+            });
         }
         let place = if is_moved { &Device::Cpu } else { block.device() };
         let layers = network.layers().untracked().on(place)?.rounded()?;
