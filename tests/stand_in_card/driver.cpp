@@ -534,6 +534,10 @@ int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long lo
 }
 int cuGraphLaunch(void *executable, void *stream) {
     Guard guard(everything);
+    if (stream_of(stream)->captured) {
+        stream_of(stream)->invalidated = true;
+        return STREAM_CAPTURE_UNSUPPORTED;
+    }
     counts.graphs += 1;
     // What it was when it was launched.
     const auto work = std::make_shared<Graph>(*static_cast<Graph *>(executable));

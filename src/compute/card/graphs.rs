@@ -8,6 +8,7 @@ use candle_core::cuda_backend::cudarc::cublas::CudaBlas;
 use candle_core::cuda_backend::cudarc::driver::result::{graph::launch, memcpy_dtod_async};
 use candle_core::cuda_backend::cudarc::driver::sys::{
     CUgraphInstantiate_flags as Flags, CUstreamCaptureMode as Mode,
+    CUstreamCaptureStatus as Capture,
 };
 use candle_core::cuda_backend::cudarc::driver::{
     CudaContext, CudaGraph, CudaSlice, CudaStream, DevicePtrMut,
@@ -106,8 +107,10 @@ impl Graphs {
         let stream = device.cuda_stream();
         let outside: Vec<u64> = values.iter().map(|values| values.address).collect();
         let is_small = values.iter().map(|values| values.count).sum::<usize>() <= MOST_VALUES;
-        // With events of tensors to be waited for, nothing can be recorded.
-        if !is_small || device.is_event_tracking() {
+        // With events of tensors to be waited for, nothing can be recorded; and where somebody records
+        // what comes into the stream, it is the launches themselves.
+        let can_record = is_small && !device.is_event_tracking();
+        if !can_record || stream.capture_status().w()? != Capture::CU_STREAM_CAPTURE_STATUS_NONE {
             return put(&outside, &stream, &device.cublas_handle());
         }
         let mut cards = lock(&self.0);
