@@ -286,7 +286,10 @@ impl Peer {
     /// `None` if there is no such Python, or it lacks the peer.
     fn new(variable: &str, script: &str, shape: Shape, cell: Cell, place: &Place) -> Option<Self> {
         let python = std::env::var(variable).or_else(|_| std::env::var("PEERS_PYTHON")).ok()?;
-        let script = format!("{}/benches/peers/{script}", env!("CARGO_MANIFEST_DIR"));
+        // Where cargo, or who carried the built benchmark elsewhere, says.
+        let checkout = std::env::var("CARGO_MANIFEST_DIR");
+        let checkout = checkout.unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let script = format!("{checkout}/benches/peers/{script}");
         let settings = serde_json::json!({
             "kind": cell.name(),
             "features": shape.features,

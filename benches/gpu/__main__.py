@@ -132,6 +132,8 @@ def train_composers(report, programs, device, folder):
 
 
 def main():
+    # For programs that were built elsewhere.
+    os.environ["CARGO_MANIFEST_DIR"] = str(CHECKOUT)
     parser = argparse.ArgumentParser(
         prog="benches/gpu", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
