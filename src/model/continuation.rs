@@ -54,7 +54,7 @@ impl Continuation {
             });
         }
         let place = if is_moved { &Device::Cpu } else { block.device() };
-        let layers = network.layers().untracked().on(place)?.rounded()?;
+        let layers = network.layers().on(place)?.rounded()?;
         let state = state.iter().map(|state| state.on(place)).collect::<Result<_>>()?;
         let mut made = Self {
             layers,

@@ -82,13 +82,14 @@ impl GrainNetwork {
         Self::build(config, Parameters::loaded(tensors, device.candle()), device)
     }
 
-    /// The same network on `device`, with parameters of its own.
+    /// The same network on `device`: its copy, if it is elsewhere; where it is, they share parameters.
     pub(crate) fn on(&self, device: &Device) -> Result<Self> {
-        let there = |(name, value): (&String, &Var)| {
-            Ok((name.clone(), value.as_detached_tensor().to_device(device.candle())?))
-        };
-        let tensors = self.variables.iter().map(there).collect::<Result<_>>()?;
-        Self::from_tensors(self.config.clone(), tensors, device)
+        if self.device == *device {
+            return Ok(self.clone());
+        }
+        let tensors = self.variables.iter();
+        let tensors = tensors.map(|(name, value)| (name.clone(), value.as_detached_tensor()));
+        Self::from_tensors(self.config.clone(), tensors.collect(), device)
     }
 
     fn build(

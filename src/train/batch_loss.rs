@@ -45,6 +45,11 @@ impl BatchLoss {
         })
     }
 
+    /// Whether it is known to be no number; what a card has is not.
+    pub const fn is_wrong(&self) -> bool {
+        matches!(self, Self::Known(loss) if !loss.is_finite())
+    }
+
     /// The number, waited for where it must be.
     pub fn value(&self) -> Result<f64> {
         match self {

@@ -174,7 +174,7 @@ impl<'a> NextBlock<'a> {
             let outcome = self.backpropagation.run(&part, state, &dropout)?;
             let (gradients, of_part) = steps.add_up(outcome.gradients, outcome.loss)?;
             steps.step(&gradients, &of_part)?;
-            if matches!(of_part, BatchLoss::Known(loss) if !loss.is_finite()) {
+            if of_part.is_wrong() {
                 return Ok((of_part, sequences));
             }
             loss = loss.plus(of_part.times(part.steps() as f64 / all as f64)?)?;

@@ -139,7 +139,7 @@ impl Steps {
         let loss = if self.exchange.is_some() { &weighted(loss, weight)? } else { loss };
         let value = BatchLoss::of(loss)?;
         let is_alone = self.exchange.is_none();
-        if is_alone && matches!(value, BatchLoss::Known(value) if !value.is_finite()) {
+        if is_alone && value.is_wrong() {
             return Ok(value);
         }
         let gradients = self.optimizer.gradients(loss)?;
@@ -167,7 +167,7 @@ impl Steps {
     /// Goes down along the `gradients` of `loss`. Where that is no number, nothing changes: what made it
     /// so can be found.
     pub fn step(&mut self, gradients: &GradStore, loss: &BatchLoss) -> Result<()> {
-        if matches!(loss, BatchLoss::Known(loss) if !loss.is_finite()) {
+        if loss.is_wrong() {
             return Ok(());
         }
         self.rate = self.progress.next_rate(self.full_rate * self.rate_share);

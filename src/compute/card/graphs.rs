@@ -6,16 +6,14 @@ use std::sync::{Arc, Mutex};
 use candle_core::Result as CandleResult;
 use candle_core::cuda_backend::cudarc::cublas::CudaBlas;
 use candle_core::cuda_backend::cudarc::driver::result::{graph::launch, memcpy_dtod_async};
-use candle_core::cuda_backend::cudarc::driver::sys::{
-    CUgraphInstantiate_flags as Flags, CUstreamCaptureMode as Mode,
-    CUstreamCaptureStatus as Capture,
-};
+use candle_core::cuda_backend::cudarc::driver::sys::CUstreamCaptureStatus as Capture;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaContext, CudaGraph, CudaSlice, CudaStream, DevicePtrMut,
 };
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 
 use super::address::bytes;
+use super::capture::captured;
 use crate::compute::lock::lock;
 
 /// Graphs that are kept for a card; the one that was launched least lately goes first.
@@ -193,12 +191,7 @@ impl OfCard {
             device.alloc_zeros::<f32>(counts.iter().map(|count| padded(*count)).sum())?;
         let own_stream = device.cuda_stream();
         let places = places(&counts, room.device_ptr_mut(&own_stream).0);
-        stream.begin_capture(Mode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
-        let done = put(&places, stream, blas);
-        // Ended in any case: the stream is of no use otherwise.
-        let graph = stream.end_capture(Flags(0));
-        done?;
-        let Some(graph) = graph.w()? else { candle_core::bail!("nothing was recorded") };
+        let graph = captured(stream, || put(&places, stream, blas))?;
         Ok(Kept { key: key.to_vec(), counts, room, graph })
     }
 }

@@ -21,10 +21,19 @@ pub fn handle(index: usize) -> CandleResult<Device> {
     if let Some(device) = cards.get(&index) {
         return Ok(device.clone());
     }
+    let device = with_one_stream(index)?;
+    cards.insert(index, device.clone());
+    Ok(device)
+}
+
+/// A new handle of card `index`, with one stream for all work.
+///
+/// # Errors
+/// Candle's, where there is no such card.
+pub fn with_one_stream(index: usize) -> CandleResult<Device> {
     let device = Device::new_cuda_with_stream(index)?;
     // SAFETY: every tensor of this handle is made, used and freed in its one stream, in the order in
     // which threads ask for it, so nothing has to be waited for.
     unsafe { device.as_cuda_device()?.disable_event_tracking() };
-    cards.insert(index, device.clone());
     Ok(device)
 }

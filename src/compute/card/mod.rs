@@ -1,6 +1,7 @@
 //! A CUDA card: its one handle, kernels of our own there, and what goes to it and into its stream.
 
 mod address;
+mod capture;
 mod gateway;
 mod graphs;
 mod handle;

@@ -4,11 +4,10 @@ use std::sync::Mutex;
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::CudaGraph;
-use candle_core::cuda_backend::cudarc::driver::sys::{
-    CUgraphInstantiate_flags as Flags, CUstreamCaptureMode as Mode,
-};
 use candle_core::{Device, DeviceLocation, Error, Result as CandleResult};
 
+use super::capture::captured;
+use super::handle::with_one_stream;
 use crate::compute::lock::lock;
 
 /// Handles that nobody uses now.
@@ -32,12 +31,7 @@ impl OwnHandle {
         let found = free.iter().position(|(of_card, _)| *of_card == card);
         let own = match found {
             Some(place) => free.swap_remove(place).1,
-            None => {
-                let own = Device::new_cuda_with_stream(card)?;
-                // SAFETY: as for `handle`: the new handle has one stream for all its tensors.
-                unsafe { own.as_cuda_device()?.disable_event_tracking() };
-                own
-            }
+            None => with_one_stream(card)?,
         };
         // What is copied from the other handle's tensors is there now.
         device.synchronize()?;
@@ -76,15 +70,7 @@ impl Recorded {
         work()?;
         let stream = card.cuda_stream();
         stream.synchronize().w()?;
-        stream.begin_capture(Mode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
-        let done = work();
-        // Ended in any case: the stream is of no use otherwise.
-        let graph = stream.end_capture(Flags(0));
-        done?;
-        match graph.w()? {
-            Some(graph) => Ok(Self(graph)),
-            None => Err(Error::Msg("nothing was recorded".into()).into()),
-        }
+        Ok(Self(captured(&stream, work)?))
     }
 
     /// Does it once more.

@@ -145,11 +145,7 @@ impl CodeComposer {
     pub(crate) fn from_parts(blocks: Arc<CodedSongs>, network: &CodeNetwork) -> Result<Self> {
         let history = History::empty(network.device());
         // One block after the other, and the network is small: the processor is as fast as anything.
-        let network = match network.device().is_cpu() {
-            true => network.clone(),
-            false => network.on(&Device::cpu())?,
-        };
-        Ok(Self { blocks, network, history })
+        Ok(Self { blocks, network: network.on(&Device::cpu())?, history })
     }
 
     /// What it learned from.

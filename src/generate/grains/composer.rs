@@ -101,11 +101,7 @@ impl GrainComposer {
     ) -> Result<Self> {
         let history = History::empty(network.device());
         // One grain after the other, and the network is small: the processor is as fast as anything.
-        let network = match network.device().is_cpu() {
-            true => network.clone(),
-            false => network.on(&Device::cpu())?,
-        };
-        let (pool, network) = (pool.clone(), Arc::new(network));
+        let (pool, network) = (pool.clone(), Arc::new(network.on(&Device::cpu())?));
         Ok(Self { pool, network, training: training.clone(), history })
     }
 

@@ -82,6 +82,36 @@ unsafe impl DeviceRepr for ForwardPass {}
 // SAFETY: as above.
 unsafe impl DeviceRepr for BackwardPass {}
 
+impl ForwardPass {
+    /// The same, with what it reads and writes at other places: of bias, states, gates, outputs, cells.
+    fn elsewhere(mut self, at: &[u64]) -> Self {
+        let states = [&mut self.initial_hidden, &mut self.initial_cell];
+        let made = [&mut self.gates, &mut self.outputs, &mut self.cells];
+        move_to(at, std::iter::once(&mut self.bias).chain(states).chain(made));
+        self
+    }
+}
+
+impl BackwardPass {
+    /// The same, with what it reads and writes at other places: of states, gates, outputs, cells, and
+    /// the gradients of outputs, gates, states.
+    fn elsewhere(mut self, at: &[u64]) -> Self {
+        let states = [&mut self.initial_hidden, &mut self.initial_cell];
+        let made = [&mut self.gates, &mut self.outputs, &mut self.cells];
+        let of_steps = [&mut self.output_gradient, &mut self.gate_gradient];
+        let of_states = [&mut self.hidden_gradient, &mut self.cell_gradient];
+        move_to(at, states.into_iter().chain(made).chain(of_steps).chain(of_states));
+        self
+    }
+}
+
+/// Puts addresses in place of others; what a pass has not, it has not there either.
+fn move_to<'a>(at: &[u64], addresses: impl Iterator<Item = &'a mut u64>) {
+    for (address, at) in addresses.zip(at).filter(|(address, _)| **address != 0) {
+        *address = *at;
+    }
+}
+
 impl Sizes {
     /// What tells launches apart.
     fn key(self, kernel: &str, weight: u64) -> Vec<u64> {
@@ -153,13 +183,8 @@ impl Passes {
             Values::between(shares, batch * rows),
         ];
         let put = |at: &[u64], stream: &Arc<CudaStream>, blas: &CudaBlas| {
-            let &[bias, initial_hidden, initial_cell, gates, outputs, cells, shares] = at else {
-                bail!("a pass has other values");
-            };
-            let [initial_cell, cells] =
-                [initial_cell, cells].map(|address| if has_cell { address } else { 0 });
-            let pass =
-                ForwardPass { bias, initial_hidden, initial_cell, gates, outputs, cells, ..pass };
+            let [at @ .., shares] = at else { bail!("a pass has other values") };
+            let pass = pass.elsewhere(at);
             stream.context().bind_to_thread().w()?;
             for step in 0..steps {
                 let (before, apart) = match step {
@@ -168,10 +193,10 @@ impl Passes {
                 };
                 let product = Product::forward(self.gates, batch, apart);
                 // SAFETY: the caller's; `shares` has (batch, rows) values, freed in the stream's order.
-                unsafe { product.launch(blas, pass.weight_hh, before, shares) }?;
+                unsafe { product.launch(blas, pass.weight_hh, before, *shares) }?;
                 let step = step as u32;
                 let mut launch = stream.launch_builder(&function);
-                launch.arg(&pass).arg(&shares).arg(&step);
+                launch.arg(&pass).arg(shares).arg(&step);
                 // SAFETY: the arguments are those of the kernel; the rest is the caller's.
                 unsafe { launch.launch(of_step(batch * units)) }.w()?;
             }
@@ -217,34 +242,7 @@ impl Passes {
             Values::changed(pass.cell_gradient, of_cell(state)),
         ];
         let put = |at: &[u64], stream: &Arc<CudaStream>, blas: &CudaBlas| {
-            let &[
-                initial_hidden,
-                initial_cell,
-                gates,
-                outputs,
-                cells,
-                output_gradient,
-                gate_gradient,
-                hidden_gradient,
-                cell_gradient,
-            ] = at
-            else {
-                bail!("a pass has other values");
-            };
-            let [initial_cell, cells, cell_gradient] = [initial_cell, cells, cell_gradient]
-                .map(|address| if has_cell { address } else { 0 });
-            let pass = BackwardPass {
-                initial_hidden,
-                initial_cell,
-                gates,
-                outputs,
-                cells,
-                output_gradient,
-                gate_gradient,
-                hidden_gradient,
-                cell_gradient,
-                ..pass
-            };
+            let pass = pass.elsewhere(at);
             stream.context().bind_to_thread().w()?;
             for step in (0..steps).rev() {
                 let number = step as u32;
